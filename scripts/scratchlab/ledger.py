@@ -1,0 +1,130 @@
+"""A ledger: the entries of a root filesystem by path, in order, in bounded memory.
+
+The entries live in a private temporary SQLite database that spills to disk by itself, so that a
+hundred thousand entries cost no more memory than ten. Keys are path bytes with ``/`` as NUL:
+byte order is then tree order, and a subtree is one range.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import marshal
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from operator import attrgetter
+from typing import Self
+
+from scratchlab.model import Entry, Kind
+
+_CACHE_KIB = 8192
+_values = attrgetter(*(f.name for f in fields(Entry)))
+
+
+def key(path: str) -> bytes:
+    """The sort key of ``path``: parents before children, a subtree without gaps."""
+    return b"" if path == "/" else os.fsencode(path).replace(b"/", b"\0")
+
+
+class Ledger:
+    """Entries by path. Iterating gives them in tree order (parents first, siblings by bytes)."""
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode=OFF")
+        self._db.execute("PRAGMA synchronous=OFF")
+        self._db.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+        self._db.execute("CREATE TABLE e (k BLOB PRIMARY KEY, v BLOB NOT NULL) WITHOUT ROWID")
+        self._db.execute("BEGIN")
+        self.update(entries)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the temporary database."""
+        self._db.close()
+
+    def put(self, entry: Entry) -> None:
+        """Add ``entry``, replacing what stood at its path (children stay)."""
+        self._db.execute("INSERT OR REPLACE INTO e VALUES (?, ?)", _row(entry))
+
+    def update(self, entries: Iterable[Entry]) -> None:
+        """Add many entries."""
+        self._db.executemany("INSERT OR REPLACE INTO e VALUES (?, ?)", map(_row, entries))
+
+    def get(self, path: str) -> Entry | None:
+        """The entry at ``path``, or None."""
+        row = self._db.execute("SELECT v FROM e WHERE k = ?", (key(path),)).fetchone()
+        return None if row is None else _entry(row[0])
+
+    def __contains__(self, path: str) -> bool:
+        return self._db.execute("SELECT 1 FROM e WHERE k = ?", (key(path),)).fetchone() is not None
+
+    def __len__(self) -> int:
+        return int(self._db.execute("SELECT count(*) FROM e").fetchone()[0])
+
+    def __iter__(self) -> Iterator[Entry]:
+        for (value,) in self._db.execute("SELECT v FROM e ORDER BY k"):
+            yield _entry(value)
+
+    def below(self, path: str) -> Iterator[Entry]:
+        """Every entry strictly below ``path``, in order."""
+        start, end = _range(path)
+        query = "SELECT v FROM e WHERE k >= ? AND k < ? ORDER BY k"
+        for (value,) in self._db.execute(query, (start, end)):
+            yield _entry(value)
+
+    def remove(self, path: str) -> None:
+        """Remove ``path`` and everything below it."""
+        self._db.execute("DELETE FROM e WHERE k = ?", (key(path),))
+        self.remove_below(path)
+
+    def remove_below(self, path: str) -> None:
+        """Remove everything strictly below ``path``."""
+        self._db.execute("DELETE FROM e WHERE k >= ? AND k < ?", _range(path))
+
+    def digest(self) -> str:
+        """The ``ledger_digest``: ``sha256:`` and the SHA-256 of the normalized ledger.
+
+        Normalized: tree order; type, mode, owner, size, content, target, device numbers, extended
+        attributes and hard-link sets; no times, no layer, no mount, no host facts.
+        """
+        digest = hashlib.sha256()
+        for entry in self:
+            digest.update(_normal(entry))
+        return f"sha256:{digest.hexdigest()}"
+
+
+def _range(path: str) -> tuple[bytes, bytes]:
+    start = key(path)
+    return start + b"\0", start + b"\1"
+
+
+def _row(entry: Entry) -> tuple[bytes, bytes]:
+    path, kind, *rest = _values(entry)
+    return key(path), marshal.dumps((path, str(kind), *rest))
+
+
+def _entry(value: bytes) -> Entry:
+    # marshal: these bytes were written by this process into a database that no one else can open.
+    path, kind, *rest = marshal.loads(value)  # noqa: S302
+    return Entry(path, Kind(kind), *rest)
+
+
+def _normal(entry: Entry) -> bytes:
+    parts = [
+        os.fsencode(entry.path),
+        entry.kind.encode(),
+        f"{entry.mode:04o} {entry.uid} {entry.gid} {entry.size}".encode(),
+        (entry.sha256 or "").encode(),
+        os.fsencode(entry.target or ""),
+        b"" if entry.device is None else "{}:{}".format(*entry.device).encode(),
+        os.fsencode(entry.links or ""),
+    ]
+    parts += [os.fsencode(name) + b"=" + value.hex().encode() for name, value in entry.xattrs]
+    return b"\0".join(parts) + b"\n\0"

@@ -1,0 +1,44 @@
+"""A ledger keeps tree order, subtrees and a digest that ignores what hosts differ in."""
+
+from dataclasses import replace
+
+from scratchlab.ledger import Ledger
+from scratchlab.model import Entry, Kind
+
+
+def file(path: str, **fields: object) -> Entry:
+    return replace(Entry(path, Kind.FILE, 0o644, sha256="0" * 64), **fields)  # type: ignore[arg-type]
+
+
+def test_iteration_is_tree_order_whatever_sorts_between() -> None:
+    paths = ["/", "/a", "/a/b", "/a/b/c", "/a b", "/a-b", "/a.b"]
+    ledger = Ledger(file(p) for p in reversed(paths))
+    assert [e.path for e in ledger] == paths
+
+
+def test_removing_a_folder_takes_its_subtree_and_no_sibling() -> None:
+    ledger = Ledger(file(p) for p in ["/a", "/a/b", "/a-b", "/ab"])
+    ledger.remove("/a")
+    assert [e.path for e in ledger] == ["/a-b", "/ab"]
+
+
+def test_an_entry_survives_the_round_trip() -> None:
+    entry = Entry(
+        "/\udcff",
+        Kind.CHAR,
+        0o20,
+        1,
+        2,
+        device=(5, 2),
+        xattrs=(("user.x", b"\0"),),
+        mtime=-1,
+        note="n",
+    )
+    assert Ledger([entry]).get(entry.path) == entry
+
+
+def test_the_digest_sees_content_and_not_times() -> None:
+    one = Ledger([file("/a", mtime=1, layer=0)]).digest()
+    assert one == Ledger([file("/a", mtime=2, layer=3, mount=7)]).digest()
+    assert one != Ledger([file("/a", sha256="1" * 64)]).digest()
+    assert one != Ledger([file("/a", mode=0o4644)]).digest()
