@@ -1,0 +1,200 @@
+"""Hold on to one process, so that nothing that is read about it can be about another one.
+
+Every file of ``/proc/PID`` is opened below one descriptor of that folder: the kernel ties it to
+the process, not to the number, so a reused PID reads as "no such process" (ESRCH), never as
+somebody else. Source: Linux ``fs/proc/base.c``; proc_pid_stat(5), pidfd_open(2).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from scratchlab.collect import mountinfo
+from scratchlab.collect.live.look import look
+from scratchlab.errors import LabError
+from scratchlab.model import Mount
+
+_KERNEL_THREAD = 0x00200000  # PF_KTHREAD, include/linux/sched.h
+_DEAD = frozenset("ZXx")
+_CHUNK = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process that is held: its descriptors stay open as long as the ``with`` block lasts.
+
+    ``start_time`` is in clock ticks after boot (field 22 of /proc/PID/stat); ``uid_map`` holds
+    (inside, outside, count); ``root_fd`` is an O_PATH descriptor of the process's root folder;
+    ``mounts`` are those that the process sees, targets relative to that root; ``root_mount`` is
+    the id of the mount that the root lies on.
+    """
+
+    pid: int
+    pidfd: int
+    proc_fd: int
+    start_time: int
+    namespaces: Mapping[str, str]
+    uid_map: tuple[tuple[int, int, int], ...]
+    root_fd: int
+    root_mount: int
+    mounts: tuple[Mount, ...]
+
+    def recheck(self) -> None:
+        """Prove that what was read is still true of the same, living process.
+
+        Raises LabError if it ended, or if its mount namespace, its root or its mounts changed.
+        """
+        again = "run it again"
+        if select.select([self.pidfd], [], [], 0)[0]:
+            raise LabError(f"process {self.pid} ended while it was read", again)
+        now = _stat(self.proc_fd, self.pid)
+        if now.start_time != self.start_time:
+            raise LabError(f"process {self.pid} was replaced while it was read", again)
+        if _namespaces(self.proc_fd, self.pid).get("mnt") != self.namespaces.get("mnt"):
+            raise LabError(f"process {self.pid} moved to another mount namespace", again)
+        root_fd = _open_root(self.proc_fd, self.pid)
+        try:
+            if look(root_fd).identity != look(self.root_fd).identity:
+                raise LabError(f"process {self.pid} changed its root folder", again)
+            mounts = _mounts(self.proc_fd, self.pid, root_fd)
+        finally:
+            os.close(root_fd)
+        if changed := mountinfo.changes(self.mounts, mounts):
+            raise LabError(
+                f"the mounts of process {self.pid} changed while it was read: {'; '.join(changed)}",
+                again,
+            )
+
+
+@contextmanager
+def hold(pid: int) -> Iterator[Process]:
+    """Hold process ``pid`` and read what decides what it can see.
+
+    Who got ``pid`` from an engine should ask the engine again once it is held: the number may
+    have been reused before. Raises LabError if there is no such process, if it is a kernel
+    thread or a zombie (neither has a root to read), or if the permission is missing.
+    """
+    with ExitStack() as stack:
+        proc_fd = _open_proc(pid)
+        stack.callback(os.close, proc_fd)
+        try:
+            pidfd = os.pidfd_open(pid)
+        except OSError as error:
+            raise _refusal(pid, error) from error
+        stack.callback(os.close, pidfd)
+        # Read below proc_fd after pidfd_open: if this answers, both mean the same process.
+        stat = _stat(proc_fd, pid)
+        root_fd = _open_root(proc_fd, pid)
+        stack.callback(os.close, root_fd)
+        process = Process(
+            pid=pid,
+            pidfd=pidfd,
+            proc_fd=proc_fd,
+            start_time=stat.start_time,
+            namespaces=_namespaces(proc_fd, pid),
+            uid_map=_uid_map(proc_fd, pid),
+            root_fd=root_fd,
+            root_mount=look(root_fd).mount,
+            mounts=_mounts(proc_fd, pid, root_fd),
+        )
+        yield process
+
+
+class _Stat(NamedTuple):
+    start_time: int
+
+
+def _open_proc(pid: int) -> int:
+    try:
+        return os.open(f"/proc/{pid:d}", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise _refusal(pid, error) from error
+
+
+def _stat(proc_fd: int, pid: int) -> _Stat:
+    # The second field is the command's name in parentheses, and may hold any byte, ")" included.
+    fields = _read(proc_fd, "stat", pid).rpartition(b")")[2].split()
+    if fields[0].decode() in _DEAD:
+        raise LabError(f"process {pid} has ended (a zombie)", "start the container again")
+    if int(fields[6]) & _KERNEL_THREAD:
+        raise LabError(f"process {pid} is a kernel thread, not a container's")
+    return _Stat(start_time=int(fields[19]))
+
+
+def _namespaces(proc_fd: int, pid: int) -> dict[str, str]:
+    try:
+        folder = os.open("ns", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=proc_fd)
+    except OSError as error:
+        raise _refusal(pid, error) from error
+    try:
+        return {name: os.readlink(name, dir_fd=folder) for name in sorted(os.listdir(folder))}
+    except OSError as error:
+        raise _refusal(pid, error) from error
+    finally:
+        os.close(folder)
+
+
+def _uid_map(proc_fd: int, pid: int) -> tuple[tuple[int, int, int], ...]:
+    rows = (line.split() for line in _read(proc_fd, "uid_map", pid).splitlines())
+    return tuple((int(inside), int(outside), int(count)) for inside, outside, count in rows)
+
+
+def _open_root(proc_fd: int, pid: int) -> int:
+    # "root" is a magic link: following it lands on the folder itself, whatever its name says.
+    try:
+        return os.open("root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=proc_fd)
+    except OSError as error:
+        raise _refusal(pid, error) from error
+
+
+def _mounts(proc_fd: int, pid: int, root_fd: int) -> tuple[Mount, ...]:
+    mounts = mountinfo.parse(_read(proc_fd, "mountinfo", pid))
+    root = look(root_fd).mount
+    if any(mount.id == root for mount in mounts):
+        return mounts
+    # A process that was chrooted into a folder which is no mountpoint is not told of the mount
+    # that the folder lies on (show_mountinfo() skips it). Whoever sees it from outside can tell.
+    own = mountinfo.parse(_read_file("/proc/thread-self/mountinfo"))
+    for mount in own:
+        if mount.id == root:
+            inside = os.path.relpath(os.readlink("root", dir_fd=proc_fd), mount.target)
+            below = os.path.normpath(os.path.join(mount.root, inside))
+            return (replace(mount, root=below, target="/"), *mounts)
+    return mounts
+
+
+def _read(proc_fd: int, name: str, pid: int) -> bytes:
+    try:
+        fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=proc_fd)
+        try:
+            return _all(fd)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise _refusal(pid, error) from error
+
+
+def _read_file(path: str) -> bytes:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return _all(fd)
+    finally:
+        os.close(fd)
+
+
+def _all(fd: int) -> bytes:
+    return b"".join(iter(lambda: os.read(fd, _CHUNK), b""))
+
+
+def _refusal(pid: int, error: OSError) -> LabError:
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return LabError(f"no permission to look into process {pid}", "run it as root, with sudo")
+    if error.errno in (errno.ENOENT, errno.ESRCH, errno.EINVAL, errno.ENOTDIR):
+        return LabError(f"there is no process {pid}", "see `docker ps` for what runs")
+    return LabError(f"process {pid} cannot be read: {error.strerror}")
