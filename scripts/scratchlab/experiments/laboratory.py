@@ -1,0 +1,86 @@
+"""What the probes share: the engine, the names, and what is costly to read and asked for twice."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from docker.errors import NotFound
+
+from scratchlab.collect.archives import ImageArchive, read_archive
+from scratchlab.experiments.names import LABEL, Names
+from scratchlab.model import Json
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+
+    from scratchlab.collect.engines import EngineClient
+
+T = TypeVar("T")
+
+
+class Laboratory:
+    """One engine with the lab's objects in it. Close it: it removes what the probes left over."""
+
+    def __init__(self, engine: EngineClient, names: Names | None = None) -> None:
+        self.engine = engine
+        self.api: Any = engine.client.api  # the SDK's low-level client
+        self.names = names or Names()
+        self.observations: dict[str, Any] = {}  # by experiment id, what the probes saw
+        self._once: dict[str, Any] = {}
+        self._temporary: list[str] = []
+
+    def once(self, key: str, make: Callable[[], T]) -> T:
+        """The result of ``make``, made at the first call for ``key``; a failure is kept too."""
+        if key not in self._once:
+            try:
+                self._once[key] = make()
+            except Exception as error:  # raised again below, for every experiment that asks
+                self._once[key] = error
+        value = self._once[key]
+        if isinstance(value, Exception):
+            raise value
+        found: T = value
+        return found
+
+    def image(self, reference: str) -> Json | None:
+        """What the engine says of an image; None where there is no such image."""
+        return _found(lambda: self.api.inspect_image(reference))
+
+    def container(self, reference: str) -> Json | None:
+        """What the engine says of a container; None where there is no such container."""
+        return _found(lambda: self.api.inspect_container(reference))
+
+    def archive(self, reference: str) -> ImageArchive:
+        """The image as ``docker save`` writes it, read once. Raises LabError."""
+
+        def read() -> ImageArchive:
+            with self.engine.save(reference) as stream:
+                return read_archive(stream)
+
+        return self.once(f"archive of {reference}", read)
+
+    def create(self, image: str, command: list[str] | None = None, **options: Any) -> Container:
+        """Create a temporary container that carries the lab's label; :meth:`close` removes it."""
+        container = self.engine.client.containers.create(
+            image, command, labels={LABEL: "temporary"}, **options
+        )
+        self._temporary.append(str(container.id))
+        return container
+
+    def close(self) -> None:
+        """Remove the temporary containers that are still there."""
+        while self._temporary:
+            # Best effort: an engine that no longer answers cannot remove anything, and the label
+            # lets `./lab destroy` find what stays behind.
+            with contextlib.suppress(Exception):
+                self.api.remove_container(self._temporary.pop(), force=True, v=True)
+
+
+def _found(ask: Callable[[], Any]) -> Json | None:
+    try:
+        answer: Json = ask()
+    except NotFound:
+        return None
+    return answer

@@ -1,0 +1,75 @@
+"""A few entries as a person reads them: the lines of `ls -l`, kept in an observation."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from scratchlab.model import Entry, Kind
+from scratchlab.text import visible
+
+MOST = 40  # entries that an observation keeps; the report has them all
+
+_TYPES = {
+    Kind.FILE: stat.S_IFREG,
+    Kind.DIRECTORY: stat.S_IFDIR,
+    Kind.SYMLINK: stat.S_IFLNK,
+    Kind.CHAR: stat.S_IFCHR,
+    Kind.BLOCK: stat.S_IFBLK,
+    Kind.FIFO: stat.S_IFIFO,
+    Kind.SOCKET: stat.S_IFSOCK,
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """What an observation keeps of an entry. ``mode`` holds the permission bits."""
+
+    path: str
+    kind: str
+    mode: int
+    uid: int
+    gid: int
+    size: int
+    sha256: str | None = None
+    target: str | None = None
+
+    def __str__(self) -> str:
+        letters = stat.filemode(_TYPES[Kind(self.kind)] | self.mode)
+        arrow = f" -> {visible(self.target)}" if self.target is not None else ""
+        return f"{letters} {self.uid}:{self.gid} {self.size} {visible(self.path)}{arrow}"
+
+
+def line(entry: Entry) -> Line:
+    """The line of one entry."""
+    return Line(
+        path=entry.path,
+        kind=str(entry.kind),
+        mode=entry.mode,
+        uid=entry.uid,
+        gid=entry.gid,
+        size=entry.size,
+        sha256=entry.sha256,
+        target=entry.target,
+    )
+
+
+def content(entries: Iterable[Entry]) -> tuple[int, tuple[Line, ...]]:
+    """How many entries there are (the root itself not counted), and the first of them."""
+    count, kept = 0, []
+    for entry in entries:
+        if entry.path == "/":
+            continue
+        count += 1
+        if count <= MOST:
+            kept.append(line(entry))
+    return count, tuple(kept)
+
+
+def text(count: int, lines: tuple[Line, ...], most: int = 8) -> str:
+    """The lines, one a line; more than ``most`` are counted only."""
+    shown = [str(one) for one in lines[:most]]
+    if count > len(shown):
+        shown.append(f"... {count - len(shown)} more")
+    return "\n".join(shown) if shown else "no entry"

@@ -1,0 +1,29 @@
+"""The names of the lab's own objects, and the label that tells them from a stranger's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+LABEL = "io.scratchlab.lab"
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the lab's objects are called on this host."""
+
+    scratchtest: str = "scratchtest"  # image: one empty file
+    image: str = "sleep"  # image: the static program
+    container: str = "sleep"
+    debug: str = "scratchlab-debug"  # image: a shell that needs no registry
+    binary: str = "/var/lib/scratchlab/build/sleep/sleep"  # the program as it was built
+
+    def words(self) -> dict[str, str]:
+        """The names as values for the table's texts (``${container}``)."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def is_ours(labels: Mapping[str, Any] | None) -> bool:
+    """Whether these labels (of an image or a container) mark an object of the lab."""
+    return LABEL in (labels or {})

@@ -1,0 +1,166 @@
+"""Run the experiments in order: bounded, and a check whose prerequisite failed is not run."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Mapping
+from importlib import import_module
+from typing import Any, Protocol, TypeVar, cast
+
+from docker.errors import APIError, DockerException
+from requests.exceptions import RequestException
+
+from scratchlab.errors import LabError
+from scratchlab.experiments.laboratory import Laboratory
+from scratchlab.experiments.names import Names
+from scratchlab.experiments.observation import from_json
+from scratchlab.experiments.table import EXPERIMENTS, Experiment, Outcome, check, row
+from scratchlab.model import Check, Json, Verdict
+
+T = TypeVar("T")
+Progress = Callable[[Experiment, Check | None], None]
+_PING_SECONDS = 5.0
+_START_ENGINE = "start the engine (`docker info` must answer), then run the experiments again"
+
+
+class Module(Protocol):
+    """What a file of an experiment provides."""
+
+    Observation: type[Any]  # frozen dataclass of plain fields
+
+    def probe(self, lab: Laboratory) -> Any:
+        """Observe; judge nothing."""
+
+    def judge(self, observation: Any) -> Outcome:
+        """Decide; observe nothing."""
+
+
+def module(experiment: Experiment) -> Module:
+    """The file that probes and judges ``experiment``."""
+    return cast(Module, import_module(f"{__package__}.{experiment.module}"))
+
+
+def select(only: Collection[str] = ()) -> tuple[Experiment, ...]:
+    """The experiments named by id and what they depend on, in the table's order; () is all.
+
+    Raises LabError for an id that is not in the table.
+    """
+    known = {experiment.id: experiment for experiment in EXPERIMENTS}
+    wanted: set[str] = set()
+    waiting = [name.strip().upper() for name in only]
+    while waiting:
+        name = waiting.pop()
+        if name not in known:
+            raise LabError(f"there is no experiment {name!r}", f"choose from {', '.join(known)}")
+        if name not in wanted:
+            wanted.add(name)
+            waiting += known[name].depends_on
+    return tuple(e for e in EXPERIMENTS if not only or e.id in wanted)
+
+
+def run(
+    lab: Laboratory, only: Collection[str] = (), progress: Progress | None = None
+) -> tuple[Check, ...]:
+    """Run the experiments (see :func:`select`) and give one check each, in the table's order.
+
+    ``progress`` is called before (with None) and after each one. What the probes saw stays in
+    ``lab.observations``. An engine that dies is an ``error`` of the experiment that met it; the
+    rest is then not run. Raises LabError for an unknown id only.
+    """
+    reasons: dict[str, str] = {}  # why an experiment, or what depends on it, is not run
+    checks = []
+    try:
+        for experiment in select(only):
+            blocked = [
+                reasons[name] for name in ("engine", *experiment.depends_on) if name in reasons
+            ]
+            if progress:
+                progress(experiment, None)
+            if blocked:
+                done = row(experiment, Verdict.SKIP, lab.names, observed=blocked[0])
+            else:
+                done = _one(lab, experiment)
+            if done.verdict is Verdict.SKIP:
+                reasons[experiment.id] = blocked[0]
+            elif done.verdict is not Verdict.PASS:
+                state = "failed" if done.verdict is Verdict.FAIL else "could not be answered"
+                reasons[experiment.id] = f"not run: {experiment.id} {state}"
+            if done.verdict is Verdict.ERROR and not _answers(lab):
+                reasons["engine"] = f"not run: the engine stopped answering in {experiment.id}"
+            if progress:
+                progress(experiment, done)
+            checks.append(done)
+    finally:
+        lab.close()
+    return tuple(checks)
+
+
+def judge_again(observations: Mapping[str, Json], names: Names | None = None) -> tuple[Check, ...]:
+    """Checks from saved observations (JSON by experiment id), without an engine."""
+    checks = []
+    for experiment in EXPERIMENTS:
+        if experiment.id in observations:
+            part = module(experiment)
+            observed = from_json(part.Observation, observations[experiment.id])
+            checks.append(check(experiment, part.judge(observed), names or Names()))
+    return tuple(checks)
+
+
+def _one(lab: Laboratory, experiment: Experiment) -> Check:
+    part = module(experiment)
+    try:
+        seen = bounded(lambda: part.probe(lab), experiment.timeout)
+    except Exception as error:  # every fault of a probe is one line of the report
+        what, mend = describe(error)
+        return row(experiment, Verdict.ERROR, lab.names, observed=what, advice=mend)
+    lab.observations[experiment.id] = seen
+    return check(experiment, part.judge(seen), lab.names)
+
+
+def _answers(lab: Laboratory) -> bool:
+    try:
+        return bool(bounded(lab.engine.client.ping, _PING_SECONDS))
+    except Exception:  # whatever it is, it is no answer
+        return False
+
+
+def bounded(act: Callable[[], T], seconds: float) -> T:
+    """The result of ``act``; raises what it raises, and LabError after ``seconds``.
+
+    The thread of an act that ran out of time is left behind: nothing can interrupt a system call
+    that hangs, and a daemon thread does not keep the program from ending.
+    """
+    result: list[T] = []
+    errors: list[Exception] = []
+
+    def target() -> None:
+        try:
+            result.append(act())
+        except Exception as error:  # handed to the caller
+            errors.append(error)
+
+    thread = threading.Thread(target=target, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if errors:
+        raise errors[0]
+    if not result:
+        raise LabError(f"no answer within {seconds:g} s", "look at `docker info` and the load")
+    return result[0]
+
+
+def describe(error: Exception) -> tuple[str, str]:
+    """One line that says what happened, and one that says what mends it."""
+    if isinstance(error, LabError):
+        return _line(error.what), _line(error.mend)
+    if isinstance(error, APIError):
+        return f"the engine answers: {_line(str(error.explanation or error))}", ""
+    if isinstance(error, DockerException | RequestException):
+        return f"the engine stopped answering ({_line(str(error))})", _START_ENGINE
+    if isinstance(error, OSError):
+        return _line(str(error)), ""
+    return f"scratchlab failed: {type(error).__name__}: {_line(str(error))}", "please report this"
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

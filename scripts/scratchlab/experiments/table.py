@@ -1,0 +1,124 @@
+"""The table of experiments, read from table.toml: text is data, the code only picks keys."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from string import Template
+
+from scratchlab.experiments.names import Names
+from scratchlab.model import Check, Verdict
+from scratchlab.text import printable
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One way in which an experiment can fail: why, and the command or act that mends it."""
+
+    cause: str
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """One row of the table. Texts are templates over :class:`Names` (``${container}``).
+
+    ``module`` is the file of this package that probes and judges; ``article`` is what the article
+    of 2017 saw; ``today`` says why a passing answer differs from 2017, by key; ``timeout`` is in
+    seconds and bounds the probe.
+    """
+
+    id: str
+    module: str
+    title: str
+    claim: str
+    command: str
+    article: str
+    expected: str
+    timeout: float
+    depends_on: tuple[str, ...] = ()
+    today: Mapping[str, str] = field(default_factory=dict)
+    fault: Mapping[str, Fault] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a judge decided: ``fault`` is a key of the experiment's faults, None means passed.
+
+    ``today`` are keys of the experiment's differences from 2017. ``expected`` replaces the
+    table's sentence where it can be said more exactly. ``words`` fill the templates.
+    """
+
+    observed: str
+    fault: str | None = None
+    today: tuple[str, ...] = ()
+    expected: str = ""
+    words: Mapping[str, str] = field(default_factory=dict)
+
+
+def check(experiment: Experiment, outcome: Outcome, names: Names) -> Check:
+    """The check that ``outcome`` makes of ``experiment``, with every text filled in."""
+    words = {**names.words(), **outcome.words}
+    if outcome.fault is None:
+        cause = " ".join(fill(experiment.today[key], words) for key in outcome.today)
+        advice = ""
+    else:
+        fault = experiment.fault[outcome.fault]
+        cause, advice = fill(fault.cause, words), fill(fault.help, words)
+    return row(
+        experiment,
+        Verdict.PASS if outcome.fault is None else Verdict.FAIL,
+        names,
+        observed=outcome.observed,
+        expected=outcome.expected or fill(experiment.expected, words),
+        cause=cause,
+        advice=advice,
+    )
+
+
+def row(
+    experiment: Experiment,
+    verdict: Verdict,
+    names: Names,
+    *,
+    observed: str,
+    expected: str = "",
+    cause: str = "",
+    advice: str = "",
+) -> Check:
+    """A check of ``experiment`` with the verdict given; texts are made safe to print."""
+    words = names.words()
+    return Check(
+        id=experiment.id,
+        title=fill(experiment.title, words),
+        verdict=verdict,
+        claim=fill(experiment.claim, words),
+        command=fill(experiment.command, words),
+        observed=printable(observed),
+        expected=printable(expected or fill(experiment.expected, words)),
+        cause=printable(cause),
+        help=printable(advice),
+        depends_on=experiment.depends_on,
+    )
+
+
+def fill(text: str, words: Mapping[str, str]) -> str:
+    """``text`` with its ``${name}`` replaced; a name without a value stays as it is."""
+    return Template(text).safe_substitute(words)
+
+
+def _read() -> tuple[Experiment, ...]:
+    data = tomllib.loads(resources.files(__package__).joinpath("table.toml").read_text("utf-8"))
+    return tuple(
+        Experiment(
+            **{key: value for key, value in item.items() if key not in {"depends_on", "fault"}},
+            depends_on=tuple(item.get("depends_on", ())),
+            fault={key: Fault(**texts) for key, texts in item.get("fault", {}).items()},
+        )
+        for item in data["experiment"]
+    )
+
+
+EXPERIMENTS = _read()
