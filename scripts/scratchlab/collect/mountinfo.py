@@ -31,21 +31,23 @@ def parse(text: bytes) -> tuple[Mount, ...]:
 
 def _mount(line: bytes, number: int) -> Mount:
     fields = line.split(b" ")  # by single spaces: the source may be empty
-    try:
-        end = fields.index(b"-", 6)
-        major, minor = fields[2].split(b":")
-        numbers = [_int(text) for text in (fields[0], fields[1], major, minor)]
-        fstype, source, *super_options = fields[end + 1 :]
-        if not fstype or not super_options or not fields[4].startswith(b"/"):
-            raise ValueError
-    except ValueError:
-        raise LabError(
-            f"line {number} of a mountinfo file is not one: {os.fsdecode(line[:200])}"
-        ) from None
+    end = fields.index(b"-", 6) if b"-" in fields[6:] else len(fields)
+    rest = fields[end + 1 :]
+    numbers = [fields[0], fields[1], *fields[2].split(b":")] if len(fields) > 2 else []
+    if not (
+        len(rest) >= 3
+        and rest[0]
+        and len(numbers) == 4
+        and all(map(_NUMBER.match, numbers))
+        and fields[4].startswith(b"/")
+    ):
+        shown = os.fsdecode(line[:200])
+        raise LabError(f"line {number} of a mountinfo file is not one: {shown}")
+    fstype, source, *super_options = rest
     return Mount(
-        id=numbers[0],
-        parent=numbers[1],
-        device=(numbers[2], numbers[3]),
+        id=int(numbers[0]),
+        parent=int(numbers[1]),
+        device=(int(numbers[2]), int(numbers[3])),
         root=_text(fields[3]),
         target=_text(fields[4]),
         options=_options(fields[5]),
@@ -55,12 +57,6 @@ def _mount(line: bytes, number: int) -> Mount:
         # A filesystem that prints a raw space in its options breaks only its own last field.
         super_options=_options(b" ".join(super_options)),
     )
-
-
-def _int(text: bytes) -> int:
-    if not _NUMBER.match(text):
-        raise ValueError
-    return int(text)
 
 
 def _options(text: bytes) -> tuple[str, ...]:

@@ -1,0 +1,36 @@
+"""Extended attributes of any object, without opening it."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+_NONE = (errno.ENOTSUP, errno.ENOSYS)
+_GONE = (errno.ENODATA, errno.ERANGE)
+
+
+def read(fd: int) -> tuple[tuple[tuple[str, bytes], ...], str | None]:
+    """The attributes of the object behind ``fd`` by name, and a note if some could not be read.
+
+    ``fd`` may be O_PATH, of a symlink too: following ``/proc/self/fd/N`` lands on the object
+    itself and on nothing else, so a device is not opened and a symlink not followed.
+    """
+    where = f"/proc/self/fd/{fd:d}"
+    try:
+        names = os.listxattr(where)
+    except OSError as error:
+        return (), (None if error.errno in _NONE else _note(error))
+    if not names:
+        return (), None
+    found, note = [], None
+    for name in sorted(names, key=os.fsencode):
+        try:
+            found.append((name, os.getxattr(where, name)))
+        except OSError as error:
+            # Removed since it was listed, or kept for the kernel: the first is a change.
+            note = "changed while read" if error.errno in _GONE else _note(error)
+    return tuple(found), note
+
+
+def _note(error: OSError) -> str:
+    return f"extended attributes unreadable: {errno.errorcode.get(error.errno or 0, '?')}"
