@@ -117,6 +117,7 @@ class Host:
     kernel: str = ""
     distribution: str = ""
     cgroup_version: int = 0
+    # v1: one string per mounted hierarchy ("cpu,cpuacct", "name=systemd"); v2: one per controller.
     controllers: tuple[str, ...] = ()
     # Those of the known candidate paths (masks, read-only paths, /proc/kcore) that exist here.
     existing: frozenset[str] = frozenset()
@@ -205,6 +206,7 @@ class Facts:
     layers: Layers = Layers()
     sources: tuple[Source, ...] = ()
     host_namespaces: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()  # facts that could not be had, and why, in words
 
 
 @dataclass(frozen=True, slots=True)
