@@ -194,7 +194,13 @@ def _all(fd: int) -> bytes:
 
 def _refusal(pid: int, error: OSError) -> LabError:
     if error.errno in (errno.EACCES, errno.EPERM):
-        return LabError(f"no permission to look into process {pid}", "run it as root, with sudo")
+        mend = (
+            "run it as root, with sudo"
+            if os.geteuid()
+            # ptrace(2), "Ptrace access mode checking": the reader needs every capability of it.
+            else "root is not enough: the process has capabilities that this shell lacks"
+        )
+        return LabError(f"no permission to look into process {pid}", mend)
     if error.errno in (errno.ENOENT, errno.ESRCH, errno.EINVAL, errno.ENOTDIR):
         return LabError(f"there is no process {pid}", "see `docker ps` for what runs")
     return LabError(f"process {pid} cannot be read: {error.strerror}")

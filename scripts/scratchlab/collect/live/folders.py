@@ -20,14 +20,15 @@ KEEP = 256
 class Folder:
     """A folder that is being read."""
 
-    __slots__ = ("entry", "fd", "look", "name", "note", "pending")
+    __slots__ = ("entry", "fd", "listed", "look", "name", "note", "pending")
 
     def __init__(self, name: str, fd: int, seen: Look, entry: Entry) -> None:
         self.name = name
         self.fd: int | None = fd
         self.look = seen
         self.entry = entry
-        self.pending: list[str] = []
+        self.listed = False
+        self.pending: list[str] = []  # folders in it that are still to be read
         self.note: str | None = None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import stat
@@ -14,7 +13,9 @@ from itertools import chain
 from typing import NamedTuple, Self
 
 from scratchlab.collect.live.entries import entry
+from scratchlab.collect.live.faults import code
 from scratchlab.collect.live.look import Look
+from scratchlab.errors import LabError
 from scratchlab.model import Entry
 
 CHANGED = "changed while read"
@@ -37,7 +38,7 @@ class Unread(NamedTuple):
 
 
 class Pool:
-    """Hashes files in batches. ``put`` and ``finish`` give back what is done meanwhile.
+    """Hashes files in batches: ``put`` them in, take the entries that are ``ready``, ``finish``.
 
     Batches keep the cost per small file low; the number of batches under way bounds memory and
     open descriptors (workers x 2 x 32), however many files there are.
@@ -52,7 +53,10 @@ class Pool:
         self._stop = threading.Event()
         # Relative to this descriptor, an O_PATH descriptor's number opens the very object that
         # was looked at: no name is resolved again, so no rename can put a device in its place.
-        self._own_fds = os.open("/proc/self/fd", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            self._own_fds = os.open("/proc/self/fd", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise LabError(f"/proc/self/fd: {error.strerror}", "mount /proc here") from error
         self._local = threading.local()
 
     def __enter__(self) -> Self:
@@ -66,16 +70,19 @@ class Pool:
             os.close(unread.fd)
         os.close(self._own_fds)
 
-    def put(self, unread: Unread) -> Iterator[Entry]:
-        """Take one more file; give the entries that are ready."""
+    def put(self, unread: Unread) -> None:
+        """Take one more file, and its descriptor."""
         self._batch.append(unread)
-        self._bytes += unread.look.size
+        self._bytes += unread.look.size + sum(len(value) for _, value in unread.xattrs)
         if len(self._batch) >= _BATCH_FILES or self._bytes >= _BATCH_BYTES:
             self._submit()
-            while len(self._under_way) > self._room or (
-                self._under_way and self._under_way[0][0].done()
-            ):
-                yield from self._under_way.popleft()[0].result()
+
+    def ready(self) -> Iterator[Entry]:
+        """The entries that are ready; waits for some when enough is under way."""
+        while len(self._under_way) > self._room or (
+            self._under_way and self._under_way[0][0].done()
+        ):
+            yield from self._under_way.popleft()[0].result()
 
     def finish(self) -> Iterator[Entry]:
         """Wait for the rest."""
@@ -90,13 +97,18 @@ class Pool:
             self._batch, self._bytes = [], 0
 
     def _read_batch(self, batch: list[Unread]) -> list[Entry]:
-        return [self._read(unread) for unread in batch]
+        waiting = iter(batch)
+        try:
+            return [self._read(unread) for unread in waiting]
+        finally:
+            for unread in waiting:  # there are some left only if a fault of our own ended it
+                os.close(unread.fd)
 
     def _read(self, unread: Unread) -> Entry:
         try:
             sha256, note = self._content(unread.fd, unread.look)
         except OSError as error:
-            sha256, note = None, f"unreadable: {errno.errorcode.get(error.errno or 0, '?')}"
+            sha256, note = None, f"unreadable: {code(error)}"
         finally:
             os.close(unread.fd)
         return entry(

@@ -1,4 +1,4 @@
-"""One look at an open descriptor: everything an entry needs, the mount included, in one call.
+"""One look at an open descriptor: everything an entry needs, the mount included.
 
 statx(2) tells the mount id since Linux 5.8 (STATX_MNT_ID); where the kernel, the C library or a
 seccomp filter has none, ``/proc/self/fdinfo/FD`` tells it (``mnt_id``, Linux 3.15).
@@ -7,6 +7,7 @@ seccomp filter has none, ``/proc/self/fdinfo/FD`` tells it (``mnt_id``, Linux 3.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import struct
 from typing import NamedTuple
@@ -15,8 +16,10 @@ _BASIC_STATS = 0x7FF
 _MNT_ID = 0x1000
 # By descriptor, without asking a server or setting off an automount (include/uapi/linux/fcntl.h).
 _FLAGS = 0x1000 | 0x800 | 0x4000  # AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC
-# include/uapi/linux/stat.h: mask, nlink, uid, gid, mode, ino, size, ctime, mtime, rdev, dev, mount
-_STATX = struct.Struct("=I4x8x3IH2xQQ8x8x16x16xqI4xqI4x4IQ")
+# struct statx, include/uapi/linux/stat.h: nlink, uid, gid, mode, ino, size, ctime, mtime, rdev, dev
+_STATX = struct.Struct("=16x3IH2xQQ8x8x16x16xqI4xqI4x4I")
+_MASK = struct.Struct("=I")
+_MOUNT = struct.Struct("=Q")  # at byte 144
 _SIZE = 256
 _SECOND = 1_000_000_000
 
@@ -46,7 +49,7 @@ class Look(NamedTuple):
 
 
 def _library_call() -> ctypes._NamedFuncPointer | None:
-    call = getattr(ctypes.CDLL(None, use_errno=True), "statx", None)
+    call = getattr(ctypes.CDLL(None), "statx", None)
     if call is not None:
         call.argtypes = (
             ctypes.c_int,
@@ -61,24 +64,40 @@ def _library_call() -> ctypes._NamedFuncPointer | None:
 _statx = _library_call()
 
 
-def look(fd: int) -> Look:
-    """Look at the object that ``fd`` stands for (O_PATH will do). Raises OSError."""
+def mount_of(fd: int) -> int:
+    """The id of the mount that ``fd`` was reached through, asking no filesystem anything.
+
+    A FUSE filesystem's daemon, which may be the container's own and never answer, is not asked.
+    """
     if _statx is not None:
         buffer = ctypes.create_string_buffer(_SIZE)
-        if _statx(fd, b"", _FLAGS, _BASIC_STATS | _MNT_ID, buffer) == 0:
-            found = _unpack(buffer)
-            if found is not None:
-                return found
-    return look_by_fdinfo(fd)
+        if _statx(fd, b"", _FLAGS, 0, buffer) == 0:
+            (mask,), (mount,) = _MASK.unpack_from(buffer), _MOUNT.unpack_from(buffer, 144)
+            if mask & _MNT_ID:
+                return int(mount)
+    return _mount_by_fdinfo(fd)
 
 
-def _unpack(buffer: ctypes.Array[ctypes.c_char]) -> Look | None:
+def look(fd: int, mount: int | None = None, *, cached: bool = False) -> Look:
+    """Look at the object that ``fd`` stands for (O_PATH will do). Raises OSError.
+
+    ``mount`` is its mount if the caller knows it already. ``cached``: what the kernel knows by
+    itself will do; the filesystem is not asked.
+    """
+    if mount is None:
+        mount = mount_of(fd)
+    if _statx is not None:
+        buffer = ctypes.create_string_buffer(_SIZE)
+        if _statx(fd, b"", _FLAGS, 0 if cached else _BASIC_STATS, buffer) == 0:
+            return _unpack(buffer, mount)
+    return look_by_fstat(fd, mount)
+
+
+def _unpack(buffer: ctypes.Array[ctypes.c_char], mount: int) -> Look:
     (
-        mask, links, uid, gid, mode, inode, size, ctime, ctime_ns, mtime, mtime_ns,
-        special_major, special_minor, major, minor, mount,
+        links, uid, gid, mode, inode, size, ctime, ctime_ns, mtime, mtime_ns,
+        special_major, special_minor, major, minor,
     ) = _STATX.unpack_from(buffer)  # fmt: skip
-    if not mask & _MNT_ID:
-        return None
     return Look(
         mode,
         uid,
@@ -94,8 +113,8 @@ def _unpack(buffer: ctypes.Array[ctypes.c_char]) -> Look | None:
     )
 
 
-def look_by_fdinfo(fd: int) -> Look:
-    """The same, by fstat(2) and fdinfo: slower, for systems that lack statx(2) or its mount id."""
+def look_by_fstat(fd: int, mount: int | None = None) -> Look:
+    """The same by fstat(2) and fdinfo, for systems that lack or forbid statx(2)."""
     seen = os.fstat(fd)
     return Look(
         mode=seen.st_mode,
@@ -108,13 +127,13 @@ def look_by_fdinfo(fd: int) -> Look:
         special=(os.major(seen.st_rdev), os.minor(seen.st_rdev)),
         mtime=seen.st_mtime_ns,
         ctime=seen.st_ctime_ns,
-        mount=_mount_id(fd),
+        mount=_mount_by_fdinfo(fd) if mount is None else mount,
     )
 
 
-def _mount_id(fd: int) -> int:
+def _mount_by_fdinfo(fd: int) -> int:
     with open(f"/proc/self/fdinfo/{fd:d}", "rb") as lines:
         for line in lines:
             if line.startswith(b"mnt_id:"):
                 return int(line[7:])
-    raise OSError(f"/proc/self/fdinfo/{fd:d} tells no mount id")
+    raise OSError(errno.ENOSYS, f"/proc/self/fdinfo/{fd:d} tells no mount id")

@@ -12,7 +12,6 @@ The container is hostile until shown otherwise and the reader is root. So:
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from collections import defaultdict
@@ -21,11 +20,12 @@ from dataclasses import replace
 
 from scratchlab.collect.live import filesystems, xattrs
 from scratchlab.collect.live.entries import entry
+from scratchlab.collect.live.faults import code
 from scratchlab.collect.live.folders import Folder, Folders, MovedError
 from scratchlab.collect.live.hashing import CHANGED, EMPTY, Pool, Unread
 from scratchlab.collect.live.limits import ENTRY_COST, Limits
 from scratchlab.collect.live.links import LinkSets
-from scratchlab.collect.live.look import Look, look
+from scratchlab.collect.live.look import Look, look, mount_of
 from scratchlab.errors import LabError
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Mount
@@ -34,6 +34,7 @@ MOVED = "moved while read"
 _LOOK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _BUFFER = 512
+_BUFFER_BYTES = 1 << 20
 
 
 class Walk:
@@ -58,17 +59,14 @@ class Walk:
         self._root_mount = 0
         self._hashed: defaultdict[int, int] = defaultdict(int)
         self._ready: list[Entry] = []
+        self._unflushed = 0
         self._count = 0
         self._cost = 0
 
     def read(self, root_fd: int) -> Ledger:
         """Everything below ``root_fd``, itself included as ``/``."""
         try:
-            # A descriptor of its own, for the walk closes what it pushes.
-            fd = os.open(".", _LOOK | os.O_DIRECTORY, dir_fd=root_fd)
-            seen = look(fd)
-            self._root_mount = seen.mount
-            self._enter("", "/", fd, seen)
+            self._start(root_fd)
             while self._folders:
                 self._step()
             self._keep(self._pool.finish())
@@ -82,6 +80,19 @@ class Walk:
             self._links.close()
         return self._ledger
 
+    def _start(self, root_fd: int) -> None:
+        # A descriptor of its own, for the walk closes what it enters. "." stays on the root's
+        # mount, whatever was mounted over it since.
+        fd = os.open(".", _LOOK | os.O_DIRECTORY, dir_fd=root_fd)
+        try:
+            seen = look(fd)
+            self._root_mount = seen.mount
+            found, note = xattrs.read(fd)
+        except BaseException:
+            os.close(fd)
+            raise
+        self._folders.push(Folder("", fd, seen, entry("/", seen, found, note=note)))
+
     def _step(self) -> None:
         folder = self._folders.last
         try:
@@ -90,18 +101,42 @@ class Walk:
             while len(self._folders) > moved.depth:
                 self._leave(MOVED)
             return
-        if folder.pending:
+        if not folder.listed:
+            folder.listed = True
+            self._list(folder, fd)
+        elif folder.pending:
             self._visit(folder, fd, folder.pending.pop(), enter=True)
-            return
-        now = look(fd)
-        changed = (now.mtime, now.ctime) != (folder.look.mtime, folder.look.ctime)
-        self._leave(CHANGED if changed else None)
+        else:
+            now = self._look(fd)
+            changed = (now.mtime, now.ctime) != (folder.look.mtime, folder.look.ctime)
+            self._leave(CHANGED if changed else None)
 
     def _leave(self, note: str | None) -> None:
         folder = self._folders.pop()
-        note = note or folder.note
+        note = folder.note or note
         self._keep([replace(folder.entry, note=note) if note else folder.entry])
         self._path = os.path.dirname(self._path)
+
+    def _list(self, folder: Folder, fd: int) -> None:
+        try:
+            listing = _open_listing(fd)
+            try:
+                with os.scandir(listing) as names:
+                    for found in names:
+                        # Folders wait until the listing is closed. The type is what readdir(3)
+                        # says, to save a call; the descriptor is asked again.
+                        if found.is_dir(follow_symlinks=False):
+                            self._wait(folder, found.name)
+                        else:
+                            self._visit(folder, fd, found.name, enter=False)
+            finally:
+                os.close(listing)
+        except OSError as error:
+            folder.note = f"unreadable: {code(error)}"
+
+    def _wait(self, folder: Folder, name: str) -> None:
+        folder.pending.append(name)
+        self._charge(len(name))
 
     def _visit(self, folder: Folder, folder_fd: int, name: str, *, enter: bool) -> None:
         """Record what ``name`` is; a folder is entered only if ``enter``, otherwise it waits."""
@@ -111,58 +146,48 @@ class Walk:
             folder.note = CHANGED
             return
         except OSError as error:
-            folder.note = f"names in it unreadable: {_code(error)}"
+            folder.note = f"names in it unreadable: {code(error)}"
             return
         handed_on = False
         try:
-            seen = look(fd)
+            seen = self._look(fd)
             path = f"/{name}" if self._path == "/" else f"{self._path}/{name}"
             if not stat.S_ISDIR(seen.mode):
                 handed_on = self._leaf(path, fd, seen)
             elif enter:
-                handed_on = self._enter(name, path, fd, seen)
+                handed_on = self._folder(name, path, fd, seen)
             else:
-                folder.pending.append(name)
+                self._wait(folder, name)
         except OSError as error:
-            folder.note = f"names in it unreadable: {_code(error)}"
+            folder.note = f"names in it unreadable: {code(error)}"
         finally:
             if not handed_on:
                 os.close(fd)
+        self._keep(self._pool.ready())
 
-    def _enter(self, name: str, path: str, fd: int, seen: Look) -> bool:
-        """Record a folder and go down into it, unless it is not for reading.
+    def _look(self, fd: int) -> Look:
+        mount = mount_of(fd)
+        # A filesystem that a process answers for, or that is not known, is not asked.
+        known = mount == self._root_mount or self._known_mount(mount)
+        return look(fd, mount, cached=not known)
+
+    def _known_mount(self, mount: int) -> bool:
+        known = None if self._mounts is None else self._mounts.get(mount)
+        return known is not None and not filesystems.is_process_backed(known.fstype)
+
+    def _folder(self, name: str, path: str, fd: int, seen: Look) -> bool:
+        """Go down into a folder, or record it if it is not for reading.
 
         Says whether ``fd`` was handed on.
         """
         closed, why = self._closed(seen)
-        found, note = ((), None) if closed else xattrs.read(fd)
-        its_entry = entry(path, seen, found, note=why or note)
         if closed:
-            self._keep([its_entry])
+            self._keep([entry(path, seen, (), note=why)])
             return False
-        folder = Folder(name, fd, seen, its_entry)
-        self._folders.push(folder)
+        found, note = xattrs.read(fd)
+        self._folders.push(Folder(name, fd, seen, entry(path, seen, found, note=note)))
         self._path = path
-        try:
-            listing = _open_listing(fd)
-            try:
-                self._list(folder, fd, listing)
-            finally:
-                os.close(listing)
-        except OSError as error:
-            folder.note = f"unreadable: {_code(error)}"
         return True
-
-    def _list(self, folder: Folder, fd: int, listing: int) -> None:
-        with os.scandir(listing) as names:
-            for found in names:
-                # Folders wait until the listing is closed. The type is what readdir(3) says, to
-                # save a call; the descriptor is asked again.
-                if found.is_dir(follow_symlinks=False):
-                    folder.pending.append(found.name)
-                    self._charge(len(found.name))
-                else:
-                    self._visit(folder, fd, found.name, enter=False)
 
     def _closed(self, seen: Look) -> tuple[bool, str | None]:
         """Whether the filesystem is not entered, and the note if that leaves a gap."""
@@ -196,7 +221,7 @@ class Walk:
         if why is None and (seen.links == 1 or self._links.add(seen, file.path)):
             if seen.size:
                 self._hashed[seen.mount] += seen.size
-                self._keep(self._pool.put(file))
+                self._pool.put(file)
                 return True
             sha256 = EMPTY
         self._keep([entry(file.path, seen, file.xattrs, sha256=sha256, note=why or file.note)])
@@ -220,9 +245,11 @@ class Walk:
     def _keep(self, entries: Iterable[Entry]) -> None:
         for one in entries:
             self._ready.append(one)
-            self._charge(len(one.path))
-        if len(self._ready) >= _BUFFER:
-            self._flush()
+            values = sum(len(value) for _, value in one.xattrs)
+            self._unflushed += values
+            self._charge(len(one.path) + values)
+            if len(self._ready) >= _BUFFER or self._unflushed >= _BUFFER_BYTES:
+                self._flush()
 
     def _charge(self, length: int) -> None:
         self._cost += length + ENTRY_COST
@@ -236,6 +263,7 @@ class Walk:
         self._ledger.update(self._ready)
         self._count += len(self._ready)
         self._ready.clear()
+        self._unflushed = 0
         if self._progress is not None:
             self._progress(self._count)
 
@@ -245,7 +273,3 @@ def _open_listing(fd: int) -> int:
         return os.open(".", _LIST | os.O_NOATIME, dir_fd=fd)
     except PermissionError:
         return os.open(".", _LIST, dir_fd=fd)
-
-
-def _code(error: OSError) -> str:
-    return errno.errorcode.get(error.errno or 0, "?")

@@ -5,8 +5,14 @@ from __future__ import annotations
 import errno
 import os
 
+from scratchlab.collect.live.faults import code
+
 _NONE = (errno.ENOTSUP, errno.ENOSYS)
 _GONE = (errno.ENODATA, errno.ERANGE)
+
+
+# One inode may hold thousands of values of 64 KiB on some filesystems.
+MOST_BYTES = 256 * 1024
 
 
 def read(fd: int) -> tuple[tuple[tuple[str, bytes], ...], str | None]:
@@ -22,15 +28,21 @@ def read(fd: int) -> tuple[tuple[tuple[str, bytes], ...], str | None]:
         return (), (None if error.errno in _NONE else _note(error))
     if not names:
         return (), None
-    found, note = [], None
+    found: list[tuple[str, bytes]] = []
+    note, left = None, MOST_BYTES
     for name in sorted(names, key=os.fsencode):
         try:
-            found.append((name, os.getxattr(where, name)))
+            value = os.getxattr(where, name)
         except OSError as error:
-            # Removed since it was listed, or kept for the kernel: the first is a change.
+            # Removed since it was listed, or kept from us: the first is a change.
             note = "changed while read" if error.errno in _GONE else _note(error)
+            continue
+        left -= len(name) + len(value)
+        if left < 0:
+            return tuple(found), f"extended attributes not read: more than {MOST_BYTES} bytes"
+        found.append((name, value))
     return tuple(found), note
 
 
 def _note(error: OSError) -> str:
-    return f"extended attributes unreadable: {errno.errorcode.get(error.errno or 0, '?')}"
+    return f"extended attributes unreadable: {code(error)}"
