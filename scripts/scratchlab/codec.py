@@ -1,0 +1,123 @@
+"""The lab's frozen data as JSON and back, strictly by the types of its fields."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from enum import Enum
+from functools import cache
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class MismatchError(ValueError):
+    """JSON that does not fit the type it should have."""
+
+
+def encode(value: Any) -> Any:
+    """``value`` (a dataclass of the model) as JSON values. Fields at their default are left out;
+    sets are sorted, bytes are base64.
+    """
+    if is_dataclass(value) and not isinstance(value, type):
+        pairs = ((one, getattr(value, one.name)) for one in fields(value))
+        return {one.name: encode(item) for one, item in pairs if item != _default(one)}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
+    if isinstance(value, Mapping):
+        return {key: encode(item) for key, item in value.items()}
+    if isinstance(value, (frozenset, set)):
+        return sorted(value)
+    if isinstance(value, (list, tuple)):
+        return [encode(item) for item in value]
+    return value
+
+
+def decode(kind: type[T], data: Any) -> T:
+    """The ``kind`` (a dataclass of the model) that ``data`` encodes; raises MismatchError."""
+    found: T = _decode(kind, data, kind.__name__)
+    return found
+
+
+def _decode(kind: Any, data: Any, where: str) -> Any:
+    if kind is Any:
+        return data
+    if is_dataclass(kind) and isinstance(kind, type):
+        return _dataclass(kind, data, where)
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (types.UnionType, typing.Union):
+        if data is None and type(None) in arguments:
+            return None
+        rest = [one for one in arguments if one is not type(None)]
+        return _decode(rest[0], data, where)
+    if origin is tuple:
+        return _tuple(arguments, data, where)
+    if origin is frozenset:
+        return frozenset(_tuple((*arguments, ...), data, where))
+    if origin is not None and issubclass(origin, Mapping):
+        _expect(isinstance(data, dict), where, data)
+        return {key: _decode(arguments[1], item, where) for key, item in data.items()}
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return _enum(kind, data, where)
+    if kind is bytes:
+        return _bytes(data, where)
+    # bool is an int, but never where a number belongs.
+    _expect(isinstance(data, kind) and (kind is bool or not isinstance(data, bool)), where, data)
+    return data
+
+
+def _dataclass(kind: type, data: Any, where: str) -> Any:
+    _expect(isinstance(data, dict), where, data)
+    hints = _hints(kind)
+    unknown = sorted(data.keys() - hints.keys())
+    if unknown:
+        raise MismatchError(f"{where} has no field {unknown[0]}")
+    values = {name: _decode(hints[name], item, f"{where}.{name}") for name, item in data.items()}
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise MismatchError(f"{where}: a field is missing") from error
+
+
+def _tuple(arguments: tuple[Any, ...], data: Any, where: str) -> tuple[Any, ...]:
+    _expect(isinstance(data, list), where, data)
+    if len(arguments) == 2 and arguments[1] is ...:
+        return tuple(_decode(arguments[0], item, where) for item in data)
+    _expect(len(data) == len(arguments), where, data)
+    pairs = zip(arguments, data, strict=True)
+    return tuple(_decode(one, item, where) for one, item in pairs)
+
+
+def _enum(kind: type[Enum], data: Any, where: str) -> Enum:
+    try:
+        return kind(data)
+    except ValueError:
+        raise MismatchError(f"{where} cannot be {data!r:.60}") from None
+
+
+def _bytes(data: Any, where: str) -> bytes:
+    _expect(isinstance(data, str), where, data)
+    try:
+        return base64.b64decode(data, validate=True)
+    except binascii.Error as error:
+        raise MismatchError(f"{where} is not base64") from error
+
+
+def _expect(fits: bool, where: str, data: Any) -> None:
+    if not fits:
+        raise MismatchError(f"{where} cannot be {data!r:.60}")
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
+def _default(one: Field[Any]) -> Any:
+    return one.default_factory() if one.default_factory is not MISSING else one.default

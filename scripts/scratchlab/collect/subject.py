@@ -1,0 +1,116 @@
+"""One container under examination: its process held, its facts and its image known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scratchlab.collect import facts, image, layer_ledgers, live
+from scratchlab.collect.process import Process, hold
+from scratchlab.collect.state import belongs, parent_pid, running_pid, same_run
+from scratchlab.errors import LabError
+from scratchlab.evidence import EvidenceSet
+from scratchlab.ledger import Ledger
+from scratchlab.model import Facts, Json
+from scratchlab.progress import Progress
+
+if TYPE_CHECKING:
+    from scratchlab.collect.engines import EngineClient
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is known of a container before its live root is opened.
+
+    ``facts`` and ``image`` are all that a prediction may stand on.
+    """
+
+    facts: Facts
+    image: Ledger
+    process: Process
+    progress: Progress
+
+    def examine(self) -> EvidenceSet:
+        """Read the live root and the engine's own layers, and prove that nothing moved meanwhile.
+
+        Raises LabError if the process ended or was replaced while it was read.
+        """
+        with ExitStack() as undo:
+            count = self.progress.step("reading the live root", "entries")
+            root = live.read_root(self.process.root_fd, self.process.mounts, progress=count)
+            undo.callback(root.close)
+            init, writable = layer_ledgers.read(self.facts.layers)
+            for ledger in (init, writable):
+                if ledger is not None:
+                    undo.callback(ledger.close)
+            self.process.recheck()
+            undo.pop_all()
+        return EvidenceSet(self.facts, self.image, root, init, writable)
+
+
+@contextmanager
+def subject(
+    client: EngineClient, ref: str, *, vantage: str = "host", progress: Progress | None = None
+) -> Iterator[Subject]:
+    """Hold the process of the container ``ref``, gather its facts and read its image.
+
+    Raises LabError when there is no such container, when it does not run, when its process is not
+    on this machine or not ours to look into, or when its image cannot be read.
+    """
+    if vantage == "debug":
+        mend = "use --vantage host on the machine that runs the engine"
+        raise LabError("this version of scratchlab has no debug vantage yet", mend)
+    progress = progress or Progress()
+    engine = client.facts()
+    inspect = client.inspect_container(ref)
+    with held(client, inspect) as process:
+        told, ledger = image.read(client, engine, image.of_container(inspect), progress)
+        yield Subject(
+            facts.gather(client, engine, inspect, process, told), ledger, process, progress
+        )
+
+
+@contextmanager
+def held(client: EngineClient, inspect: Json) -> Iterator[Process]:
+    """Hold the process of the container that ``inspect`` describes, proved to be that one.
+
+    Raises LabError unless the container runs and its process is visible from here.
+    """
+    pid = running_pid(inspect, client.name)
+    with ExitStack() as stack:
+        try:
+            process = stack.enter_context(hold(pid))
+        except LabError:
+            _still(client, inspect)
+            _refuse_if_elsewhere(client, pid)
+            raise
+        # Once held, the number cannot be reused unnoticed: now the engine's word is binding.
+        _still(client, inspect)
+        if not belongs(process, inspect["Id"], parent_pid(process)):
+            raise _elsewhere(client, pid)
+        yield process
+
+
+def _still(client: EngineClient, inspect: Json) -> None:
+    now = client.inspect_container(inspect["Id"])
+    running_pid(now, client.name)
+    if not same_run(inspect, now):
+        name = str(inspect.get("Name", "")).lstrip("/")
+        raise LabError(f"container {name} was restarted meanwhile", "run it again")
+
+
+def _refuse_if_elsewhere(client: EngineClient, pid: int) -> None:
+    if not client.url.startswith("unix://"):
+        raise _elsewhere(client, pid)
+
+
+def _elsewhere(client: EngineClient, pid: int) -> LabError:
+    return LabError(
+        f"process {pid} of the engine at {client.url} is no process of that container here: the"
+        " engine counts its processes on another machine or in another PID namespace, and"
+        " --vantage host is impossible",
+        "run scratchlab where the engine runs (in a container: with --pid host), or use"
+        " --vantage debug",
+    )

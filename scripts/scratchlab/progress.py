@@ -1,0 +1,92 @@
+"""Progress for a person: on a terminal only, and only when something takes more than 2 s."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TextIO
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+
+_PATIENCE = 2.0  # seconds
+_PAUSE = 0.1  # seconds between two looks at the clock that lead to a repaint
+
+
+class Progress:
+    """Steps with counters, each a line on the terminal once the work has taken 2 seconds.
+
+    A context manager: leaving it clears the lines. On anything but a terminal it does nothing.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO | None = None,
+        *,
+        patience: float = _PATIENCE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._stream = stream if stream is not None else sys.stderr
+        self._shown = self._stream.isatty()
+        self._clock = clock
+        self._start = clock()
+        self._patience = patience
+        self._next = self._start + patience
+        self._bars: Bars | None = None
+        self._tasks: dict[str, object] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+            self._bars = None
+
+    def step(self, title: str, unit: str) -> Callable[[int], None] | None:
+        """A counter for one step: call it with the total so far, in ``unit`` (``bytes``, or what
+        is counted). None where nobody would see it.
+        """
+        if not self._shown:
+            return None
+
+        def count(total: int) -> None:
+            now = self._clock()
+            if now >= self._next:
+                self._next = now + _PAUSE
+                self._paint(title, unit, total)
+
+        return count
+
+    def _paint(self, title: str, unit: str, total: int) -> None:
+        bars = self._bars
+        if bars is None:
+            bars = self._bars = _bars(self._stream)
+            bars.start()
+        if title not in self._tasks:
+            self._tasks[title] = bars.add_task(title, total=None, amount="")
+        amount = f"{total / 1e6:,.0f} MB" if unit == "bytes" else f"{total:,} {unit}"
+        bars.update(self._tasks[title], amount=amount)  # type: ignore[arg-type]
+
+
+def _bars(stream: TextIO) -> Bars:
+    # Rich takes 0.1 s to import: only whoever waits pays for it.
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import Progress as RichProgress  # noqa: PLC0415
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    return RichProgress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TextColumn("{task.fields[amount]}"),
+        TimeElapsedColumn(),
+        console=Console(file=stream),
+        transient=True,
+    )
