@@ -73,15 +73,14 @@ class Folders:
 
         Raises MovedError if it was closed meanwhile and its names do not lead to it any more.
         """
-        if self.last.fd is None:
-            self._descend()
         fd = self.last.fd
-        if fd is None:
-            raise AssertionError  # _descend opens it or raises
-        return fd
+        return self._descend() if fd is None else fd
 
-    def _descend(self) -> None:
-        at = self._stack[0].fd
+    def _descend(self) -> int:
+        root = self._stack[0].fd
+        if root is None:
+            raise ValueError("the folders are closed")
+        at = root
         passing: int | None = None
         for depth, folder in enumerate(self._stack[1:], 1):
             try:
@@ -95,11 +94,12 @@ class Folders:
             if look(fd).identity != folder.look.identity:
                 os.close(fd)
                 raise MovedError(depth)
-            if depth > len(self._stack) - self._keep:
+            if depth >= len(self._stack) - self._keep:
                 folder.fd = fd
             else:
                 passing = fd
             at = fd
+        return at
 
     def close(self) -> None:
         """Close every one."""

@@ -1,0 +1,81 @@
+"""Folders that were closed are found again, and only if they are still the same."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from scratchlab.collect.live.entries import entry
+from scratchlab.collect.live.folders import Folder, Folders, MovedError
+from scratchlab.collect.live.look import look
+
+
+@pytest.fixture
+def outer(tmp_path: Path) -> Path:
+    (tmp_path / "a/b/c/d").mkdir(parents=True)
+    return tmp_path
+
+
+def enter(root: Path) -> Folders:
+    """Down a/b/c/d with one open folder beside the root, and back to b, which is closed then."""
+    folders = Folders(keep=1)
+    at = root
+    for name in ("", "a", "b", "c", "d"):
+        at = at / name
+        fd = os.open(at, os.O_PATH | os.O_NOFOLLOW)
+        seen = look(fd)
+        folders.push(Folder(name, fd, seen, entry(str(at), seen, ())))
+    folders.pop()
+    folders.pop()
+    assert folders.last.name == "b"
+    assert folders.last.fd is None
+    return folders
+
+
+def test_a_closed_folder_is_reached_from_the_root(outer: Path) -> None:
+    folders = enter(outer)
+    assert os.path.samestat(os.stat(folders.fd()), os.stat(outer / "a/b"))
+    folders.close()
+
+
+def test_a_folder_that_was_moved_away_is_not_followed(outer: Path) -> None:
+    folders = enter(outer)
+    os.rename(outer / "a/b", outer / "elsewhere")
+    with pytest.raises(MovedError) as moved:
+        folders.fd()
+    assert moved.value.depth == 2
+    folders.close()
+
+
+def test_another_folder_in_its_place_is_not_taken_for_it(outer: Path) -> None:
+    folders = enter(outer)
+    os.rename(outer / "a", outer / "was a")
+    (outer / "a/b").mkdir(parents=True)
+    with pytest.raises(MovedError) as moved:
+        folders.fd()
+    assert moved.value.depth == 1
+    folders.close()
+
+
+def test_a_symlink_in_its_place_is_not_followed(outer: Path) -> None:
+    folders = enter(outer)
+    os.rename(outer / "a", outer / "was a")
+    (outer / "a").symlink_to("was a")
+    with pytest.raises(MovedError):
+        folders.fd()
+    folders.close()
+
+
+def test_no_descriptor_is_left(outer: Path) -> None:
+    before = os.listdir("/proc/self/fd")
+    folders = enter(outer)
+    folders.fd()
+    folders.close()
+    folders = enter(outer)
+    os.rename(outer / "a/b", outer / "elsewhere")
+    with pytest.raises(MovedError):
+        folders.fd()
+    folders.close()
+    assert os.listdir("/proc/self/fd") == before

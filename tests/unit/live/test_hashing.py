@@ -1,0 +1,99 @@
+"""A file's content is that of the very file that was looked at, or it is said not to be."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from scratchlab.collect.live.hashing import CHANGED, Pool, Unread
+from scratchlab.collect.live.look import look
+from scratchlab.model import Entry
+
+
+def unread(path: Path) -> Unread:
+    fd = os.open(path, os.O_PATH | os.O_NOFOLLOW)
+    return Unread(fd, f"/{path.name}", look(fd), (), None)
+
+
+def finish(file: Unread) -> Entry:
+    with Pool(2) as pool:
+        pool.put(file)
+        (found,) = pool.finish()
+        return found
+
+
+def test_a_fifo_in_the_place_of_a_file_is_not_opened(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"first")
+    file = unread(tmp_path / "file")
+    os.mkfifo(tmp_path / "fifo")
+    os.rename(tmp_path / "fifo", tmp_path / "file")
+    found = finish(file)  # opening the name would wait for a writer, or read what is not the file
+    assert (found.sha256, found.note) == (None, CHANGED)
+
+
+def test_another_file_in_its_place_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"first")
+    (tmp_path / "keeps it alive").hardlink_to(tmp_path / "file")
+    file = unread(tmp_path / "file")
+    (tmp_path / "secret").write_bytes(b"secret")
+    (tmp_path / "file").unlink()
+    (tmp_path / "file").symlink_to("secret")
+    assert finish(file).sha256 != hashlib.sha256(b"secret").hexdigest()
+
+
+def test_a_file_that_changes_is_noted_and_has_no_hash(tmp_path: Path) -> None:
+    for change in ("grow", "shrink", "rewrite", "chmod"):
+        path = tmp_path / change
+        path.write_bytes(b"x" * 300_000)
+        file = unread(path)
+        match change:
+            case "grow":
+                with path.open("ab") as more:
+                    more.write(b"y")
+            case "shrink":
+                os.truncate(path, 10)
+            case "rewrite":
+                path.write_bytes(b"z" * 300_000)
+                os.utime(path, ns=(0, file.look.mtime))  # a time can be forged, but not st_ctime
+            case "chmod":
+                path.chmod(0o600)
+        found = finish(file)
+        assert (change, found.sha256, found.note) == (change, None, CHANGED)
+
+
+def test_a_leased_file_keeps_nobody_waiting(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    script = """
+import fcntl, os, signal, sys
+signal.signal(signal.SIGIO, signal.SIG_IGN)
+fd = os.open(sys.argv[1], os.O_RDWR)
+fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+print("leased", flush=True)
+sys.stdin.read()
+"""
+    assert fcntl.F_SETLEASE
+    child = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path / "file")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with child:
+        assert child.stdin
+        assert child.stdout
+        assert child.stdout.readline() == b"leased\n"
+        found = finish(unread(tmp_path / "file"))
+        child.stdin.close()
+    assert (found.sha256, found.note) == (None, "unreadable: EAGAIN")
+
+
+def test_batches_that_are_never_read_are_closed(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x" * 1_000_000)
+    before = os.listdir("/proc/self/fd")
+    with Pool(1) as pool:
+        for _ in range(100):
+            pool.put(unread(tmp_path / "file"))
+    assert os.listdir("/proc/self/fd") == before

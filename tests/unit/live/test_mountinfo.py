@@ -1,0 +1,167 @@
+"""proc_pid_mountinfo(5), read as the kernel writes it."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scratchlab.collect.mountinfo import changes, parse, visible
+from scratchlab.errors import LabError
+from scratchlab.model import Mount
+
+# Lines of a real container (Docker 20.10.24, runc 1.1.5), one with a space and a tab in its path.
+REAL = rb"""109 63 0:56 / / rw,relatime master:77 - overlay overlay rw,lowerdir=/l/A:/l/B
+110 109 0:60 / /proc rw,nosuid,nodev,noexec,relatime - proc proc rw
+111 109 0:61 / /dev rw,nosuid - tmpfs tmpfs rw,size=65536k,mode=755
+112 111 0:62 / /dev/pts rw,nosuid,noexec - devpts devpts rw,gid=5,mode=620,ptmxmode=666
+126 109 254:0 /my\040hosts /etc/tab\011and\134slash rw shared:1 master:2 - ext4 /dev/vda\043 rw
+"""
+
+_bytes = st.binary(min_size=1, max_size=12).filter(lambda text: b"\0" not in text)
+_text = _bytes.map(os.fsdecode)
+_path = _text.map(lambda text: "/" + text)
+_number = st.integers(0, 2**31 - 1)
+_option = _text.filter(lambda text: text != "-")
+_mounts = st.builds(
+    Mount,
+    id=_number,
+    parent=_number,
+    device=st.tuples(_number, _number),
+    root=_text,
+    target=_path,
+    options=st.lists(_text, min_size=1, max_size=3).map(tuple),
+    propagation=st.lists(_option, max_size=3).map(tuple),
+    fstype=_text,
+    source=st.one_of(st.just(""), _text),
+    super_options=st.lists(_text, min_size=1, max_size=3).map(tuple),
+)
+
+
+def mangle(text: str, more: bytes = b"") -> bytes:
+    """What seq_escape() of the kernel does to a field."""
+    special = b" \t\n\\#" + more
+    return b"".join(
+        b"\\%03o" % byte if byte in special else bytes([byte]) for byte in os.fsencode(text)
+    )
+
+
+def write(mount: Mount) -> bytes:
+    """One line as show_mountinfo() of the kernel writes it."""
+    return b" ".join([
+        b"%d %d %d:%d" % (mount.id, mount.parent, *mount.device),
+        mangle(mount.root),
+        mangle(mount.target),
+        b",".join(mangle(option, b",") for option in mount.options),
+        *(mangle(field) for field in mount.propagation),
+        b"-",
+        mangle(mount.fstype),
+        mangle(mount.source),
+        b",".join(mangle(option, b",") for option in mount.super_options) + b"\n",
+    ])  # fmt: skip
+
+
+@given(st.lists(_mounts, max_size=5).map(tuple))
+def test_what_the_kernel_writes_is_read_back_the_same(mounts: tuple[Mount, ...]) -> None:
+    assert parse(b"".join(map(write, mounts))) == mounts
+
+
+@given(st.binary(max_size=200))
+def test_any_other_bytes_are_one_clear_error_or_mounts(text: bytes) -> None:
+    try:
+        mounts = parse(text)
+    except LabError:
+        return
+    assert len(mounts) == text.count(b"\n")
+
+
+def test_escapes_and_optional_fields_are_undone() -> None:
+    mount = parse(REAL)[4]
+    assert mount.root == "/my hosts"
+    assert mount.target == "/etc/tab\tand\\slash"
+    assert mount.source == "/dev/vda#"
+    assert mount.propagation == ("shared:1", "master:2")
+    assert parse(REAL)[0].super_options == ("rw", "lowerdir=/l/A:/l/B")
+
+
+def test_a_name_that_is_not_utf8_keeps_its_bytes() -> None:
+    (mount,) = parse(b"1 0 0:1 / /\xff\xfe rw - tmpfs tmpfs rw\n")
+    assert os.fsencode(mount.target) == b"/\xff\xfe"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\n",
+        b"1 0 0:1 / /x rw tmpfs tmpfs rw\n",
+        b"1 0 0:1 / /x rw - tmpfs\n",
+        b"one 0 0:1 / /x rw - tmpfs tmpfs rw\n",
+        b"1 0 01 / /x rw - tmpfs tmpfs rw\n",
+        b"1 0 0:1 / x rw - tmpfs tmpfs rw\n",
+        b"1 0 0:1 / /x rw - tmpfs tmpfs rw",
+    ],
+)
+def test_garbage_is_named(line: bytes) -> None:
+    with pytest.raises(LabError, match="mountinfo"):
+        parse(line)
+
+
+def mount(ident: int, parent: int, target: str, fstype: str = "tmpfs") -> Mount:
+    return Mount(ident, parent, (0, ident), "/", target, ("rw",), (), fstype, "none", ("rw",))
+
+
+def ids(mounts: list[Mount], root: int | None = None) -> dict[str, int]:
+    return {target: found.id for target, found in visible(mounts, root).items()}
+
+
+def test_the_last_of_stacked_mounts_is_seen() -> None:
+    stacked = [mount(1, 0, "/"), mount(2, 1, "/a"), mount(3, 2, "/a"), mount(4, 3, "/a")]
+    assert ids(stacked) == {"/": 1, "/a": 4}
+
+
+def test_a_mount_on_a_parent_folder_hides_what_was_mounted_below_it_before() -> None:
+    hidden = [mount(1, 0, "/"), mount(2, 1, "/a/b"), mount(3, 1, "/a")]
+    assert ids(hidden) == {"/": 1, "/a": 3}
+    again = [*hidden, mount(4, 3, "/a/b")]
+    assert ids(again) == {"/": 1, "/a": 3, "/a/b": 4}
+
+
+def test_the_order_of_lines_does_not_decide_but_the_parents_do() -> None:
+    # The root is not the first line when the host pivoted to it after mounting /proc.
+    lines = [mount(22, 27, "/proc", "proc"), mount(27, 1, "/", "ext4"), mount(28, 27, "/proc/x")]
+    assert ids(lines) == {"/": 27, "/proc": 22}
+
+
+def test_names_that_only_begin_alike_hide_nothing() -> None:
+    assert ids([mount(1, 0, "/"), mount(2, 1, "/ab/c"), mount(3, 1, "/a")]) == {
+        "/": 1,
+        "/ab/c": 2,
+        "/a": 3,
+    }
+
+
+def test_a_root_that_was_covered_afterwards_is_still_the_process_s_root() -> None:
+    lines = [mount(1, 0, "/"), mount(2, 1, "/a"), mount(3, 1, "/"), mount(4, 3, "/b")]
+    assert ids(lines) == {"/": 3, "/b": 4}
+    assert ids(lines, root=1) == {"/": 1, "/a": 2}
+
+
+def test_a_chrooted_process_sees_mounts_whose_parent_it_is_not_told() -> None:
+    assert ids([mount(5, 1, "/proc", "proc"), mount(6, 5, "/proc/x")]) == {
+        "/proc": 5,
+        "/proc/x": 6,
+    }
+
+
+@given(st.lists(st.builds(mount, _number, _number, _path), max_size=6))
+def test_made_up_parents_make_no_loop(mounts: list[Mount]) -> None:
+    for target, found in visible(mounts).items():
+        assert found.target == target
+
+
+def test_changes_say_what_came_and_what_went() -> None:
+    before, after = [mount(1, 0, "/"), mount(2, 1, "/a")], [mount(1, 0, "/"), mount(3, 1, "/b")]
+    assert changes(before, before) == ()
+    assert changes(before, after) == ("- tmpfs on /a", "+ tmpfs on /b")

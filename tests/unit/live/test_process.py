@@ -1,0 +1,99 @@
+"""A held process is one process, alive, and unchanged."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from scratchlab.collect.process import hold
+from scratchlab.errors import LabError
+
+
+@pytest.fixture
+def sleeper() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(["sleep", "600"]) as child:
+        yield child
+        child.kill()
+
+
+def test_a_process_tells_who_it_is(sleeper: subprocess.Popen[bytes]) -> None:
+    proc = Path(f"/proc/{sleeper.pid}")
+    with hold(sleeper.pid) as process:
+        assert process.namespaces["mnt"] == os.readlink(proc / "ns/mnt")
+        assert {"pid", "net", "ipc", "uts", "user"} <= process.namespaces.keys()
+        assert process.uid_map[0][0] == 0
+        assert str(process.start_time) in (proc / "stat").read_text().split()
+        assert os.path.samestat(os.stat(process.root_fd), os.stat("/"))
+        assert process.root_mount in {mount.id for mount in process.mounts}
+        assert len(process.mounts) == len((proc / "mountinfo").read_text().splitlines())
+        process.recheck()
+
+
+def test_descriptors_are_closed_afterwards(sleeper: subprocess.Popen[bytes]) -> None:
+    before = os.listdir("/proc/self/fd")
+    with hold(sleeper.pid) as process:
+        process.recheck()
+        assert len(os.listdir("/proc/self/fd")) > len(before)
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_a_hostile_name_does_not_shift_the_fields() -> None:
+    script = "printf 'x) Z 1 (\\n' > /proc/self/comm; echo ready; read forever"
+    child = subprocess.Popen(["sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with child:
+        assert child.stdin
+        assert child.stdout
+        child.stdout.readline()
+        named = Path(f"/proc/{child.pid}/stat").read_text()
+        with hold(child.pid) as process:
+            assert process.start_time == int(named.rpartition(")")[2].split()[19])
+        child.stdin.close()
+    assert ") Z" in named
+
+
+def test_no_such_process() -> None:
+    child = subprocess.Popen(["true"])
+    child.wait()
+    with pytest.raises(LabError, match=f"no process {child.pid}"), hold(child.pid):
+        pass
+
+
+def test_a_zombie_has_no_root_to_read() -> None:
+    child = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    with pytest.raises(LabError, match="zombie"), hold(child.pid):
+        pass
+    child.wait()
+
+
+def test_a_process_that_ends_is_noticed(sleeper: subprocess.Popen[bytes]) -> None:
+    with hold(sleeper.pid) as process:
+        sleeper.kill()
+        sleeper.wait()
+        with pytest.raises(LabError, match="ended while it was read"):
+            process.recheck()
+
+
+def test_the_files_of_an_ended_process_never_become_another_s(
+    sleeper: subprocess.Popen[bytes],
+) -> None:
+    with hold(sleeper.pid) as process:
+        sleeper.kill()
+        sleeper.wait()
+        with pytest.raises((ProcessLookupError, FileNotFoundError)):
+            os.close(os.open("stat", os.O_RDONLY, dir_fd=process.proc_fd))
+
+
+def test_another_process_behind_the_same_number_is_noticed(
+    sleeper: subprocess.Popen[bytes],
+) -> None:
+    with hold(os.getpid()) as other, hold(sleeper.pid) as process:
+        assert other.start_time != process.start_time
+        reused = replace(process, pid=other.pid, pidfd=other.pidfd, proc_fd=other.proc_fd)
+        with pytest.raises(LabError, match="replaced"):
+            reused.recheck()
