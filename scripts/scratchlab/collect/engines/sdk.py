@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import re
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, ClassVar, Self
 
@@ -14,6 +15,11 @@ from scratchlab.collect.engines.faults import mended
 from scratchlab.collect.engines.stream import stream
 from scratchlab.errors import LabError
 from scratchlab.model import Engine, Json, Runtime
+
+# moby v20.10.24 daemon/names/names.go; distribution/reference v0.5 regexp.go (its characters).
+# Anything else never names one, and must not reach the path of a URL.
+_CONTAINER = re.compile(r"/?[a-zA-Z0-9][a-zA-Z0-9_.-]*")
+_IMAGE = re.compile(r"[a-zA-Z0-9_.:/@-]+")
 
 
 class SdkEngine:
@@ -67,19 +73,26 @@ class SdkEngine:
         Raises LabError when there is no such container, naming those that are spelt alike.
         """
         with mended(self.url, self.name):
+            if not _CONTAINER.fullmatch(ref):
+                raise self._no_container(ref)
             try:
-                return self._inspect(ref)
-            except (docker.errors.NotFound, docker.errors.NullResource) as error:
+                return self._inspect(ref.removeprefix("/"))
+            except docker.errors.NotFound as error:
                 raise self._no_container(ref) from error
 
     def inspect_image(self, ref: str) -> Json:
         """The engine's description of the image ``ref``; raises LabError when there is none."""
+        unknown = LabError(
+            f"no such image in {self.name}: {ref or '(empty name)'}",
+            f"list them: {self.name} images -a",
+        )
+        if not _IMAGE.fullmatch(ref):
+            raise unknown
         with mended(self.url, self.name):
             try:
                 answer: Json = self.client.api.inspect_image(ref)  # type: ignore[no-untyped-call]
-            except (docker.errors.NotFound, docker.errors.NullResource) as error:
-                what = f"no such image in {self.name}: {ref or '(empty name)'}"
-                raise LabError(what, f"list them: {self.name} images -a") from error
+            except docker.errors.NotFound as error:
+                raise unknown from error
         return answer
 
     @contextlib.contextmanager

@@ -1,0 +1,1 @@
+"""Tests: unit (fast, no engine), integration (a real engine), and more."""

@@ -1,0 +1,129 @@
+"""Shared fixtures: a real engine, small images FROM scratch, containers that are sure to go.
+
+Everything carries the label ``scratchlab.test`` and a name of this session, and is removed at the
+end, by id. Needs root, a Docker engine and Debian's busybox-static.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+import docker
+import docker.errors
+import pytest
+from docker.models.containers import Container
+from docker.models.images import Image
+
+from scratchlab.collect.engines import EngineClient, connect
+
+LABEL = "scratchlab.test"
+SESSION = f"sl-test-{os.getpid()}"
+BUSYBOX = Path("/bin/busybox")
+
+Run = Callable[..., Container]
+Build = Callable[..., Image]
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[EngineClient]:
+    """The lab's own connection to the machine's Docker."""
+    with connect("docker") as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def docker_client() -> Iterator[docker.DockerClient]:
+    """The SDK's client of the machine's Docker."""
+    client = docker.from_env(version="auto")
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def build_image(docker_client: docker.DockerClient) -> Iterator[Build]:
+    """``build_image(dockerfile, files, tag="x")``: build with these files (name: bytes, 0755)."""
+    with ExitStack() as clean:
+
+        def build(dockerfile: str, files: dict[str, bytes], *, tag: str) -> Image:
+            name = f"{SESSION}-{tag}"
+            image, _ = docker_client.images.build(
+                fileobj=_context(dockerfile, files),
+                custom_context=True,
+                tag=name,
+                labels={LABEL: SESSION},
+                rm=True,
+                forcerm=True,
+            )
+            clean.callback(_remove_image, docker_client, name)
+            return image
+
+        yield build
+
+
+@pytest.fixture(scope="session")
+def sleep_image(build_image: Build) -> Image:
+    """FROM scratch, one file ``/sleep`` (a static busybox), which sleeps for an hour."""
+    dockerfile = 'FROM scratch\nCOPY sleep /sleep\nENTRYPOINT ["/sleep", "3600"]\n'
+    return build_image(dockerfile, {"sleep": BUSYBOX.read_bytes()}, tag="sleep")
+
+
+@pytest.fixture(scope="session")
+def shell_image(build_image: Build) -> Image:
+    """FROM scratch, ``/bin/busybox`` and ``/bin/sh``, a few files; sleeps for an hour."""
+    dockerfile = (
+        "FROM scratch\nCOPY busybox /bin/busybox\nCOPY busybox /bin/sh\nCOPY data /srv/data\n"
+        'CMD ["/bin/busybox", "sleep", "3600"]\n'
+    )
+    busybox = BUSYBOX.read_bytes()
+    return build_image(dockerfile, {"busybox": busybox, "data": b"content\n"}, tag="shell")
+
+
+@pytest.fixture
+def run_container(
+    docker_client: docker.DockerClient, request: pytest.FixtureRequest
+) -> Iterator[Run]:
+    """``run_container(image, **options)``: a running container, gone after the test.
+
+    Takes the options of ``docker.containers.run`` (``start=False``: only create it).
+    """
+    started: list[Container] = []
+
+    def run(image: Image | str, *, start: bool = True, **options: Any) -> Container:
+        options.setdefault(
+            "name", f"{SESSION}-{len(started)}-{abs(hash(request.node.name)) % 10**8}"
+        )
+        options.setdefault("labels", {LABEL: SESSION})
+        options.setdefault("network_mode", "none")
+        container = docker_client.containers.create(image, **options)
+        started.append(container)
+        if start:
+            container.start()
+            container.reload()
+        return container
+
+    yield run
+    for container in started:
+        with suppress(docker.errors.NotFound):
+            container.remove(force=True, v=True)
+
+
+def _remove_image(client: docker.DockerClient, name: str) -> None:
+    with suppress(docker.errors.ImageNotFound):
+        client.images.remove(name, force=True)
+
+
+def _context(dockerfile: str, files: dict[str, bytes]) -> io.BytesIO:
+    context = io.BytesIO()
+    with tarfile.open(fileobj=context, mode="w") as tar:
+        for name, data in {"Dockerfile": dockerfile.encode(), **files}.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(data), 0o755
+            tar.addfile(member, io.BytesIO(data))
+    context.seek(0)
+    return context
