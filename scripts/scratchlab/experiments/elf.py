@@ -42,7 +42,7 @@ def read(file: BinaryIO) -> Elf:
         raise ValueError(f"{count} program headers of {size} bytes")
     interpreter, dynamic = None, False
     for index in range(count):
-        file.seek(start + index * size)
+        _seek(file, start + index * size)
         values = row.unpack(_exactly(file, row.size))
         kind, (offset, length) = (
             values[0],
@@ -51,10 +51,17 @@ def read(file: BinaryIO) -> Elf:
         if kind == _PT_DYNAMIC:
             dynamic = True
         elif kind == _PT_INTERP:
-            file.seek(offset)
+            _seek(file, offset)
             name = _exactly(file, min(length, _MOST_NAME))
             interpreter = name.rstrip(b"\0").decode("utf-8", "surrogateescape")
     return Elf(64 if wide else 32, _MACHINES.get(machine, str(machine)), interpreter, dynamic)
+
+
+def _seek(file: BinaryIO, offset: int) -> None:
+    try:
+        file.seek(offset)
+    except (OverflowError, OSError) as error:  # past what a file can be
+        raise ValueError(f"an ELF file that points to byte {offset}") from error
 
 
 def _exactly(file: BinaryIO, size: int) -> bytes:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from docker.errors import NotFound
 
 from scratchlab.collect.archives import ImageArchive, read_archive
+from scratchlab.collect.subject import subject
+from scratchlab.evidence import EvidenceSet
+from scratchlab.experiments.bounded import bounded
 from scratchlab.experiments.names import LABEL, Names
+from scratchlab.judge import Judgement, judge
+from scratchlab.judge.predict import Expected, predict
 from scratchlab.model import Json
 
 if TYPE_CHECKING:
@@ -18,6 +24,7 @@ if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient
 
 T = TypeVar("T")
+_SECONDS = 20.0  # to remove one container
 
 
 class Laboratory:
@@ -61,10 +68,28 @@ class Laboratory:
 
         return self.once(f"archive of {reference}", read)
 
+    def evidence(self) -> EvidenceSet:
+        """Facts and ledgers of the running container, collected once. Raises LabError."""
+        return self._examined()[0]
+
+    def verification(self) -> tuple[EvidenceSet, Judgement]:
+        """The evidence, and what the judge makes of it: the same as `scratchlab verify`."""
+        evidence, expected = self._examined()
+        return evidence, self.once("judgement", lambda: judge(evidence, expected))
+
+    def _examined(self) -> tuple[EvidenceSet, Expected]:
+        def examine() -> tuple[EvidenceSet, Expected]:
+            with subject(self.engine, self.names.container) as it:
+                # Predicted before the live root is opened: it cannot be fitted to what is seen.
+                expected = predict(it.facts, it.image)
+                return it.examine(), expected
+
+        return self.once("evidence", examine)
+
     def create(self, image: str, command: list[str] | None = None, **options: Any) -> Container:
         """Create a temporary container that carries the lab's label; :meth:`close` removes it."""
         container = self.engine.client.containers.create(
-            image, command, labels={LABEL: "temporary"}, **options
+            image, command, labels={LABEL: "1"}, **options
         )
         self._temporary.append(str(container.id))
         return container
@@ -75,7 +100,8 @@ class Laboratory:
             # Best effort: an engine that no longer answers cannot remove anything, and the label
             # lets `./lab destroy` find what stays behind.
             with contextlib.suppress(Exception):
-                self.api.remove_container(self._temporary.pop(), force=True, v=True)
+                name = self._temporary.pop()
+                bounded(partial(self.api.remove_container, name, force=True, v=True), _SECONDS)
 
 
 def _found(ask: Callable[[], Any]) -> Json | None:

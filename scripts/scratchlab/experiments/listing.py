@@ -11,15 +11,16 @@ from scratchlab.text import visible
 
 MOST = 40  # entries that an observation keeps; the report has them all
 
-_TYPES = {
-    Kind.FILE: stat.S_IFREG,
-    Kind.DIRECTORY: stat.S_IFDIR,
-    Kind.SYMLINK: stat.S_IFLNK,
-    Kind.CHAR: stat.S_IFCHR,
-    Kind.BLOCK: stat.S_IFBLK,
-    Kind.FIFO: stat.S_IFIFO,
-    Kind.SOCKET: stat.S_IFSOCK,
+KINDS = {
+    stat.S_IFREG: Kind.FILE,
+    stat.S_IFDIR: Kind.DIRECTORY,
+    stat.S_IFLNK: Kind.SYMLINK,
+    stat.S_IFCHR: Kind.CHAR,
+    stat.S_IFBLK: Kind.BLOCK,
+    stat.S_IFIFO: Kind.FIFO,
+    stat.S_IFSOCK: Kind.SOCKET,
 }
+_TYPES = {kind: bits for bits, kind in KINDS.items()}
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,13 @@ class Line:
     size: int
     sha256: str | None = None
     target: str | None = None
+    device: tuple[int, int] | None = None
 
     def __str__(self) -> str:
         letters = stat.filemode(_TYPES[Kind(self.kind)] | self.mode)
         arrow = f" -> {visible(self.target)}" if self.target is not None else ""
-        return f"{letters} {self.uid}:{self.gid} {self.size} {visible(self.path)}{arrow}"
+        size = "{}, {}".format(*self.device) if self.device else str(self.size)
+        return f"{letters} {self.uid}:{self.gid} {size} {visible(self.path)}{arrow}"
 
 
 def line(entry: Entry) -> Line:
@@ -52,6 +55,7 @@ def line(entry: Entry) -> Line:
         size=entry.size,
         sha256=entry.sha256,
         target=entry.target,
+        device=entry.device,
     )
 
 

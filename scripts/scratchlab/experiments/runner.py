@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib import import_module
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, cast
 
 from docker.errors import APIError, DockerException
 from requests.exceptions import RequestException
 
+from scratchlab import codec
 from scratchlab.errors import LabError
+from scratchlab.experiments.bounded import bounded
 from scratchlab.experiments.laboratory import Laboratory
 from scratchlab.experiments.names import Names
-from scratchlab.experiments.observation import from_json
 from scratchlab.experiments.table import EXPERIMENTS, Experiment, Outcome, check, row
 from scratchlab.model import Check, Json, Verdict
 
-T = TypeVar("T")
 Progress = Callable[[Experiment, Check | None], None]
 _PING_SECONDS = 5.0
 _START_ENGINE = "start the engine (`docker info` must answer), then run the experiments again"
@@ -40,12 +39,14 @@ def module(experiment: Experiment) -> Module:
     return cast(Module, import_module(f"{__package__}.{experiment.module}"))
 
 
-def select(only: Collection[str] = ()) -> tuple[Experiment, ...]:
+def select(
+    only: Collection[str] = (), table: Sequence[Experiment] = EXPERIMENTS
+) -> tuple[Experiment, ...]:
     """The experiments named by id and what they depend on, in the table's order; () is all.
 
     Raises LabError for an id that is not in the table.
     """
-    known = {experiment.id: experiment for experiment in EXPERIMENTS}
+    known = {experiment.id: experiment for experiment in table}
     wanted: set[str] = set()
     waiting = [name.strip().upper() for name in only]
     while waiting:
@@ -55,11 +56,14 @@ def select(only: Collection[str] = ()) -> tuple[Experiment, ...]:
         if name not in wanted:
             wanted.add(name)
             waiting += known[name].depends_on
-    return tuple(e for e in EXPERIMENTS if not only or e.id in wanted)
+    return tuple(e for e in table if not only or e.id in wanted)
 
 
 def run(
-    lab: Laboratory, only: Collection[str] = (), progress: Progress | None = None
+    lab: Laboratory,
+    only: Collection[str] = (),
+    progress: Progress | None = None,
+    table: Sequence[Experiment] = EXPERIMENTS,
 ) -> tuple[Check, ...]:
     """Run the experiments (see :func:`select`) and give one check each, in the table's order.
 
@@ -70,7 +74,7 @@ def run(
     reasons: dict[str, str] = {}  # why an experiment, or what depends on it, is not run
     checks = []
     try:
-        for experiment in select(only):
+        for experiment in select(only, table):
             blocked = [
                 reasons[name] for name in ("engine", *experiment.depends_on) if name in reasons
             ]
@@ -96,12 +100,15 @@ def run(
 
 
 def judge_again(observations: Mapping[str, Json], names: Names | None = None) -> tuple[Check, ...]:
-    """Checks from saved observations (JSON by experiment id), without an engine."""
+    """Checks from saved observations (JSON by experiment id), without an engine.
+
+    Raises codec.MismatchError for JSON that is no observation.
+    """
     checks = []
     for experiment in EXPERIMENTS:
         if experiment.id in observations:
             part = module(experiment)
-            observed = from_json(part.Observation, observations[experiment.id])
+            observed = codec.decode(part.Observation, observations[experiment.id])
             checks.append(check(experiment, part.judge(observed), names or Names()))
     return tuple(checks)
 
@@ -110,11 +117,11 @@ def _one(lab: Laboratory, experiment: Experiment) -> Check:
     part = module(experiment)
     try:
         seen = bounded(lambda: part.probe(lab), experiment.timeout)
-    except Exception as error:  # every fault of a probe is one line of the report
+        lab.observations[experiment.id] = seen
+        return check(experiment, part.judge(seen), lab.names)
+    except Exception as error:  # every fault is one line of the report
         what, mend = describe(error)
         return row(experiment, Verdict.ERROR, lab.names, observed=what, advice=mend)
-    lab.observations[experiment.id] = seen
-    return check(experiment, part.judge(seen), lab.names)
 
 
 def _answers(lab: Laboratory) -> bool:
@@ -122,31 +129,6 @@ def _answers(lab: Laboratory) -> bool:
         return bool(bounded(lab.engine.client.ping, _PING_SECONDS))
     except Exception:  # whatever it is, it is no answer
         return False
-
-
-def bounded(act: Callable[[], T], seconds: float) -> T:
-    """The result of ``act``; raises what it raises, and LabError after ``seconds``.
-
-    The thread of an act that ran out of time is left behind: nothing can interrupt a system call
-    that hangs, and a daemon thread does not keep the program from ending.
-    """
-    result: list[T] = []
-    errors: list[Exception] = []
-
-    def target() -> None:
-        try:
-            result.append(act())
-        except Exception as error:  # handed to the caller
-            errors.append(error)
-
-    thread = threading.Thread(target=target, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if errors:
-        raise errors[0]
-    if not result:
-        raise LabError(f"no answer within {seconds:g} s", "look at `docker info` and the load")
-    return result[0]
 
 
 def describe(error: Exception) -> tuple[str, str]:

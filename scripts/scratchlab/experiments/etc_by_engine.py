@@ -1,0 +1,96 @@
+"""E09: /etc is written by the engine.
+
+moby v26.1.5 container/container_unix.go NetworkMounts binds hostname, hosts and resolv.conf from
+the container's folder; daemon/initlayer/setup_unix.go makes /etc and the symlink mtab in the init
+layer. A mountinfo line names the root of a bind within its file system only, so the proof that
+the file behind it is the engine's own is st_dev and st_ino on both sides.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from scratchlab.collect import mountinfo
+from scratchlab.experiments import listing
+from scratchlab.experiments.laboratory import Laboratory
+from scratchlab.experiments.listing import Line
+from scratchlab.experiments.table import Outcome
+from scratchlab.text import visible
+
+_BOUND = {"hostname": "HostnamePath", "hosts": "HostsPath", "resolv.conf": "ResolvConfPath"}
+_NAMES = ("hostname", "hosts", "mtab", "resolv.conf")
+
+
+@dataclass(frozen=True)
+class Bound:
+    """One file that the engine should have bound.
+
+    ``told`` is the host's file that the engine names, ``behind`` those that have the device and
+    inode of what the container sees, none if no mount stands there.
+    """
+
+    path: str
+    told: str
+    behind: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What /etc holds, what stands behind it, and the engine's init layer (a folder, or None)."""
+
+    engine: str
+    container: str
+    entries: tuple[Line, ...]
+    bound: tuple[Bound, ...]
+    init: str | None
+    init_mtab: Line | None
+
+
+def probe(lab: Laboratory) -> Observation:
+    """Take from the evidence what concerns /etc."""
+    evidence = lab.evidence()
+    facts = evidence.facts
+    mounts = mountinfo.visible(facts.mounts)
+    bound = []
+    for name, key in _BOUND.items():
+        path = f"/etc/{name}"
+        mount = mounts.get(path)
+        behind = [s.path for s in facts.sources if mount is not None and s.mount == mount.id]
+        told = str(facts.container.inspect.get(key) or "")
+        bound.append(Bound(path, told, tuple(behind)))
+    mtab = evidence.init.get("/etc/mtab") if evidence.init is not None else None
+    return Observation(
+        engine=facts.engine.name,
+        container=facts.container.id,
+        entries=tuple(listing.line(entry) for entry in evidence.live.below("/etc")),
+        bound=tuple(bound),
+        init=facts.layers.init,
+        init_mtab=listing.line(mtab) if mtab is not None else None,
+    )
+
+
+def judge(seen: Observation) -> Outcome:
+    """Four names; three are the engine's files by device and inode, mtab is in the init layer."""
+    said = listing.text(len(seen.entries), seen.entries)
+    names = tuple(entry.path.removeprefix("/etc/") for entry in seen.entries)
+    if names != _NAMES:
+        words = {"names": visible(", ".join(names)) or "nothing"}
+        return Outcome(said, fault="names", words=words)
+    for bound in seen.bound:
+        if not bound.behind or os.path.realpath(bound.told) not in _real(bound.behind):
+            return Outcome(said, fault="not-bound", words={"path": bound.path})
+    mtab = seen.entries[_NAMES.index("mtab")]
+    if mtab.target != "/proc/mounts":
+        return Outcome(said, fault="mtab", words={"mtab": str(mtab)})
+    folder = os.path.dirname(seen.bound[0].told)
+    said = f"{said}\nbound by device and inode from {visible(folder)}"
+    if seen.engine == "podman":
+        return Outcome(said, today=("sizes", "podman"))
+    if seen.init_mtab is None or seen.init_mtab.target != mtab.target:
+        return Outcome(said, fault="no-init-layer", words={"init": seen.init or "none is known"})
+    return Outcome(f"{said}; mtab from the init layer {visible(seen.init or '')}", today=("sizes",))
+
+
+def _real(paths: tuple[str, ...]) -> set[str]:
+    return {os.path.realpath(path) for path in paths}

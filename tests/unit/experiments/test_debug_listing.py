@@ -1,0 +1,113 @@
+"""The script is run for real here, on folders of this machine and with this machine's own tools."""
+
+import hashlib
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from scratchlab.errors import LabError
+from scratchlab.experiments import debug_listing
+from scratchlab.experiments.listing import Line
+
+
+def listed(root: Path, tmp_path: Path, *pruned: str) -> dict[str, Line]:
+    space = tmp_path / "space"
+    space.mkdir()
+    script = debug_listing.script(pruned, root=str(root), space=str(space))
+    done = subprocess.run(["sh", "-c", script], capture_output=True, check=True, timeout=20)
+    return {line.path: line for line in debug_listing.parse(done.stdout)}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "root"
+    folder.mkdir(mode=0o755)
+    return folder
+
+
+def test_every_field_is_what_lstat_says(root: Path, tmp_path: Path) -> None:
+    (root / "file").write_bytes(b"content")
+    (root / "file").chmod(0o4751)
+    (root / "link").symlink_to("/etc/passwd")
+    (root / "folder").mkdir()
+    (root / "folder" / "inner").touch()
+    os.mkfifo(root / "fifo")
+    seen = listed(root, tmp_path)
+    assert list(seen) == ["/", "/fifo", "/file", "/folder", "/folder/inner", "/link"]
+    for path, line in seen.items():
+        there = (root / path[1:]).lstat()
+        assert (line.mode, line.uid, line.gid) == (
+            there.st_mode & 0o7777,
+            there.st_uid,
+            there.st_gid,
+        )
+    assert seen["/file"].size == 7
+    assert seen["/file"].sha256 == hashlib.sha256(b"content").hexdigest()
+    assert seen["/link"] == Line(
+        "/link", "symlink", 0o777, os.getuid(), os.getgid(), 0, None, "/etc/passwd"
+    )
+    assert seen["/fifo"].kind == "fifo"
+
+
+def test_names_and_targets_hold_any_byte(root: Path, tmp_path: Path) -> None:
+    names = [
+        b"two\nlines",
+        b"tab\t",
+        b" space ",
+        b"-n",
+        b"*",
+        b"\xff\xfe",
+        b"quote'\"",
+        b"back\\slash",
+        b"$HOME",
+    ]
+    for name in names:
+        Path(os.fsdecode(os.fsencode(root) + b"/" + name)).write_bytes(name)
+    target = "target\nwith\nlines\n"
+    (root / "link").symlink_to(target)
+    seen = listed(root, tmp_path)
+    assert {os.fsencode(path[1:]) for path in seen} == {*names, b"link", b""}
+    for name in names:
+        assert seen["/" + os.fsdecode(name)].sha256 == hashlib.sha256(name).hexdigest()
+    assert seen["/link"].target == target
+
+
+def test_a_pruned_folder_is_one_entry_and_only_that_folder(root: Path, tmp_path: Path) -> None:
+    for name in ("proc", "pro?", "deep/proc"):
+        (root / name).mkdir(parents=True)
+        (root / name / "inner").touch()
+    seen = listed(root, tmp_path, "/proc")
+    assert "/proc" in seen
+    assert "/proc/inner" not in seen
+    assert {"/pro?/inner", "/deep/proc/inner"} <= seen.keys()
+
+
+def test_a_pruned_name_is_no_pattern(root: Path, tmp_path: Path) -> None:
+    for name in ("a*", "abc", "a[b]", "it's"):
+        (root / name).mkdir()
+        (root / name / "inner").touch()
+    seen = listed(root, tmp_path, "/a*", "/a[b]", "/it's")
+    assert [path for path in seen if path.endswith("inner")] == ["/abc/inner"]
+
+
+@pytest.mark.parametrize(
+    ("output", "says"),
+    [
+        (b"", "does not add up"),
+        (b".\0./a\0\x0041ed 0 0 0 0 0\n\0\0\0", "2 names, 1 rows, 2 contents"),
+        (b".\0\x0041ed 0 0 0 0 0\n\0", "1 names, 1 rows, 0 contents"),
+        (b".\0\x0041ed 0 0 zero 0 0\n\0\0", "a row that is not one"),
+        (b".\0\x0041ed 0 0\n\0\0", "a row that is not one"),
+        (b".\0\x00ffff 0 0 0 0 0\n\0\0", "a row that is not one"),
+    ],
+)
+def test_a_listing_that_was_cut_or_forged_is_refused(output: bytes, says: str) -> None:
+    with pytest.raises(LabError, match=says):
+        debug_listing.parse(output)
+
+
+def test_a_sound_listing_is_not_refused() -> None:
+    (line,) = debug_listing.parse(b".\0\x0041ed 0 0 4096 0 0\n\0\0")
+    assert line == Line("/", "directory", 0o755, 0, 0, 0)
