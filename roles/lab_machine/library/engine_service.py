@@ -1,0 +1,125 @@
+#!/usr/bin/python
+"""Ansible module: run the Docker engine, and remember that the lab runs it."""
+
+DOCUMENTATION = r"""
+module: engine_service
+short_description: Start or stop the Docker engine on behalf of the lab
+description:
+  - Under systemd by its unit, elsewhere by C(/usr/local/lib/scratchlab/engine).
+  - The receipt C(engine.json) is written before the engine starts. V(stopped) stops an engine only
+    where that receipt says that the lab runs it.
+options:
+  state:
+    description: What the engine shall be.
+    type: str
+    choices: [started, restarted, stopped]
+    default: started
+author: ["scratchlab"]
+"""
+
+EXAMPLES = r"""
+- name: Run the engine
+  engine_service:
+    state: started
+"""
+
+RETURN = r"""
+version:
+  description: Version of the engine that answers, empty where none does.
+  type: str
+  returned: always
+"""
+
+import os
+import subprocess
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.lab_packages import STATE, read_json, write_json
+from ansible.module_utils.lab_probe import SEARCH, engine_version, output
+
+RECEIPT = STATE / "receipts" / "engine.json"
+BEFORE = STATE / "receipts" / "before.json"
+SCRIPT = "/usr/local/lib/scratchlab/engine"
+UNITS = ("docker.socket", "docker.service", "containerd.service")
+ANSWER_SECONDS = 60
+
+
+def call(module, *command):
+    """Run ``command``; on failure end the module with what it said and what mends it."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False,
+                          env={**os.environ, "PATH": SEARCH, "LC_ALL": "C.UTF-8"})
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip()
+        if command[0] == "systemctl":
+            journal = output("journalctl", "--unit", "docker.service", "--lines", "40",
+                             "--output", "cat", "--no-pager")
+            errors = [line for line in journal.splitlines() if "level=error" in line
+                      or "level=fatal" in line or "failed" in line]
+            said = errors[-1] if errors else said
+        where = "journalctl -u docker" if command[0] == "systemctl" else \
+            "/var/log/scratchlab/dockerd.log"
+        module.fail_json(
+            msg=f"the Docker engine did not follow '{' '.join(command)}': {said} "
+            f"-- see {where}, mend what it names, then run ./lab again"
+        )
+
+
+def start(module, systemd, restart):
+    """Start (or restart) the engine and wait until it answers."""
+    if engine_version() and not restart:
+        return False
+    if module.check_mode:
+        return True
+    write_json(RECEIPT, {"supervisor": "systemd" if systemd else "scratchlab"})
+    if systemd:
+        # A unit that failed too often refuses to start until told to forget.
+        output("systemctl", "reset-failed", "docker.service")
+        call(module, "systemctl", "restart" if restart else "start", "docker.service")
+    else:
+        if restart:
+            call(module, SCRIPT, "stop")
+        call(module, SCRIPT, "start")
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while not engine_version():
+        if time.monotonic() > deadline:
+            module.fail_json(msg=f"the Docker engine started but does not answer after "
+                             f"{ANSWER_SECONDS} s; see its log, then run ./lab again")
+        time.sleep(0.1)
+    return True
+
+
+def stop(module, systemd):
+    """Stop the engine if the lab runs it; give units back the state they had."""
+    if not RECEIPT.exists():
+        return False
+    if module.check_mode:
+        return True
+    if systemd:
+        before = read_json(BEFORE, {}).get("units", {})
+        for unit in UNITS:
+            if not before.get(unit, {}).get("active") and output("systemctl", "is-active", unit):
+                call(module, "systemctl", "stop", unit)
+    elif os.path.exists(SCRIPT):
+        call(module, SCRIPT, "stop")
+    RECEIPT.unlink()
+    return True
+
+
+def main():
+    """Run the module."""
+    states = ["started", "restarted", "stopped"]
+    module = AnsibleModule(
+        argument_spec={"state": {"choices": states, "default": "started"}},
+        supports_check_mode=True,
+    )
+    systemd = os.path.isdir("/run/systemd/system")
+    if module.params["state"] == "stopped":
+        changed = stop(module, systemd)
+    else:
+        changed = start(module, systemd, module.params["state"] == "restarted")
+    module.exit_json(changed=changed, version=engine_version().get("Version", ""))
+
+
+if __name__ == "__main__":
+    main()

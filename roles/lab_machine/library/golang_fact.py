@@ -1,0 +1,91 @@
+#!/usr/bin/python
+"""Ansible module: which Go the lab uses, as a local fact."""
+
+DOCUMENTATION = r"""
+module: golang_fact
+short_description: Find Go and write down which one the lab uses
+description:
+  - Writes C(/etc/ansible/facts.d/golang.fact), the receipt of the role C(golang).
+options:
+  path:
+    description: The go program; the newest one of the machine where empty.
+    type: str
+    default: ""
+  method:
+    description: How it came to this machine.
+    type: str
+    required: true
+  minimum_version:
+    description: The oldest version that will do.
+    type: str
+    required: true
+author: ["scratchlab"]
+"""
+
+EXAMPLES = r"""
+- name: Write down which Go the lab uses
+  golang_fact:
+    method: distribution
+    minimum_version: "1.18"
+"""
+
+RETURN = r"""
+path:
+  description: The go program.
+  type: str
+  returned: always
+version:
+  description: Its version.
+  type: str
+  returned: always
+"""
+
+import json
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.lab_probe import go, go_at
+
+FACT = Path("/etc/ansible/facts.d/golang.fact")
+
+
+def numbers(version):
+    """``"1.19.8"`` as ``(1, 19, 8)``."""
+    return tuple(int(part) for part in version.split("."))
+
+
+def main():
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"default": ""},
+            "method": {"required": True},
+            "minimum_version": {"required": True},
+        },
+        supports_check_mode=True,
+    )
+    wish = module.params["minimum_version"]
+    found = go_at(module.params["path"]) if module.params["path"] else go()
+    if not found["path"] and module.check_mode:
+        module.exit_json(changed=True, path="", version="", msg="Go would be installed first")
+    if not found["path"]:
+        module.fail_json(msg="no Go on this machine; run ./lab --tags provision")
+    if numbers(found["version"]) < numbers(wish):
+        module.fail_json(msg=f"{found['path']} is Go {found['version']}, and the lab needs {wish}: "
+                         "run ./lab -e golang_method=tarball")
+    document = {"method": module.params["method"], **found}
+    text = json.dumps(document, indent=2, sort_keys=True) + "\n"
+    before = FACT.read_text() if FACT.exists() else ""
+    if text != before and not module.check_mode:
+        FACT.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        aside = FACT.with_name(".golang.fact.new")
+        aside.write_text(text)
+        aside.chmod(0o644)
+        aside.replace(FACT)
+    module.exit_json(changed=text != before, **found, diff={
+        "before": before, "after": text, "before_header": str(FACT), "after_header": str(FACT),
+    })
+
+
+if __name__ == "__main__":
+    main()

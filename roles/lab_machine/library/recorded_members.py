@@ -1,0 +1,90 @@
+#!/usr/bin/python
+"""Ansible module: users in a group, remembered."""
+
+DOCUMENTATION = r"""
+module: recorded_members
+short_description: Put users into a group and remember which ones were not in it
+options:
+  group:
+    description: The group.
+    type: str
+    required: true
+  users:
+    description: Users that shall be members.
+    type: list
+    elements: str
+    default: []
+  state:
+    description: V(present) adds, V(absent) takes out whom the lab put in.
+    type: str
+    choices: [present, absent]
+    default: present
+author: ["scratchlab"]
+"""
+
+EXAMPLES = r"""
+- name: Let students use the engine
+  recorded_members:
+    group: docker
+    users: [student]
+"""
+
+RETURN = r""" # """
+
+import grp
+import pwd
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.lab_packages import STATE, read_json, write_json
+
+
+def exists(user):
+    """Whether the machine knows the user."""
+    try:
+        pwd.getpwnam(user)
+    except KeyError:
+        return False
+    return True
+
+
+def main():
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "group": {"required": True},
+            "users": {"type": "list", "elements": "str", "default": []},
+            "state": {"choices": ["present", "absent"], "default": "present"},
+        },
+        supports_check_mode=True,
+    )
+    group, users = module.params["group"], module.params["users"]
+    receipt = STATE / "receipts" / f"members-{group}.json"
+    try:
+        members = set(grp.getgrnam(group).gr_mem)
+    except KeyError:
+        members = set()
+    recorded = set(read_json(receipt, []))
+    adding = module.params["state"] == "present"
+    moving = sorted(set(users) - members if adding else recorded & members)
+    strangers = [user for user in moving if adding and not exists(user)]
+    if strangers:
+        module.fail_json(msg=f"no such user: {', '.join(strangers)}; create them first "
+                         "(adduser NAME) or correct docker_host_users")
+    if not module.check_mode:
+        if adding and moving:
+            write_json(receipt, sorted(recorded | set(moving)))
+        for user in moving:
+            module.run_command(["gpasswd", "--add" if adding else "--delete", user, group],
+                               check_rc=True)
+        if not adding:
+            receipt.unlink(missing_ok=True)
+    after = sorted(members | set(moving) if adding else members - set(moving))
+    module.exit_json(changed=bool(moving), diff={
+        "before": "".join(f"{name}\n" for name in sorted(members)),
+        "after": "".join(f"{name}\n" for name in after),
+        "before_header": f"group {group}", "after_header": f"group {group}",
+    })
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+#!/usr/bin/python
+"""Ansible module: Debian packages as one recorded transaction."""
+
+DOCUMENTATION = r"""
+module: recorded_packages
+short_description: Install Debian packages and remember which ones were added
+description:
+  - Installs packages with apt-get in one transaction whose receipt lies under
+    C(/var/lib/scratchlab/receipts), and undoes exactly that.
+  - Package lists and archives go to a folder of the lab; those of the system stay as they are.
+  - Starts no service. Removes no package that was there before.
+options:
+  state:
+    description: V(present) installs O(names); V(absent) removes what was ever added.
+    type: str
+    choices: [present, absent]
+    default: present
+  names:
+    description: Packages to install.
+    type: list
+    elements: str
+    default: []
+  optional:
+    description: Packages to install along with O(names) where this release carries them.
+    type: list
+    elements: str
+    default: []
+author: ["scratchlab"]
+"""
+
+EXAMPLES = r"""
+- name: Install the engine
+  recorded_packages:
+    names: [docker.io, iptables]
+    optional: [docker-cli]
+"""
+
+RETURN = r"""
+packages:
+  description: Packages that were (or in check mode would be) added or removed.
+  type: list
+  returned: always
+kept:
+  description: Packages of the lab that stay because another package needs them now.
+  type: list
+  returned: when state is absent
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.lab_packages import PackageError, Packages
+
+
+def present(module, packages):
+    """Install what is missing."""
+    names = module.params["names"]
+    missing = packages.missing(names)
+    if not missing and not packages.unfinished():
+        return {"changed": False, "packages": []}
+    if module.check_mode:
+        return report(missing, True)
+    return report(packages.install(names, module.params["optional"]), True)
+
+
+def absent(module, packages):
+    """Remove what was added."""
+    added = sorted(packages.added()) if packages.receipts.is_dir() else []
+    if not added:
+        return {"changed": False, "packages": [], "kept": []}
+    if module.check_mode:
+        return report(added, False) | {"kept": []}
+    removed, kept = packages.remove()
+    return report(removed, False) | {"kept": kept}
+
+
+def report(names, arriving):
+    """The result with a diff that lists the packages."""
+    text = "".join(f"{name}\n" for name in names)
+    header = "installed packages"
+    before, after = ("", text) if arriving else (text, "")
+    return {
+        "changed": bool(names),
+        "packages": names,
+        "diff": {"before": before, "after": after, "before_header": header, "after_header": header},
+    }
+
+
+def main():
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "state": {"choices": ["present", "absent"], "default": "present"},
+            "names": {"type": "list", "elements": "str", "default": []},
+            "optional": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    act = present if module.params["state"] == "present" else absent
+    try:
+        result = act(module, Packages())
+    except PackageError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

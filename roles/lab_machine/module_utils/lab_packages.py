@@ -1,0 +1,281 @@
+"""Debian packages as one recorded transaction, and exactly that transaction undone.
+
+Needs only Python's standard library: the roles' modules import it, and ``./lab`` runs it as a
+script before there is any Ansible (``python3 lab_packages.py PACKAGE...``).
+
+Receipts: ``packages.pending`` is the list of packages before a transaction; it is on disk before
+apt starts and goes when ``packages.json`` names what was added. A run killed in between leaves the
+older list, so nothing that was added is ever forgotten.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+STATE = Path("/var/lib/scratchlab")
+POLICY = Path("/usr/sbin/policy-rc.d")
+# invoke-rc.d(8): 101 forbids the action. Docker must not start before daemon.json is written, and
+# its init script must not fail the installation where no init system runs.
+POLICY_TEXT = "#!/bin/sh\n# scratchlab: no service starts while the lab installs packages\nexit 101\n"
+LOCK_SECONDS = 300
+
+
+class PackageError(Exception):
+    """apt or dpkg refused; the text says why and what mends it."""
+
+
+def read_json(path, default):
+    """The JSON document at ``path``, or ``default`` where there is none."""
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        return default
+
+
+def write_json(path, document):
+    """Write ``document`` aside, then rename: a reader sees the old or the new, never a half."""
+    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    aside = path.with_name(path.name + ".new")
+    aside.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n")
+    aside.replace(path)
+
+
+def states():
+    """Every package dpkg knows: ``{"docker.io:amd64": "ii"}`` (dpkg-query(1), Status-Abbrev)."""
+    listing = subprocess.run(
+        ["dpkg-query", "-W", "-f", "${db:Status-Abbrev}\t${Package}:${Architecture}\n"],
+        check=True, capture_output=True, text=True,
+    ).stdout
+    pairs = (line.split("\t") for line in listing.splitlines())
+    return {name: abbrev.strip() for abbrev, name in pairs if abbrev[1] != "n"}
+
+
+def plain(name):
+    """``docker.io:amd64`` without its architecture."""
+    return name.rsplit(":", 1)[0]
+
+
+class Packages:
+    """The packages that the lab added to this machine."""
+
+    def __init__(self, state=STATE):
+        self.receipts = state / "receipts"
+        self.home = state / "apt"
+        self.pending = self.receipts / "packages.pending"
+        self.receipt = self.receipts / "packages.json"
+
+    @contextlib.contextmanager
+    def locked(self):
+        """One transaction at a time, also against one that outlived its killed controller."""
+        self.receipts.mkdir(mode=0o755, parents=True, exist_ok=True)
+        with open(self.receipts / "packages.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def missing(self, names):
+        """Those of ``names`` that are not installed and configured. Changes nothing."""
+        present = {plain(name) for name, state in states().items() if state == "ii"}
+        return [name for name in names if name not in present]
+
+    def unfinished(self):
+        """Whether an earlier transaction was killed."""
+        return self.pending.exists()
+
+    def added(self):
+        """What the lab has installed so far: ``{"docker.io:amd64": "purge"}``.
+
+        ``remove`` where the package's configuration was there before: that stays.
+        """
+        added = dict(read_json(self.receipt, {}))
+        before = read_json(self.pending, None)
+        if before is not None:
+            for name, state in states().items():
+                old = before.get(name, "")
+                if state != "rc" and old in ("", "rc"):
+                    added.setdefault(name, "remove" if old == "rc" else "purge")
+        return added
+
+    def install(self, names, optional=()):
+        """Install ``names``, and those of ``optional`` that this release carries.
+
+        Gives the list of packages added, dependencies included. Raises PackageError.
+        """
+        with self.locked():
+            if not self.missing(names) and not self.unfinished():
+                return []
+            if not self.unfinished():
+                write_json(self.pending, states())
+            earlier = set(read_json(self.receipt, {}))
+            with forbidden_services():
+                self._repair()
+                update = self._apt("update")
+                known = self._known(optional)
+                done = self._apt("install", "--yes", "--no-install-recommends", "--no-remove",
+                                 *names, *known)
+            if done.returncode:
+                raise PackageError(_reason(done, update, names))
+            return sorted(set(self._settle()) - earlier)
+
+    def unpack(self, package, member, target):
+        """Put the file ``*/member`` of ``package`` at ``target`` without installing the package.
+
+        Busybox is fetched so: installing busybox-static would remove another busybox.
+        """
+        folder = self.home / "archives"
+        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        done = self._apt("download", package, cwd=folder)
+        if done.returncode:
+            update = self._apt("update")
+            done = self._apt("download", package, cwd=folder)
+            if done.returncode:
+                raise PackageError(_reason(done, update, [package]))
+        archive = max(folder.glob(package + "_*.deb"), key=lambda deb: deb.stat().st_mtime)
+        with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(archive)],
+                              stdout=subprocess.PIPE) as dpkg:
+            with tarfile.open(fileobj=dpkg.stdout, mode="r|") as tar:
+                content = next(tar.extractfile(one).read() for one in tar
+                               if one.isfile() and one.name.endswith("/" + member))
+            dpkg.stdout.read()
+        aside = target.with_name(target.name + ".new")
+        aside.write_bytes(content)
+        aside.chmod(0o755)
+        aside.replace(target)
+        archive.unlink()
+
+    def remove(self):
+        """Remove what the lab added and nothing else; gives the names removed, and those kept
+        because a package that is not the lab's needs them now."""
+        with self.locked():
+            with dpkg_idle():
+                added = self.added()
+            if not added:
+                return [], []
+            write_json(self.receipt, added)
+            with forbidden_services():
+                if self.unfinished():
+                    self._repair()
+                present = states()
+                going = {name: how for name, how in added.items()
+                         if name in present and (how == "purge" or present[name] != "rc")}
+                kept = self._needed_by_others(going)
+                going = {name: how for name, how in going.items() if name not in kept}
+                for how in ("purge", "remove"):
+                    names = [name for name, wish in going.items() if wish == how]
+                    done = self._apt(how, "--yes", *names) if names else None
+                    if done is not None and done.returncode:
+                        raise PackageError(_reason(done, None, names))
+            return sorted(going), sorted(kept)
+
+    def _needed_by_others(self, going):
+        """Those of ``going`` whose removal would take a package along that is not the lab's."""
+        if not self._foreign(going, going):
+            return set()
+        return {name for name in going if self._foreign([name], going)}
+
+    def _foreign(self, names, ours):
+        if not names:
+            return set()
+        plan = self._apt("--simulate", "purge", *names).stdout
+        gone = {line.split()[1] for line in plan.splitlines() if line.startswith(("Purg", "Remv"))}
+        return gone - {plain(name) for name in ours} - set(ours)
+
+    def _settle(self):
+        added = self.added()
+        write_json(self.receipt, added)
+        self.pending.unlink(missing_ok=True)
+        return added
+
+    def _repair(self):
+        # What a killed dpkg left unpacked. Nothing to do on a sound machine (0.1 s).
+        with dpkg_idle():
+            pass
+        subprocess.run(["dpkg", "--configure", "-a"], capture_output=True, env=_environment(),
+                       check=False)
+
+    def _known(self, names):
+        policy = self._apt_cache("policy", *names) if names else ""
+        blocks = policy.split("\n")
+        known = []
+        for index, line in enumerate(blocks):
+            if line.endswith(":") and not line.startswith(" "):
+                candidate = blocks[index + 2] if index + 2 < len(blocks) else ""
+                if "(none)" not in candidate:
+                    known.append(line[:-1])
+        return known
+
+    def _options(self):
+        # Lists and archives of our own: the system's stay as they are, and destroy is one folder.
+        for folder in ("lists", "archives"):
+            (self.home / folder).mkdir(mode=0o755, parents=True, exist_ok=True)
+        return [
+            "-o", f"Dir::State::lists={self.home}/lists",
+            "-o", f"Dir::Cache::archives={self.home}/archives",
+            "-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=",
+            "-o", f"DPkg::Lock::Timeout={LOCK_SECONDS}",
+            "-o", "Acquire::Retries=1", "-o", "Acquire::http::Timeout=30",
+            "-o", "APT::Update::Error-Mode=any", "-o", "Dpkg::Use-Pty=0",
+        ]
+
+    def _apt(self, *arguments, cwd=None):
+        return subprocess.run(["apt-get", *self._options(), "-q", *arguments], cwd=cwd,
+                              env=_environment(), capture_output=True, text=True, check=False)
+
+    def _apt_cache(self, *arguments):
+        return subprocess.run(["apt-cache", *self._options(), *arguments], env=_environment(),
+                              capture_output=True, text=True, check=False).stdout
+
+
+def _environment():
+    return {**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive",
+            "APT_LISTCHANGES_FRONTEND": "none", "NEEDRESTART_MODE": "l"}
+
+
+def _reason(done, update, names):
+    lines = [line for run in (update, done) if run is not None
+             for line in run.stderr.splitlines() if line.startswith(("E:", "Err"))]
+    said = " ".join(dict.fromkeys(lines)) or (done.stderr or done.stdout).strip()[-600:]
+    return (f"apt could not handle {' '.join(map(plain, names))}: {said} "
+            "-- check the network, the mirror in /etc/apt/sources.list* and the proxy in "
+            "/etc/apt/apt.conf.d; 'apt-get update' must succeed; then run ./lab again")
+
+
+@contextlib.contextmanager
+def forbidden_services():
+    """No package starts a service inside this block, unless the machine has a policy already."""
+    ours = not POLICY.exists() or POLICY.read_text() == POLICY_TEXT
+    if ours:
+        POLICY.write_text(POLICY_TEXT)
+        POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        if ours:
+            POLICY.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def dpkg_idle():
+    """Wait for a dpkg that still runs (a killed controller leaves one), and hold it off."""
+    with open("/var/lib/dpkg/lock-frontend", "w") as lock:
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        yield
+
+
+def main():
+    """Install the packages named on the command line."""
+    try:
+        added = Packages().install(sys.argv[1:])
+    except (PackageError, OSError) as error:
+        sys.exit(f"{error}")
+    print(" ".join(added))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""What stands on a machine: engine, Go, init system, route. Reads only; standard library only."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import grp
+import http.client
+import json
+import os
+import platform
+import re
+import shutil
+import socket
+import subprocess
+
+SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+SOCKET = "/var/run/docker.sock"
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost", timeout=10)
+        self._path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def ask_engine(resource, path=SOCKET):
+    """What the engine at ``path`` answers to ``GET resource``; {} where it knows no such thing.
+
+    Raises OSError where no engine answers.
+    """
+    connection = _UnixConnection(path)
+    try:
+        connection.request("GET", resource)
+        answer = connection.getresponse()
+        body = answer.read()
+    except http.client.HTTPException as error:
+        raise OSError(f"no engine at {path}: {error!r}") from error
+    finally:
+        connection.close()
+    return json.loads(body) if answer.status == 200 else {}
+
+
+def engine_version():
+    """What the engine says of itself (``GET /version``), or {} where none answers."""
+    try:
+        return ask_engine("/version")
+    except (OSError, ValueError):
+        return {}
+
+
+def docker_environment():
+    """For the docker client: the local engine, and no file outside the lab's own folder."""
+    keep = {key: value for key, value in os.environ.items() if not key.startswith("DOCKER_")}
+    return {**keep, "PATH": SEARCH, "LC_ALL": "C.UTF-8", "DOCKER_HOST": f"unix://{SOCKET}",
+            "DOCKER_CONFIG": "/var/lib/scratchlab/docker", "DOCKER_CLI_HINTS": "false"}
+
+
+def output(*command):
+    """Standard output of ``command``, or an empty string where it cannot run or fails."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout if done.returncode == 0 else ""
+
+
+def go_at(path):
+    """``{"path", "version"}`` of the go program at ``path``, empty strings where it is none."""
+    match = re.search(r"\bgo(\d+(?:\.\d+)*)", output(path, "version"))
+    return {"version": match.group(1), "path": path} if match else {"version": "", "path": ""}
+
+
+def go():
+    """The Go that the lab wrote down, else the newest of the machine, else empty strings."""
+    with contextlib.suppress(OSError, ValueError), open("/etc/ansible/facts.d/golang.fact") as fact:
+        found = go_at(json.load(fact).get("path", ""))
+        if found["path"]:
+            return found
+    places = [shutil.which("go", path=SEARCH), "/usr/local/go/bin/go"]
+    places += glob.glob("/usr/lib/go-*/bin/go")
+    real = {os.path.realpath(place) for place in places if place and os.path.exists(place)}
+    found = [go_at(place) for place in sorted(real)]
+    newest = max(found, default=go_at(""), key=lambda one: _numbers(one["version"]))
+    return newest
+
+
+def _numbers(version):
+    return tuple(int(part) for part in version.split(".") if part)
+
+
+def default_route_mtu():
+    """MTU of the interface with the default route, or 0 where there is no such route."""
+    with contextlib.suppress(OSError, StopIteration), open("/proc/net/route") as routes:
+        name = next(line.split()[0] for line in routes if line.split()[1:2] == ["00000000"])
+        return _mtu(name)
+    with contextlib.suppress(OSError, StopIteration), open("/proc/net/ipv6_route") as routes:
+        fields = (line.split() for line in routes)
+        name = next(f[9] for f in fields if f[0] == "0" * 32 and f[1] == "00" and f[9] != "lo")
+        return _mtu(name)
+    return 0
+
+
+def _mtu(interface):
+    with open(f"/sys/class/net/{interface}/mtu") as value:
+        return int(value.read())
+
+
+def distribution():
+    """``ID`` and ``VERSION_ID`` of os-release(5), empty strings where they are missing."""
+    fields = {}
+    with contextlib.suppress(OSError), open("/etc/os-release") as lines:
+        for line in lines:
+            name, _, value = line.strip().partition("=")
+            fields[name] = value.strip("\"'")
+    return {key: fields.get(name, "") for key, name in
+            (("id", "ID"), ("version", "VERSION_ID"), ("name", "PRETTY_NAME"))}
+
+
+def group_exists(name):
+    """Whether the group is known to this machine."""
+    try:
+        grp.getgrnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def _read(path):
+    try:
+        with open(path) as value:
+            return value.read().strip()
+    except OSError:
+        return ""
+
+
+def machine():
+    """All of the above as one dictionary."""
+    server = engine_version()
+    return {
+        "system": platform.system(),
+        "architecture": platform.machine(),
+        "distribution": distribution(),
+        "root": os.geteuid() == 0,
+        "apt": bool(shutil.which("apt-get", path=SEARCH)),
+        "systemd": os.path.isdir("/run/systemd/system"),
+        "cgroup": os.path.ismount("/sys/fs/cgroup"),
+        # With AppArmor in the kernel, dockerd cannot start a container without its parser.
+        "apparmor_parser_missing": _read("/sys/module/apparmor/parameters/enabled") == "Y"
+        and not shutil.which("apparmor_parser", path=SEARCH),
+        "engine": {"running": bool(server), "version": server.get("Version", ""),
+                   "dockerd": shutil.which("dockerd", path=SEARCH) or ""},
+        "go": go(),
+        "mtu": default_route_mtu(),
+    }

@@ -1,0 +1,183 @@
+#!/usr/bin/python
+"""Ansible module: images built from small contexts, only when their content changes."""
+
+DOCUMENTATION = r"""
+module: scratch_image
+short_description: Build images with docker build, only when what goes in has changed
+description:
+  - Builds with BuildKit and SOURCE_DATE_EPOCH where the engine has both, with the classic builder elsewhere.
+  - The receipt C(images.json) holds, per image, a digest of the context and the id that it was built to.
+  - An image of that name that the lab did not build is never replaced.
+options:
+  images:
+    description: Image names and the folders of their contexts.
+    type: dict
+    required: true
+  label:
+    description: Label that marks what is the lab's.
+    type: str
+    default: io.scratchlab.lab
+  epoch:
+    description: SOURCE_DATE_EPOCH, in seconds since 1970.
+    type: int
+    default: 0
+  state:
+    description: V(present) builds, V(absent) removes images of the lab.
+    type: str
+    choices: [present, absent]
+    default: present
+author: ["scratchlab"]
+"""
+
+EXAMPLES = r"""
+- name: Build the images
+  scratch_image:
+    images: {sleep: /var/lib/scratchlab/build/sleep}
+    epoch: 1511222400
+"""
+
+RETURN = r"""
+images:
+  description: Image ids by name.
+  type: dict
+  returned: always
+builder:
+  description: V(buildkit) or V(classic); empty where nothing was built.
+  type: str
+  returned: always
+"""
+
+import hashlib
+import json
+import os
+import stat
+import subprocess
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.lab_packages import STATE, read_json, write_json
+from ansible.module_utils.lab_probe import ask_engine, docker_environment, engine_version
+
+RECEIPT = STATE / "receipts" / "images.json"
+FIRST_ENGINE_WITH_EPOCH = 23  # BuildKit 0.11: SOURCE_DATE_EPOCH (moby v23.0)
+
+
+def digest(context, epoch):
+    """SHA-256 over names, types, modes and contents of a context, and the epoch."""
+    total = hashlib.sha256(str(epoch).encode())
+    for path in sorted(context.rglob("*")):
+        status = path.lstat()
+        name = f"\n{path.relative_to(context)}\0{stat.S_IFMT(status.st_mode):o} {stat.S_IMODE(status.st_mode):o}\0"
+        total.update(name.encode())
+        if path.is_symlink():
+            total.update(os.readlink(path).encode())
+        elif path.is_file():
+            total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def image(name):
+    """``(id, labels)`` of the image, ``("", {})`` where the engine has none."""
+    found = ask_engine(f"/images/{name}/json")
+    return found.get("Id", ""), (found.get("Config") or {}).get("Labels") or {}
+
+
+def builder(environment):
+    """``buildkit`` where the image's id can be pinned, else ``classic``."""
+    major = int(engine_version().get("Version", "0").split(".")[0] or 0)
+    buildx = subprocess.run(["docker", "buildx", "version"], env=environment, capture_output=True,
+                            check=False).returncode == 0
+    return "buildkit" if buildx and major >= FIRST_ENGINE_WITH_EPOCH else "classic"
+
+
+def build(module, name, context):
+    """Build one image; gives the builder that made it."""
+    environment = docker_environment()
+    chosen = builder(environment)
+    extra = {"DOCKER_BUILDKIT": "1" if chosen == "buildkit" else "0",
+             "SOURCE_DATE_EPOCH": str(module.params["epoch"]),
+             "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
+    done = subprocess.run(
+        ["docker", "build", "--quiet", "--label", module.params["label"] + "=1", "--tag", name, "."],
+        cwd=context, env={**environment, **extra}, capture_output=True, text=True, check=False)
+    if done.returncode:
+        module.fail_json(msg=f"docker build of {name} in {context} failed: "
+                         f"{done.stderr.strip()[-600:]} -- mend what it names, then run ./lab again")
+    return chosen
+
+
+def present(module, images):
+    """Build what is stale."""
+    receipt = read_json(RECEIPT, {})
+    label, changed, ids, chosen, diff = module.params["label"], False, {}, "", ["", ""]
+    for name, folder in images.items():
+        context = Path(folder)
+        wish = digest(context, module.params["epoch"])
+        current, labels = image(name)
+        mine = label in labels or name in receipt
+        if current and not mine:
+            module.fail_json(msg=f"there is an image '{name}' that is not the lab's, and it stays: "
+                             f"give it another name (docker tag {name} my-{name}; docker rmi {name}) "
+                             f"or the lab's one (see roles/scratch_images/README.md)")
+        if not current or receipt.get(name) != {"content": wish, "id": current}:
+            changed = True
+            diff[0] += f"{name} {current}\n"
+            if not module.check_mode:
+                chosen = build(module, name, context)
+                current = image(name)[0]
+                receipt[name] = {"content": wish, "id": current}
+                write_json(RECEIPT, receipt)
+            diff[1] += f"{name} {'(built)' if module.check_mode else current}\n"
+        ids[name] = current
+    header = {"before_header": "images", "after_header": "images"}
+    return {"changed": changed, "images": ids, "builder": chosen,
+            "diff": {"before": diff[0], "after": diff[1], **header}}
+
+
+def absent(module, images):
+    """Remove the images that the lab built; temporary containers of theirs go first."""
+    receipt = read_json(RECEIPT, {})
+    removed = []
+    for name in sorted({*receipt, *images}):
+        current, labels = image(name)
+        if current and module.params["label"] in labels:
+            removed.append(name)
+            if not module.check_mode:
+                done = subprocess.run(["docker", "rmi", name], env=docker_environment(),
+                                      capture_output=True, text=True, check=False)
+                if done.returncode:
+                    module.fail_json(msg=f"docker rmi {name}: {done.stderr.strip()} -- remove the "
+                                     "containers that it names, then run this again")
+    if not module.check_mode:
+        RECEIPT.unlink(missing_ok=True)
+    return {"changed": bool(removed), "images": {}, "builder": "",
+            "diff": {"before": "".join(f"{name}\n" for name in removed), "after": ""}}
+
+
+def main():
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "images": {"type": "dict", "required": True},
+            "label": {"default": "io.scratchlab.lab"},
+            "epoch": {"type": "int", "default": 0},
+            "state": {"choices": ["present", "absent"], "default": "present"},
+        },
+        supports_check_mode=True,
+    )
+    act = present if module.params["state"] == "present" else absent
+    try:
+        result = act(module, module.params["images"])
+    except OSError as error:
+        if module.check_mode or module.params["state"] == "absent":
+            module.exit_json(changed=module.params["state"] == "present", images={}, builder="",
+                             msg=f"no engine answers ({error}); it would be started first")
+        module.fail_json(msg=f"no engine answers ({error}); run ./lab --tags provision,build")
+    except json.JSONDecodeError as error:
+        module.fail_json(msg=f"the engine's answer or {RECEIPT} is no JSON ({error}); "
+                         f"rm {RECEIPT}, then run ./lab again")
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
