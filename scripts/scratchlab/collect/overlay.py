@@ -6,12 +6,13 @@ params.c ovl_show_options() and ovl_parse_layer().
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-_COLON = re.compile(r"(?<!\\)((?:\\\\)*):")
+_PART = re.compile(r"(?:\\.|[^\\:])*", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
@@ -33,8 +34,9 @@ def folders(super_options: Iterable[str]) -> Folders:
     for option in super_options:
         key, _, value = option.partition("=")
         if key == "lowerdir":
-            tree = value.split("::", 1)[0]
-            lower += [_ESCAPED.sub(r"\1", part) for part in split(tree)]
+            # An empty part is the "::" before folders that hold data only.
+            tree = itertools.takewhile(bool, split(value))
+            lower += [_ESCAPED.sub(r"\1", part) for part in tree]
         elif key == "lowerdir+":
             lower.append(value)
         elif key == "upperdir":
@@ -44,7 +46,14 @@ def folders(super_options: Iterable[str]) -> Folders:
 
 def split(value: str) -> list[str]:
     r"""Split a ``lowerdir`` at its colons, not at escaped ones (``\:``)."""
-    return _COLON.sub(r"\1\0", value).split("\0")
+    parts = []
+    at = 0
+    while at <= len(value):
+        part = _PART.match(value, at)
+        end = part.end() if part else at
+        parts.append(value[at:end])
+        at = end + 1
+    return parts
 
 
 def resolved(found: Folders, base: str | None) -> Folders:

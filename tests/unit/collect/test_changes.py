@@ -1,0 +1,33 @@
+"""A whole copy against the copy below it gives the layer between them."""
+
+from __future__ import annotations
+
+from scratchlab.collect import changes
+from scratchlab.ledger import Ledger
+from scratchlab.model import Entry, Kind
+
+ROOT = Entry("/", Kind.DIRECTORY, 0o755)
+FOLDER = Entry("/d", Kind.DIRECTORY, 0o755)
+FILE = Entry("/d/f", Kind.FILE, 0o644, size=1, sha256="aa")
+OTHER = Entry("/d/g", Kind.FILE, 0o644)
+WHITEOUT = (0, 0)
+
+
+def test_what_is_the_same_is_no_change() -> None:
+    tree = [ROOT, FOLDER, Entry("/d/f", Kind.FILE, 0o644, size=1, sha256="aa", mtime=5, mount=3)]
+    assert list(changes.over(Ledger([ROOT, FOLDER, FILE]), Ledger(tree))) == []
+
+
+def test_what_is_new_or_other_is_a_change() -> None:
+    changed = Entry("/d/f", Kind.FILE, 0o600, size=1, sha256="aa")
+    found = changes.over(Ledger([ROOT, FOLDER, FILE]), Ledger([ROOT, FOLDER, changed, OTHER]))
+    assert list(found) == [changed, OTHER]
+
+
+def test_what_is_gone_is_one_whiteout() -> None:
+    near = Entry("/d-e", Kind.FILE, 0o644)
+    found = list(changes.over(Ledger([ROOT, FOLDER, FILE, OTHER, near]), Ledger([ROOT])))
+    assert [(one.path, one.kind, one.device) for one in found] == [
+        ("/d", Kind.CHAR, WHITEOUT),
+        ("/d-e", Kind.CHAR, WHITEOUT),
+    ]

@@ -1,0 +1,60 @@
+"""What decides a container's cgroup mounts and masks, read from this machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from scratchlab.collect import mountinfo
+from scratchlab.collect.host import cgroups, host
+
+
+def mounts(*lines: str) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def test_version_1_names_each_hierarchy_in_mount_order() -> None:
+    text = mounts(
+        "1 0 0:1 / / rw - ext4 /dev/vda rw",
+        "2 1 0:2 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755",
+        "3 2 0:3 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct",
+        "4 2 0:4 / /sys/fs/cgroup/systemd rw - cgroup cgroup"
+        " rw,xattr,release_agent=/lib/systemd/systemd-cgroups-agent,name=systemd",
+        "5 2 0:5 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,clone_children,memory",
+        "6 2 0:6 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw",
+    )
+    assert cgroups(mountinfo.parse(text)) == (1, ("cpu,cpuacct", "name=systemd", "memory"))
+
+
+def test_version_2_is_where_the_root_is_cgroup2() -> None:
+    text = mounts(
+        "1 0 0:1 / / rw - ext4 /dev/vda rw", "2 1 0:2 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw"
+    )
+    assert cgroups(mountinfo.parse(text))[0] == 2
+
+
+def test_version_2_stacked_on_version_1_is_version_2() -> None:
+    text = mounts(
+        "1 0 0:1 / / rw - ext4 /dev/vda rw",
+        "2 1 0:2 / /sys/fs/cgroup rw - tmpfs tmpfs rw",
+        "3 2 0:3 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory",
+        "4 2 0:4 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw",
+    )
+    assert cgroups(mountinfo.parse(text))[0] == 2
+
+
+def test_a_machine_without_cgroups_has_version_0() -> None:
+    assert cgroups(mountinfo.parse(b"1 0 0:1 / / rw - ext4 /dev/vda rw\n")) == (0, ())
+
+
+def test_this_machine_is_described() -> None:
+    found = host()
+    assert (found.name, found.kernel) == (os.uname().nodename, os.uname().release)
+    assert ("/proc/kcore" in found.existing) == Path("/proc/kcore").exists()
+    assert "/proc/sys" in found.existing
+
+
+def test_only_candidates_that_exist_are_named(tmp_path: Path) -> None:
+    (tmp_path / "dangling").symlink_to("nowhere")
+    asked = {f"{tmp_path}/dangling", f"{tmp_path}/absent"}
+    assert asked & host(asked).existing == {f"{tmp_path}/dangling"}
