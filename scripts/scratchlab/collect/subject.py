@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scratchlab.collect import facts, image, layer_ledgers, live
-from scratchlab.collect.process import Process, hold
-from scratchlab.collect.state import belongs, parent_pid, running_pid, same_run
+from scratchlab.collect.held import held
+from scratchlab.collect.process import Process
 from scratchlab.errors import LabError
 from scratchlab.evidence import EvidenceSet
 from scratchlab.ledger import Ledger
-from scratchlab.model import Facts, Json
+from scratchlab.model import Facts
 from scratchlab.progress import Progress
 
 if TYPE_CHECKING:
@@ -70,47 +70,3 @@ def subject(
         yield Subject(
             facts.gather(client, engine, inspect, process, told), ledger, process, progress
         )
-
-
-@contextmanager
-def held(client: EngineClient, inspect: Json) -> Iterator[Process]:
-    """Hold the process of the container that ``inspect`` describes, proved to be that one.
-
-    Raises LabError unless the container runs and its process is visible from here.
-    """
-    pid = running_pid(inspect, client.name)
-    with ExitStack() as stack:
-        try:
-            process = stack.enter_context(hold(pid))
-        except LabError:
-            _still(client, inspect)
-            _refuse_if_elsewhere(client, pid)
-            raise
-        # Once held, the number cannot be reused unnoticed: now the engine's word is binding.
-        _still(client, inspect)
-        if not belongs(process, inspect["Id"], parent_pid(process)):
-            raise _elsewhere(client, pid)
-        yield process
-
-
-def _still(client: EngineClient, inspect: Json) -> None:
-    now = client.inspect_container(inspect["Id"])
-    running_pid(now, client.name)
-    if not same_run(inspect, now):
-        name = str(inspect.get("Name", "")).lstrip("/")
-        raise LabError(f"container {name} was restarted meanwhile", "run it again")
-
-
-def _refuse_if_elsewhere(client: EngineClient, pid: int) -> None:
-    if not client.url.startswith("unix://"):
-        raise _elsewhere(client, pid)
-
-
-def _elsewhere(client: EngineClient, pid: int) -> LabError:
-    return LabError(
-        f"process {pid} of the engine at {client.url} is no process of that container here: the"
-        " engine counts its processes on another machine or in another PID namespace, and"
-        " --vantage host is impossible",
-        "run scratchlab where the engine runs (in a container: with --pid host), or use"
-        " --vantage debug",
-    )

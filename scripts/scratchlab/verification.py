@@ -1,0 +1,34 @@
+"""One verification: predict, look, judge; from a running container or from saved evidence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scratchlab import evidence
+from scratchlab.collect.subject import subject
+from scratchlab.evidence import EvidenceSet
+from scratchlab.judge import Judgement, judge
+from scratchlab.judge.predict import predict
+from scratchlab.progress import Progress
+
+if TYPE_CHECKING:
+    from scratchlab.collect.engines import EngineClient
+
+
+def verify(
+    client: EngineClient, container: str, *, vantage: str = "host", progress: Progress | None = None
+) -> tuple[EvidenceSet, Judgement]:
+    """Examine the running container; raises LabError when that is impossible.
+
+    The expected ledger is computed from image and facts before the live root is opened.
+    """
+    with subject(client, container, vantage=vantage, progress=progress) as found:
+        expected = predict(found.facts, found.image)
+        seen = found.examine()
+    return seen, judge(seen, expected)
+
+
+def replay(folder: str) -> tuple[EvidenceSet, Judgement]:
+    """The same from evidence that was saved in ``folder``; raises LabError when it is damaged."""
+    seen = evidence.load(folder)
+    return seen, judge(seen, predict(seen.facts, seen.image))

@@ -1,0 +1,75 @@
+"""A podman of its own for the tests: own storage, own service, nothing of the machine's touched."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import docker.errors
+from docker.models.containers import Container
+from docker.models.images import Image
+from docker.types import Ulimit
+
+from scratchlab.collect.engines import EngineClient, connect
+
+# podman asks for the machine's maximum, which root without CAP_SYS_RESOURCE must not set.
+_ULIMITS = [Ulimit(name="nofile", soft=1024, hard=1024), Ulimit(name="nproc", soft=1024, hard=1024)]
+
+
+class Podman:
+    """A podman service on a private socket, and the containers that were started with it."""
+
+    def __init__(self, folder: Path, driver: str) -> None:
+        self.url = f"unix://{folder}/podman.sock"
+        # runc: crun 1.8 refuses machines with both cgroup versions (hybrid).
+        self.command = ["podman", "--root", f"{folder}/root", "--runroot", f"{folder}/run"]
+        self.command += ["--tmpdir", f"{folder}/tmp", "--storage-driver", driver]
+        self.command += ["--runtime", "runc", "--cgroup-manager", "cgroupfs"]
+
+    def run(self, engine: EngineClient, image: Image) -> Container:
+        """Start a container without a network of ``image``, which is copied from Docker."""
+        archive = b"".join(image.save(named=True))
+        loaded = engine.client.images.load(archive)[0]
+        container = engine.client.containers.create(
+            loaded, network_mode="none", ulimits=_ULIMITS, name=f"sl-test-{time.monotonic_ns()}"
+        )
+        container.start()
+        container.reload()
+        return container
+
+    def cli(self, *arguments: str) -> str:
+        """What ``podman ARGUMENTS`` prints."""
+        command = [*self.command, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+@contextmanager
+def serve(folder: Path, driver: str) -> Iterator[tuple[Podman, EngineClient]]:
+    """Serve podman from ``folder`` (a short path: it holds a socket) as long as the block lasts."""
+    podman = Podman(folder, driver)
+    service = subprocess.Popen(
+        [*podman.command, "system", "service", "--time=0", podman.url],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(500):
+            if (folder / "podman.sock").exists():
+                break
+            time.sleep(0.02)
+        with connect("podman", podman.url) as engine:
+            try:
+                yield podman, engine
+            finally:
+                for container in engine.client.containers.list(all=True):
+                    with suppress(docker.errors.NotFound):
+                        container.remove(force=True)
+    finally:
+        service.terminate()
+        service.wait(30)
+        subprocess.run(["umount", f"{folder}/root/overlay"], capture_output=True, check=False)
+        shutil.rmtree(folder, ignore_errors=True)
