@@ -1,0 +1,90 @@
+"""An engine behind ssh, with a real sshd on a loopback port."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scratchlab.collect.engines import connect
+from scratchlab.errors import LabError
+
+pytestmark = [pytest.mark.engine, pytest.mark.root]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """``ssh://root@127.0.0.1:PORT``, with a key that ssh finds by a configuration of its own."""
+    folder = tmp_path_factory.mktemp("ssh")
+    for name in ("host", "user"):
+        subprocess.run(["ssh-keygen", "-qt", "ed25519", "-N", "", "-f", folder / name], check=True)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (folder / "sshd_config").write_text(
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile none\n"
+        f"AuthorizedKeysFile {folder}/user.pub\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n"
+    )
+    (folder / "ssh_config").write_text(
+        f"IdentityFile {folder}/user\nIdentitiesOnly yes\nStrictHostKeyChecking no\n"
+        "UserKnownHostsFile /dev/null\nLogLevel ERROR\n"
+    )
+    # The lab runs `ssh`; this one is Debian's, with the configuration above instead of root's.
+    (folder / "ssh").write_text(f'#!/bin/sh\nexec /usr/bin/ssh -F {folder}/ssh_config "$@"\n')
+    (folder / "ssh").chmod(0o755)
+    os.makedirs("/run/sshd", exist_ok=True)
+    daemon = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", folder / "sshd_config"])
+    try:
+        _wait(port)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+            yield f"ssh://root@127.0.0.1:{port}"
+    finally:
+        daemon.terminate()
+        daemon.wait(10)
+
+
+def test_the_engine_behind_ssh_is_the_same(server: str) -> None:
+    with connect("docker", server) as far, connect("docker") as near:
+        assert far.facts() == near.facts()
+
+
+def test_nothing_is_left_when_the_connection_ends(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with connect("docker", server):
+        children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+        assert os.listdir(tmp_path) != []
+    assert os.listdir(tmp_path) == []
+    gone = set(children) - set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
+    assert len(gone) == 1
+
+
+def test_a_socket_that_is_not_there_is_told(server: str) -> None:
+    with pytest.raises(LabError, match="docker engine"):
+        connect("docker", f"{server}/no/such.sock")
+
+
+def test_a_key_that_is_not_let_in_is_told_with_the_words_of_ssh(server: str) -> None:
+    with pytest.raises(LabError, match=r"ssh cannot reach .*Permission denied"):
+        connect("docker", server.replace("root@", "nobody@"))
+
+
+def test_a_host_that_is_not_there_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(LabError, match=r"ssh cannot reach .*Connection refused"):
+        connect("docker", f"ssh://root@127.0.0.1:{port}")
+
+
+def _wait(port: int) -> None:
+    for _ in range(500):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.01)
