@@ -34,6 +34,7 @@ import os
 import subprocess
 import time
 
+from ansible.module_utils import lab_network
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.lab_packages import STATE, read_json, write_json
 from ansible.module_utils.lab_probe import SEARCH, engine_version, output
@@ -102,6 +103,8 @@ def stop(module, systemd):
                 call(module, "systemctl", "stop", unit)
     elif os.path.exists(SCRIPT):
         call(module, SCRIPT, "stop")
+    if not engine_version():
+        lab_network.restore(read_json(BEFORE, {}))
     RECEIPT.unlink()
     return True
 

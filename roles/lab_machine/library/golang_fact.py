@@ -44,8 +44,10 @@ import json
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.lab_packages import STATE, read_json
 from ansible.module_utils.lab_probe import go, go_at
 
+BEFORE = STATE / "receipts" / "before.json"
 FACT = Path("/etc/ansible/facts.d/golang.fact")
 
 
@@ -76,6 +78,9 @@ def main():
     document = {"method": module.params["method"], **found}
     text = json.dumps(document, indent=2, sort_keys=True) + "\n"
     before = FACT.read_text() if FACT.exists() else ""
+    theirs = read_json(BEFORE, {}).get("paths", {}).get(str(FACT)) == "present"
+    if theirs:  # another role's receipt: read, never written
+        module.exit_json(changed=False, **found)
     if text != before and not module.check_mode:
         FACT.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         aside = FACT.with_name(".golang.fact.new")

@@ -64,7 +64,7 @@ def snapshot(params, facts):
     """What is there now, of what the lab could change."""
     return {
         "schema": 1,
-        "paths": {path: os.path.lexists(path) for path in params["paths"]},
+        "paths": {path: path_state(path) for path in params["paths"]},
         "groups": {name: group_exists(name) for name in params["groups"]},
         "units": {unit: unit_state(unit) for unit in params["units"]} if facts["systemd"] else {},
         "sysctls": {name: sysctl(name) for name in params["sysctls"]},
@@ -73,6 +73,13 @@ def snapshot(params, facts):
         "engine": facts["engine"],
         "go": facts["go"],
     }
+
+
+def path_state(path):
+    """``absent``, ``empty`` (a folder, as a volume or a partition starts out) or ``present``."""
+    if not os.path.lexists(path):
+        return "absent"
+    return "empty" if os.path.isdir(path) and not os.listdir(path) else "present"
 
 
 def unit_state(unit):

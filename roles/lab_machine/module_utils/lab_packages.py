@@ -24,6 +24,7 @@ POLICY = Path("/usr/sbin/policy-rc.d")
 # invoke-rc.d(8): 101 forbids the action. Docker must not start before daemon.json is written, and
 # its init script must not fail the installation where no init system runs.
 POLICY_TEXT = "#!/bin/sh\n# scratchlab: no service starts while the lab installs packages\nexit 101\n"
+NUKE = Path("/usr/share/docker.io/contrib/nuke-graph-directory.sh")
 LOCK_SECONDS = 300
 
 
@@ -158,6 +159,10 @@ class Packages:
             if not added:
                 return [], []
             write_json(self.receipt, added)
+            # Debian's docker.io deletes /var/lib/docker when it is purged, whoever's it is, by a
+            # script that it saves there first. What the lab made is removed by the lab.
+            with contextlib.suppress(OSError):
+                NUKE.chmod(0o644)
             with forbidden_services():
                 if self.unfinished():
                     self._repair()
