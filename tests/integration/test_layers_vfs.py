@@ -1,0 +1,41 @@
+"""The vfs driver keeps whole copies; what each layer changed is told all the same."""
+
+from __future__ import annotations
+
+import pytest
+from docker.models.images import Image
+
+from scratchlab.collect import layer_ledgers, layers, oci_config
+from scratchlab.collect.held import held
+from scratchlab.collect.state import parent_pid
+from tests.integration.docker_service import serve
+
+pytestmark = [pytest.mark.engine, pytest.mark.root]
+
+
+def test_an_own_daemon_with_vfs_tells_its_layers_and_its_config(shell_image: Image) -> None:
+    with serve("--storage-driver", "vfs") as engine:
+        image = engine.client.images.load(b"".join(shell_image.save(named=True)))[0]
+        container = engine.client.containers.create(image, network_mode="none", name="sl-test-vfs")
+        container.start()
+        container.exec_run(["/bin/busybox", "rm", "/srv/data"])
+        container.exec_run(["/bin/busybox", "touch", "/srv/new"])
+        inspect = engine.inspect_container("sl-test-vfs")
+        facts = engine.facts()
+        diff_ids = engine.inspect_image(inspect["Image"])["RootFS"]["Layers"]
+        with held(engine, inspect) as process:
+            config = oci_config.find(inspect, facts, engine.info(), parent_pid(process))
+            found, problem = layers.find(
+                inspect, facts, diff_ids, process.mounts, process.root_mount
+            )
+            init, writable = layer_ledgers.read(found)
+    assert problem is None
+    assert len(found.lower) == len(diff_ids)
+    assert init is not None
+    assert writable is not None
+    assert {"/.dockerenv", "/etc/mtab", "/etc/hosts", "/dev/console"} <= {one.path for one in init}
+    assert "/srv/data" not in init
+    assert {one.path: one.device for one in writable} == {"/srv/data": (0, 0), "/srv/new": None}
+    assert config.data is not None
+    assert config.data["root"]["path"].startswith(found.upper or "?")
+    assert "/exec/containerd/daemon/io.containerd.runtime.v2.task/moby/" in config.path
