@@ -78,7 +78,10 @@ def judge(seen: Observation) -> Outcome:
         words = {"names": visible(", ".join(names)) or "nothing"}
         return Outcome(said, fault="names", words=words)
     for bound in seen.bound:
-        if not bound.behind or os.path.realpath(bound.told) not in _real(bound.behind):
+        # With -v FILE:/etc/hosts the engine names the user's file (moby v20.10.24
+        # container/container.go TrySetNetworkMount): its own lies in the container's folder.
+        own = seen.container in bound.told
+        if not own or os.path.realpath(bound.told) not in _real(bound.behind):
             return Outcome(said, fault="not-bound", words={"path": bound.path})
     mtab = seen.entries[_NAMES.index("mtab")]
     if mtab.target != "/proc/mounts":

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from docker.errors import NotFound
 
 from scratchlab.collect.archives import ImageArchive, read_archive
-from scratchlab.collect.subject import subject
 from scratchlab.evidence import EvidenceSet
 from scratchlab.experiments.bounded import bounded
 from scratchlab.experiments.names import LABEL, Names
-from scratchlab.judge import Judgement, judge
-from scratchlab.judge.predict import Expected, predict
+from scratchlab.judge import Judgement
 from scratchlab.model import Json
+from scratchlab.verification import verify
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -68,23 +67,13 @@ class Laboratory:
 
         return self.once(f"archive of {reference}", read)
 
-    def evidence(self) -> EvidenceSet:
-        """Facts and ledgers of the running container, collected once. Raises LabError."""
-        return self._examined()[0]
-
     def verification(self) -> tuple[EvidenceSet, Judgement]:
-        """The evidence, and what the judge makes of it: the same as `scratchlab verify`."""
-        evidence, expected = self._examined()
-        return evidence, self.once("judgement", lambda: judge(evidence, expected))
+        """What `scratchlab verify` finds of the container, found once. Raises LabError."""
+        return self.once("verification", lambda: verify(self.engine, self.names.container))
 
-    def _examined(self) -> tuple[EvidenceSet, Expected]:
-        def examine() -> tuple[EvidenceSet, Expected]:
-            with subject(self.engine, self.names.container) as it:
-                # Predicted before the live root is opened: it cannot be fitted to what is seen.
-                expected = predict(it.facts, it.image)
-                return it.examine(), expected
-
-        return self.once("evidence", examine)
+    def evidence(self) -> EvidenceSet:
+        """The facts and ledgers of :meth:`verification`."""
+        return self.verification()[0]
 
     def create(self, image: str, command: list[str] | None = None, **options: Any) -> Container:
         """Create a temporary container that carries the lab's label; :meth:`close` removes it."""

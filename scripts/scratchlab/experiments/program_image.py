@@ -53,7 +53,7 @@ def judge(seen: Observation) -> Outcome:
     said = listing.text(seen.count, seen.entries)
     if seen.problems:
         return Outcome(f"{said}\n{seen.problems[0]}", fault="damaged")
-    if seen.count != 1 or (seen.entries[0].path,) != seen.entrypoint:
+    if seen.count != 1 or (seen.entries[0].path,) != seen.entrypoint[:1]:
         return Outcome(said, fault="entries")
     program = seen.entries[0]
     said = f"{said}, SHA-256 {program.sha256}"

@@ -1,0 +1,256 @@
+"""The experiments on a broken machine: each real fault is found, named, and told how to mend."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import tarfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from docker.models.containers import Container
+
+from scratchlab.collect.engines import EngineClient, connect
+from scratchlab.experiments import EXPERIMENTS, LABEL, Experiment, Names, run
+from scratchlab.experiments.laboratory import Laboratory
+from scratchlab.model import Check, Verdict
+
+from .conftest import LABEL as TEST_LABEL
+from .conftest import SESSION, Build, Run
+from .engine_proxy import EngineProxy
+from .experiments_lab import RunLab, built, lab_container, lab_images, run_lab
+
+__all__ = ["built", "lab_container", "lab_images", "run_lab"]
+pytestmark = [pytest.mark.engine, pytest.mark.root]
+
+
+def failed(check: Check, cause: str) -> None:
+    """The check failed, with this cause and some help."""
+    assert check.verdict is Verdict.FAIL, check
+    assert cause in check.cause
+    assert check.help
+
+
+def not_run(checks: dict[str, Check], reason: str, *names: str) -> None:
+    """These checks were not run, for this reason."""
+    for name in names:
+        assert checks[name].verdict is Verdict.SKIP
+        assert checks[name].observed == f"not run: {reason}"
+
+
+def test_a_bare_engine_fails_with_the_way_to_build(lab_images: Names, run_lab: RunLab) -> None:
+    nothing = Names("sl-no-empty", "sl-no-sleep", "sl-no-sleep", "sl-no-debug", lab_images.binary)
+    checks = run_lab(nothing)
+    assert checks["E01"].verdict is checks["E04"].verdict is Verdict.PASS
+    failed(checks["E02"], "no image sl-no-empty")
+    not_run(checks, "E02 failed", "E03")
+    failed(checks["E05"], "no image sl-no-sleep")
+    not_run(checks, "E05 failed", "E06", "E07", "E08", "E09", "E10", "E11", "E12")
+
+
+def test_a_dynamic_program_is_found(lab_images: Names, run_lab: RunLab) -> None:
+    checks = run_lab(replace(lab_images, binary="/usr/bin/sleep"))
+    failed(checks["E04"], "linked dynamically: the kernel would start /lib")
+    assert "CGO_ENABLED=0" in checks["E04"].help
+    not_run(checks, "E04 failed", "E05", "E06", "E11")
+
+
+def test_another_program_than_was_built_is_found(
+    lab_images: Names, built: Path, tmp_path: Path, run_lab: RunLab
+) -> None:
+    changed = tmp_path / "sleep"
+    changed.write_bytes(built.read_bytes() + b"\0")
+    checks = run_lab(replace(lab_images, binary=str(changed)), "E05")
+    failed(checks["E05"], f"was not made from {changed}")
+
+
+def test_without_the_built_file_the_images_program_is_examined_and_nothing_is_claimed(
+    lab_images: Names, run_lab: RunLab
+) -> None:
+    checks = run_lab(replace(lab_images, binary="/nonexistent/sleep"), "E05")
+    assert checks["E04"].verdict is Verdict.PASS
+    assert f"/sleep of image {lab_images.image}" in checks["E04"].observed
+    failed(checks["E05"], "There is no file at /nonexistent/sleep")
+
+
+def test_a_file_more_in_the_image_is_found(
+    lab_images: Names, built: Path, build_image: Build, run_lab: RunLab
+) -> None:
+    dockerfile = 'FROM scratch\nCOPY sleep more /\nENTRYPOINT ["/sleep"]\n'
+    build_image(dockerfile, {"sleep": built.read_bytes(), "more": b"more"}, tag="e-more")
+    checks = run_lab(replace(lab_images, image=f"{SESSION}-e-more"), "E05")
+    failed(checks["E05"], "something else than its entrypoint")
+    assert "/more" in checks["E05"].observed
+
+
+def test_a_strangers_container_is_not_touched(
+    lab_images: Names, run_container: Run, run_lab: RunLab
+) -> None:
+    stranger = run_container(
+        lab_images.image, name=lab_images.container, labels={TEST_LABEL: SESSION}
+    )
+    before = stranger.attrs
+    checks = run_lab(lab_images)
+    failed(checks["E06"], "is not the lab's, and was not touched")
+    not_run(checks, "E06 failed", "E07", "E08", "E09", "E10", "E12")
+    assert checks["E11"].verdict is Verdict.PASS
+    stranger.reload()
+    assert stranger.attrs == before  # no exec was even created in it
+
+
+def test_a_stopped_and_a_missing_container_are_told_apart(
+    lab_images: Names, lab_container: Container, run_lab: RunLab
+) -> None:
+    lab_container.stop(timeout=0)
+    failed(run_lab(lab_images, "E07")["E06"], "The container is exited")
+    lab_container.remove()
+    failed(run_lab(lab_images, "E07")["E06"], f"No container is called {lab_images.container}")
+
+
+def test_a_container_of_another_image_is_found(
+    lab_images: Names, shell_image: Any, run_container: Run, run_lab: RunLab
+) -> None:
+    run_container(shell_image, name=lab_images.container, labels={LABEL: "1"})
+    failed(run_lab(lab_images, "E06")["E06"], "created from another image")
+
+
+def test_a_container_in_the_hosts_pid_namespace_is_found(
+    lab_images: Names, run_container: Run, run_lab: RunLab
+) -> None:
+    run_container(lab_images.image, name=lab_images.container, labels={LABEL: "1"}, pid_mode="host")
+    failed(run_lab(lab_images, "E06")["E06"], "not PID 1 of a PID namespace below the host's")
+
+
+def test_a_file_slipped_into_the_container_is_found_and_both_vantages_see_it(
+    lab_images: Names, lab_container: Container, run_lab: RunLab
+) -> None:
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        member = tarfile.TarInfo("slipped\nin")
+        member.size = 5
+        tar.addfile(member, io.BytesIO(b"hello"))
+    lab_container.put_archive("/", archive.getvalue())
+    checks = run_lab(lab_images, "E07", "E10")
+    failed(checks["E07"], r"/slipped\x0ain")
+    assert checks["E10"].verdict is Verdict.PASS
+    assert r"/slipped\x0ain" in checks["E10"].observed
+
+
+def test_an_option_that_leaves_a_filesystem_out_is_found(
+    lab_images: Names, run_container: Run, run_lab: RunLab
+) -> None:
+    run_container(lab_images.image, name=lab_images.container, labels={LABEL: "1"}, ipc_mode="none")
+    failed(run_lab(lab_images, "E08")["E08"], "Not mounted: /dev/shm")
+
+
+def test_a_bind_over_the_engines_hosts_file_is_found(
+    lab_images: Names, run_container: Run, run_lab: RunLab, tmp_path: Path
+) -> None:
+    (tmp_path / "hosts").write_text("127.0.0.1 elsewhere\n")
+    run_container(
+        lab_images.image,
+        name=lab_images.container,
+        labels={LABEL: "1"},
+        volumes=[f"{tmp_path}/hosts:/etc/hosts"],
+    )
+    failed(run_lab(lab_images, "E09")["E09"], "/etc/hosts is not the engine's file")
+
+
+def test_a_container_with_more_capabilities_cannot_be_seen_from_a_debug_container(
+    lab_images: Names, run_container: Run, run_lab: RunLab
+) -> None:
+    run_container(
+        lab_images.image, name=lab_images.container, labels={LABEL: "1"}, cap_add=["SYS_ADMIN"]
+    )
+    failed(run_lab(lab_images, "E10")["E10"], "The kernel refuses to show the root")
+
+
+@pytest.mark.usefixtures("lab_container")
+def test_a_debug_image_that_is_missing_or_has_no_shell_is_told(
+    lab_images: Names, run_lab: RunLab
+) -> None:
+    checks = run_lab(replace(lab_images, debug="sl-no-debug"), "E10")
+    failed(checks["E10"], "no image sl-no-debug")
+    checks = run_lab(replace(lab_images, debug=lab_images.scratchtest), "E10")
+    assert checks["E10"].verdict is Verdict.ERROR
+    assert '"sh"' in checks["E10"].observed
+
+
+class Holding(Laboratory):
+    """A laboratory on a host where someone keeps a copy of every mount of a started container."""
+
+    holders: list[subprocess.Popen[bytes]]
+
+    def create(self, *args: Any, **options: Any) -> Container:
+        container = super().create(*args, **options)
+        start = container.start
+
+        def start_and_hold() -> None:
+            start()
+            hold = ["unshare", "--mount", "--propagation", "private", "sleep", "60"]
+            holder = subprocess.Popen(hold)
+            self.holders.append(holder)
+            while os.readlink(f"/proc/{holder.pid}/ns/mnt") == os.readlink("/proc/self/ns/mnt"):
+                time.sleep(0.01)
+
+        container.start = start_and_hold  # type: ignore[method-assign]
+        return container
+
+
+def test_a_mount_that_someone_still_holds_is_found(lab_images: Names, engine: EngineClient) -> None:
+    lab = Holding(engine, lab_images)
+    lab.holders = []
+    try:
+        checks = {check.id: check for check in run(lab, ["E11"])}
+    finally:
+        for holder in lab.holders:
+            holder.kill()
+            holder.wait()
+    failed(checks["E11"], "Mounts of the container are left behind: nsfs on /")
+
+
+def _short(seconds: float) -> tuple[Experiment, ...]:
+    return tuple(replace(experiment, timeout=seconds) for experiment in EXPERIMENTS)
+
+
+@pytest.mark.usefixtures("lab_container")
+@pytest.mark.parametrize("victim", ["E02", "E05", "E06", "E07", "E10", "E11"])
+def test_an_engine_that_dies_is_one_error_and_the_rest_is_not_run(
+    victim: str, lab_images: Names, tmp_path: Path
+) -> None:
+    proxy = EngineProxy(tmp_path / "engine.sock")
+
+    def kill(experiment: Experiment, check: Check | None) -> None:
+        if check is None and experiment.id == victim:
+            proxy.die()
+
+    with connect("docker", proxy.url) as engine:
+        checks = run(Laboratory(engine, lab_images), progress=kill)
+    ids = [check.id for check in checks]
+    at = ids.index(victim)
+    assert {check.verdict for check in checks[:at]} == {Verdict.PASS}
+    assert checks[at].verdict is Verdict.ERROR
+    assert "\n" not in checks[at].observed
+    assert checks[at].help
+    assert {check.verdict for check in checks[at + 1 :]} == {Verdict.SKIP}
+
+
+def test_an_engine_that_hangs_is_given_up(lab_images: Names, tmp_path: Path) -> None:
+    proxy = EngineProxy(tmp_path / "engine.sock")
+
+    def hang(experiment: Experiment, check: Check | None) -> None:
+        if check is None and experiment.id == "E02":
+            proxy.hang()
+
+    with connect("docker", proxy.url) as engine:
+        checks = run(Laboratory(engine, lab_images), progress=hang, table=_short(1.0))
+        proxy.die()
+    assert checks[1].verdict is Verdict.ERROR
+    assert checks[1].observed == "no answer within 1 s"
+    assert {check.observed for check in checks[2:]} == {
+        "not run: the engine stopped answering in E02"
+    }

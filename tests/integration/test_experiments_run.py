@@ -1,0 +1,92 @@
+"""The experiments on a real engine: what holds, and what a person's hands show of it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import docker
+import pytest
+from docker.models.containers import Container
+
+from scratchlab import codec
+from scratchlab.collect.engines import EngineClient
+from scratchlab.experiments import EXPERIMENTS, LABEL, Names, run
+from scratchlab.experiments.laboratory import Laboratory
+from scratchlab.experiments.runner import judge_again
+from scratchlab.experiments.table import fill
+from scratchlab.model import Verdict
+
+from .experiments_lab import RunLab, built, lab_container, lab_images, run_lab
+
+__all__ = ["built", "lab_container", "lab_images", "run_lab"]
+pytestmark = [pytest.mark.engine, pytest.mark.root]
+
+
+@pytest.mark.usefixtures("lab_container")
+def test_all_twelve_pass(lab_images: Names, run_lab: RunLab) -> None:
+    checks = run_lab(lab_images)
+    assert {name: check.verdict for name, check in checks.items()} == dict.fromkeys(
+        [e.id for e in EXPERIMENTS], Verdict.PASS
+    ), [check for check in checks.values() if check.verdict is not Verdict.PASS]
+
+
+def test_the_learners_container_keeps_running_and_nothing_is_left_behind(
+    lab_images: Names,
+    lab_container: Container,
+    run_lab: RunLab,
+    docker_client: docker.DockerClient,
+) -> None:
+    def ours() -> set[str]:
+        listed = docker_client.containers.list(all=True, filters={"label": LABEL})
+        return {one.id for one in listed if one.image.tags[0].startswith(lab_images.image)}
+
+    before, state = ours(), lab_container.attrs["State"]
+    run_lab(lab_images)
+    lab_container.reload()
+    assert ours() == before
+    assert lab_container.attrs["State"] == state
+    assert not lab_container.diff()
+
+
+# What a person reads who types the command of that experiment.
+TYPED = {
+    "E01": "'scratch' is a reserved name",
+    "E02": "0B",
+    "E03": "-rw-r--r--",
+    "E04": "not a dynamic executable",
+    "E05": "  -\n",
+    "E06": "-> /sleep",
+    "E07": ".dockerenv",
+    "E08": " - mqueue mqueue ",
+    "E09": "mtab -> /proc/mounts",
+    "E10": "mtab -> /proc/mounts",
+    "E11": "No such file or directory",
+    "E12": "",
+}
+
+
+@pytest.mark.usefixtures("lab_container")
+@pytest.mark.parametrize("experiment", EXPERIMENTS[:-1], ids=lambda experiment: experiment.id)
+def test_its_command_can_be_typed_as_it_stands(
+    experiment: object, lab_images: Names, tmp_path: Path
+) -> None:
+    command = fill(experiment.command, lab_images.words())  # type: ignore[attr-defined]
+    done = subprocess.run(
+        ["sh", "-c", command],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "TMPDIR": str(tmp_path)},
+    )
+    assert "syntax error" not in done.stderr.lower()
+    assert TYPED[experiment.id] in done.stdout + done.stderr, done  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("lab_container")
+def test_a_saved_run_is_judged_again_alike(lab_images: Names, engine: EngineClient) -> None:
+    lab = Laboratory(engine, lab_images)
+    checks = run(lab, ["E08", "E09", "E10", "E11", "E12"])
+    saved = {name: codec.encode(seen) for name, seen in lab.observations.items()}
+    assert judge_again(saved, lab_images) == checks

@@ -1,0 +1,231 @@
+"""Ways to break an observation: a change, and the fault that a judge must name for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from scratchlab.experiments.elf import Elf
+from scratchlab.experiments.listing import Line
+from scratchlab.experiments.more_than_image import Added
+from scratchlab.experiments.two_things import Counted
+
+Change = Callable[[Any], Any]
+SHA = "0" * 64
+STRANGER = Line("/stranger", "file", 0o644, 0, 0, 5, SHA)
+MARK = "stray"
+
+
+def put(**fields: Any) -> Change:
+    """The observation with these fields instead."""
+    return lambda seen: replace(seen, **fields)
+
+
+def first(field: str, **fields: Any) -> Change:
+    """The observation with these fields in the first item of one of its tuples."""
+
+    def change(seen: Any) -> Any:
+        head, *rest = getattr(seen, field)
+        return replace(seen, **{field: (replace(head, **fields), *rest)})
+
+    return change
+
+
+def named(field: str, key: str, name: str, **fields: Any) -> Change:
+    """The observation with these fields in that item of a tuple whose ``key`` is ``name``."""
+
+    def change(seen: Any) -> Any:
+        items = getattr(seen, field)
+        assert [item for item in items if getattr(item, key) == name]
+        return replace(
+            seen,
+            **{
+                field: tuple(
+                    replace(item, **fields) if getattr(item, key) == name else item
+                    for item in items
+                )
+            },
+        )
+
+    return change
+
+
+def without(field: str, key: str, name: str) -> Change:
+    """The observation without that item of a tuple."""
+
+    def change(seen: Any) -> Any:
+        items = getattr(seen, field)
+        rest = tuple(item for item in items if getattr(item, key) != name)
+        assert len(rest) < len(items)
+        return replace(seen, **{field: rest})
+
+    return change
+
+
+def more(field: str, item: Any) -> Change:
+    """The observation with one more item in a tuple, counted where it counts."""
+
+    def change(seen: Any) -> Any:
+        fields = {field: (*getattr(seen, field), item)}
+        if hasattr(seen, "count"):
+            fields["count"] = seen.count + 1
+        return replace(seen, **fields)
+
+    return change
+
+
+def stage(index: int, **fields: Any) -> Change:
+    """The observation of E11 with another stage."""
+
+    def change(seen: Any) -> Any:
+        stages = list(seen.stages)
+        stages[index] = replace(stages[index], **fields)
+        return replace(seen, stages=tuple(stages))
+
+    return change
+
+
+def added(**fields: Any) -> Added:
+    """One more finding of E07."""
+    base = Added(f"/{MARK}", "only-live", "kernel", 1, "host: seen", "agrees")
+    return replace(base, **fields)
+
+
+def on_podman(seen: Any) -> Any:
+    """What podman shows: /run instead of /.dockerenv."""
+    seen = without("top", "path", "/.dockerenv")(seen)
+    return replace(seen, engine="podman", top=(*seen.top, replace(STRANGER, path="/run")))
+
+
+def on_docker_24(seen: Any) -> Any:
+    """What Docker 24 shows with the containerd image store."""
+    seen = without("top", "path", "/.dockerenv")(seen)
+    return replace(seen, version="24.0.9", containerd_store=True)
+
+
+BROKEN: list[tuple[str, str, Change]] = [
+    ("E01", "pulled", put(refused=False, status=200, message="Download complete")),
+    ("E01", "other-refusal", put(status=500, message="no route to host")),
+    ("E02", "no-image", put(found=False)),
+    ("E02", "content", put(size=7, content=7)),
+    ("E02", "size", put(size=4096)),
+    ("E03", "damaged", put(problems=("index.json names another layer",))),
+    ("E03", "entries", put(count=0, entries=())),
+    ("E03", "entries", more("entries", STRANGER)),
+    ("E03", "entries", first("entries", path="/tests")),
+    ("E03", "content", first("entries", size=1)),
+    ("E03", "content", first("entries", kind="directory")),
+    ("E03", "mode", first("entries", mode=0o600)),
+    ("E03", "mode", first("entries", uid=1000)),
+    ("E04", "no-elf", put(elf=None, problem="no ELF file: it begins with 23 21 2f 62")),
+    ("E04", "interpreter", put(elf=Elf(64, "x86-64", "/lib64/ld-linux-x86-64.so.2", True))),
+    ("E04", "dynamic", put(elf=Elf(64, "x86-64", None, True))),
+    ("E05", "no-image", put(found=False, count=0, entries=())),
+    ("E05", "damaged", put(problems=("a layer is not what its diff_id says",))),
+    ("E05", "entries", more("entries", STRANGER)),
+    ("E05", "entries", put(entrypoint=("/bin/sleep",))),
+    ("E05", "entries", put(count=0, entries=())),
+    ("E05", "mode", first("entries", mode=0o644)),
+    ("E05", "mode", first("entries", kind="symlink")),
+    ("E05", "no-built-file", put(built_is_file=False)),
+    ("E05", "other-bytes", put(built_sha256=SHA)),
+    ("E05", "other-bytes", first("entries", sha256=None)),
+    ("E06", "no-container", put(found=False)),
+    ("E06", "foreign", put(ours=False)),
+    ("E06", "not-running", put(status="exited", pid=0)),
+    ("E06", "not-running", put(status="paused")),
+    ("E06", "other-image", put(same_image=False)),
+    ("E06", "other-program", put(exe="/sbin/docker-init")),
+    ("E06", "no-namespace", lambda seen: replace(seen, ns_pids=(seen.pid,))),
+    ("E06", "no-namespace", lambda seen: replace(seen, ns_pids=(seen.pid, 7))),
+    ("E06", "no-namespace", lambda seen: replace(seen, ns_pids=(seen.pid + 1, 1))),
+    ("E06", "shell", put(shell_exit=0, shell="")),
+    ("E06", "shell", put(shell_exit=None)),
+    ("E07", "names", more("top", STRANGER)),
+    ("E07", "names", without("top", "path", "/.dockerenv")),
+    ("E07", "names", without("top", "path", "/sleep")),
+    ("E07", "unexplained", more("added", added(origin="unexplained"))),
+    ("E07", "missing", more("added", added(status="missing"))),
+    ("E07", "written", more("added", added(origin="process-write"))),
+    ("E07", "no-evidence", more("added", added(proofs=0, proof=""))),
+    ("E07", "disagrees", more("added", added(prediction="mode 0755 was predicted"))),
+    ("E08", "missing", without("mounts", "target", "/dev/shm")),
+    ("E08", "missing", without("mounts", "target", "/proc")),
+    ("E08", "other-filesystem", named("mounts", "target", "/dev", fstype="devtmpfs")),
+    ("E09", "names", put(entries=())),
+    ("E09", "names", without("entries", "path", "/etc/mtab")),
+    ("E09", "names", more("entries", replace(STRANGER, path="/etc/zz"))),
+    ("E09", "not-bound", named("bound", "path", "/etc/hosts", behind=())),
+    ("E09", "not-bound", named("bound", "path", "/etc/hostname", behind=("/etc/passwd",))),
+    ("E09", "not-bound", named("bound", "path", "/etc/resolv.conf", told="")),
+    ("E09", "not-bound", named("bound", "path", "/etc/hosts", told="/h", behind=("/h",))),
+    ("E09", "mtab", named("entries", "path", "/etc/mtab", target="/etc/passwd")),
+    ("E09", "no-init-layer", put(init_mtab=None, init=None)),
+    (
+        "E09",
+        "no-init-layer",
+        lambda seen: replace(seen, init_mtab=replace(seen.init_mtab, target="/x")),
+    ),
+    ("E10", "no-image", put(found=False)),
+    (
+        "E10",
+        "permission",
+        put(exit_status=2, error="sh: can't cd to /proc/1/root: Permission denied"),
+    ),
+    ("E10", "no-listing", put(exit_status=127, error="sh: find: not found")),
+    ("E10", "differs", without("debug", "path", "/.dockerenv")),
+    ("E10", "differs", without("host", "path", "/.dockerenv")),
+    ("E10", "differs", named("debug", "path", "/etc/hosts", sha256=SHA)),
+    ("E10", "differs", named("debug", "path", "/etc/hosts", sha256=None)),
+    ("E10", "differs", named("debug", "path", "/dev/null", device=(1, 5))),
+    ("E10", "differs", named("debug", "path", "/sleep", mode=0o777)),
+    ("E10", "differs", named("debug", "path", "/sleep", uid=1)),
+    ("E10", "differs", named("debug", "path", "/etc/mtab", target="/proc/self/mounts")),
+    ("E10", "differs", put(uid_map=((0, 100000, 65536),))),
+    ("E11", "no-twin", put(stages=(), exit_status=127)),
+    ("E11", "nothing-seen", stage(0, host_mounts=())),
+    ("E11", "nothing-seen", stage(0, namespaces=())),
+    ("E11", "nothing-seen", stage(0, folders=())),
+    ("E11", "nothing-seen", stage(0, process=False)),
+    ("E11", "process", stage(1, process=True)),
+    ("E11", "process", stage(2, own_mounts=1)),
+    ("E11", "mounts", stage(1, host_mounts=("overlay on /merged",))),
+    ("E11", "mounts", stage(2, host_mounts=("overlay on /merged",))),
+    ("E11", "namespaces", stage(2, namespaces=("net:[4026532259]",))),
+    ("E11", "folders", stage(2, folders=("/var/lib/docker/containers/x",))),
+    ("E12", "sums", put(live_entries=7)),
+    ("E12", "sums", put(image_entries=2)),
+    ("E12", "sums", more("ghosts", Counted("shadowed", 1))),
+    (
+        "E12",
+        "same",
+        put(live_entries=1, statuses=(Counted("same", 1),), origins=()),
+    ),
+    (
+        "E12",
+        "unexplained",
+        more("origins", Counted("unexplained", 1)),
+    ),
+    (
+        "E12",
+        "unexplained",
+        lambda seen: put(image_entries=seen.image_entries + 1)(
+            more("statuses", Counted("missing", 1))(seen)
+        ),
+    ),
+]
+
+# Passing answers that differ from the article's, and what then is told of it.
+TODAY: list[tuple[str, str, Change]] = [
+    ("E02", "containerd-store", put(containerd_store=True, size=4411, storage_driver="overlayfs")),
+    ("E03", "blobs", put(format="oci")),
+    ("E04", "size", put()),
+    ("E07", "podman", on_podman),
+    ("E07", "moby-46607", on_docker_24),
+    ("E08", "stale", put()),
+    ("E08", "flags", put()),
+    ("E09", "sizes", put()),
+    ("E09", "podman", put(engine="podman", init=None, init_mtab=None)),
+    ("E11", "handle", stage(2, handle=True)),
+]

@@ -1,0 +1,180 @@
+"""The runner's own behaviour, on small experiments of the tests; no engine is asked anything."""
+
+from __future__ import annotations
+
+import sys
+import time
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+import pytest
+from docker.errors import APIError
+from requests.exceptions import ConnectionError as ConnectionLost
+
+from scratchlab.errors import LabError
+from scratchlab.experiments import Experiment, runner
+from scratchlab.experiments.laboratory import Laboratory
+from scratchlab.experiments.table import Fault, Outcome
+from scratchlab.model import Check, Verdict
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a test's probe saw."""
+
+    good: bool = True
+
+
+class Engine:
+    """Stands for an engine that answers a ping, or does not: a dead one cannot be had here."""
+
+    def __init__(self, alive: bool = True) -> None:
+        self.alive = alive
+        self.client = self
+        self.api = None
+
+    def ping(self) -> bool:
+        if not self.alive:
+            raise ConnectionLost("gone")
+        return True
+
+
+Make = Callable[..., Experiment]
+
+
+@pytest.fixture
+def make(monkeypatch: pytest.MonkeyPatch) -> Make:
+    """``make("T1", probe, "T0")``: an experiment with this probe that depends on T0."""
+
+    def experiment(name: str, probe: Callable[[Any], Observation], *needs: str) -> Experiment:
+        part = types.ModuleType(f"scratchlab.experiments.{name}")
+        part.Observation = Observation  # type: ignore[attr-defined]
+        part.probe = probe  # type: ignore[attr-defined]
+        part.judge = lambda seen: Outcome("seen", None if seen.good else "bad")  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, part.__name__, part)
+        texts = dict.fromkeys(("title", "claim", "command", "article", "expected"), name)
+        return Experiment(
+            id=name,
+            module=name,
+            timeout=0.3,
+            depends_on=needs,
+            fault={"bad": Fault("c.", "h")},
+            **texts,
+        )
+
+    return experiment
+
+
+def good(_: Any) -> Observation:
+    return Observation()
+
+
+def bad(_: Any) -> Observation:
+    return Observation(good=False)
+
+
+def run(
+    *table: Experiment, engine: Engine | None = None, only: tuple[str, ...] = ()
+) -> dict[str, Check]:
+    lab = Laboratory(cast(Any, engine or Engine()))
+    return {check.id: check for check in runner.run(lab, only, table=table)}
+
+
+def test_what_depends_on_a_failure_is_not_run(make: Make) -> None:
+    def never(_: Any) -> Observation:
+        raise AssertionError("it was run")
+
+    checks = run(
+        make("T1", bad), make("T2", never, "T1"), make("T3", never, "T2"), make("T4", good)
+    )
+    assert [c.verdict for c in checks.values()] == ["fail", "skip", "skip", "pass"]
+    assert checks["T2"].observed == checks["T3"].observed == "not run: T1 failed"
+
+
+@pytest.mark.parametrize(
+    ("error", "observed", "mend"),
+    [
+        (LabError("no permission", "use sudo"), "no permission", "use sudo"),
+        (APIError("x", explanation="no such\nthing"), "the engine answers: no such thing", ""),
+        (
+            ConnectionLost("Connection aborted."),
+            "the engine stopped answering (Connection",
+            "start",
+        ),
+        (
+            FileNotFoundError(2, "No such file", "/proc/7/exe"),
+            "[Errno 2] No such file: '/proc/7",
+            "",
+        ),
+        (KeyError("Pid"), "scratchlab failed: KeyError: 'Pid'", "report"),
+    ],
+)
+def test_a_fault_is_one_line_and_no_traceback(
+    make: Make, error: Exception, observed: str, mend: str
+) -> None:
+    def broken(_: Any) -> Observation:
+        raise error
+
+    checks = run(make("T1", broken), make("T2", good, "T1"), make("T3", good))
+    assert checks["T1"].verdict is Verdict.ERROR
+    assert checks["T1"].observed.startswith(observed)
+    assert "\n" not in checks["T1"].observed
+    assert mend in checks["T1"].help
+    assert checks["T2"].observed == "not run: T1 could not be answered"
+    assert checks["T3"].verdict is Verdict.PASS
+
+
+def test_when_the_engine_is_dead_nothing_more_is_asked_of_it(make: Make) -> None:
+    engine = Engine()
+
+    def dying(_: Any) -> Observation:
+        engine.alive = False
+        raise ConnectionLost("Connection aborted.")
+
+    checks = run(make("T1", good), make("T2", dying), make("T3", good), engine=engine)
+    assert [c.verdict for c in checks.values()] == ["pass", "error", "skip"]
+    assert checks["T3"].observed == "not run: the engine stopped answering in T2"
+
+
+def test_a_probe_that_hangs_ends_after_its_time(make: Make) -> None:
+    def hangs(_: Any) -> Observation:
+        time.sleep(30)
+        return Observation()
+
+    start = time.monotonic()
+    checks = run(make("T1", hangs), make("T2", good))
+    assert time.monotonic() - start < 5
+    assert checks["T1"].verdict is Verdict.ERROR
+    assert checks["T1"].observed == "no answer within 0.3 s"
+    assert checks["T2"].verdict is Verdict.PASS
+
+
+def test_only_the_named_ones_and_what_they_need(make: Make) -> None:
+    table = (make("T1", good), make("T2", good, "T1"), make("T3", good))
+    assert list(run(*table, only=("T2",))) == ["T1", "T2"]
+
+
+def test_progress_tells_before_and_after_each(make: Make) -> None:
+    told: list[tuple[str, Verdict | None]] = []
+    runner.run(
+        Laboratory(cast(Any, Engine())),
+        progress=lambda e, c: told.append((e.id, c.verdict if c else None)),
+        table=(make("T1", bad), make("T2", good, "T1")),
+    )
+    assert told == [("T1", None), ("T1", "fail"), ("T2", None), ("T2", "skip")]
+
+
+def test_a_thing_asked_for_twice_is_read_once_and_its_failure_is_kept() -> None:
+    lab = Laboratory(cast(Any, Engine()))
+    calls = []
+
+    def fails() -> int:
+        calls.append(1)
+        raise LabError("damaged")
+
+    for _ in range(2):
+        with pytest.raises(LabError, match="damaged"):
+            lab.once("key", fails)
+    assert len(calls) == 1
