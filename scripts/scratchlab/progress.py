@@ -78,9 +78,9 @@ class Progress:
 
 def _bars(stream: TextIO) -> Bars:
     # Rich takes 0.1 s to import: only whoever waits pays for it.
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import Progress as RichProgress  # noqa: PLC0415
-    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import Progress as RichProgress
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
     return RichProgress(
         SpinnerColumn(),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def verify(
-    client: EngineClient, container: str, *, vantage: str = "host", progress: Progress | None = None
+    client: EngineClient, container: str, *, vantage: str = "auto", progress: Progress | None = None
 ) -> tuple[EvidenceSet, Judgement]:
     """Examine the running container; raises LabError when that is impossible.
 

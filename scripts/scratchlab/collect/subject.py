@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from scratchlab.collect import facts, image, layer_ledgers, live
 from scratchlab.collect.held import held
 from scratchlab.collect.process import Process
-from scratchlab.errors import LabError
+from scratchlab.collect.vantage import check
 from scratchlab.evidence import EvidenceSet
 from scratchlab.ledger import Ledger
 from scratchlab.model import Facts
@@ -52,16 +52,14 @@ class Subject:
 
 @contextmanager
 def subject(
-    client: EngineClient, ref: str, *, vantage: str = "host", progress: Progress | None = None
+    client: EngineClient, ref: str, *, vantage: str = "auto", progress: Progress | None = None
 ) -> Iterator[Subject]:
     """Hold the process of the container ``ref``, gather its facts and read its image.
 
     Raises LabError when there is no such container, when it does not run, when its process is not
     on this machine or not ours to look into, or when its image cannot be read.
     """
-    if vantage == "debug":
-        mend = "use --vantage host on the machine that runs the engine"
-        raise LabError("this version of scratchlab has no debug vantage yet", mend)
+    check(vantage)
     progress = progress or Progress()
     engine = client.facts()
     inspect = client.inspect_container(ref)
