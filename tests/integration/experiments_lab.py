@@ -14,7 +14,7 @@ import pytest
 from docker.models.containers import Container
 
 from scratchlab.collect.engines import EngineClient
-from scratchlab.experiments import LABEL, Experiment, Names, run
+from scratchlab.experiments import LABEL, Names, run
 from scratchlab.experiments.laboratory import Laboratory
 from scratchlab.model import Check
 
@@ -63,10 +63,8 @@ def lab_container(lab_images: Names, run_container: Run) -> Container:
 def run_lab(engine: EngineClient) -> RunLab:
     """``run_lab(names, "E07")``: the checks by id, from a laboratory of its own."""
 
-    def run_it(names: Names, *only: str, table: tuple[Experiment, ...] = ()) -> dict[str, Check]:
-        extra = {"table": table} if table else {}
-        checks = run(Laboratory(engine, names), only, **extra)
-        return {check.id: check for check in checks}
+    def run_it(names: Names, *only: str) -> dict[str, Check]:
+        return {check.id: check for check in run(Laboratory(engine, names), only)}
 
     return run_it
 

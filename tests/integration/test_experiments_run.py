@@ -37,7 +37,7 @@ def test_the_learners_container_keeps_running_and_nothing_is_left_behind(
     run_lab: RunLab,
     docker_client: docker.DockerClient,
 ) -> None:
-    def ours() -> set[str]:
+    def ours() -> set[str | None]:
         listed = docker_client.containers.list(all=True, filters={"label": LABEL})
         return {one.id for one in listed if one.image.tags[0].startswith(lab_images.image)}
 

@@ -54,14 +54,17 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Make:
         part.probe = probe  # type: ignore[attr-defined]
         part.judge = lambda seen: Outcome("seen", None if seen.good else "bad")  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, part.__name__, part)
-        texts = dict.fromkeys(("title", "claim", "command", "article", "expected"), name)
         return Experiment(
             id=name,
             module=name,
+            title=name,
+            claim=name,
+            command=name,
+            article=name,
+            expected=name,
             timeout=0.3,
             depends_on=needs,
             fault={"bad": Fault("c.", "h")},
-            **texts,
         )
 
     return experiment

@@ -1,0 +1,27 @@
+"""The README's table is made from the table that is run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from scratchlab.experiments import EXPERIMENTS, document
+
+
+def test_a_row_for_each_experiment_with_its_command_as_it_is_typed() -> None:
+    head, rule, *rows = document.markdown().splitlines()
+    assert head.startswith("| ID | Claim |")
+    assert set(rule) == set("| -")
+    assert [row.split(" | ")[0] for row in rows] == [f"| {e.id}" for e in EXPERIMENTS]
+    assert "`ls -al /proc/$(docker inspect -f '{{.State.Pid}}' sleep)/root/`" in rows[6]
+
+
+def test_a_pipe_does_not_end_a_cell() -> None:
+    row = replace(EXPERIMENTS[0], command="a | b")
+    assert "`a \\| b`" in document.markdown([row])
+
+
+def test_a_readme_is_in_sync_only_with_the_table_of_today_between_its_marks() -> None:
+    good = f"# Lab\n{document.BEGIN}\n{document.markdown()}{document.END}\nmore\n"
+    assert document.in_sync(good)
+    assert not document.in_sync(good.replace("E07", "E70"))
+    assert not document.in_sync(document.markdown())
