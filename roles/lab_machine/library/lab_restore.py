@@ -36,7 +36,8 @@ from ansible.module_utils.lab_probe import SEARCH, group_exists
 # The lab's own, wherever it runs.
 OURS = ("/run/scratchlab", "/var/log/scratchlab", "/var/cache/scratchlab")
 # A folder that may hold other people's files goes only when it is empty.
-SHARED = ("/etc/ansible", "/etc/ansible/facts.d", "/etc/docker", "/etc/containerd", "/opt/containerd")
+SHARED = ("/etc/ansible", "/etc/ansible/facts.d", "/etc/cni", "/etc/cni/net.d", "/etc/containerd",
+          "/etc/docker", "/opt/containerd")
 
 
 def leftovers(before):

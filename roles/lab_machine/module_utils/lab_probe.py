@@ -156,5 +156,6 @@ def machine():
         "engine": {"running": bool(server), "version": server.get("Version", ""),
                    "dockerd": shutil.which("dockerd", path=SEARCH) or ""},
         "go": go(),
+        "python": output("/usr/bin/python3", "-c", "import platform; print(platform.python_version())").strip(),
         "mtu": default_route_mtu(),
     }
