@@ -23,7 +23,8 @@ from scratchlab.model import Json
 class Observation:
     """The engine's word and the kernel's word on one process; nothing more of a stranger's.
 
-    ``shell_exit`` is the exit status of `docker exec CONTAINER sh`, ``shell`` what it printed.
+    ``shell_exit`` is the exit status of `docker exec CONTAINER sh` (None: the engine refused to
+    start it), ``shell`` what it printed.
     """
 
     found: bool
@@ -35,7 +36,7 @@ class Observation:
     exe: str = ""
     ns_pids: tuple[int, ...] = ()
     parent: str = ""
-    shell_exit: int | None = None
+    shell_exit: int | None = 0
     shell: str = ""
 
 
@@ -78,9 +79,9 @@ def _try_shell(lab: Laboratory, container: Json) -> tuple[int | None, str]:
     try:
         output = lab.api.exec_start(attempt).decode("utf-8", "surrogateescape")
     except APIError as error:  # some engines refuse here, others start it and say so in the stream
-        output = str(error.explanation)
-    exit_status = lab.api.exec_inspect(attempt).get("ExitCode")
-    return exit_status, " ".join(output.split())
+        return None, " ".join(str(error.explanation).split())
+    status = int(lab.api.exec_inspect(attempt)["ExitCode"] or 0)
+    return status, " ".join(output.split())
 
 
 def judge(seen: Observation) -> Outcome:
@@ -102,6 +103,6 @@ def judge(seen: Observation) -> Outcome:
         return Outcome(said, fault="other-program", words=words)
     if seen.ns_pids[:1] != (seen.pid,) or seen.ns_pids[-1:] != (1,) or len(seen.ns_pids) < 2:
         return Outcome(said, fault="no-namespace", words=words)
-    if not seen.shell_exit:
+    if seen.shell_exit == 0:
         return Outcome(f"{said}; sh ran in there: {seen.shell}", fault="shell", words=words)
-    return Outcome(f"{said}; no shell in there: {seen.shell} (exit status {seen.shell_exit})")
+    return Outcome(f"{said}; no shell in there: {seen.shell}")

@@ -68,6 +68,12 @@ def test_the_containerd_store_excuses_a_size_but_no_content(observed: dict[str, 
     assert module(BY_ID["E02"]).judge(seen).fault == "content"
 
 
+def test_an_engine_that_refuses_the_shell_says_the_same_as_one_that_tries(
+    observed: dict[str, Any],
+) -> None:
+    assert module(BY_ID["E06"]).judge(replace(observed["E06"], shell_exit=None)).fault is None
+
+
 def test_a_missing_flag_is_told_and_does_not_fail(observed: dict[str, Any]) -> None:
     seen = observed["E08"]
     assert Mounted("/dev", "tmpfs", ("rw", "nosuid"), ()) in [
