@@ -27,13 +27,17 @@ def probe(lab: Laboratory) -> Observation:
     """Ask the engine for the image's size, and add up the files of its archive."""
     image = lab.image(lab.names.scratchtest)
     facts = lab.engine.facts()
-    content = 0
+    content = size = 0
     if image is not None:
+        # As `docker images` asks: the containerd image store answers inspect with less (its blobs
+        # only, without the unpacked copy).
+        listed = lab.api.images(name=lab.names.scratchtest)
+        size = max((int(one["Size"]) for one in listed), default=int(image["Size"]))
         ledger = lab.archive(lab.names.scratchtest).ledger
         content = sum(entry.size for entry in ledger if entry.kind is Kind.FILE)
     return Observation(
         found=image is not None,
-        size=int(image["Size"]) if image is not None else 0,
+        size=size,
         content=content,
         containerd_store=facts.containerd_store,
         storage_driver=facts.storage_driver,

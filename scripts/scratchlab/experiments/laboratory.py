@@ -71,6 +71,11 @@ class Laboratory:
         """What `scratchlab verify` finds of the container, found once. Raises LabError."""
         return self.once("verification", lambda: verify(self.engine, self.names.container))
 
+    def verified(self) -> tuple[EvidenceSet, Judgement] | None:
+        """The :meth:`verification` if an experiment asked for it and it succeeded; asks nothing."""
+        found = self._once.get("verification")
+        return None if isinstance(found, Exception) else found
+
     def evidence(self) -> EvidenceSet:
         """The facts and ledgers of :meth:`verification`."""
         return self.verification()[0]

@@ -1,0 +1,132 @@
+"""What `scratchlab experiments` does: run, keep what was seen, hand over what a report needs."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TextIO
+
+from scratchlab import codec
+from scratchlab.collect.engines import EngineClient, connect
+from scratchlab.collect.host import host
+from scratchlab.errors import LabError
+from scratchlab.evidence import EvidenceSet
+from scratchlab.experiments.laboratory import Laboratory
+from scratchlab.experiments.names import Names
+from scratchlab.experiments.runner import judge_again, run
+from scratchlab.experiments.table import EXPERIMENTS, Experiment
+from scratchlab.judge import Judgement
+from scratchlab.ledger import Ledger
+from scratchlab.model import Check, Facts, Verdict
+
+_FILE = "experiments.json"
+# The version is the key: a file of another version has no observations for this one.
+SCHEMA = "scratchlab-experiments-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """The checks, and the verification of the container that goes into the same report."""
+
+    evidence: EvidenceSet
+    judgement: Judgement
+    checks: tuple[Check, ...]
+
+
+def examine(
+    names: Names,
+    *,
+    only: Collection[str] = (),
+    engine: str | None = None,
+    url: str | None = None,
+    keep: str | None = None,
+) -> Examination:
+    """Run the experiments against the engine; ``keep`` is a new folder for all that was seen.
+
+    Raises LabError when no engine answers, for an unknown id, and when ``keep`` cannot be written.
+    """
+    with connect(engine, url) as client:
+        lab = Laboratory(client, names)
+        with StatusLine(sys.stderr) as status:
+            checks = run(lab, only, status.show)
+        verified = lab.verified()
+        evidence, judgement = verified or (_nothing(client), Judgement((), (), (), ()))
+    if keep:
+        _save(keep, lab, evidence if verified else None)
+    return Examination(evidence, judgement, checks)
+
+
+def replay(folder: str) -> tuple[Check, ...]:
+    """Judge again what ``keep`` saved, without an engine; raises LabError when it is damaged."""
+    path = os.path.join(folder, _FILE)
+    try:
+        with open(path, encoding="ascii") as text:
+            saved = json.load(text)
+        names = codec.decode(Names, saved["names"])
+        return judge_again(saved[SCHEMA], names)
+    except OSError as error:
+        mend = "name a folder that `scratchlab experiments --save-evidence` wrote"
+        raise LabError(f"cannot read {path}: {error.strerror}", mend) from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        what = f"damaged observations: {path}: {type(error).__name__}: {error}"
+        raise LabError(what, "run the experiments again") from error
+
+
+def exit_status(checks: Collection[Check]) -> int:
+    """0 if every check passed, else 1."""
+    return 0 if {check.verdict for check in checks} <= {Verdict.PASS} else 1
+
+
+def _nothing(client: EngineClient) -> EvidenceSet:
+    """What is known where no container was verified: the host, and the engine if it answers."""
+    try:
+        facts = Facts(host=host(), engine=client.facts())
+    except LabError:
+        facts = Facts(host=host())
+    return EvidenceSet(facts, Ledger(), Ledger())
+
+
+def _save(folder: str, lab: Laboratory, evidence: EvidenceSet | None) -> None:
+    saved = {
+        "names": codec.encode(lab.names),
+        SCHEMA: {name: codec.encode(seen) for name, seen in lab.observations.items()},
+    }
+    if evidence is not None:
+        evidence.save(folder)
+    try:
+        if evidence is None:
+            os.makedirs(folder, mode=0o700)
+        with open(os.path.join(folder, _FILE), "x", encoding="ascii") as text:
+            json.dump(saved, text, indent=1, sort_keys=True)
+            text.write("\n")
+    except OSError as error:
+        what = f"cannot write observations to {folder}: {error.strerror}"
+        raise LabError(what, "name a new folder") from error
+
+
+class StatusLine:
+    """One line on a terminal that says which experiment runs; on anything else, nothing."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._shown = stream.isatty()
+
+    def __enter__(self) -> StatusLine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._write("")
+
+    def show(self, experiment: Experiment, check: Check | None) -> None:
+        """The runner's progress: before (None) and after each experiment."""
+        if check is None:
+            number = EXPERIMENTS.index(experiment) + 1
+            self._write(f"{experiment.id} ({number}/{len(EXPERIMENTS)}) {experiment.title} ...")
+
+    def _write(self, text: str) -> None:
+        if self._shown:
+            self._stream.write(f"\r\x1b[K{text}")
+            self._stream.flush()

@@ -1,0 +1,84 @@
+"""What the command keeps, judges again and says, without an engine."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from scratchlab import codec
+from scratchlab.errors import LabError
+from scratchlab.experiments import EXPERIMENTS, Names, command
+from scratchlab.experiments.runner import judge_again
+from scratchlab.model import Check, Verdict
+
+from .conftest import OBSERVED
+
+
+class Terminal(io.StringIO):
+    """A stream that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def saved(folder: Path, **names: str) -> Path:
+    observations = json.loads(OBSERVED.read_text())
+    data = {"names": codec.encode(Names(**names)), command.SCHEMA: observations}
+    (folder / "experiments.json").write_text(json.dumps(data))
+    return folder
+
+
+def test_saved_observations_replay_with_the_names_of_that_run(tmp_path: Path) -> None:
+    checks = command.replay(str(saved(tmp_path, container="nap")))
+    assert checks == judge_again(json.loads(OBSERVED.read_text()), Names(container="nap"))
+    assert [check.id for check in checks] == [e.id for e in EXPERIMENTS]
+    assert "'{{.State.Pid}}' nap)" in checks[6].command
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[]",
+        "{}",
+        '{"names": {}}',
+        '{"names": {"colour": "red"}, "scratchlab-experiments-1": {}}',
+        '{"names": {}, "scratchlab-experiments-1": {"E01": {"refused": 7}}}',
+        '{"names": {}, "scratchlab-experiments-2": {}}',
+    ],
+)
+def test_damaged_observations_are_one_clear_line(tmp_path: Path, content: str) -> None:
+    (tmp_path / "experiments.json").write_text(content)
+    with pytest.raises(LabError, match=r"damaged observations: .*experiments\.json"):
+        command.replay(str(tmp_path))
+
+
+def test_a_folder_without_observations_says_which_folder_to_name(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="name a folder that `scratchlab experiments --save"):
+        command.replay(str(tmp_path))
+
+
+@pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.ERROR, Verdict.SKIP])
+def test_the_exit_status_is_0_only_if_every_check_passed(verdict: Verdict) -> None:
+    good = Check("E01", "title", Verdict.PASS)
+    assert command.exit_status([good, good]) == 0
+    assert command.exit_status([good, replace(good, verdict=verdict)]) == 1
+
+
+def test_a_terminal_shows_which_one_runs_and_is_left_clean() -> None:
+    terminal = Terminal()
+    with command.StatusLine(terminal) as status:
+        status.show(EXPERIMENTS[4], None)
+        assert terminal.getvalue().endswith("E05 (5/12) the sleep image is the program ...")
+    assert terminal.getvalue().endswith("\r\x1b[K")
+
+
+def test_a_pipe_is_told_nothing() -> None:
+    pipe = io.StringIO()
+    with command.StatusLine(pipe) as status:
+        status.show(EXPERIMENTS[4], None)
+    assert pipe.getvalue() == ""
