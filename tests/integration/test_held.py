@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from docker.models.images import Image
 
 from scratchlab.collect.engines import EngineClient, connect
 from scratchlab.collect.held import held
+from scratchlab.collect.state import belongs, parent_pid
 from scratchlab.errors import LabError
 from scratchlab.model import Json
 from tests.integration.conftest import Run
@@ -105,6 +107,30 @@ def test_a_container_that_was_restarted_meanwhile_is_told(
     inspect = engine.inspect_container(container.id or "")
     container.restart(timeout=0)
     assert "was restarted meanwhile" in refused(engine, inspect)
+
+
+def test_a_pid_that_another_run_got_again_is_told(
+    engine: EngineClient, sleep_image: Image, run_container: Run
+) -> None:
+    inspect = engine.inspect_container(run_container(sleep_image).id or "")
+    earlier = {**inspect["State"], "StartedAt": "2017-11-21T00:00:00Z"}
+    assert "was restarted meanwhile" in refused(engine, {**inspect, "State": earlier})
+
+
+@pytest.mark.parametrize("proof", ["cgroup", "mounts", "parent"])
+def test_each_proof_of_belonging_is_enough(
+    engine: EngineClient, sleep_image: Image, run_container: Run, proof: str
+) -> None:
+    inspect = engine.inspect_container(run_container(sleep_image).id or "")
+    with held(engine, inspect) as process, open("/dev/null") as nothing:
+        lone = replace(
+            process,
+            proc_fd=process.proc_fd if proof == "cgroup" else nothing.fileno(),
+            mounts=process.mounts if proof == "mounts" else (),
+        )
+        parent = parent_pid(process) if proof == "parent" else 0
+        assert belongs(lone, inspect["Id"], parent)
+        assert not belongs(lone, "f" * 64, parent)
 
 
 def test_a_container_that_exits_while_it_is_read_is_told(

@@ -77,6 +77,6 @@ def test_neither_a_fifo_nor_a_link_is_read(tmp_path: Path, kind: str) -> None:
     if kind == "fifo":
         os.mkfifo(path)
     else:
-        os.symlink("/etc/passwd", path)
+        os.symlink(bundle(tmp_path, "another") / "config.json", path)
     found = oci_config.find({"Id": "c0ffee", "OCIConfigPath": path}, Engine(name="podman"), {}, 0)
     assert found.data is None
