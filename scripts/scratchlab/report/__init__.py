@@ -1,0 +1,7 @@
+"""report.json: what a verification found, in the form that other programs read."""
+
+from scratchlab.report.build import Report, build
+from scratchlab.report.canonical import canonical
+from scratchlab.report.file import read, write
+
+__all__ = ["Report", "build", "canonical", "read", "write"]

@@ -1,0 +1,121 @@
+"""From evidence, judgement and checks to a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from scratchlab import __version__
+from scratchlab.model import Check, Facts, Finding, Ghost, Json, Origin, Status
+from scratchlab.report import shapes
+
+if TYPE_CHECKING:
+    from scratchlab.evidence import EvidenceSet
+
+SCHEMA = "scratchlab-report-1"
+
+
+class _Judgement(Protocol):
+    """What a judgement must have to be reported."""
+
+    @property
+    def findings(self) -> Iterable[Finding]: ...
+    @property
+    def ghosts(self) -> tuple[Ghost, ...]: ...
+    @property
+    def problems(self) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A report: ``head`` is all of it but the entries, which may be too many for memory."""
+
+    head: Json
+    _entries: Iterable[Json]
+
+    @property
+    def entries(self) -> Iterator[Json]:
+        """The entries in tree order, from the start at every call."""
+        return iter(self._entries)
+
+
+class _Entries:
+    """The findings as JSON, made anew at each iteration."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self._findings = findings
+
+    def __iter__(self) -> Iterator[Json]:
+        return map(shapes.finding, self._findings)
+
+
+def build(evidence: EvidenceSet, judgement: _Judgement, checks: Iterable[Check] = ()) -> Report:
+    """The report of one verification. ``checks`` are the experiments and the spec's rows."""
+    facts = evidence.facts
+    head = {
+        "schema": SCHEMA,
+        "tool": {"name": "scratchlab", "version": __version__},
+        "host": _host(facts),
+        "engine": _engine(facts),
+        "runtime": {"name": facts.runtime.name, "version": facts.runtime.version},
+        "image": {
+            "id": facts.image.id,
+            "tags": list(facts.image.tags),
+            "diff_ids": list(facts.image.diff_ids),
+            "ledger_digest": evidence.image.digest(),
+        },
+        "container": {
+            "id": facts.container.id,
+            "name": facts.container.name,
+            "pid": facts.container.pid,
+            "vantage": facts.container.vantage,
+        },
+        "summary": _summary(evidence, judgement),
+        "ghosts": [shapes.ghost(ghost) for ghost in judgement.ghosts],
+        "checks": [shapes.check(one) for one in checks],
+        "problems": list(judgement.problems),
+    }
+    return Report(head, _Entries(judgement.findings))
+
+
+def _host(facts: Facts) -> Json:
+    host = facts.host
+    return {
+        "name": host.name,
+        "kernel": host.kernel,
+        "distribution": host.distribution,
+        "cgroup_version": host.cgroup_version,
+    }
+
+
+def _engine(facts: Facts) -> Json:
+    engine = facts.engine
+    return {
+        "name": engine.name,
+        "version": engine.version,
+        "api_version": engine.api_version,
+        "storage_driver": engine.storage_driver,
+        "containerd_version": engine.containerd_version,
+    }
+
+
+def _summary(evidence: EvidenceSet, judgement: _Judgement) -> Json:
+    explained = unexplained = missing = altered = 0
+    for finding in judgement.findings:
+        missing += finding.status is Status.MISSING
+        altered += finding.status is Status.ALTERED
+        if finding.live is not None:
+            unknown = finding.origin is Origin.UNEXPLAINED
+            unexplained += unknown
+            explained += not unknown
+    return {
+        # The root folder itself is in no layer: what does not come from one is not counted.
+        "image_entries": sum(1 for entry in evidence.image if entry.layer is not None),
+        "live_entries": len(evidence.live),
+        "explained": explained,
+        "unexplained": unexplained,
+        "missing": missing,
+        "altered": altered,
+        "ghosts": len(judgement.ghosts),
+    }

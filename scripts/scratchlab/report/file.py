@@ -1,0 +1,100 @@
+"""Reports on disk: written whole or not at all, read with suspicion."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from importlib import resources
+from typing import Any
+
+from scratchlab.errors import LabError
+from scratchlab.model import Json
+from scratchlab.report.build import SCHEMA, Report
+
+MOST_BYTES = 1 << 30  # of a report that is read: about a million entries
+
+
+def schema() -> Json:
+    """The JSON Schema of a report (draft 7)."""
+    text = resources.files("scratchlab").joinpath("schema/report-1.schema.json").read_text("utf-8")
+    found: Json = json.loads(text)
+    return found
+
+
+def write(report: Report, path: str) -> None:
+    """Write ``report`` to ``path``, one entry a line: the same report gives the same bytes.
+
+    It is written aside, synced and renamed. Raises LabError when that fails.
+    """
+    path = os.path.abspath(path)
+    try:
+        fd, aside = tempfile.mkstemp(prefix=".report-", dir=os.path.dirname(path))
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    try:
+        with os.fdopen(fd, "w", encoding="ascii") as out:
+            os.fchmod(out.fileno(), 0o644)
+            out.write("{\n")
+            for key in sorted(report.head):
+                out.write(f"{_json(key)}: {_json(report.head[key])},\n")
+            out.write('"entries": [')
+            for number, entry in enumerate(report.entries):
+                out.write(f"{',' if number else ''}\n{_json(entry)}")
+            out.write("\n]\n}\n")
+            out.flush()
+            os.fsync(out.fileno())
+        os.rename(aside, path)
+    except BaseException as error:
+        os.unlink(aside)
+        if isinstance(error, OSError):
+            raise _unwritable(path, error) from error
+        raise
+
+
+def read(path: str) -> Report:
+    """Read and validate a report. Raises LabError when it is damaged or of another schema."""
+    data = _load(path)
+    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+        found = data.get("schema") if isinstance(data, dict) else None
+        what = f"{path} is not a report of schema {SCHEMA}"
+        raise LabError(
+            f"{what}: its schema is {found!r:.60}" if found else what,
+            "write it again with scratchlab verify --json",
+        )
+    import fastjsonschema  # 30 ms that only readers of reports pay
+
+    try:
+        fastjsonschema.compile(schema(), use_formats=False)(data)
+    except fastjsonschema.JsonSchemaValueException as error:
+        raise _damaged(path, str(error.message)[:200]) from error
+    entries = data.pop("entries")
+    return Report(data, entries)
+
+
+def _load(path: str) -> Any:
+    try:
+        with open(path, "rb") as raw:
+            size = os.fstat(raw.fileno()).st_size
+            if size > MOST_BYTES:
+                raise LabError(f"{path} is larger than {MOST_BYTES} bytes", "name a report")
+            return json.loads(raw.read(MOST_BYTES + 1))
+    except OSError as error:
+        mend = "write one with scratchlab verify --json FILE CONTAINER"
+        raise LabError(f"cannot read {path}: {error.strerror}", mend) from error
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, "it is not JSON, or was cut off") from error
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def _damaged(path: str, why: str) -> LabError:
+    return LabError(
+        f"damaged report: {path}: {why}", "write it again with scratchlab verify --json"
+    )
+
+
+def _unwritable(path: str, error: OSError) -> LabError:
+    return LabError(f"cannot write {path}: {error.strerror}", "name another file")
