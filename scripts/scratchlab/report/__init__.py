@@ -2,6 +2,6 @@
 
 from scratchlab.report.build import Report, build
 from scratchlab.report.canonical import canonical
-from scratchlab.report.file import read, write
+from scratchlab.report.file import dump, read, write
 
-__all__ = ["Report", "build", "canonical", "read", "write"]
+__all__ = ["Report", "build", "canonical", "dump", "read", "write"]

@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 from importlib import resources
-from typing import Any
+from typing import Any, TextIO
 
 from scratchlab.errors import LabError
 from scratchlab.model import Json
@@ -22,11 +22,19 @@ def schema() -> Json:
     return found
 
 
-def write(report: Report, path: str) -> None:
-    """Write ``report`` to ``path``, one entry a line: the same report gives the same bytes.
+def dump(report: Report, out: TextIO) -> None:
+    """Write ``report`` as one JSON object, one entry a line: the same report, the same bytes."""
+    out.write("{\n")
+    for key in sorted(report.head):
+        out.write(f"{_json(key)}: {_json(report.head[key])},\n")
+    out.write('"entries": [')
+    for number, entry in enumerate(report.entries):
+        out.write(f"{',' if number else ''}\n{_json(entry)}")
+    out.write("\n]\n}\n")
 
-    It is written aside, synced and renamed. Raises LabError when that fails.
-    """
+
+def write(report: Report, path: str) -> None:
+    """Write ``report`` to ``path``: aside, synced, renamed. Raises LabError when that fails."""
     path = os.path.abspath(path)
     try:
         fd, aside = tempfile.mkstemp(prefix=".report-", dir=os.path.dirname(path))
@@ -35,13 +43,7 @@ def write(report: Report, path: str) -> None:
     try:
         with os.fdopen(fd, "w", encoding="ascii") as out:
             os.fchmod(out.fileno(), 0o644)
-            out.write("{\n")
-            for key in sorted(report.head):
-                out.write(f"{_json(key)}: {_json(report.head[key])},\n")
-            out.write('"entries": [')
-            for number, entry in enumerate(report.entries):
-                out.write(f"{',' if number else ''}\n{_json(entry)}")
-            out.write("\n]\n}\n")
+            dump(report, out)
             out.flush()
             os.fsync(out.fileno())
         os.rename(aside, path)

@@ -1,0 +1,141 @@
+"""A report as a person reads it on a terminal: the tree, the ghosts, the checks, the verdict."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from itertools import islice
+from typing import TextIO
+
+from rich.console import Console
+from rich.table import Table
+
+from scratchlab.model import Json
+from scratchlab.render.checks_table import checks_table
+from scratchlab.render.terminal import ORIGIN_STYLES, console, text
+from scratchlab.report import Report
+
+MOST_ROWS = 300
+_SMALL = 60  # a report of so many entries is shown whole, the image's own entries too
+_SIGNS = {
+    "file": "", "directory": "/", "symlink": "", "char-device": "", "block-device": "",
+    "fifo": "|", "socket": "=",
+}  # fmt: skip
+
+
+def render(report: Report, out: TextIO) -> None:
+    """Write what was found, the checks if there are any, and one line that says how it ended."""
+    screen = console(out)
+    head = report.head
+    screen.print(text(_heading(head), "bold"))
+    screen.print(text(_circumstances(head), "dim"))
+    screen.print()
+    _tree(report, screen)
+    _ghosts(head["ghosts"], screen)
+    for problem in head["problems"]:
+        screen.print(text(f"problem: {problem}", "bold red"))
+    if head["checks"]:
+        screen.print()
+        screen.print(checks_table(head["checks"], out))
+    screen.print()
+    words, style = _verdict(head)
+    screen.print(text(words, style))
+
+
+def _heading(head: Json) -> str:
+    names = ", ".join(head["image"]["tags"]) or head["image"]["id"][:19]
+    return f"{head['container']['name']} ({head['container']['id'][:12]}), from image {names}"
+
+
+def _circumstances(head: Json) -> str:
+    engine, runtime, host = head["engine"], head["runtime"], head["host"]
+    cgroup = f"cgroup v{host['cgroup_version']}" if host["cgroup_version"] else ""
+    parts = [
+        f"{engine['name']} {engine['version']} ({engine['storage_driver']})",
+        f"{runtime['name']} {runtime['version']}",
+        f"Linux {host['kernel']}",
+        cgroup,
+        f"read from the {head['container']['vantage']}",
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def _tree(report: Report, screen: Console) -> None:
+    small = report.head["summary"]["live_entries"] <= _SMALL
+    shown = (one for one in report.entries if small or _speaks(one))
+    table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
+    table.add_column("live root", ratio=4, overflow="fold")
+    table.add_column("who put it there", ratio=2, overflow="fold")
+    table.add_column("what proves it", ratio=5, overflow="fold")
+    rows = list(islice(shown, MOST_ROWS + 1))
+    for one in rows[:MOST_ROWS]:
+        style = ORIGIN_STYLES[one["origin"]]
+        table.add_row(text(_name(one, small), style), text(_whose(one), style), text(_proof(one)))
+    screen.print(table)
+    if len(rows) > MOST_ROWS:
+        screen.print(text("... more are in the report (--json FILE)", "dim"))
+    if not small:
+        quiet = Counter(one["origin"] for one in report.entries if not _speaks(one))
+        for origin, count in quiet.most_common():
+            screen.print(text(f"and {count} entries as {_as(origin)}", "dim"))
+
+
+def _as(origin: str) -> str:
+    return "the image has them" if origin == "image-layer" else f"expected of {origin}"
+
+
+def _speaks(one: Json) -> bool:
+    """Whether an entry is more than the image's own, unchanged."""
+    return one["status"] != "same" or one["prediction"] not in ("agrees", "none")
+
+
+def _name(one: Json, tree: bool) -> str:
+    path = one["path"]
+    side = one["live"] or one["image"]
+    sign = _SIGNS[side["kind"]] if side else ""
+    arrow = f" -> {side['target']}" if side and side["target"] is not None else ""
+    if not tree or path == "/":
+        return f"{path}{sign if path != '/' else ''}{arrow}"
+    depth = path.count("/") - 1
+    return f"{'  ' * depth}{os.path.basename(path)}{sign}{arrow}"
+
+
+def _whose(one: Json) -> str:
+    status = "" if one["status"] in ("same", "only-live") else f"{one['status']}: "
+    return f"{status}{one['origin']}"
+
+
+def _proof(one: Json) -> str:
+    if one["prediction"] not in ("agrees", "none"):
+        return one["prediction"]
+    changed = f"differs in {', '.join(one['differences'])}; " if one["differences"] else ""
+    first = one["evidence"][0] if one["evidence"] else None
+    return f"{changed}{first['kind']}: {first['detail']}" if first else f"{changed}no evidence"
+
+
+def _ghosts(ghosts: list[Json], screen: Console) -> None:
+    if not ghosts:
+        return
+    screen.print()
+    screen.print(text("in the image, but not to be seen:", "bold"))
+    for ghost in ghosts[:MOST_ROWS]:
+        screen.print(text(f"  {ghost['path']}  {ghost['kind']} by {ghost['actor']}", "yellow"))
+    if len(ghosts) > MOST_ROWS:
+        screen.print(text(f"  and {len(ghosts) - MOST_ROWS} more", "dim"))
+
+
+def _verdict(head: Json) -> tuple[str, str]:
+    counts = head["summary"]
+    total = counts["explained"] + counts["unexplained"]
+    facts = (
+        f"{counts['image_entries']} image entries, {counts['live_entries']} live, "
+        f"{counts['explained']}/{total} explained, {counts['missing']} missing, "
+        f"{counts['altered']} altered, {counts['ghosts']} ghosts"
+    )
+    verdicts = Counter(check["verdict"] for check in head["checks"])
+    if verdicts:
+        said = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
+        facts = f"{facts}; checks: {said}"
+    sound = not (counts["unexplained"] or counts["missing"] or head["problems"])
+    sound = sound and not (set(verdicts) - {"pass"})
+    return facts, "bold green" if sound else "bold red"
