@@ -20,9 +20,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 LOCK = HERE.parent / "requirements" / "scratchlab.txt"
 SHEBANG = b"#!/usr/bin/python3\n"
-# A zip's modules are compiled anew at every start (0.6 s). Root unpacks the file once to where Python
-# can keep what it compiled; without that folder it runs from the zip all the same.
-MAIN = '''\
+# A zip's modules are compiled anew at every start (0.6 s). Root unpacks the file once to where
+# Python can keep what it compiled; without that folder it runs from the zip all the same.
+MAIN = """\
 import os
 import sys
 import zipfile
@@ -54,7 +54,7 @@ except OSError:
 from scratchlab.__main__ import main
 
 sys.exit(main())
-'''
+"""
 TIME = (1980, 1, 1, 0, 0, 0)  # the oldest that a zip can hold
 # What only rich's syntax and Markdown views need, and pip's console scripts. No view of ours does.
 LEFT_OUT = {"pygments", "markdown_it", "mdurl", "bin", "__pycache__", "tests", "win32"}
@@ -76,16 +76,29 @@ def dependencies(build: Path) -> Path:
     shutil.rmtree(aside, ignore_errors=True)
     said = []
     for installer in installers():
-        wish = ["install", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:",
-                "--target", str(aside), "-r", str(LOCK)]
+        wish = [
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--require-hashes",
+            "--only-binary",
+            ":all:",
+            "--target",
+            str(aside),
+            "-r",
+            str(LOCK),
+        ]
         done = subprocess.run([*installer, *wish], capture_output=True, text=True, check=False)
         if done.returncode == 0:
             aside.rename(folder)
             return folder
         said.append(f"{installer[0]}: {done.stderr.strip()[-400:]}")
     shutil.rmtree(aside, ignore_errors=True)
-    raise BuildError("scratchlab's dependencies could not be fetched: " + ("; ".join(said) or
-                     "neither uv nor pip is here") + " -- check the network and run ./lab")
+    raise BuildError(
+        "scratchlab's dependencies could not be fetched: "
+        + ("; ".join(said) or "neither uv nor pip is here")
+        + " -- check the network and run ./lab"
+    )
 
 
 def installers() -> Iterator[list[str]]:
@@ -96,9 +109,12 @@ def installers() -> Iterator[list[str]]:
         yield [uv, "pip"]
     for python in (sys.executable, str(HERE.parent / ".venv" / "bin" / "python")):
         probe = [python, "-m", "pip"]
-        if Path(python).exists() and not subprocess.run(
-            [*probe, "--version"], capture_output=True, check=False
-        ).returncode:
+        if (
+            Path(python).exists()
+            and not subprocess.run(
+                [*probe, "--version"], capture_output=True, check=False
+            ).returncode
+        ):
             yield probe
 
 
@@ -139,8 +155,9 @@ def build(output: Path) -> bool:
     output.parent.mkdir(parents=True, exist_ok=True)
     files = dict(members(dependencies(output.parent)))
     files |= {f"scratchlab/{name}": body for name, body in members(HERE / "scratchlab")}
-    digest = hashlib.sha256(b"".join(b"%s %d " % (n.encode(), len(b)) + b for n, b in
-                                     sorted(files.items()))).hexdigest()[:16]
+    digest = hashlib.sha256(
+        b"".join(b"%s %d " % (n.encode(), len(b)) + b for n, b in sorted(files.items()))
+    ).hexdigest()[:16]
     files["__main__.py"] = MAIN.replace("DIGEST", digest).encode()
     return write(output, files)
 

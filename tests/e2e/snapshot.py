@@ -15,11 +15,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOTS = ("/etc", "/usr", "/var", "/opt", "/root", "/run", "/srv")
+ROOTS = ("/etc", "/usr", "/var", "/opt", "/run", "/srv")
+LARGE = 1 << 20  # bytes
+HOMES = ("/", "/root", "/home", "/tmp")  # new names directly in them
+CONTENT = ("/etc/", "/var/")  # elsewhere the size says enough: packages are compared by version
+# An engine that was there before keeps its books; compared is whether the folder is in use.
+BOOKS = ("/var/lib/docker", "/var/lib/containerd", "/run/docker", "/run/containerd")
 # Path (regular expression, whole match) and why its change is no trace of the lab.
 IGNORED = {
-    r"/var/log/.*": "logs, apt's and dpkg's history among them: a machine's memory is not erased",
-    r"/var/cache/(apt|debconf|ldconfig|man|fontconfig)(/.*)?": "caches, rebuilt by every installation",
+    r"/var/log/.*": "logs, those of apt and dpkg among them: memory is not erased",
+    r"/var/cache/(apt|debconf|ldconfig|man|fontconfig)(/.*)?": "rebuilt by every installation",
     r"/var/lib/apt/(extended_states|periodic/.*)": "apt's notes, rewritten by every installation",
     r"/var/lib/dpkg/(status|diversions|statoverride|available|lock|triggers)(-old|/.*)?": "dpkg's "
     "database: the list of packages is compared instead",
@@ -27,14 +32,14 @@ IGNORED = {
     r"/etc/(group|gshadow|passwd|shadow|subuid|subgid)-": "the backup that groupadd(8) leaves",
     r"/etc/ld\.so\.cache": "rebuilt by every installation; libraries are compared instead",
     r"/etc/(\.pwd\.lock|mtab|resolv\.conf)": "written by the system at any time",
-    r"/var/lib/systemd/(timers|random-seed|coredump|deb-systemd-.*)(/.*)?": "systemd's own clockwork",
+    r"/var/lib/systemd/(timers|random-seed|coredump|deb-systemd-.*)(/.*)?": "systemd's clockwork",
     r"/var/lib/(private|logrotate|ntp|chrony|dhcp|NetworkManager)(/.*)?": "services' own clockwork",
     r"/var/spool/.*|/var/tmp/.*|/var/mail/.*": "scratch space of others",
-    r"/run/(systemd|udev|user|log|lock|dbus|initctl|mount|credentials|sudo)(/.*)?": "the running system",
-    r"/run/(utmp|.*\.lock)": "the running system",
+    r"/run/(systemd|udev|user|log|lock|dbus|initctl|mount|credentials|sudo)(/.*)?": "the system",
+    r"/run/(utmp|.*\.lock)": "the system",
     r"/usr/(lib|share)/.*/__pycache__(/.*)?": "written when Python imports a module",
-    r"/(root|home/[^/]+)/\.(bash_history|lesshst|python_history|viminfo|cache|local|npm|cargo|pyenv)"
-    r"(/.*)?": "people at work",
+    r"/(root|home/[^/]+)/\.(bash_history|lesshst|python_history|viminfo|cache|local)": "people",
+    r"/tmp/.*": "people at work; nothing of the lab's is called so",
     r"/usr/share/info/dir": "rebuilt by every installation",
 }
 _IGNORED = re.compile("|".join(f"(?:{pattern})" for pattern in IGNORED))
@@ -54,12 +59,22 @@ def files(skip: re.Pattern[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for root in ROOTS:
         for base, folders, names in os.walk(root):
-            folders[:] = [f for f in folders if not skip.fullmatch(os.path.join(base, f))
-                          and not os.path.ismount(os.path.join(base, f))]
             for name in [*folders, *names]:
                 path = os.path.join(base, name)
-                if not skip.fullmatch(path):
+                if path in BOOKS:
+                    found[path] = "in use" if os.listdir(path) else "empty"
+                elif not skip.fullmatch(path):
                     found[path] = describe(path)
+            folders[:] = [
+                f
+                for f in folders
+                if (path := os.path.join(base, f)) not in BOOKS
+                and not skip.fullmatch(path)
+                and not os.path.ismount(path)
+            ]
+    for home in HOMES:
+        paths = [os.path.join(home, name) for name in os.listdir(home)]
+        found |= {path: "there" for path in paths if not skip.fullmatch(path)}
     return found
 
 
@@ -72,6 +87,8 @@ def describe(path: str) -> str:
         if stat.S_ISLNK(status.st_mode):
             return f"{kind} {who} -> {os.readlink(path)}"
         if stat.S_ISREG(status.st_mode):
+            if not path.startswith(CONTENT) or status.st_size > LARGE:
+                return f"{kind} {who} {status.st_size} bytes"
             with open(path, "rb") as content:
                 return f"{kind} {who} {hashlib.file_digest(content, 'sha256').hexdigest()}"
     except OSError as error:
@@ -95,7 +112,9 @@ def processes() -> list[str]:
 def mounts() -> list[str]:
     """Mount points and their filesystem types."""
     table = (line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines())
-    return sorted(f"{row[4]} {row[row.index('-') + 1]}" for row in table)
+    return sorted(
+        f"{row[4]} {row[row.index('-') + 1]}" for row in table if not row[4].startswith(BOOKS)
+    )
 
 
 def settings() -> dict[str, str]:
@@ -108,8 +127,14 @@ def settings() -> dict[str, str]:
 def units() -> list[str]:
     """Services that systemd would start, and those that run."""
     wanted = lines("systemctl", "list-unit-files", "--state=enabled", "--no-legend", "--plain")
-    running = lines("systemctl", "list-units", "--type=service,socket", "--state=active",
-                    "--no-legend", "--plain")
+    running = lines(
+        "systemctl",
+        "list-units",
+        "--type=service,socket",
+        "--state=active",
+        "--no-legend",
+        "--plain",
+    )
     known = re.compile(r"^(?!user@|session|run-|systemd-|getty|dbus|ssh)")
     return [line.split()[0] for line in [*wanted, *running] if known.match(line)]
 
@@ -120,7 +145,9 @@ def main() -> None:
     skip = re.compile("|".join([_IGNORED.pattern, *own]))
     json.dump(
         {
-            "packages": lines("dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${Package} ${Version}\n"),
+            "packages": lines(
+                "dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${Package} ${Version}\n"
+            ),
             "manual": lines("apt-mark", "showmanual"),
             "files": files(skip),
             "processes": processes(),
@@ -131,7 +158,9 @@ def main() -> None:
             "rules": [r for r in lines("iptables-save") if r.startswith("-A")],
             "cgroups": sorted(str(p) for p in Path("/sys/fs/cgroup").glob("**/docker")),
         },
-        sys.stdout, indent=1, sort_keys=True,
+        sys.stdout,
+        indent=1,
+        sort_keys=True,
     )
 
 

@@ -6,7 +6,8 @@ module: engine_service
 short_description: Start or stop the Docker engine on behalf of the lab
 description:
   - Under systemd by its unit, elsewhere by C(/usr/local/lib/scratchlab/engine).
-  - The receipt C(engine.json) is written before the engine starts. V(stopped) stops an engine only
+  - The receipt C(engine.json) is written before the engine starts. V(stopped) stops an engine
+    only
     where that receipt says that the lab runs it.
 options:
   state:
@@ -48,18 +49,37 @@ ANSWER_SECONDS = 60
 
 def call(module, *command):
     """Run ``command``; on failure end the module with what it said and what mends it."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False,
-                          env={**os.environ, "PATH": SEARCH, "LC_ALL": "C.UTF-8"})
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PATH": SEARCH, "LC_ALL": "C.UTF-8"},
+    )
     if done.returncode:
         said = (done.stderr or done.stdout).strip()
         if command[0] == "systemctl":
-            journal = output("journalctl", "--unit", "docker.service", "--lines", "40",
-                             "--output", "cat", "--no-pager")
-            errors = [line for line in journal.splitlines() if "level=error" in line
-                      or "level=fatal" in line or "failed" in line]
+            journal = output(
+                "journalctl",
+                "--unit",
+                "docker.service",
+                "--lines",
+                "40",
+                "--output",
+                "cat",
+                "--no-pager",
+            )
+            errors = [
+                line
+                for line in journal.splitlines()
+                if "level=error" in line or "level=fatal" in line or "failed" in line
+            ]
             said = errors[-1] if errors else said
-        where = "journalctl -u docker" if command[0] == "systemctl" else \
-            "/var/log/scratchlab/dockerd.log"
+        where = (
+            "journalctl -u docker"
+            if command[0] == "systemctl"
+            else "/var/log/scratchlab/dockerd.log"
+        )
         module.fail_json(
             msg=f"the Docker engine did not follow '{' '.join(command)}': {said} "
             f"-- see {where}, mend what it names, then run ./lab again"
@@ -84,8 +104,10 @@ def start(module, systemd, restart):
     deadline = time.monotonic() + ANSWER_SECONDS
     while not engine_version():
         if time.monotonic() > deadline:
-            module.fail_json(msg=f"the Docker engine started but does not answer after "
-                             f"{ANSWER_SECONDS} s; see its log, then run ./lab again")
+            module.fail_json(
+                msg=f"the Docker engine started but does not answer after "
+                f"{ANSWER_SECONDS} s; see its log, then run ./lab again"
+            )
         time.sleep(0.1)
     return True
 

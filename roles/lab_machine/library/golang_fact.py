@@ -73,8 +73,10 @@ def main():
     if not found["path"]:
         module.fail_json(msg="no Go on this machine; run ./lab --tags provision")
     if numbers(found["version"]) < numbers(wish):
-        module.fail_json(msg=f"{found['path']} is Go {found['version']}, and the lab needs {wish}: "
-                         "run ./lab -e golang_method=tarball")
+        module.fail_json(
+            msg=f"{found['path']} is Go {found['version']}, and the lab needs {wish}: "
+            "run ./lab -e golang_method=tarball"
+        )
     document = {"method": module.params["method"], **found}
     text = json.dumps(document, indent=2, sort_keys=True) + "\n"
     before = FACT.read_text() if FACT.exists() else ""
@@ -87,9 +89,16 @@ def main():
         aside.write_text(text)
         aside.chmod(0o644)
         aside.replace(FACT)
-    module.exit_json(changed=text != before, **found, diff={
-        "before": before, "after": text, "before_header": str(FACT), "after_header": str(FACT),
-    })
+    module.exit_json(
+        changed=text != before,
+        **found,
+        diff={
+            "before": before,
+            "after": text,
+            "before_header": str(FACT),
+            "after_header": str(FACT),
+        },
+    )
 
 
 if __name__ == "__main__":

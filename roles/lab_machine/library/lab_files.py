@@ -53,12 +53,20 @@ def main():
         path, wish = Path(name), (content or "").encode()
         have = path.read_bytes() if path.is_file() else None
         status = path.stat() if have is not None else None
-        if have == wish and status.st_mode & 0o7777 == mode and (
-            not epoch or int(status.st_mtime) == epoch
+        if (
+            have == wish
+            and status.st_mode & 0o7777 == mode
+            and (not epoch or int(status.st_mtime) == epoch)
         ):
             continue
-        diffs.append({"before": (have or b"").decode(errors="replace"), "after": wish.decode(),
-                      "before_header": name, "after_header": name})
+        diffs.append(
+            {
+                "before": (have or b"").decode(errors="replace"),
+                "after": wish.decode(),
+                "before_header": name,
+                "after_header": name,
+            }
+        )
         if not module.check_mode:
             path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             aside = path.with_name(path.name + ".new")

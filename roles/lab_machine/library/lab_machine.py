@@ -122,9 +122,7 @@ def main():
         changed = module.params["record"] and facts["root"] and facts["system"] == "Linux"
         if changed and not module.check_mode:
             write_json(BEFORE, before)
-    module.exit_json(
-        changed=changed, ansible_facts={"lab_machine": facts, "lab_before": before}
-    )
+    module.exit_json(changed=changed, ansible_facts={"lab_machine": facts, "lab_before": before})
 
 
 if __name__ == "__main__":

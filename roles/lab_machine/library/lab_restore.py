@@ -5,7 +5,8 @@ DOCUMENTATION = r"""
 module: lab_restore
 short_description: Remove what the lab added outside of packages, then the receipts
 description:
-  - Removes the paths and groups that the receipt C(before.json) says were absent, and the content of folders
+  - Removes the paths and groups that the receipt C(before.json) says were absent, and the content
+    of folders
     that were empty. The receipts go last, so that a killed run can be repeated.
 options: {}
 author: ["scratchlab"]
@@ -36,16 +37,30 @@ from ansible.module_utils.lab_probe import SEARCH, group_exists
 # The lab's own, wherever it runs.
 OURS = ("/run/scratchlab", "/var/log/scratchlab", "/var/cache/scratchlab")
 # A folder that may hold other people's files goes only when it is empty.
-SHARED = ("/etc/ansible", "/etc/ansible/facts.d", "/etc/cni", "/etc/cni/net.d", "/etc/containerd",
-          "/etc/docker", "/opt/containerd")
+SHARED = (
+    "/etc/ansible",
+    "/etc/ansible/facts.d",
+    "/etc/cni",
+    "/etc/cni/net.d",
+    "/etc/containerd",
+    "/etc/docker",
+    "/opt/containerd",
+)
 
 
 def leftovers(before):
     """What to remove, children before parents."""
-    paths = [path for path, state in before.get("paths", {}).items()
-             if state == "absent" and os.path.lexists(path)]
-    inside = [os.path.join(path, name) for path, state in before.get("paths", {}).items()
-              if state == "empty" and os.path.isdir(path) for name in os.listdir(path)]
+    paths = [
+        path
+        for path, state in before.get("paths", {}).items()
+        if state == "absent" and os.path.lexists(path)
+    ]
+    inside = [
+        os.path.join(path, name)
+        for path, state in before.get("paths", {}).items()
+        if state == "empty" and os.path.isdir(path)
+        for name in os.listdir(path)
+    ]
     ours = [path for path in OURS if os.path.lexists(path)]
     return sorted({*paths, *inside, *ours}, reverse=True)
 
@@ -56,8 +71,12 @@ def unmount(path):
         targets = [line.split()[4].encode().decode("unicode_escape") for line in mounts]
     for target in reversed(targets):
         if target == path or target.startswith(path + "/"):
-            subprocess.run(["umount", "--lazy", target], capture_output=True, check=False,
-                           env={**os.environ, "PATH": SEARCH})
+            subprocess.run(
+                ["umount", "--lazy", target],
+                capture_output=True,
+                check=False,
+                env={**os.environ, "PATH": SEARCH},
+            )
 
 
 def remove(path):
@@ -84,8 +103,9 @@ def main():
     module = AnsibleModule(argument_spec={}, supports_check_mode=True)
     before = read_json(STATE / "receipts" / "before.json", {})
     paths = leftovers(before)
-    groups = [name for name, there in before.get("groups", {}).items()
-              if not there and group_exists(name)]
+    groups = [
+        name for name, there in before.get("groups", {}).items() if not there and group_exists(name)
+    ]
     if not module.check_mode:
         for path in paths:
             remove(path)

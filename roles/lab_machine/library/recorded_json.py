@@ -64,11 +64,13 @@ def parse(module, path, content):
     try:
         found = json.loads(content) if content.strip() else {}
     except ValueError as error:
-        module.fail_json(msg=f"{path} is not valid JSON ({error}); mend it or move it away, "
-                         "then run ./lab again")
+        module.fail_json(
+            msg=f"{path} is not valid JSON ({error}); mend it or move it away, then run ./lab again"
+        )
     if not isinstance(found, dict):
-        module.fail_json(msg=f"{path} holds no JSON object; mend it or move it away, "
-                         "then run ./lab again")
+        module.fail_json(
+            msg=f"{path} holds no JSON object; mend it or move it away, then run ./lab again"
+        )
     return found
 
 
@@ -80,12 +82,15 @@ def checked(module, command, candidate, path):
     usage = subprocess.run([program, "--help"], capture_output=True, text=True, check=False).stdout
     if command[1] not in usage:  # dockerd knows --validate since 23.0
         return
-    done = subprocess.run([program, *command[1:], str(candidate)], capture_output=True, text=True,
-                          check=False)
+    done = subprocess.run(
+        [program, *command[1:], str(candidate)], capture_output=True, text=True, check=False
+    )
     if done.returncode:
         candidate.unlink()
-        module.fail_json(msg=f"{command[0]} rejects the options for {path}: "
-                         f"{(done.stderr or done.stdout).strip()} -- correct them; the file was not touched")
+        module.fail_json(
+            msg=f"{command[0]} rejects the options for {path}: "
+            f"{(done.stderr or done.stdout).strip()} -- correct them; the file was not touched"
+        )
 
 
 def replace(module, path, content, receipt):
@@ -132,12 +137,16 @@ def main():
         after = merged(module, path, content, receipt)
     changed = after != content
     if not module.check_mode and (changed or receipt is not None):
-        apply(module, path, content, after, receipt, receipt_path)
-    module.exit_json(changed=changed, diff={
-        "before": (content or b"").decode(errors="replace"),
-        "after": (after or b"").decode(errors="replace"),
-        "before_header": str(path), "after_header": str(path),
-    })
+        apply(module, path, (content, after), receipt)
+    module.exit_json(
+        changed=changed,
+        diff={
+            "before": (content or b"").decode(errors="replace"),
+            "after": (after or b"").decode(errors="replace"),
+            "before_header": str(path),
+            "after_header": str(path),
+        },
+    )
 
 
 def merged(module, path, content, receipt):
@@ -163,8 +172,10 @@ def restored(module, path, content, receipt):
     return dump(clean) if clean or original is not None else None
 
 
-def apply(module, path, content, after, receipt, receipt_path):
+def apply(module, path, contents, receipt):
     """Receipt first, then the file; on the way back the file first, then the receipt."""
+    content, after = contents
+    receipt_path = receipt_of(path)
     if module.params["state"] == "absent":
         if after is None:
             path.unlink(missing_ok=True)

@@ -68,22 +68,29 @@ def main():
     moving = sorted(set(users) - members if adding else recorded & members)
     strangers = [user for user in moving if adding and not exists(user)]
     if strangers:
-        module.fail_json(msg=f"no such user: {', '.join(strangers)}; create them first "
-                         "(adduser NAME) or correct docker_host_users")
+        module.fail_json(
+            msg=f"no such user: {', '.join(strangers)}; create them first "
+            "(adduser NAME) or correct docker_host_users"
+        )
     if not module.check_mode:
         if adding and moving:
             write_json(receipt, sorted(recorded | set(moving)))
         for user in moving:
-            module.run_command(["gpasswd", "--add" if adding else "--delete", user, group],
-                               check_rc=True)
+            module.run_command(
+                ["gpasswd", "--add" if adding else "--delete", user, group], check_rc=True
+            )
         if not adding:
             receipt.unlink(missing_ok=True)
     after = sorted(members | set(moving) if adding else members - set(moving))
-    module.exit_json(changed=bool(moving), diff={
-        "before": "".join(f"{name}\n" for name in sorted(members)),
-        "after": "".join(f"{name}\n" for name in after),
-        "before_header": f"group {group}", "after_header": f"group {group}",
-    })
+    module.exit_json(
+        changed=bool(moving),
+        diff={
+            "before": "".join(f"{name}\n" for name in sorted(members)),
+            "after": "".join(f"{name}\n" for name in after),
+            "before_header": f"group {group}",
+            "after_header": f"group {group}",
+        },
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""What an engine leaves in the kernel when it stops: bridges, packet filter rules, settings, groups.
+"""What an engine leaves in the kernel when it stops: bridges, packet rules, settings, groups.
 
 Only what was not there before the lab goes. Sources: moby libnetwork/iptables (chains DOCKER*),
-libnetwork/drivers/bridge (docker0, br-<network id>, net.ipv4.ip_forward), measured on 20.10 and 26.1.
+libnetwork/drivers/bridge (docker0, br-<network id>, net.ipv4.ip_forward), measured on 20.10.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ import subprocess
 from ansible.module_utils.lab_probe import SEARCH, output
 
 _BRIDGE = re.compile(r"docker0|br-[0-9a-f]{12}")
-_RULE = re.compile(r"\bDOCKER|\bdocker0\b|\bbr-[0-9a-f]{12}\b|-s 172\.(1[7-9]|2\d|3[01])\.0\.0/16 .*MASQUERADE")
+_RULE = re.compile(
+    r"\bDOCKER|\bdocker0\b|\bbr-[0-9a-f]{12}\b|-s 172\.(1[7-9]|2\d|3[01])\.0\.0/16 .*MASQUERADE"
+)
 _SIOCSIFFLAGS, _SIOCBRDELBR = 0x8914, 0x89A1  # linux/sockios.h
 
 
@@ -51,10 +53,17 @@ def _firewall(tool, before):
             continue
         head = re.match(r":(FORWARD) \w+ (.*)", line)
         if head and "*filter" in lines[-4:]:
-            line = f":{head[1]} {policies.get(head[1], 'ACCEPT')} {head[2]}"
-        lines.append(line)
-    subprocess.run([tool + "-restore"], input="\n".join(lines) + "\n", text=True, check=False,
-                   capture_output=True, env={**os.environ, "PATH": SEARCH})
+            lines.append(f":{head[1]} {policies.get(head[1], 'ACCEPT')} {head[2]}")
+        else:
+            lines.append(line)
+    subprocess.run(
+        [tool + "-restore"],
+        input="\n".join(lines) + "\n",
+        text=True,
+        check=False,
+        capture_output=True,
+        env={**os.environ, "PATH": SEARCH},
+    )
 
 
 def _delete_bridge(name):
@@ -66,7 +75,7 @@ def _delete_bridge(name):
 
 def _cgroups():
     # The cgroupfs driver's parent group, one per hierarchy; rmdir(2) refuses while one is in use.
-    for base, folders, _ in os.walk("/sys/fs/cgroup", topdown=False):
+    for base, _folders, _files in os.walk("/sys/fs/cgroup", topdown=False):
         if re.search(r"^/sys/fs/cgroup(/[^/]+)?/docker(/|$)", base):
             with contextlib.suppress(OSError):
                 os.rmdir(base)

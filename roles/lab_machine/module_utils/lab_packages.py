@@ -1,7 +1,7 @@
 """Debian packages as one recorded transaction, and exactly that transaction undone.
 
 Needs only Python's standard library: the roles' modules import it, and ``./lab`` runs it as a
-script before there is any Ansible (``python3 lab_packages.py PACKAGE...``).
+script before there is any Ansible (``python3 lab_packages.py install PACKAGE...``).
 
 Receipts: ``packages.pending`` is the list of packages before a transaction; it is on disk before
 apt starts and goes when ``packages.json`` names what was added. A run killed in between leaves the
@@ -10,6 +10,7 @@ older list, so nothing that was added is ever forgotten.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import fcntl
 import json
@@ -23,7 +24,9 @@ STATE = Path("/var/lib/scratchlab")
 POLICY = Path("/usr/sbin/policy-rc.d")
 # invoke-rc.d(8): 101 forbids the action. Docker must not start before daemon.json is written, and
 # its init script must not fail the installation where no init system runs.
-POLICY_TEXT = "#!/bin/sh\n# scratchlab: no service starts while the lab installs packages\nexit 101\n"
+POLICY_TEXT = (
+    "#!/bin/sh\n# scratchlab: no service starts while the lab installs packages\nexit 101\n"
+)
 NUKE = Path("/usr/share/docker.io/contrib/nuke-graph-directory.sh")
 LOCK_SECONDS = 300
 
@@ -52,7 +55,9 @@ def states():
     """Every package dpkg knows: ``{"docker.io:amd64": "ii"}`` (dpkg-query(1), Status-Abbrev)."""
     listing = subprocess.run(
         ["dpkg-query", "-W", "-f", "${db:Status-Abbrev}\t${Package}:${Architecture}\n"],
-        check=True, capture_output=True, text=True,
+        check=True,
+        capture_output=True,
+        text=True,
     ).stdout
     pairs = (line.split("\t") for line in listing.splitlines())
     return {name: abbrev.strip() for abbrev, name in pairs if abbrev[1] != "n"}
@@ -118,8 +123,9 @@ class Packages:
                 self._repair()
                 update = self._apt("update")
                 known = self._known(optional)
-                done = self._apt("install", "--yes", "--no-install-recommends", "--no-remove",
-                                 *names, *known)
+                done = self._apt(
+                    "install", "--yes", "--no-install-recommends", "--no-remove", *names, *known
+                )
             if done.returncode:
                 raise PackageError(_reason(done, update, names))
             return sorted(set(self._settle()) - earlier)
@@ -138,11 +144,15 @@ class Packages:
             if done.returncode:
                 raise PackageError(_reason(done, update, [package]))
         archive = max(folder.glob(package + "_*.deb"), key=lambda deb: deb.stat().st_mtime)
-        with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(archive)],
-                              stdout=subprocess.PIPE) as dpkg:
+        with subprocess.Popen(
+            ["dpkg-deb", "--fsys-tarfile", str(archive)], stdout=subprocess.PIPE
+        ) as dpkg:
             with tarfile.open(fileobj=dpkg.stdout, mode="r|") as tar:
-                content = next(tar.extractfile(one).read() for one in tar
-                               if one.isfile() and one.name.endswith("/" + member))
+                content = next(
+                    tar.extractfile(one).read()
+                    for one in tar
+                    if one.isfile() and one.name.endswith("/" + member)
+                )
             dpkg.stdout.read()
         aside = target.with_name(target.name + ".new")
         aside.write_bytes(content)
@@ -167,8 +177,11 @@ class Packages:
                 if self.unfinished():
                     self._repair()
                 present = states()
-                going = {name: how for name, how in added.items()
-                         if name in present and (how == "purge" or present[name] != "rc")}
+                going = {
+                    name: how
+                    for name, how in added.items()
+                    if name in present and (how == "purge" or present[name] != "rc")
+                }
                 kept = self._needed_by_others(going)
                 going = {name: how for name, how in going.items() if name not in kept}
                 for how in ("purge", "remove"):
@@ -201,8 +214,9 @@ class Packages:
         # What a killed dpkg left unpacked. Nothing to do on a sound machine (0.1 s).
         with dpkg_idle():
             pass
-        subprocess.run(["dpkg", "--configure", "-a"], capture_output=True, env=_environment(),
-                       check=False)
+        subprocess.run(
+            ["dpkg", "--configure", "-a"], capture_output=True, env=_environment(), check=False
+        )
 
     def _known(self, names):
         policy = self._apt_cache("policy", *names) if names else ""
@@ -220,35 +234,70 @@ class Packages:
         for folder in ("lists", "archives"):
             (self.home / folder).mkdir(mode=0o755, parents=True, exist_ok=True)
         return [
-            "-o", f"Dir::State::lists={self.home}/lists",
-            "-o", f"Dir::Cache::archives={self.home}/archives",
-            "-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=",
-            "-o", f"DPkg::Lock::Timeout={LOCK_SECONDS}",
-            "-o", "Acquire::Retries=1", "-o", "Acquire::http::Timeout=30",
-            "-o", "APT::Update::Error-Mode=any", "-o", "Dpkg::Use-Pty=0",
+            "-o",
+            f"Dir::State::lists={self.home}/lists",
+            "-o",
+            f"Dir::Cache::archives={self.home}/archives",
+            "-o",
+            "Dir::Cache::pkgcache=",
+            "-o",
+            "Dir::Cache::srcpkgcache=",
+            "-o",
+            f"DPkg::Lock::Timeout={LOCK_SECONDS}",
+            "-o",
+            "Acquire::Retries=1",
+            "-o",
+            "Acquire::http::Timeout=30",
+            "-o",
+            "APT::Update::Error-Mode=any",
+            "-o",
+            "Dpkg::Use-Pty=0",
         ]
 
     def _apt(self, *arguments, cwd=None):
-        return subprocess.run(["apt-get", *self._options(), "-q", *arguments], cwd=cwd,
-                              env=_environment(), capture_output=True, text=True, check=False)
+        return subprocess.run(
+            ["apt-get", *self._options(), "-q", *arguments],
+            cwd=cwd,
+            env=_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     def _apt_cache(self, *arguments):
-        return subprocess.run(["apt-cache", *self._options(), *arguments], env=_environment(),
-                              capture_output=True, text=True, check=False).stdout
+        return subprocess.run(
+            ["apt-cache", *self._options(), *arguments],
+            env=_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout
 
 
 def _environment():
-    return {**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive",
-            "APT_LISTCHANGES_FRONTEND": "none", "NEEDRESTART_MODE": "l"}
+    return {
+        **os.environ,
+        "LC_ALL": "C.UTF-8",
+        "DEBIAN_FRONTEND": "noninteractive",
+        "APT_LISTCHANGES_FRONTEND": "none",
+        "NEEDRESTART_MODE": "l",
+    }
 
 
 def _reason(done, update, names):
-    lines = [line for run in (update, done) if run is not None
-             for line in run.stderr.splitlines() if line.startswith(("E:", "Err"))]
+    lines = [
+        line
+        for run in (update, done)
+        if run is not None
+        for line in run.stderr.splitlines()
+        if line.startswith(("E:", "Err"))
+    ]
     said = " ".join(dict.fromkeys(lines)) or (done.stderr or done.stdout).strip()[-600:]
-    return (f"apt could not handle {' '.join(map(plain, names))}: {said} "
-            "-- check the network, the mirror in /etc/apt/sources.list* and the proxy in "
-            "/etc/apt/apt.conf.d; 'apt-get update' must succeed; then run ./lab again")
+    return (
+        f"apt could not handle {' '.join(map(plain, names))}: {said} "
+        "-- check the network, the mirror in /etc/apt/sources.list* and the proxy in "
+        "/etc/apt/apt.conf.d; 'apt-get update' must succeed; then run ./lab again"
+    )
 
 
 @contextlib.contextmanager
@@ -274,12 +323,18 @@ def dpkg_idle():
 
 
 def main():
-    """Install the packages named on the command line."""
+    """Install the packages named on the command line, or remove what was installed so."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--state", type=Path, default=STATE, help="where the receipts lie")
+    parser.add_argument("verb", choices=["install", "remove"])
+    parser.add_argument("packages", nargs="*")
+    wish = parser.parse_args()
+    packages = Packages(wish.state)
     try:
-        added = Packages().install(sys.argv[1:])
+        done = packages.install(wish.packages) if wish.verb == "install" else packages.remove()[0]
     except (PackageError, OSError) as error:
-        sys.exit(f"{error}")
-    print(" ".join(added))
+        sys.exit(str(error))
+    print(" ".join(done))
 
 
 if __name__ == "__main__":

@@ -57,8 +57,14 @@ def engine_version():
 def docker_environment():
     """For the docker client: the local engine, and no file outside the lab's own folder."""
     keep = {key: value for key, value in os.environ.items() if not key.startswith("DOCKER_")}
-    return {**keep, "PATH": SEARCH, "LC_ALL": "C.UTF-8", "DOCKER_HOST": f"unix://{SOCKET}",
-            "DOCKER_CONFIG": "/var/lib/scratchlab/docker", "DOCKER_CLI_HINTS": "false"}
+    return {
+        **keep,
+        "PATH": SEARCH,
+        "LC_ALL": "C.UTF-8",
+        "DOCKER_HOST": f"unix://{SOCKET}",
+        "DOCKER_CONFIG": "/var/lib/scratchlab/docker",
+        "DOCKER_CLI_HINTS": "false",
+    }
 
 
 def output(*command):
@@ -118,8 +124,10 @@ def distribution():
         for line in lines:
             name, _, value = line.strip().partition("=")
             fields[name] = value.strip("\"'")
-    return {key: fields.get(name, "") for key, name in
-            (("id", "ID"), ("version", "VERSION_ID"), ("name", "PRETTY_NAME"))}
+    return {
+        key: fields.get(name, "")
+        for key, name in (("id", "ID"), ("version", "VERSION_ID"), ("name", "PRETTY_NAME"))
+    }
 
 
 def group_exists(name):
@@ -153,9 +161,14 @@ def machine():
         # With AppArmor in the kernel, dockerd cannot start a container without its parser.
         "apparmor_parser_missing": _read("/sys/module/apparmor/parameters/enabled") == "Y"
         and not shutil.which("apparmor_parser", path=SEARCH),
-        "engine": {"running": bool(server), "version": server.get("Version", ""),
-                   "dockerd": shutil.which("dockerd", path=SEARCH) or ""},
+        "engine": {
+            "running": bool(server),
+            "version": server.get("Version", ""),
+            "dockerd": shutil.which("dockerd", path=SEARCH) or "",
+        },
         "go": go(),
-        "python": output("/usr/bin/python3", "-c", "import platform; print(platform.python_version())").strip(),
+        "python": output(
+            "/usr/bin/python3", "-c", "import platform; print(platform.python_version())"
+        ).strip(),
         "mtu": default_route_mtu(),
     }

@@ -5,7 +5,8 @@ DOCUMENTATION = r"""
 module: busybox_tree
 short_description: Unpack a static busybox into a folder
 description:
-  - Fetches the package with apt's own proofs and takes the program out of it; the package is not installed,
+  - Fetches the package with apt's own proofs and takes the program out of it; the package is not
+    installed,
     because installing it would remove another busybox.
 options:
   path:
@@ -61,8 +62,9 @@ def main():
             Packages().unpack(module.params["package"], "busybox", aside / "busybox")
         except PackageError as error:
             module.fail_json(msg=str(error))
-        listing = subprocess.run([str(aside / "busybox"), "--list"], check=True,
-                                 capture_output=True, text=True).stdout
+        listing = subprocess.run(
+            [str(aside / "busybox"), "--list"], check=True, capture_output=True, text=True
+        ).stdout
         for applet in listing.split():
             if applet != "busybox":
                 (aside / applet).symlink_to("busybox")

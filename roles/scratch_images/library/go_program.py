@@ -5,7 +5,8 @@ DOCUMENTATION = r"""
 module: go_program
 short_description: Build a Go program reproducibly
 description:
-  - Builds again only when source, flags or Go changed, or when the program is not the one that was built.
+  - Builds again only when source, flags or Go changed, or when the program is not the one that
+    was built.
 options:
   source:
     description: The Go file.
@@ -65,16 +66,30 @@ def build(module, program, source, output):
     try:
         done = subprocess.run(
             [program, "build", *FLAGS, "-o", str(aside), str(source)],
-            capture_output=True, text=True, check=False, cwd=source.parent,
-            env={"PATH": SEARCH, "HOME": scratch, "GOCACHE": scratch + "/cache", "GOPATH": scratch,
-                 "GOFLAGS": "", "GOENV": "off", "GO111MODULE": "off", "GOTOOLCHAIN": "local",
-                 "CGO_ENABLED": "0", "GOOS": "linux"},
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=source.parent,
+            env={
+                "PATH": SEARCH,
+                "HOME": scratch,
+                "GOCACHE": scratch + "/cache",
+                "GOPATH": scratch,
+                "GOFLAGS": "",
+                "GOENV": "off",
+                "GO111MODULE": "off",
+                "GOTOOLCHAIN": "local",
+                "CGO_ENABLED": "0",
+                "GOOS": "linux",
+            },
         )
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     if done.returncode:
-        module.fail_json(msg=f"{program} could not build {source}: {done.stderr.strip()[-600:]} "
-                         "-- mend what it names (a full disk?), then run ./lab again")
+        module.fail_json(
+            msg=f"{program} could not build {source}: {done.stderr.strip()[-600:]} "
+            "-- mend what it names (a full disk?), then run ./lab again"
+        )
     aside.chmod(0o755)
     return aside
 

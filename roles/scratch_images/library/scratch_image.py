@@ -5,8 +5,10 @@ DOCUMENTATION = r"""
 module: scratch_image
 short_description: Build images with docker build, only when what goes in has changed
 description:
-  - Builds with BuildKit and SOURCE_DATE_EPOCH where the engine has both, with the classic builder elsewhere.
-  - The receipt C(images.json) holds, per image, a digest of the context and the id that it was built to.
+  - Builds with BuildKit and SOURCE_DATE_EPOCH where the engine has both, with the classic builder
+    elsewhere.
+  - The receipt C(images.json) holds, per image, a digest of the context and the id that it was
+    built to.
   - An image of that name that the lab did not build is never replaced.
 options:
   images:
@@ -50,7 +52,6 @@ builder:
 import hashlib
 import json
 import os
-import stat
 import subprocess
 from pathlib import Path
 
@@ -67,8 +68,7 @@ def digest(context, epoch):
     total = hashlib.sha256(str(epoch).encode())
     for path in sorted(context.rglob("*")):
         status = path.lstat()
-        name = f"\n{path.relative_to(context)}\0{stat.S_IFMT(status.st_mode):o} {stat.S_IMODE(status.st_mode):o}\0"
-        total.update(name.encode())
+        total.update(f"\n{path.relative_to(context)}\0{status.st_mode:o}\0".encode())
         if path.is_symlink():
             total.update(os.readlink(path).encode())
         elif path.is_file():
@@ -85,8 +85,12 @@ def image(name):
 def builder(environment):
     """``buildkit`` where the image's id can be pinned, else ``classic``."""
     major = int(engine_version().get("Version", "0").split(".")[0] or 0)
-    buildx = subprocess.run(["docker", "buildx", "version"], env=environment, capture_output=True,
-                            check=False).returncode == 0
+    buildx = (
+        subprocess.run(
+            ["docker", "buildx", "version"], env=environment, capture_output=True, check=False
+        ).returncode
+        == 0
+    )
     return "buildkit" if buildx and major >= FIRST_ENGINE_WITH_EPOCH else "classic"
 
 
@@ -94,15 +98,33 @@ def build(module, name, context):
     """Build one image; gives the builder that made it."""
     environment = docker_environment()
     chosen = builder(environment)
-    extra = {"DOCKER_BUILDKIT": "1" if chosen == "buildkit" else "0",
-             "SOURCE_DATE_EPOCH": str(module.params["epoch"]),
-             "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
+    extra = {
+        "DOCKER_BUILDKIT": "1" if chosen == "buildkit" else "0",
+        "SOURCE_DATE_EPOCH": str(module.params["epoch"]),
+        "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
+    }
     done = subprocess.run(
-        ["docker", "build", "--quiet", "--label", module.params["label"] + "=1", "--tag", name, "."],
-        cwd=context, env={**environment, **extra}, capture_output=True, text=True, check=False)
+        [
+            "docker",
+            "build",
+            "--quiet",
+            "--label",
+            module.params["label"] + "=1",
+            "--tag",
+            name,
+            ".",
+        ],
+        cwd=context,
+        env={**environment, **extra},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
-        module.fail_json(msg=f"docker build of {name} in {context} failed: "
-                         f"{done.stderr.strip()[-600:]} -- mend what it names, then run ./lab again")
+        module.fail_json(
+            msg=f"docker build of {name} in {context} failed: "
+            f"{done.stderr.strip()[-600:]} -- mend what it names, then run ./lab again"
+        )
     return chosen
 
 
@@ -116,9 +138,11 @@ def present(module, images):
         current, labels = image(name)
         mine = label in labels or name in receipt
         if current and not mine:
-            module.fail_json(msg=f"there is an image '{name}' that is not the lab's, and it stays: "
-                             f"give it another name (docker tag {name} my-{name}; docker rmi {name}) "
-                             f"or the lab's one (see roles/scratch_images/README.md)")
+            module.fail_json(
+                msg=f"there is an image '{name}' that is not the lab's, and it stays: "
+                f"give it another name (docker tag {name} my-{name}; docker rmi {name}) "
+                f"or the lab's one (see roles/scratch_images/README.md)"
+            )
         if not current or receipt.get(name) != {"content": wish, "id": current}:
             changed = True
             diff[0] += f"{name} {current}\n"
@@ -130,8 +154,12 @@ def present(module, images):
             diff[1] += f"{name} {'(built)' if module.check_mode else current}\n"
         ids[name] = current
     header = {"before_header": "images", "after_header": "images"}
-    return {"changed": changed, "images": ids, "builder": chosen,
-            "diff": {"before": diff[0], "after": diff[1], **header}}
+    return {
+        "changed": changed,
+        "images": ids,
+        "builder": chosen,
+        "diff": {"before": diff[0], "after": diff[1], **header},
+    }
 
 
 def absent(module, images):
@@ -143,15 +171,26 @@ def absent(module, images):
         if current and module.params["label"] in labels:
             removed.append(name)
             if not module.check_mode:
-                done = subprocess.run(["docker", "rmi", name], env=docker_environment(),
-                                      capture_output=True, text=True, check=False)
+                done = subprocess.run(
+                    ["docker", "rmi", name],
+                    env=docker_environment(),
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                )
                 if done.returncode:
-                    module.fail_json(msg=f"docker rmi {name}: {done.stderr.strip()} -- remove the "
-                                     "containers that it names, then run this again")
+                    module.fail_json(
+                        msg=f"docker rmi {name}: {done.stderr.strip()} -- remove the "
+                        "containers that it names, then run this again"
+                    )
     if not module.check_mode:
         RECEIPT.unlink(missing_ok=True)
-    return {"changed": bool(removed), "images": {}, "builder": "",
-            "diff": {"before": "".join(f"{name}\n" for name in removed), "after": ""}}
+    return {
+        "changed": bool(removed),
+        "images": {},
+        "builder": "",
+        "diff": {"before": "".join(f"{name}\n" for name in removed), "after": ""},
+    }
 
 
 def main():
@@ -170,12 +209,18 @@ def main():
         result = act(module, module.params["images"])
     except OSError as error:
         if module.check_mode or module.params["state"] == "absent":
-            module.exit_json(changed=module.params["state"] == "present", images={}, builder="",
-                             msg=f"no engine answers ({error}); it would be started first")
+            module.exit_json(
+                changed=module.params["state"] == "present",
+                images={},
+                builder="",
+                msg=f"no engine answers ({error}); it would be started first",
+            )
         module.fail_json(msg=f"no engine answers ({error}); run ./lab --tags provision,build")
     except json.JSONDecodeError as error:
-        module.fail_json(msg=f"the engine's answer or {RECEIPT} is no JSON ({error}); "
-                         f"rm {RECEIPT}, then run ./lab again")
+        module.fail_json(
+            msg=f"the engine's answer or {RECEIPT} is no JSON ({error}); "
+            f"rm {RECEIPT}, then run ./lab again"
+        )
     module.exit_json(**result)
 
 

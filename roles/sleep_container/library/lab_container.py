@@ -5,7 +5,8 @@ DOCUMENTATION = r"""
 module: lab_container
 short_description: Run a container that carries the lab's label
 description:
-  - Runs O(name) from O(image) with C(docker run). A container of that name without the label is left alone.
+  - Runs O(name) from O(image) with C(docker run). A container of that name without the label is
+    left alone.
 options:
   name:
     description: Name of the container.
@@ -56,11 +57,18 @@ from ansible.module_utils.lab_probe import ask_engine, docker_environment
 
 def docker(module, *arguments):
     """Run the docker client; a failure ends the module with what it said."""
-    done = subprocess.run(["docker", *arguments], env=docker_environment(), capture_output=True,
-                          text=True, check=False)
+    done = subprocess.run(
+        ["docker", *arguments],
+        env=docker_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
-        module.fail_json(msg=f"docker {' '.join(arguments)}: {done.stderr.strip()[-600:]} "
-                         "-- mend what it names, then run ./lab again")
+        module.fail_json(
+            msg=f"docker {' '.join(arguments)}: {done.stderr.strip()[-600:]} "
+            "-- mend what it names, then run ./lab again"
+        )
     return done.stdout.strip()
 
 
@@ -73,9 +81,14 @@ def started(module):
         module.fail_json(
             msg=f"the name '{name}' is taken by a container that is not the lab's, and it stays "
             f"as it is: rename it (docker rename {name} my-{name}), or give the lab's another name "
-            f"(./lab -e sleep_container_name=lab-{name})")
-    if found and found["State"]["Running"] and not found["State"]["Paused"] and \
-            found["Image"] == wish:
+            f"(./lab -e sleep_container_name=lab-{name})"
+        )
+    if (
+        found
+        and found["State"]["Running"]
+        and not found["State"]["Paused"]
+        and found["Image"] == wish
+    ):
         return {"changed": False, "id": found["Id"]}
     if not wish and not module.check_mode:
         module.fail_json(msg=f"no image {image}; run ./lab --tags build,run")
@@ -83,8 +96,17 @@ def started(module):
         return {"changed": True, "id": ""}
     if found:
         docker(module, "rm", "--force", "--volumes", found["Id"])
-    made = docker(module, "run", "--detach", "--name", name, "--label", label + "=1",
-                  *module.params["options"], image)
+    made = docker(
+        module,
+        "run",
+        "--detach",
+        "--name",
+        name,
+        "--label",
+        label + "=1",
+        *module.params["options"],
+        image,
+    )
     return {"changed": True, "id": made}
 
 
@@ -95,8 +117,10 @@ def absent(module):
     names = sorted(one["Names"][0].lstrip("/") if one["Names"] else one["Id"][:12] for one in found)
     if found and not module.check_mode:
         docker(module, "rm", "--force", "--volumes", *(one["Id"] for one in found))
-    return {"changed": bool(found), "diff": {"before": "".join(f"{name}\n" for name in names),
-                                             "after": ""}}
+    return {
+        "changed": bool(found),
+        "diff": {"before": "".join(f"{name}\n" for name in names), "after": ""},
+    }
 
 
 def main():

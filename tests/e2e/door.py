@@ -1,0 +1,124 @@
+"""What the end-to-end tests share: the door as a person uses it, and what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+STATE = ROOT / ".cache" / "e2e"  # what a later file of tests needs from an earlier one
+SNAPSHOT = Path(__file__).with_name("snapshot.py")
+REPORT = ROOT / "reports" / "localhost" / "report.json"
+RECEIPTS = Path("/var/lib/scratchlab/receipts")
+EXPERIMENTS = [f"E{number:02}" for number in range(1, 13)]
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """A newcomer's environment: nothing of Ansible's, Docker's or a virtual environment's."""
+    keep = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("ANSIBLE_", "DOCKER_", "VIRTUAL_ENV", "PYTEST_", "MOLECULE_"))
+    }
+    return keep | {"LC_ALL": "C.UTF-8", "NO_COLOR": "1"} | dict(extra or {})
+
+
+def lab(
+    *arguments: str, env: Mapping[str, str] | None = None, door: Sequence[str] = ("./lab",)
+) -> subprocess.CompletedProcess[str]:
+    """Run the door and wait; output and errors come as one text in ``stdout``."""
+    return subprocess.run(
+        [*door, *arguments],
+        cwd=ROOT,
+        env=environment(env),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=1500,
+        check=False,
+    )
+
+
+def lab_until(task: str, *arguments: str, seconds: float, signal_: int) -> str:
+    """Run the door, and ``seconds`` after ``task`` is announced send the signal to its Ansible.
+
+    SIGKILL ends every process of the controller at once, as a power cut would; what runs on the
+    machine in its behalf stays. Gives what was said until then. Fails when the task never came.
+    """
+    process = subprocess.Popen(
+        ["./lab", *arguments],
+        cwd=ROOT,
+        env=environment({"PYTHONUNBUFFERED": "1"}),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if line.startswith(f"TASK [{task}]"):
+            time.sleep(seconds)
+            os.killpg(process.pid, signal_)
+            break
+    else:
+        raise AssertionError(f"{task!r} was never announced:\n{''.join(said)}")
+    process.stdout.close()
+    process.wait(timeout=120)
+    return "".join(said)
+
+
+def recap(output: str) -> dict[str, dict[str, int]]:
+    """Ansible's recap: counts by name, by host."""
+    lines = re.findall(r"^(\S+)\s+: (ok=.*)$", output, re.M)
+    assert lines, f"no recap in:\n{output}"
+    return {
+        host: {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", counts)}
+        for host, counts in lines
+    }
+
+
+def report() -> dict[str, Any]:
+    """The report that the last run brought back."""
+    found: dict[str, Any] = json.loads(REPORT.read_text())
+    return found
+
+
+def verdicts() -> dict[str, str]:
+    """Its verdicts by experiment."""
+    return {check["id"]: check["verdict"] for check in report()["checks"]}
+
+
+def snapshot() -> dict[str, Any]:
+    """The state of this machine, but for this folder."""
+    done = subprocess.run(
+        [sys.executable, str(SNAPSHOT), str(ROOT)], capture_output=True, text=True, check=True
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """What differs between two snapshots, one line each."""
+    found = []
+    for part, saved in before.items():
+        old, new = by_name(saved), by_name(after[part])
+        for name in sorted({*old, *new}):
+            if old.get(name) != new.get(name):
+                found.append(f"{part}: {name}: {old.get(name)} -> {new.get(name)}")
+    return found
+
+
+def by_name(part: Any) -> dict[str, str]:
+    """A part of a snapshot as a mapping; a list names things that are there."""
+    return dict.fromkeys(part, "there") if isinstance(part, list) else part

@@ -1,0 +1,61 @@
+"""Going: reset keeps the engine, destroy leaves no trace, and both can be repeated."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+from tests.e2e import door
+
+
+def labelled(kind: str) -> list[str]:
+    done = subprocess.run(
+        [
+            "docker",
+            kind,
+            "ls",
+            "--quiet",
+            "--filter",
+            "label=io.scratchlab.lab",
+            *(["--all"] if kind == "container" else []),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=door.environment(),
+    )
+    return done.stdout.split()
+
+
+def test_reset_removes_containers_and_reports_and_keeps_images() -> None:
+    done = door.lab("reset")
+    assert done.returncode == 0, done.stdout
+    assert labelled("container") == []
+    assert len(labelled("image")) == 3
+    assert not door.REPORT.exists()
+
+
+def test_reset_again_changes_nothing() -> None:
+    done = door.lab("reset")
+    assert door.recap(done.stdout)["localhost"]["changed"] == 0
+
+
+def test_destroy_in_check_mode_changes_nothing() -> None:
+    done = door.lab("destroy", "--check", "--diff")
+    assert done.returncode == 0, done.stdout
+    assert len(labelled("image")) == 3
+
+
+def test_destroy_leaves_no_trace() -> None:
+    done = door.lab("destroy")
+    assert done.returncode == 0, done.stdout
+    before = json.loads((door.STATE / "before.json").read_text())
+    assert door.differences(before, door.snapshot()) == []
+
+
+def test_destroy_again_changes_nothing() -> None:
+    done = door.lab("destroy")
+    assert done.returncode == 0, done.stdout
+    assert "changed=0" in done.stdout
+    assert not Path("/var/lib/scratchlab").exists()

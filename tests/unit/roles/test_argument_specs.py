@@ -1,0 +1,60 @@
+"""Every role says what it takes, in one voice: defaults, argument_specs and README agree."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROLES = sorted(
+    path for path in (Path(__file__).parents[3] / "roles").iterdir() if (path / "tasks").is_dir()
+)
+each_role = pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+
+
+def load(path: Path) -> Any:
+    return yaml.safe_load(path.read_text()) if path.exists() else {}
+
+
+def options(role: Path) -> dict[str, Any]:
+    found: dict[str, Any] = load(role / "meta/argument_specs.yml")["argument_specs"]["main"]
+    declared: dict[str, Any] = found.get("options", {})
+    return declared
+
+
+def test_there_are_roles() -> None:
+    assert {"docker_host", "golang", "sleep_container"} <= {role.name for role in ROLES}
+
+
+@each_role
+def test_defaults_and_argument_specs_have_the_same_keys(role: Path) -> None:
+    assert set(load(role / "defaults/main.yml") or {}) == set(options(role))
+
+
+@each_role
+def test_defaults_and_argument_specs_have_the_same_values(role: Path) -> None:
+    documented = {name: option["default"] for name, option in options(role).items()}
+    assert (load(role / "defaults/main.yml") or {}) == documented
+
+
+@each_role
+def test_variables_carry_the_name_of_their_role(role: Path) -> None:
+    assert all(name.startswith(f"{role.name}_") for name in options(role))
+    internal = load(role / "vars/main.yml") or {}
+    assert all(name.startswith(f"__{role.name}_") for name in internal)
+
+
+@each_role
+def test_the_readme_explains_every_variable(role: Path) -> None:
+    text = (role / "README.md").read_text()
+    assert set(re.findall(rf"^\| `({role.name}_\w+)`", text, re.M)) == set(options(role))
+
+
+@each_role
+def test_every_option_is_described_and_typed(role: Path) -> None:
+    for name, option in options(role).items():
+        assert option["description"], name
+        assert option["type"], name
