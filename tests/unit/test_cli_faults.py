@@ -1,0 +1,176 @@
+"""Whatever goes wrong, a person reads one line on stderr, and the status is 2."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+
+from scratchlab import __version__, cli
+from scratchlab.__main__ import main
+from scratchlab.errors import LabError
+
+
+def scratchlab(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "scratchlab", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": "scripts", **options.get("env", {})},  # type: ignore[dict-item]
+        stdin=subprocess.DEVNULL,
+        cwd=Path(__file__).parents[2],
+    )
+
+
+def test_the_version_is_the_packages() -> None:
+    assert scratchlab("--version").stdout == f"scratchlab {__version__}\n"
+
+
+def test_help_names_every_command() -> None:
+    text = scratchlab("--help").stdout
+    for command in ("verify", "why", "image", "live", "replay", "report", "experiments"):
+        assert re.search(rf"^  {command} ", text, re.MULTILINE), command
+
+
+@pytest.mark.parametrize("command", ["verify", "why", "image", "live", "replay", "report"])
+def test_each_command_has_help_and_wants_its_argument(command: str) -> None:
+    assert scratchlab(command, "--help").returncode == 0
+    done = scratchlab(command)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("scratchlab: Missing argument")
+    assert done.stderr.endswith(f"see: scratchlab {command} --help\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["frobnicate"],
+        ["verify", "--frobnicate", "x"],
+        ["verify", "x", "y"],
+        ["verify", "--engine", "lxc", "x"],
+        ["verify", "--format", "xml", "x"],
+        ["verify", "--vantage", "moon", "x"],
+        ["verify", "--json"],
+        ["image", "--format", "tap", "x"],
+        ["replay", "/no/such/folder"],
+        ["report", "/no/such/report.json"],
+        ["image", "/no/such/archive.tar"],
+        ["image", "/"],
+        ["image", "-"],
+        ["image", "/dev/null"],
+        ["image", "--reference", "x", "y"],
+        ["verify", "--url", "unix:///no/such/socket", "x"],
+        ["live", "--url", "unix:///no/such/socket", "x"],
+        ["why", "--url", "unix:///no/such/socket", "x", "/etc"],
+        ["verify", "--vantage", "debug", "x"],
+        ["verify", "bad\nname\x1b[31m"],
+        ["replay", "bad\nname\x1b[31m\udcff"],
+    ],
+)
+def test_bad_usage_is_one_clear_line(arguments: list[str]) -> None:
+    done = scratchlab(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert re.fullmatch(r"scratchlab: [^\n]+\n", done.stderr), done.stderr
+    assert "\x1b" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
+    """Make ``scratchlab oops`` raise the given exception."""
+
+    def install(error: BaseException) -> None:
+        @click.command()
+        def oops() -> None:
+            raise error
+
+        monkeypatch.setitem(cli.scratchlab.commands, "oops", oops)
+
+    return install
+
+
+Capture = pytest.CaptureFixture[str]
+
+
+def test_an_error_of_the_lab_is_one_escaped_line(
+    command: Callable[[BaseException], None], capsys: Capture
+) -> None:
+    command(LabError("no \x1b[31m\nsuch \udcff \u202e thing", "do this"))
+    assert main(["oops"]) == 2
+    assert capsys.readouterr().err == (
+        "scratchlab: no \\x1b[31m such \\xff \\u202e thing; do this\n"
+    )
+
+
+def test_a_fault_of_the_lab_itself_says_how_to_see_more(
+    command: Callable[[BaseException], None], capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SCRATCHLAB_DEBUG", raising=False)
+    command(ZeroDivisionError("by \x1b zero"))
+    assert main(["oops"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("scratchlab: something unexpected went wrong (ZeroDivisionError: by ")
+    assert said.endswith("SCRATCHLAB_DEBUG=1\n")
+    assert said.count("\n") == 1
+
+
+def test_the_traceback_is_there_for_whoever_asks(
+    command: Callable[[BaseException], None], capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCRATCHLAB_DEBUG", "1")
+    command(ZeroDivisionError())
+    assert main(["oops"]) == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_quietly(command: Callable[[BaseException], None], capsys: Capture) -> None:
+    command(KeyboardInterrupt())
+    assert main(["oops"]) == 130
+    assert capsys.readouterr().err.strip() == ""
+
+
+def test_no_words_at_all_get_the_help() -> None:
+    done = scratchlab()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Commands:" in done.stderr
+
+
+def test_a_full_disk_is_told() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "scratchlab", "--help"],
+        stdout=open("/dev/full", "w"),
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": "scripts"},
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "scratchlab: the system refused: No space left on device;"
+        " see it all with SCRATCHLAB_DEBUG=1\n"
+    )
+
+
+def test_a_reader_that_went_away_is_no_fault() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "scratchlab", "--help"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": "scripts"},
+        cwd=Path(__file__).parents[2],
+    ) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdout.close()
+        assert child.stderr.read() == b""
+        assert child.wait(30) == 128 + signal.SIGPIPE
