@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TextIO
 
-from scratchlab import codec
+from scratchlab import codec, render, report
 from scratchlab.collect.engines import EngineClient, connect
 from scratchlab.collect.host import host
 from scratchlab.errors import LabError
@@ -21,6 +21,8 @@ from scratchlab.experiments.table import EXPERIMENTS, Experiment
 from scratchlab.judge import Judgement
 from scratchlab.ledger import Ledger
 from scratchlab.model import Check, Facts, Verdict
+from scratchlab.render.checks_table import checks_table
+from scratchlab.render.terminal import console, text
 
 _FILE = "experiments.json"
 # The version is the key: a file of another version has no observations for this one.
@@ -63,8 +65,8 @@ def replay(folder: str) -> tuple[Check, ...]:
     """Judge again what ``keep`` saved, without an engine; raises LabError when it is damaged."""
     path = os.path.join(folder, _FILE)
     try:
-        with open(path, encoding="ascii") as text:
-            saved = json.load(text)
+        with open(path, encoding="ascii") as file:
+            saved = json.load(file)
         names = codec.decode(Names, saved["names"])
         return judge_again(saved[SCHEMA], names)
     except OSError as error:
@@ -73,6 +75,49 @@ def replay(folder: str) -> tuple[Check, ...]:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         what = f"damaged observations: {path}: {type(error).__name__}: {error}"
         raise LabError(what, "run the experiments again") from error
+
+
+def main(
+    names: Names,
+    *,
+    only: Collection[str] = (),
+    engine: str | None = None,
+    url: str | None = None,
+    keep: str | None = None,
+    json_file: str | None = None,
+    form: str = "table",
+) -> int:
+    """Run the experiments and print them; gives the exit status. Raises LabError.
+
+    ``only`` holds ids, several in one text by commas; ``json_file`` gets the report.
+    """
+    ids = [part for given in only for part in given.split(",") if part]
+    seen = examine(names, only=ids, engine=engine, url=url, keep=keep)
+    with seen.evidence:
+        made = report.build(seen.evidence, seen.judgement, seen.checks)
+        if json_file:
+            report.write(made, json_file)
+        if form == "table":
+            show(made, sys.stdout)
+        else:
+            render.report(form, made, sys.stdout)
+    return exit_status(seen.checks)
+
+
+def show(made: report.Report, out: TextIO) -> None:
+    """Print the checks of a report as one table, and a line that counts them."""
+    head = made.head
+    screen = console(out)
+    screen.print(checks_table(head["checks"], out))
+    passed = sum(check["verdict"] == Verdict.PASS for check in head["checks"])
+    engine, runtime = head["engine"], head["runtime"]
+    where = f"{engine['name']} {engine['version']} ({engine['storage_driver']})"
+    if runtime["name"]:
+        where = f"{where}, {runtime['name']} {runtime['version']}"
+    total = len(head["checks"])
+    style = "bold green" if passed == total else "bold red"
+    screen.print()
+    screen.print(text(f"{passed} of {total} checks passed on {where}", style))
 
 
 def exit_status(checks: Collection[Check]) -> int:
@@ -99,9 +144,9 @@ def _save(folder: str, lab: Laboratory, evidence: EvidenceSet | None) -> None:
     try:
         if evidence is None:
             os.makedirs(folder, mode=0o700)
-        with open(os.path.join(folder, _FILE), "x", encoding="ascii") as text:
-            json.dump(saved, text, indent=1, sort_keys=True)
-            text.write("\n")
+        with open(os.path.join(folder, _FILE), "x", encoding="ascii") as file:
+            json.dump(saved, file, indent=1, sort_keys=True)
+            file.write("\n")
     except OSError as error:
         what = f"cannot write observations to {folder}: {error.strerror}"
         raise LabError(what, "name a new folder") from error

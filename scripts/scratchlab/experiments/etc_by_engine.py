@@ -87,12 +87,14 @@ def judge(seen: Observation) -> Outcome:
     if mtab.target != "/proc/mounts":
         return Outcome(said, fault="mtab", words={"mtab": str(mtab)})
     folder = os.path.dirname(seen.bound[0].told)
-    said = f"{said}\nbound by device and inode from {visible(folder)}"
+    said = f"{said}\nbound from {visible(folder)}"
+    proved = "hostname, hosts, resolv.conf are the engine's own files by device and inode"
     if seen.engine == "podman":
-        return Outcome(said, today=("sizes", "podman"))
+        return Outcome(f"{said}\n{proved}", today=("sizes", "podman"))
     if seen.init_mtab is None or seen.init_mtab.target != mtab.target:
         return Outcome(said, fault="no-init-layer", words={"init": seen.init or "none is known"})
-    return Outcome(f"{said}; mtab from the init layer {visible(seen.init or '')}", today=("sizes",))
+    said = f"{said}\nmtab from {visible(seen.init or '')}\n{proved}; mtab is in its init layer"
+    return Outcome(said, today=("sizes",))
 
 
 def _real(paths: tuple[str, ...]) -> set[str]:

@@ -94,7 +94,7 @@ def judge(seen: Observation) -> Outcome:
     if seen.status != "running" or not seen.pid:
         return Outcome(f"the container is {seen.status}", fault="not-running", words=words)
     said = (
-        f"PID {seen.pid}, child of {seen.parent}; /proc/{seen.pid}/exe -> {seen.exe}; "
+        f"PID {seen.pid}, a child of {seen.parent}, exe -> {seen.exe}, "
         f"NSpid {' '.join(map(str, seen.ns_pids))}"
     )
     if not seen.same_image:
@@ -105,4 +105,4 @@ def judge(seen: Observation) -> Outcome:
         return Outcome(said, fault="no-namespace", words=words)
     if seen.shell_exit == 0:
         return Outcome(f"{said}; sh ran in there: {seen.shell}", fault="shell", words=words)
-    return Outcome(f"{said}; no shell in there: {seen.shell}")
+    return Outcome(f"{seen.shell}\n{said}; no shell in there")

@@ -56,7 +56,7 @@ def judge(seen: Observation) -> Outcome:
     if seen.count != 1 or (seen.entries[0].path,) != seen.entrypoint[:1]:
         return Outcome(said, fault="entries")
     program = seen.entries[0]
-    said = f"{said}, SHA-256 {program.sha256}"
+    said = f"{said}\nSHA-256 {program.sha256}"
     if program.kind != Kind.FILE or program.mode & 0o111 != 0o111:
         return Outcome(said, fault="mode")
     if not seen.built_is_file:
@@ -64,4 +64,4 @@ def judge(seen: Observation) -> Outcome:
     if program.sha256 != seen.built_sha256:
         words = {"built": seen.built, "built_sha256": seen.built_sha256}
         return Outcome(said, fault="other-bytes", words=words)
-    return Outcome(f"{said}, as {seen.built}")
+    return Outcome(f"{said}\none entry, {program.path}, byte for byte {seen.built}")

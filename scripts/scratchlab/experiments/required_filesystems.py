@@ -88,6 +88,7 @@ def judge(seen: Observation) -> Outcome:
         return Outcome(said, "other-filesystem", words={**words, "other": "; ".join(other)})
     more = [path for path in mounts if path != "/" and path not in _SPEC_KNOWS]
     known = [path for path in more if not path.startswith(("/etc/", "/sys/fs/cgroup/"))]
-    words["more"] = ", ".join(visible(path) for path in known)
+    lines += [f"and {visible(path)} {mounts[path].fstype}" for path in known]
     today = ("stale", "flags") if flags else ("stale",)
-    return Outcome(f"{said}\n({seen.runtime}; {len(more)} more mounts)", today=today, words=words)
+    said = "\n".join([*lines, f"all six, mounted by {seen.runtime}, and {len(more)} more"])
+    return Outcome(said, today=today, words=words)

@@ -95,16 +95,14 @@ def _read(file: BinaryIO, source: str, *, built: bool) -> Observation:
 
 def judge(seen: Observation) -> Outcome:
     """Neither a program interpreter nor a dynamic section."""
-    said = f"{seen.source}: {seen.size:,} bytes, SHA-256 {seen.sha256}"
+    said = f"{seen.source}, SHA-256 {seen.sha256}"
     words = {"source": seen.source}
     if seen.elf is None:
-        return Outcome(f"{said}: {seen.problem}", fault="no-elf", words=words)
-    kind = f"ELF {seen.elf.bits}-bit {seen.elf.machine}"
+        return Outcome(f"{said}\n{seen.problem}", fault="no-elf", words=words)
+    said = f"{said}\nELF {seen.elf.bits}-bit {seen.elf.machine}, {seen.size:,} bytes"
     if seen.elf.interpreter is not None:
         words["interpreter"] = seen.elf.interpreter
-        return Outcome(
-            f"{said}; {kind}, PT_INTERP {seen.elf.interpreter}", "interpreter", words=words
-        )
+        return Outcome(f"{said}, PT_INTERP {seen.elf.interpreter}", "interpreter", words=words)
     if seen.elf.dynamic:
-        return Outcome(f"{said}; {kind}, PT_DYNAMIC present", fault="dynamic", words=words)
-    return Outcome(f"{said}; {kind}, no PT_INTERP, no PT_DYNAMIC", today=("size",))
+        return Outcome(f"{said}, PT_DYNAMIC present", fault="dynamic", words=words)
+    return Outcome(f"{said}, no PT_INTERP, no PT_DYNAMIC", today=("size",))

@@ -61,13 +61,12 @@ def judge(seen: Observation) -> Outcome:
     ghosts = sum(one.number for one in seen.ghosts)
     same, altered = by_status.get(Status.SAME, 0), by_status.get(Status.ALTERED, 0)
     only_live, missing = by_status.get(Status.ONLY_LIVE, 0), by_status.get(Status.MISSING, 0)
+    whose = ", ".join(f"{one.number} {one.word}" for one in seen.origins)
     said = (
-        f"image {seen.image_entries} entries ({_short(seen.image_digest)}), "
+        f"{whose}\nimage {seen.image_entries} entries ({_short(seen.image_digest)}), "
         f"instance {seen.live_entries} ({_short(seen.live_digest)}): {same} the same, "
         f"{altered} altered, {only_live} only in the instance, {missing} missing, {ghosts} hidden"
     )
-    whose = ", ".join(f"{one.number} {one.word}" for one in seen.origins)
-    said = f"{said}\n{whose}" if whose else said
     sums = []
     if same + altered + only_live != seen.live_entries:
         sums.append(f"{same} + {altered} + {only_live} is not {seen.live_entries} in the instance")

@@ -182,6 +182,10 @@ def judge(seen: Observation) -> Outcome:
     if removed.folders:
         words = {"folders": ", ".join(map(visible, removed.folders))}
         return Outcome(said, fault="folders", words=words)
+    said = (
+        f"{said}\n{running.own_mounts} mounts of its own, {len(running.host_mounts)} outside and "
+        f"{len(running.namespaces)} namespaces are gone once it stopped, its folders once removed"
+    )
     return Outcome(said, today=("handle",) if removed.handle else ())
 
 
