@@ -1,0 +1,67 @@
+"""The exit status fails closed: whatever is not explained and as predicted is a 1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from scratchlab.model import Origin, Status
+from scratchlab.outcome import status
+from scratchlab.report import Report
+
+
+def report(entry: dict[str, Any] | None = None, **head: Any) -> Report:
+    calm = {"status": "only-live", "origin": "engine-mount", "prediction": "agrees"}
+    return Report({"problems": [], "checks": [], "ghosts": [], **head}, [calm | (entry or {})])
+
+
+def test_all_explained_and_as_predicted_is_0() -> None:
+    assert status(report()) == 0
+
+
+@pytest.mark.parametrize("origin", sorted(set(Origin) - {"process-write", "unexplained"}))
+def test_every_origin_but_two_explains(origin: str) -> None:
+    assert status(report({"origin": origin})) == 0
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"origin": "process-write"},
+        {"origin": "unexplained"},
+        {"status": "missing"},
+        {"status": "altered", "origin": "process-write"},
+        {"prediction": "predicted 0755, found 0700"},
+    ],
+)
+def test_one_entry_that_differs_is_1(entry: dict[str, Any]) -> None:
+    assert status(report(entry)) == 1
+
+
+def test_what_a_mount_altered_is_explained() -> None:
+    assert status(report({"status": "altered", "origin": "engine-mount"})) == 0
+
+
+def test_what_was_not_predicted_but_is_proved_is_explained() -> None:
+    assert status(report({"prediction": "none"})) == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [("shadowed", 0), ("replaced", 0), ("overridden", 0), ("deleted", 1), ("changed", 1)],
+)
+def test_ghosts_are_a_difference_when_the_process_made_them(kind: str, expected: int) -> None:
+    assert Status(kind)
+    assert status(report(ghosts=[{"kind": kind}])) == expected
+
+
+@pytest.mark.parametrize(
+    ("verdict", "expected"), [("pass", 0), ("skip", 0), ("fail", 1), ("error", 1)]
+)
+def test_a_check_that_failed_is_1(verdict: str, expected: int) -> None:
+    assert status(report(checks=[{"verdict": verdict}])) == expected
+
+
+def test_a_problem_is_1() -> None:
+    assert status(report(problems=["the archive's index.json disagrees"])) == 1
