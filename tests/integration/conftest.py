@@ -41,6 +41,7 @@ def engine() -> Iterator[EngineClient]:
 def docker_client() -> Iterator[docker.DockerClient]:
     """The SDK's client of the machine's Docker."""
     client = docker.from_env(version="auto")
+    _reap(client)
     yield client
     client.close()
 
@@ -111,6 +112,19 @@ def run_container(
     for container in started:
         with suppress(docker.errors.NotFound):
             container.remove(force=True, v=True)
+
+
+def _reap(client: docker.DockerClient) -> None:
+    """Remove what sessions left behind that were killed before they could."""
+    found: list[Any] = [
+        *client.containers.list(all=True, filters={"label": LABEL}),
+        *client.images.list(filters={"label": LABEL}),
+    ]
+    for one in found:
+        pid = one.labels[LABEL].rpartition("-")[2]
+        if not os.path.exists(f"/proc/{pid}"):
+            with suppress(docker.errors.APIError):
+                one.remove(force=True)
 
 
 def _remove_image(client: docker.DockerClient, name: str) -> None:
