@@ -212,7 +212,8 @@ class Facts:
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """An observed fact. ``kind`` names where it was seen: ``mountinfo``, ``oci-config``,
-    ``init-layer``, ``writable-layer``, ``image-layer``, ``inspect``, ``stat``, ``host``."""
+    ``init-layer``, ``writable-layer``, ``image-layer``, ``inspect``, ``stat``, ``host``.
+    """
 
     kind: str
     detail: str

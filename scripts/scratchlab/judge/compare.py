@@ -1,0 +1,82 @@
+"""Two ledgers, entry by entry: a merge of both in tree order, in bounded memory.
+
+Compared are the type, mode, owner, size, content, link target, device numbers, extended attributes
+and hard-link sets; times of what is no folder as moby's pkg/archive/changes_unix.go does. Not
+compared: times of folders (extraction, stubs and whiteouts touch them), link counts (overlayfs keeps
+those of the lower inode), the root folder itself (it is in no layer).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from scratchlab.judge.ids import Ids
+from scratchlab.ledger import Ledger, key
+from scratchlab.model import Entry, Kind, Status
+
+RULES = (
+    "compared: kind, mode, uid, gid, size, sha256, target, device, xattrs, links; mtime of files",
+    "not compared: times of folders and links, link counts, the root folder",
+)
+_PLAIN = ("kind", "mode", "size", "sha256", "target", "device", "links")
+# Set by the security module when a container starts, in no layer.
+_LABELS = frozenset({"security.selinux"})
+_SECOND = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One path in both ledgers. ``differences`` are names of Entry fields."""
+
+    path: str
+    status: Status  # SAME, ALTERED, ONLY_LIVE, MISSING
+    image: Entry | None
+    live: Entry | None
+    differences: tuple[str, ...] = ()
+
+
+def compare(image: Ledger, live: Ledger, ids: Ids) -> Iterator[Pair]:
+    """Every path of either ledger, in tree order. ``ids`` translates the image's owners."""
+    left, right = iter(image), iter(live)
+    ours, theirs = next(left, None), next(right, None)
+    while ours is not None or theirs is not None:
+        if theirs is None or (ours is not None and key(ours.path) < key(theirs.path)):
+            assert ours is not None  # noqa: S101 - for the type checker: one of both is there
+            yield Pair(ours.path, Status.MISSING, ours, None)
+            ours = next(left, None)
+        elif ours is None or key(theirs.path) < key(ours.path):
+            yield Pair(theirs.path, Status.ONLY_LIVE, None, theirs)
+            theirs = next(right, None)
+        else:
+            found = differences(ours, theirs, ids) if ours.path != "/" else ()
+            yield Pair(ours.path, Status.ALTERED if found else Status.SAME, ours, theirs, found)
+            ours, theirs = next(left, None), next(right, None)
+
+
+def differences(image: Entry, live: Entry, ids: Ids) -> tuple[str, ...]:
+    """The fields in which ``live`` is not what ``image`` says."""
+    found = [name for name in _PLAIN if getattr(image, name) != getattr(live, name)]
+    found += [
+        name
+        for name, wanted in (("uid", ids.uid(image.uid)), ("gid", ids.gid(image.gid)))
+        if wanted != getattr(live, name)
+    ]
+    if _shown(image) != _shown(live):
+        found.append("xattrs")
+    if image.kind is Kind.FILE and not _same_time(image.mtime, live.mtime):
+        found.append("mtime")
+    if live.note is not None:
+        found.append("note")  # what could not be read is never the same
+    return tuple(found)
+
+
+def _shown(entry: Entry) -> tuple[tuple[str, bytes], ...]:
+    return tuple(pair for pair in entry.xattrs if pair[0] not in _LABELS)
+
+
+def _same_time(one: int | None, other: int | None) -> bool:
+    if one is None or other is None or one == other:
+        return True
+    # Archives without sub-second times: moby sameFsTime(). Truncation is downwards.
+    return one // _SECOND == other // _SECOND and (one % _SECOND == 0 or other % _SECOND == 0)

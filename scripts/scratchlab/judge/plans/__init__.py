@@ -1,0 +1,1 @@
+"""What each engine promises: one file an engine."""

@@ -1,0 +1,49 @@
+"""What podman promises of a container's root."""
+
+from __future__ import annotations
+
+from scratchlab.judge.plan import Plan
+from scratchlab.model import Kind, Origin
+
+_SAFE = ("nosuid", "noexec", "nodev")
+
+
+def plan(draft: Plan) -> None:
+    """Add what podman and its runtime put there, as far as it was measured (5.4).
+
+    What hangs on containers.conf, hooks, networks and secrets is left to the evidence.
+    """
+    draft.complete = False
+    users = draft.user_mounts
+    own_dev = "/dev" not in users
+    draft.add("/", Origin.STORAGE_DRIVER, "podman-root", kind=Kind.DIRECTORY)
+    draft.filesystem("/proc", "proc", 0o555, _SAFE)
+    draft.filesystem("/sys", "sysfs", 0o555, _SAFE)
+    if own_dev:
+        draft.mount(
+            "/dev", Origin.RUNTIME_FILESYSTEM, "engine-filesystem", "tmpfs", ("nosuid",),
+            kind=Kind.DIRECTORY,
+        )  # fmt: skip
+        draft.filesystem("/dev/pts", "devpts", 0o755, ("nosuid", "noexec"))
+        draft.filesystem("/dev/mqueue", "mqueue", 0o1777, _SAFE)
+        draft.add(
+            "/dev/pts/ptmx", Origin.KERNEL, "devpts-node", kind=Kind.CHAR, device=(5, 2),
+            uid=None, gid=None,
+        )  # fmt: skip
+        draft.devices()
+        draft.terminal()
+    if "/run" not in users:
+        draft.mount(
+            "/run/.containerenv", Origin.ENGINE_MOUNT, "podman-files", None, kind=Kind.FILE
+        )  # fmt: skip
+    draft.add("/etc", Origin.ENGINE_CREATE, "podman-etc", kind=Kind.DIRECTORY) if (
+        draft.image.get("/etc") is None
+    ) else None
+    if draft.image.get("/etc/mtab") is None:
+        draft.add(
+            "/etc/mtab", Origin.ENGINE_CREATE, "podman-etc",
+            kind=Kind.SYMLINK, target="/proc/mounts",
+        )  # fmt: skip
+    for path in sorted(users):
+        draft.mount(path, Origin.USER_MOUNT, "podman-user-mount", None)
+    draft.masks()

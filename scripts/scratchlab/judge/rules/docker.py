@@ -1,0 +1,110 @@
+"""What Docker itself puts there: the init layer, its mounts, what it makes at create time.
+
+Read in moby v19.03 to v29.0 and measured on 20.10.24 and 26.1.5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scratchlab.judge.rules.rule import Rule, Source
+from scratchlab.model import Kind, Origin
+
+KNOWN = ((19, 3), (30,))  # versions that these tables were read in: from, below
+
+_INIT = Source(
+    "moby/moby",
+    "daemon/initlayer/setup_unix.go",
+    "Setup",
+)
+_NETWORK = Source("moby/moby", "container/container_unix.go", "NetworkMounts")
+_MOUNTS = Source(
+    "moby/moby", "oci/defaults.go", "DefaultLinuxSpec", (((29,), "daemon/pkg/oci/defaults.go"),)
+)
+_LINUX = Source("moby/moby", "daemon/oci_linux.go")
+
+RULES = (
+    Rule(
+        "docker-dockerenv",
+        "Docker marks every root with an empty /.dockerenv in its init layer",
+        Origin.ENGINE_INIT_LAYER, "create", _INIT,
+        removed_by="none: every container of Docker has it (podman does not make it)",
+    ),
+    Rule(
+        "docker-init-folder",
+        "Docker's init layer makes the folders that its mounts need",
+        Origin.ENGINE_INIT_LAYER, "create", _INIT,
+        removed_by="none, but a folder of the image with that name is kept",
+    ),
+    Rule(
+        "docker-mtab",
+        "Docker's init layer links /etc/mtab to /proc/mounts, over whatever the image has there",
+        Origin.ENGINE_INIT_LAYER, "create", _INIT,
+        removed_by="none: an image's own /etc/mtab is removed for it (moby#42706)",
+    ),
+    Rule(
+        "docker-network-files",
+        "Docker writes /etc/hostname, /etc/hosts and /etc/resolv.conf and binds them over the image's",
+        Origin.ENGINE_MOUNT, "start", _NETWORK,
+        removed_by="a mount of your own: -v FILE:/etc/hosts:ro",
+    ),
+    Rule(
+        "docker-shm",
+        "Docker shares /dev/shm from its folder of the container (--ipc shareable) or the host",
+        Origin.ENGINE_MOUNT, "start", Source("moby/moby", "container/container_unix.go", "IpcMounts"),
+        removed_by="--ipc private, or --ipc none for no /dev/shm at all",
+    ),
+    Rule(
+        "docker-init-program",
+        "docker run --init binds the host's docker-init over /sbin/docker-init",
+        Origin.ENGINE_MOUNT, "start", _LINUX,
+        removed_by="run without --init",
+    ),
+    Rule(
+        "docker-secrets",
+        "Swarm puts a service's secrets below /run/secrets, from memory, and its configs where asked",
+        Origin.ENGINE_MOUNT, "start", Source("moby/moby", "container/container_unix.go", "SecretMounts"),
+        removed_by="the service without --secret and --config",
+    ),
+    Rule(
+        "docker-workdir",
+        "Docker makes the working directory that the image lacks, when the container is created",
+        Origin.ENGINE_CREATE, "create",
+        Source("moby/moby", "container/container.go", "SetupWorkingDirectory"),
+        removed_by="no WORKDIR in the image and no -w",
+    ),
+    Rule(
+        "docker-user-mount",
+        "a mount that the user or the image's VOLUME asked for",
+        Origin.USER_MOUNT, "start", Source("moby/moby", "daemon/volumes_unix.go", "setupMounts"),
+        removed_by="run without that -v, --mount or --tmpfs; VOLUME only by another image",
+    ),
+    Rule(
+        "docker-root",
+        "the storage driver makes the root folder of the container, 0755",
+        Origin.STORAGE_DRIVER, "create",
+        Source("moby/moby", "daemon/graphdriver/overlay2/overlay.go", "create"),
+        removed_by="none",
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class InitEntry:
+    """One row of the init layer's table; a target makes it a symlink."""
+
+    path: str
+    kind: Kind
+    mode: int
+    rule: str
+    target: str | None = None
+
+
+# Visible in the running container; the rest of the table is covered by mounts.
+INIT_VISIBLE = (
+    InitEntry("/.dockerenv", Kind.FILE, 0o755, "docker-dockerenv"),
+    InitEntry("/etc", Kind.DIRECTORY, 0o755, "docker-init-folder"),
+    InitEntry("/etc/mtab", Kind.SYMLINK, 0o777, "docker-mtab", "/proc/mounts"),
+)
+NETWORK_FILES = ("/etc/hostname", "/etc/hosts", "/etc/resolv.conf")
+INIT_PROGRAM = "/sbin/docker-init"

@@ -1,0 +1,58 @@
+"""What podman itself puts there. Read in podman v4.3 and v5.4, measured on 5.4.2."""
+
+from __future__ import annotations
+
+from scratchlab.judge.rules.rule import Rule, Source
+from scratchlab.model import Origin
+
+KNOWN = ((4,), (6,))
+_BIND = Source("containers/podman", "libpod/container_internal_common.go", "makeBindMounts")
+_INTERNAL = Source("containers/podman", "libpod/container_internal.go", "mountStorage")
+
+RULES = (
+    Rule(
+        "podman-files",
+        "podman binds /etc/hosts, /etc/hostname, /etc/resolv.conf and /run/.containerenv from its run folder",
+        Origin.ENGINE_MOUNT, "start", _BIND,
+        removed_by="--no-hosts, --no-hostname, --network none (resolv.conf)",
+    ),
+    Rule(
+        "podman-shm",
+        "podman binds /dev/shm from its run folder of the container",
+        Origin.ENGINE_MOUNT, "start", _BIND,
+        removed_by="--ipc host shares the host's, --ipc none mounts a private one",
+    ),
+    Rule(
+        "podman-init-program",
+        "podman run --init binds the host's catatonit over /run/podman-init",
+        Origin.ENGINE_MOUNT, "start",
+        Source("containers/podman", "pkg/specgen/generate/oci_linux.go", "addContainerInitBinary"),
+        removed_by="run without --init",
+    ),
+    Rule(
+        "podman-etc",
+        "podman makes /etc and links /etc/mtab to /proc/mounts in the writable layer where missing",
+        Origin.ENGINE_CREATE, "create", _INTERNAL,
+        removed_by="an image that has its own",
+    ),
+    Rule(
+        "podman-workdir",
+        "podman makes the image's WORKDIR where the image lacks it",
+        Origin.ENGINE_CREATE, "create", _INTERNAL,
+        removed_by="no WORKDIR in the image",
+    ),
+    Rule(
+        "podman-user-mount",
+        "a mount that the user or the image's VOLUME asked for",
+        Origin.USER_MOUNT, "start",
+        Source("containers/podman", "pkg/specgen/generate/storage.go", "finalizeMounts"),
+        removed_by="run without that -v, --mount or --tmpfs",
+    ),
+    Rule(
+        "podman-root",
+        "containers/storage makes the root folder of the container, 0555",
+        Origin.STORAGE_DRIVER, "create",
+        Source("containers/storage", "drivers/overlay/overlay.go", "defaultPerms"),
+        removed_by="none",
+    ),
+)  # fmt: skip

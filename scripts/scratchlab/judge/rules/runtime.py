@@ -1,0 +1,120 @@
+"""What the OCI runtime puts there: filesystems, device nodes, links, mountpoints, masks.
+
+Read in runc v1.0 to v1.5 (libcontainer/rootfs_linux.go, specconv/spec_linux.go) and crun v1.8 to
+v1.28 (src/libcrun/linux.c); measured on runc 1.1.5 and 1.1.15, crun 1.21.
+"""
+
+from __future__ import annotations
+
+from scratchlab.judge.rules.rule import SPEC, Rule, Source
+from scratchlab.model import Origin
+
+_ROOTFS = Source("opencontainers/runc", "libcontainer/rootfs_linux.go")
+_DEVICES = Source("opencontainers/runc", "libcontainer/specconv/spec_linux.go", "AllowedDevices")
+_LINKS = Source("opencontainers/runc", "libcontainer/rootfs_linux.go", "setupDevSymlinks")
+
+RULES = (
+    Rule(
+        "oci-filesystem",
+        "the runtime mounts the filesystems that its configuration lists",
+        Origin.RUNTIME_FILESYSTEM, "start", _ROOTFS, "SHOULD",
+        f"{SPEC}/config-linux.md#default-filesystems",
+        removed_by="-v over it; bare runc: take the mount out of config.json",
+    ),
+    Rule(
+        "engine-filesystem",
+        "a filesystem that the engine's configuration asks for and no specification requires",
+        Origin.RUNTIME_FILESYSTEM, "start", _ROOTFS,
+        removed_by="bare runc: take the mount out of config.json",
+    ),
+    Rule(
+        "oci-device",
+        "the runtime supplies the default devices, 0666",
+        Origin.RUNTIME_DEVICE, "start", _DEVICES, "MUST",
+        f"{SPEC}/config-linux.md#default-devices",
+        removed_by="-v /dev:/dev replaces the whole folder; nothing removes one node",
+    ),
+    Rule(
+        "oci-ptmx",
+        "the runtime links /dev/ptmx to pts/ptmx, so that terminals are the container's own",
+        Origin.RUNTIME_DEVICE, "start",
+        Source("opencontainers/runc", "libcontainer/rootfs_linux.go", "setupPtmx"), "MUST",
+        f"{SPEC}/config-linux.md#default-devices",
+        removed_by="-v /dev:/dev (then it is the host's)",
+    ),
+    Rule(
+        "oci-dev-link",
+        "the runtime links /dev/fd, stdin, stdout and stderr into /proc/self/fd",
+        Origin.RUNTIME_DEVICE, "start", _LINKS, "MUST",
+        f"{SPEC}/runtime-linux.md#dev-symbolic-links",
+        removed_by="-v /dev:/dev",
+    ),
+    Rule(
+        "runtime-core",
+        "the runtime links /dev/core to /proc/kcore (runc: only where the kernel has it)",
+        Origin.RUNTIME_DEVICE, "start", _LINKS,
+        removed_by="-v /dev:/dev; a kernel without CONFIG_PROC_KCORE",
+    ),
+    Rule(
+        "oci-console",
+        "with a terminal the runtime binds its pty over /dev/console",
+        Origin.RUNTIME_DEVICE, "start",
+        Source("opencontainers/runc", "libcontainer/console_linux.go", "mountConsole"), "MUST",
+        f"{SPEC}/config-linux.md#default-devices",
+        removed_by="run without -t",
+    ),
+    Rule(
+        "configured-device",
+        "a device that the configuration lists (--device, --privileged)",
+        Origin.RUNTIME_DEVICE, "start",
+        Source("opencontainers/runc", "libcontainer/rootfs_linux.go", "createDevices"), "MUST",
+        f"{SPEC}/config-linux.md#devices",
+        removed_by="run without that --device, or without --privileged",
+    ),
+    Rule(
+        "runtime-mountpoint",
+        "the runtime makes the folders and files that its mounts need and the root lacks",
+        Origin.RUNTIME_MOUNTPOINT, "start",
+        Source("opencontainers/runc", "libcontainer/rootfs_linux.go", "createMountpoint"),
+        removed_by="an image that has the mountpoint, or run without the mount",
+    ),
+    Rule(
+        "masked-path",
+        "the runtime hides paths of /proc and /sys that tell or do too much",
+        Origin.RUNTIME_MASK, "start",
+        Source("opencontainers/runc", "libcontainer/rootfs_linux.go", "maskPath"), "MUST",
+        f"{SPEC}/config-linux.md#masked-paths",
+        removed_by="--security-opt systempaths=unconfined, or --privileged",
+    ),
+    Rule(
+        "readonly-path",
+        "the runtime makes paths of /proc read-only",
+        Origin.RUNTIME_MASK, "start",
+        Source("opencontainers/runc", "libcontainer/rootfs_linux.go", "readonlyPath"), "MUST",
+        f"{SPEC}/config-linux.md#readonly-paths",
+        removed_by="--security-opt systempaths=unconfined, or --privileged",
+    ),
+)  # fmt: skip
+
+# Major and minor numbers: Linux Documentation/admin-guide/devices.txt.
+DEVICES = {
+    "/dev/null": (1, 3), "/dev/zero": (1, 5), "/dev/full": (1, 7), "/dev/random": (1, 8),
+    "/dev/urandom": (1, 9), "/dev/tty": (5, 0),
+}  # fmt: skip
+LINKS = {
+    "/dev/fd": ("/proc/self/fd", "oci-dev-link"),
+    "/dev/stdin": ("/proc/self/fd/0", "oci-dev-link"),
+    "/dev/stdout": ("/proc/self/fd/1", "oci-dev-link"),
+    "/dev/stderr": ("/proc/self/fd/2", "oci-dev-link"),
+    "/dev/ptmx": ("pts/ptmx", "oci-ptmx"),
+    "/dev/core": ("/proc/kcore", "runtime-core"),
+}
+SPEC_FILESYSTEMS = frozenset({"/proc", "/sys", "/dev/pts", "/dev/shm"})  # noqa: S108 - a claim
+
+
+def stub_modes(runtime: str, version: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    """Modes of the mountpoints that a runtime makes: folders, files."""
+    if runtime == "crun":
+        return {"directory": (0o1755, 0o755), "file": (0o700,)}
+    # runc v1.1.14 and v1.2.0-rc.3 made files 0644 (libcontainer/rootfs_linux.go).
+    return {"directory": (0o755,), "file": (0o644,) if version >= (1, 1, 14) else (0o755,)}
