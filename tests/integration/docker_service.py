@@ -18,7 +18,10 @@ from scratchlab.errors import LabError
 def serve(*options: str) -> Iterator[EngineClient]:
     """Run ``dockerd OPTIONS`` on a private socket; what it holds is gone after the block."""
     folder = Path(tempfile.mkdtemp(prefix="sl-test-"))
-    command = ["dockerd", "--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec"]
+    # A daemon told --bridge=none deletes docker0, another engine's or not (moby v20.10
+    # daemon/daemon_unix.go removeDefaultBridgeInterface): it gets a network namespace of its own.
+    command = ["unshare", "--net", "dockerd"]
+    command += ["--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec"]
     command += ["--pidfile", f"{folder}/pid", "--host", f"unix://{folder}/docker.sock"]
     command += ["--bridge=none", "--iptables=false", "--ip6tables=false", *options]
     with open(folder / "log", "wb") as log:
