@@ -50,8 +50,18 @@ class _Entries:
         return map(shapes.finding, self._findings)
 
 
-def build(evidence: EvidenceSet, judgement: _Judgement, checks: Iterable[Check] = ()) -> Report:
-    """The report of one verification. ``checks`` are the experiments and the spec's rows."""
+def build(
+    evidence: EvidenceSet,
+    judgement: _Judgement,
+    checks: Iterable[Check] = (),
+    *,
+    ladder: Json | None = None,
+    timelapse: Json | None = None,
+) -> Report:
+    """The report of one verification. ``checks`` are the experiments and the spec's rows.
+
+    ``ladder`` and ``timelapse`` are what scratchlab.ladder.shapes gives, None where not measured.
+    """
     facts = evidence.facts
     head = {
         "schema": SCHEMA,
@@ -76,6 +86,10 @@ def build(evidence: EvidenceSet, judgement: _Judgement, checks: Iterable[Check] 
         "checks": [shapes.check(one) for one in checks],
         "problems": list(judgement.problems),
     }
+    if ladder is not None:
+        head["ladder"] = ladder
+    if timelapse is not None:
+        head["timelapse"] = timelapse
     return Report(head, _Entries(judgement.findings))
 
 

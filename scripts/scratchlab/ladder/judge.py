@@ -1,0 +1,90 @@
+"""The ladder's judgement: the first rung that shows an entry made it, and evidence must agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import takewhile
+
+from scratchlab.ladder.model import Climb, Maker, Row
+from scratchlab.ladder.rows import rows
+from scratchlab.model import Origin
+
+MAKERS: Mapping[str, Maker] = {
+    "chroot": Maker.IMAGE,
+    "mounts": Maker.KERNEL,
+    "runc": Maker.RUNTIME,
+    "crun": Maker.RUNTIME,
+    "containerd": Maker.CONTAINERD,
+    "docker": Maker.ENGINE,
+    "podman": Maker.ENGINE,
+}
+# What evidence may call the work of each maker. A runtime mounts what its configuration lists, so
+# a mount of the default list is its work on every rung above.
+ORIGINS: Mapping[Maker, frozenset[Origin]] = {
+    Maker.IMAGE: frozenset({Origin.IMAGE_LAYER, Origin.STORAGE_DRIVER}),
+    Maker.KERNEL: frozenset({Origin.KERNEL}),
+    Maker.RUNTIME: frozenset(
+        {
+            Origin.RUNTIME_FILESYSTEM,
+            Origin.RUNTIME_DEVICE,
+            Origin.RUNTIME_MOUNTPOINT,
+            Origin.RUNTIME_MASK,
+        }
+    ),
+    Maker.CONTAINERD: frozenset({Origin.RUNTIME_FILESYSTEM, Origin.RUNTIME_MOUNTPOINT}),
+    Maker.ENGINE: frozenset({Origin.ENGINE_INIT_LAYER, Origin.ENGINE_CREATE, Origin.ENGINE_MOUNT}),
+}
+
+
+def judge(climb: Climb) -> tuple[Row, ...]:
+    """Who made each entry, and whether the origin by evidence agrees, in tree order."""
+    claims = {claim.path: claim.origin for claim in climb.claims}
+    return tuple(_judged(row, climb, claims.get(row.path, "")) for row in rows(climb.rungs))
+
+
+def _judged(row: Row, climb: Climb, origin: str) -> Row:
+    seen = dict(zip((view.step.id for view in climb.rungs), row.present, strict=True))
+    by_hand = {view.step.id for view in climb.rungs if row.path in view.by_hand}
+    shown_by = [rung for rung, present in seen.items() if present and rung not in by_hand]
+    if not shown_by:
+        return replace(row, first="")
+    on_engine = climb.engine in shown_by
+    top = climb.engine if on_engine else shown_by[0]
+    chain = [*_below(top, climb, seen), top]
+    first = next(rung for rung in chain if rung in shown_by)
+    makers = {MAKERS[rung] for rung in (first, *_gap(chain[: chain.index(first)], seen))}
+    origins = frozenset().union(*(ORIGINS[maker] for maker in makers))
+    return replace(
+        row,
+        first=first,
+        maker=MAKERS[first] if len(makers) == 1 else Maker.UNKNOWN,
+        origin=origin if on_engine else "",
+        agrees=origin in origins if on_engine else None,
+    )
+
+
+def _below(rung: str, climb: Climb, seen: Mapping[str, bool | None]) -> list[str]:
+    """The rungs that ``rung`` stands on: podman knows no containerd, and runc no crun.
+
+    containerd is left out where it could not be measured: it is the engine's own part.
+    """
+    runtimes = [one for one in ("runc", "crun") if seen.get(one) is not None] or ["runc"]
+    if rung == climb.engine and climb.runtime in MAKERS:
+        runtimes = [climb.runtime]
+    containerd = ["containerd"] if seen.get("containerd") is not None else []
+    below = {
+        "chroot": [],
+        "mounts": ["chroot"],
+        "runc": ["chroot", "mounts"],
+        "crun": ["chroot", "mounts"],
+        "containerd": ["chroot", "mounts", *runtimes],
+        "docker": ["chroot", "mounts", *runtimes, *containerd],
+        "podman": ["chroot", "mounts", *runtimes],
+    }
+    return below[rung]
+
+
+def _gap(below: Sequence[str], seen: Mapping[str, bool | None]) -> Iterator[str]:
+    """The rungs right below that were not measured: any of them may have made the entry."""
+    return takewhile(lambda rung: seen.get(rung) is None, reversed(below))
