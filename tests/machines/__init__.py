@@ -1,0 +1,1 @@
+"""Fresh machines for scenarios and benchmarks, made from Debian packages alone."""

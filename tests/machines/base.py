@@ -1,0 +1,175 @@
+"""Base systems: a bare Debian with systemd, ssh and Python, as one tar file made from packages.
+
+Kept in ``.cache/machines`` under a key over everything that goes into it, and made anew when that
+changes or when it is older than two weeks. No registry and no prebuilt image is involved.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CACHE = ROOT / ".cache" / "machines"
+MAX_AGE = 14 * 24 * 3600  # seconds
+MIRROR = "http://deb.debian.org/debian"
+SECURITY = "http://deb.debian.org/debian-security"
+# What a fresh virtual machine has as well; neither an engine, nor Go, nor anything of the lab's.
+PACKAGES = (
+    "ca-certificates",
+    "dbus",
+    "iproute2",
+    "openssh-server",
+    "procps",
+    "python3",
+    "sudo",
+    "systemd",
+    "systemd-sysv",
+)
+# A user like a student's: may become root by sudo without a password.
+USER = "student"
+# Run in the new system ($1), from outside it.
+SETUP = (
+    f'chroot "$1" useradd --create-home --shell /bin/bash {USER}',
+    f'echo "{USER} ALL=(ALL) NOPASSWD: ALL" >"$1/etc/sudoers.d/{USER}"',
+    f'chmod 0440 "$1/etc/sudoers.d/{USER}"',
+    # Waits for minutes in a network without DHCP, and nothing here needs what it waits for.
+    'ln -sf /dev/null "$1/etc/systemd/system/systemd-networkd-wait-online.service"',
+)
+
+
+@dataclass(frozen=True)
+class Release:
+    """One suite of Debian, and what its systemd needs in a container."""
+
+    suite: str
+    security: bool = True  # has -updates and -security
+    unified: bool = False  # its systemd knows control groups of version 2 only
+    environment: tuple[str, ...] = ()
+
+
+# systemd: NEWS of 256 (version 1 refused unless forced) and of 258 (support removed).
+RELEASES = {
+    release.suite: release
+    for release in (
+        Release("bookworm"),
+        Release(
+            "trixie",
+            environment=("SYSTEMD_PROC_CMDLINE=SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1",),
+        ),
+        Release("sid", security=False, unified=True),
+    )
+}
+
+
+def output(*command: str) -> str:
+    """Standard output of a command; empty when it fails or is not there."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    except FileNotFoundError:
+        return ""
+
+
+def mirror(label: str, default: str) -> str:
+    """Where this machine itself fetches the archive called ``label`` from."""
+    found = output(
+        "apt-get", "indextargets", "--format", "$(REPO_URI)", "Origin: Debian", f"Label: {label}"
+    )
+    return found.splitlines()[0].rstrip("/") if found else default
+
+
+def sources(release: Release) -> list[str]:
+    """Lines for sources.list."""
+    main = mirror("Debian", MIRROR)
+    lines = [f"deb {main} {release.suite} main"]
+    if release.security:
+        lines += [
+            f"deb {main} {release.suite}-updates main",
+            f"deb {mirror('Debian-Security', SECURITY)} {release.suite}-security main",
+        ]
+    return lines
+
+
+def apt_options() -> list[str]:
+    """This machine's way to the archive: proxies, and what it accepts from a cache."""
+    wanted = re.compile(r"Acquire::(https?::Proxy|Check-Valid-Until|Check-Date|Retries)\b.*;")
+    return [line for line in output("apt-config", "dump").splitlines() if wanted.fullmatch(line)]
+
+
+def key(release: Release) -> str:
+    """Changes with everything that goes into a base system, but for the archive's content."""
+    parts = [repr(release), *PACKAGES, *SETUP, *sources(release), *apt_options()]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+
+
+@contextmanager
+def locked(name: str) -> Iterator[None]:
+    """One process at a time."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / f"{name}.lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def fresh(file: Path) -> bool:
+    """Whether the tar file is there and not too old."""
+    return file.exists() and time.time() - file.stat().st_mtime < MAX_AGE
+
+
+def base_system(suite: str, extra: Sequence[str] = ()) -> Path:
+    """The tar file of a base system of ``suite``; made when it is missing or stale.
+
+    ``extra`` are packages on top, such as a kernel for a virtual machine. Raises
+    subprocess.CalledProcessError when mmdebstrap fails; its own lines say why.
+    """
+    release = RELEASES[suite]
+    flavour = hashlib.sha256("\0".join([key(release), *extra]).encode()).hexdigest()[:12]
+    file = CACHE / f"{suite}-{flavour if extra else key(release)}.tar"
+    with locked(file.stem):
+        if not fresh(file):
+            aside = file.with_suffix(".new")
+            make(release, [*PACKAGES, *extra], aside)
+            aside.rename(file)
+            if not extra:
+                drop_stale(file)
+    return file
+
+
+def make(release: Release, packages: Sequence[str], file: Path) -> None:
+    """Write the base system as a tar file."""
+    options = [f"--aptopt={line}" for line in apt_options()]
+    hooks = [f"--customize-hook={line}" for line in SETUP]
+    subprocess.run(
+        [
+            "mmdebstrap",
+            "--quiet",
+            "--mode=root",
+            "--format=tar",
+            "--variant=minbase",
+            f"--include={','.join(packages)}",
+            *options,
+            *hooks,
+            release.suite,
+            str(file),
+            *sources(release),
+        ],
+        check=True,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
+    )
+
+
+def drop_stale(file: Path) -> None:
+    """Remove the plain base systems that ``file`` takes the place of."""
+    suite = file.name.partition("-")[0]
+    for other in CACHE.glob(f"{suite}-*.tar"):
+        if other != file and fresh(other) is False:
+            other.unlink()
