@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -99,6 +100,7 @@ def why(container: str, path: str, engine: str | None, url: str | None, vantage:
     """Say who put PATH into CONTAINER's root, what proves it, and how to make it go away."""
     from scratchlab import verification
     from scratchlab.collect.engines import connect
+    from scratchlab.judge.answer import answer
     from scratchlab.progress import Progress
     from scratchlab.render.why import render
 
@@ -107,7 +109,7 @@ def why(container: str, path: str, engine: str | None, url: str | None, vantage:
             client, container, vantage=vantage, progress=progress
         )
     with evidence:
-        render(verification.why(evidence, judgement, path), sys.stdout)
+        render(answer(evidence, judgement, os.fsdecode(path)), sys.stdout)
     return 0
 
 
@@ -172,23 +174,36 @@ def report(reports: tuple[str, ...], form: str) -> int:
 @click.option(
     "--only", multiple=True, metavar="ID", help="E07, with what it depends on; repeatable"
 )
+@click.option("--container", default="sleep", show_default=True, help="The lab's container")
+@click.option("--image", default="sleep", show_default=True, help="The image it runs")
 @engine_options
 @click.option("--json", "json_file", metavar="FILE", help="Also write the report to FILE")
+@click.option("--save-evidence", metavar="DIR", help="Also keep all that was seen")
 @click.option("--format", "form", type=FINDINGS, default="table", show_default=True)
 def experiments(
-    only: tuple[str, ...], engine: str | None, url: str | None, json_file: str | None, form: str
+    *,
+    only: tuple[str, ...],
+    container: str,
+    image: str,
+    engine: str | None,
+    url: str | None,
+    json_file: str | None,
+    save_evidence: str | None,
+    form: str,
 ) -> int:
-    """Run the article's experiments E01 to E12 against the lab's own objects."""
-    from scratchlab.collect.engines import connect
-    from scratchlab.experiments import run
-    from scratchlab.experiments.laboratory import Laboratory
+    """Run the article's experiments against the lab's own objects."""
+    from scratchlab.experiments import command
+    from scratchlab.experiments.names import Names
 
-    with connect(engine, url) as client:
-        lab = Laboratory(client)
-        checks = run(lab, only)
-        evidence, judgement = lab.verification()
-    with evidence:
-        return _answer(evidence, judgement, checks, json_file, form)
+    return command.main(
+        Names(container=container, image=image),
+        only=only,
+        engine=engine,
+        url=url,
+        keep=save_evidence,
+        json_file=json_file,
+        form=form,
+    )
 
 
 def _answer(

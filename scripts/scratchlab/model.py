@@ -237,6 +237,20 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class MountFinding:
+    """What is known of one line of mountinfo. ``entry``: the live root has an entry for it, which
+    says the same; otherwise it is hidden, or inside a kernel filesystem (a mask).
+    """
+
+    mount: Mount
+    origin: Origin
+    evidence: tuple[Evidence, ...] = ()
+    rule: str | None = None
+    prediction: str = "none"
+    entry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Ghost:
     """Image content that the container cannot see, and who is to blame."""
 

@@ -16,17 +16,22 @@ _FAILED = {Verdict.FAIL, Verdict.ERROR}
 
 def status(report: Report) -> int:
     """0 when everything is explained and as predicted; 1 when the process wrote, changed or
-    deleted something, when an entry is unexplained, missing or against the prediction, when a
-    check failed, or when the report holds a problem.
+    deleted something, when an entry or a mount is unexplained, missing or against the
+    prediction, when a check failed, or when the report holds a problem.
     """
     head = report.head
     calm = (
         not head["problems"]
         and not any(check["verdict"] in _FAILED for check in head["checks"])
         and not any(ghost["kind"] in _GONE for ghost in head["ghosts"])
+        and not any(map(_strange, head.get("mounts", ())))
         and not any(map(_differs, report.entries))
     )
     return EXPLAINED if calm else DIFFERS
+
+
+def _strange(mount: Json) -> bool:
+    return mount["origin"] == Origin.UNEXPLAINED or mount["prediction"] not in _AS_PREDICTED
 
 
 def _differs(entry: Json) -> bool:

@@ -31,6 +31,11 @@ def test_all_twelve_pass(lab_images: Names, run_lab: RunLab) -> None:
     ), [check for check in checks.values() if check.verdict is not Verdict.PASS]
 
 
+def _tag(container: Container) -> str:
+    image = container.image
+    return image.tags[0] if image is not None and image.tags else ""
+
+
 def test_the_learners_container_keeps_running_and_nothing_is_left_behind(
     lab_images: Names,
     lab_container: Container,
@@ -39,7 +44,7 @@ def test_the_learners_container_keeps_running_and_nothing_is_left_behind(
 ) -> None:
     def ours() -> set[str | None]:
         listed = docker_client.containers.list(all=True, filters={"label": LABEL})
-        return {one.id for one in listed if one.image.tags[0].startswith(lab_images.image)}
+        return {one.id for one in listed if _tag(one).startswith(lab_images.image)}
 
     before, state = ours(), lab_container.attrs["State"]
     run_lab(lab_images)

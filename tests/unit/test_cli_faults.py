@@ -145,15 +145,16 @@ def test_no_words_at_all_get_the_help() -> None:
 
 
 def test_a_full_disk_is_told() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "scratchlab", "--help"],
-        stdout=open("/dev/full", "w"),
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": "scripts"},
-        cwd=Path(__file__).parents[2],
-    )
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "scratchlab", "--help"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": "scripts"},
+            cwd=Path(__file__).parents[2],
+        )
     assert done.returncode == 2
     assert done.stderr == (
         "scratchlab: the system refused: No space left on device;"

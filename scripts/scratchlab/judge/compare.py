@@ -1,9 +1,9 @@
 """Two ledgers, entry by entry: a merge of both in tree order, in bounded memory.
 
-Compared are the type, mode, owner, size, content, link target, device numbers, extended attributes
-and hard-link sets; times of what is no folder as moby's pkg/archive/changes_unix.go does. Not
-compared: times of folders (extraction, stubs and whiteouts touch them), link counts (overlayfs keeps
-those of the lower inode), the root folder itself (it is in no layer).
+Compared are the type, mode, owner, size, content, link target, device numbers, extended
+attributes and hard-link sets; times of what is no folder as moby's pkg/archive/changes_unix.go
+does. Not compared: times of folders (extraction, stubs and whiteouts touch them), link counts
+(overlayfs keeps those of the lower inode), the root folder itself (it is in no layer).
 """
 
 from __future__ import annotations

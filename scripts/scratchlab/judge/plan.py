@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import posixpath
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from scratchlab.judge.expected import ExpectedMount, Prediction
 from scratchlab.judge.ids import Ids
+from scratchlab.judge.paths import is_below, parents, resolve
 from scratchlab.judge.rules.runtime import DEVICES, LINKS, SPEC_FILESYSTEMS, stub_modes
 from scratchlab.judge.versions import numbers
 from scratchlab.ledger import Ledger
 from scratchlab.model import Facts, Kind, Origin
-
-_LINKS_FOLLOWED = 40  # as many as the kernel: path_resolution(7)
 
 
 class Plan:
@@ -84,8 +82,7 @@ class Plan:
 
     def _on_mount(self, path: str) -> bool:
         return any(
-            one.mount is not None and is_below(path, one.path)
-            for one in self.predictions.values()
+            one.mount is not None and is_below(path, one.path) for one in self.predictions.values()
         )
 
     def made(self, path: str, origin: Origin, rule: str) -> None:
@@ -109,9 +106,7 @@ class Plan:
                 )  # fmt: skip
         crun = self.facts.runtime.name == "crun"
         for path, (target, rule) in LINKS.items():
-            if rule == "runtime-core" and not (
-                crun or "/proc/kcore" in self.facts.host.existing
-            ):
+            if rule == "runtime-core" and not (crun or "/proc/kcore" in self.facts.host.existing):
                 continue
             self.add(path, Origin.RUNTIME_DEVICE, rule, kind=Kind.SYMLINK, target=target)
 
@@ -141,35 +136,5 @@ class Plan:
                     self.mount(path, Origin.RUNTIME_MASK, rule, None, walked=False)
 
     def resolve(self, path: str) -> str:
-        """``path`` with the image's symlinks followed, inside the root: where a mount lands."""
-        todo = [part for part in posixpath.normpath("/" + path).split("/") if part][::-1]
-        done = "/"
-        left = _LINKS_FOLLOWED
-        while todo:
-            part = todo.pop()
-            if part in (".", ".."):
-                done = posixpath.dirname(done) if part == ".." else done
-                continue
-            here = posixpath.join(done, part)
-            entry = self.image.get(here)
-            if entry is not None and entry.kind is Kind.SYMLINK and entry.target and left:
-                left -= 1
-                if entry.target.startswith("/"):
-                    done = "/"
-                todo += [one for one in entry.target.split("/") if one][::-1]
-            else:
-                done = here
-        return done
-
-
-def parents(path: str) -> Iterator[str]:
-    """The folders above ``path``, outermost first, without the root."""
-    at = path.find("/", 1)
-    while at != -1:
-        yield path[:at]
-        at = path.find("/", at + 1)
-
-
-def is_below(path: str, folder: str) -> bool:
-    """Whether ``path`` lies strictly below ``folder``."""
-    return path != folder and (folder == "/" or path.startswith(folder + "/"))
+        """``path`` with the image's symlinks followed: where a mount lands."""
+        return resolve(self.image, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from itertools import islice
 from typing import TextIO
@@ -16,6 +17,8 @@ from scratchlab.render.terminal import ORIGIN_STYLES, console, text
 from scratchlab.report import Report
 
 MOST_ROWS = 300
+# Ids of 64 digits, and the folders above them that a reader knows: the report has them in full.
+_LONG_ID = re.compile(r"([0-9a-f]{12})[0-9a-f]{52}")
 _SMALL = 60  # a report of so many entries is shown whole, the image's own entries too
 _SIGNS = {
     "file": "", "directory": "/", "symlink": "", "char-device": "", "block-device": "",
@@ -34,9 +37,8 @@ def render(report: Report, out: TextIO) -> None:
     _ghosts(head["ghosts"], screen)
     for problem in head["problems"]:
         screen.print(text(f"problem: {problem}", "bold red"))
-    if head["checks"]:
-        screen.print()
-        screen.print(checks_table(head["checks"], out))
+    _mounts(head.get("mounts", []), screen)
+    _checks(head["checks"], screen, out)
     screen.print()
     words, style = _verdict(head)
     screen.print(text(words, style))
@@ -107,10 +109,13 @@ def _whose(one: Json) -> str:
 
 def _proof(one: Json) -> str:
     if one["prediction"] not in ("agrees", "none"):
-        return one["prediction"]
+        return str(one["prediction"])
     changed = f"differs in {', '.join(one['differences'])}; " if one["differences"] else ""
     first = one["evidence"][0] if one["evidence"] else None
-    return f"{changed}{first['kind']}: {first['detail']}" if first else f"{changed}no evidence"
+    if first is None:
+        return f"{changed}no evidence"
+    detail = _LONG_ID.sub(r"\1...", first["detail"])
+    return f"{changed}{first['kind']}: {detail}"
 
 
 def _ghosts(ghosts: list[Json], screen: Console) -> None:
@@ -122,6 +127,34 @@ def _ghosts(ghosts: list[Json], screen: Console) -> None:
         screen.print(text(f"  {ghost['path']}  {ghost['kind']} by {ghost['actor']}", "yellow"))
     if len(ghosts) > MOST_ROWS:
         screen.print(text(f"  and {len(ghosts) - MOST_ROWS} more", "dim"))
+
+
+def _mounts(mounts: list[Json], screen: Console) -> None:
+    hidden = [one for one in mounts if not one["entry"]]
+    if hidden:
+        told = Counter(one["rule"] or one["origin"] for one in hidden)
+        words = ", ".join(f"{number} {name}" for name, number in told.most_common())
+        screen.print()
+        screen.print(text(f"mounts inside kernel filesystems: {words}", "dim"))
+    for one in mounts:
+        if one["origin"] == "unexplained" or one["prediction"] not in ("agrees", "none"):
+            where = f"{one['fstype']} on {one['target']} (root {one['root']})"
+            said = one["prediction"] if one["prediction"] != "none" else "nothing explains it"
+            screen.print(text(f"  mount {where}: {one['origin']}: {said}", "bold red"))
+
+
+def _checks(checks: list[Json], screen: Console, out: TextIO) -> None:
+    """Experiments as a table; rows of a specification only where they speak."""
+    rows = [one for one in checks if not one["id"].startswith("E")]
+    spoken = [one for one in checks if one["id"].startswith("E") or one["verdict"] != "pass"]
+    if rows:
+        passed = sum(one["verdict"] == "pass" for one in rows)
+        screen.print()
+        words = "required by the runtime-spec or listed by libcontainer are there"
+        screen.print(text(f"{passed} of {len(rows)} things {words} (--format tap)", "dim"))
+    if spoken:
+        screen.print()
+        screen.print(checks_table(spoken, out))
 
 
 def _verdict(head: Json) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from scratchlab import __version__
-from scratchlab.model import Check, Facts, Finding, Ghost, Json, Origin, Status
+from scratchlab.model import Check, Facts, Finding, Ghost, Json, MountFinding, Origin, Status
 from scratchlab.report import shapes
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ class _Judgement(Protocol):
     def findings(self) -> Iterable[Finding]: ...
     @property
     def ghosts(self) -> tuple[Ghost, ...]: ...
+    @property
+    def mounts(self) -> tuple[MountFinding, ...]: ...
     @property
     def problems(self) -> tuple[str, ...]: ...
 
@@ -82,6 +84,7 @@ def build(
             "vantage": facts.container.vantage,
         },
         "summary": _summary(evidence, judgement),
+        "mounts": [shapes.mount(one) for one in judgement.mounts],
         "ghosts": [shapes.ghost(ghost) for ghost in judgement.ghosts],
         "checks": [shapes.check(one) for one in checks],
         "problems": list(judgement.problems),
@@ -123,6 +126,10 @@ def _summary(evidence: EvidenceSet, judgement: _Judgement) -> Json:
             unknown = finding.origin is Origin.UNEXPLAINED
             unexplained += unknown
             explained += not unknown
+    # A mount with an entry is counted there; what hides inside a kernel filesystem only here.
+    unexplained += sum(
+        one.origin is Origin.UNEXPLAINED for one in judgement.mounts if not one.entry
+    )
     return {
         # The root folder itself is in no layer: what does not come from one is not counted.
         "image_entries": sum(1 for entry in evidence.image if entry.layer is not None),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable
 
-from scratchlab.model import Check, Entry, Evidence, Finding, Ghost, Json
+from scratchlab.model import Check, Entry, Evidence, Finding, Ghost, Json, MountFinding
 from scratchlab.text import visible
 
 
@@ -21,6 +21,25 @@ def finding(one: Finding) -> Json:
         "prediction": visible(one.prediction),
         "image": image_entry(one.image),
         "live": live_entry(one.live),
+    }
+
+
+def mount(one: MountFinding) -> Json:
+    """One item of ``mounts``: a line of mountinfo."""
+    line = one.mount
+    return {
+        "target": visible(line.target),
+        "fstype": visible(line.fstype),
+        "source": visible(line.source),
+        "root": visible(line.root),
+        "options": list(map(visible, line.options)),
+        "super_options": list(map(visible, line.super_options)),
+        "id": line.id,
+        "origin": str(one.origin),
+        "evidence": _evidence(one.evidence),
+        "rule": one.rule,
+        "prediction": visible(one.prediction),
+        "entry": one.entry,
     }
 
 

@@ -44,14 +44,15 @@ RULES = (
     ),
     Rule(
         "docker-network-files",
-        "Docker writes /etc/hostname, /etc/hosts and /etc/resolv.conf and binds them over the image's",
+        "Docker writes /etc/hostname, hosts and resolv.conf and binds them over the image's",
         Origin.ENGINE_MOUNT, "start", _NETWORK,
         removed_by="a mount of your own: -v FILE:/etc/hosts:ro",
     ),
     Rule(
         "docker-shm",
         "Docker shares /dev/shm from its folder of the container (--ipc shareable) or the host",
-        Origin.ENGINE_MOUNT, "start", Source("moby/moby", "container/container_unix.go", "IpcMounts"),
+        Origin.ENGINE_MOUNT, "start",
+        Source("moby/moby", "container/container_unix.go", "IpcMounts"),
         removed_by="--ipc private, or --ipc none for no /dev/shm at all",
     ),
     Rule(
@@ -62,8 +63,9 @@ RULES = (
     ),
     Rule(
         "docker-secrets",
-        "Swarm puts a service's secrets below /run/secrets, from memory, and its configs where asked",
-        Origin.ENGINE_MOUNT, "start", Source("moby/moby", "container/container_unix.go", "SecretMounts"),
+        "Swarm puts a service's secrets below /run/secrets, from memory, its configs where asked",
+        Origin.ENGINE_MOUNT, "start",
+        Source("moby/moby", "container/container_unix.go", "SecretMounts"),
         removed_by="the service without --secret and --config",
     ),
     Rule(
@@ -106,5 +108,18 @@ INIT_VISIBLE = (
     InitEntry("/etc", Kind.DIRECTORY, 0o755, "docker-init-folder"),
     InitEntry("/etc/mtab", Kind.SYMLINK, 0o777, "docker-mtab", "/proc/mounts"),
 )
+# By path, the rule behind an entry of the init layer.
+INIT_RULES = {row.path: row.rule for row in INIT_VISIBLE}
 NETWORK_FILES = ("/etc/hostname", "/etc/hosts", "/etc/resolv.conf")
 INIT_PROGRAM = "/sbin/docker-init"
+# The mounts of a container whose runtime's configuration cannot be read: type by target.
+# moby v20.10.24 oci/defaults.go DefaultLinuxSpec(), the same up to v29.
+DEFAULT_FILESYSTEMS = {
+    "/proc": "proc",
+    "/dev": "tmpfs",
+    "/dev/pts": "devpts",
+    "/sys": "sysfs",
+    "/sys/fs/cgroup": "cgroup",
+    "/dev/mqueue": "mqueue",
+    "/dev/shm": "tmpfs",  # noqa: S108 - a container's path
+}

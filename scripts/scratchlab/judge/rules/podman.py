@@ -12,7 +12,7 @@ _INTERNAL = Source("containers/podman", "libpod/container_internal.go", "mountSt
 RULES = (
     Rule(
         "podman-files",
-        "podman binds /etc/hosts, /etc/hostname, /etc/resolv.conf and /run/.containerenv from its run folder",
+        "podman binds /etc/hosts, hostname, resolv.conf and /run/.containerenv from its run folder",
         Origin.ENGINE_MOUNT, "start", _BIND,
         removed_by="--no-hosts, --no-hostname, --network none (resolv.conf)",
     ),
@@ -28,6 +28,21 @@ RULES = (
         Origin.ENGINE_MOUNT, "start",
         Source("containers/podman", "pkg/specgen/generate/oci_linux.go", "addContainerInitBinary"),
         removed_by="run without --init",
+    ),
+    Rule(
+        "podman-secrets",
+        "podman binds secrets and the host's subscriptions below /run/secrets",
+        Origin.ENGINE_MOUNT, "start", _BIND,
+        removed_by="run without --secret; an empty /usr/share/containers/mounts.conf",
+    ),
+    Rule(
+        "podman-user-files",
+        "podman adds the container's user to /etc/passwd and /etc/group where the image lacks it",
+        Origin.ENGINE_CREATE, "start",
+        Source(
+            "containers/podman", "libpod/container_internal_common.go", "generatePasswdAndGroup"
+        ),
+        removed_by="--passwd=false, or an image that has the user",
     ),
     Rule(
         "podman-etc",
@@ -56,3 +71,5 @@ RULES = (
         removed_by="none",
     ),
 )  # fmt: skip
+
+INIT_PROGRAM = "/run/podman-init"  # since podman v4: pkg/specgen/generate/oci_linux.go

@@ -1,0 +1,51 @@
+"""Prediction against evidence: two roads to one answer, and a sentence where they part."""
+
+from __future__ import annotations
+
+from scratchlab.judge.cause import Cause
+from scratchlab.judge.expected import Expected
+from scratchlab.model import Entry, Mount, Origin
+
+AGREES = "agrees"
+NONE = "none"  # nothing was predicted, and nothing had to be
+
+# Whoever these are, what they do follows from configuration and version: it must be foreseen.
+_FORESEEN = frozenset({
+    Origin.STORAGE_DRIVER, Origin.ENGINE_INIT_LAYER, Origin.ENGINE_CREATE,
+    Origin.RUNTIME_MOUNTPOINT, Origin.ENGINE_MOUNT, Origin.RUNTIME_FILESYSTEM,
+    Origin.RUNTIME_DEVICE, Origin.RUNTIME_MASK, Origin.USER_MOUNT,
+})  # fmt: skip
+
+
+def of_entry(expected: Expected, live: Entry, mount: Mount | None, cause: Cause) -> str:
+    """How the prediction for a live entry compares with what was found."""
+    said = [cause.doubt] if cause.doubt else []
+    predicted = expected.predictions.get(live.path)
+    if predicted is None:
+        own = mount is None or live.path == mount.target or cause.origin is not Origin.USER_MOUNT
+        if expected.complete and own and cause.origin in _FORESEEN and not _inside(mount, live):
+            said.append(f"not foreseen: nothing promised a {cause.origin} there")
+        return "; ".join(said) or NONE
+    if predicted.origin is not cause.origin:
+        said.append(f"foreseen as {predicted.origin}, found as {cause.origin}")
+    said += predicted.contradictions(live, mount)
+    return "; ".join(said) or AGREES
+
+
+def of_mount(expected: Expected, mount: Mount, cause: Cause) -> str:
+    """The same for a mount that no entry of the live root stands for."""
+    said = [cause.doubt] if cause.doubt else []
+    predicted = expected.predictions.get(mount.target)
+    if predicted is None or predicted.walked:
+        if expected.complete and cause.origin is Origin.RUNTIME_MASK:
+            said.append("not foreseen: this path is not on the engine's list")
+        return "; ".join(said) or NONE
+    if predicted.origin is not cause.origin:
+        said.append(f"foreseen as {predicted.origin}, found as {cause.origin}")
+    said += predicted.mount_contradictions(mount)
+    return "; ".join(said) or AGREES
+
+
+def _inside(mount: Mount | None, live: Entry) -> bool:
+    """Whether an entry lies inside somebody's mount, whose content nobody can foresee."""
+    return mount is not None and mount.target not in ("/", "/dev") and live.path != mount.target

@@ -1,0 +1,24 @@
+"""A cause: who put something there, under which rule, and what proves it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scratchlab.model import Evidence, Mount, Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """``doubt`` says, in words, where two pieces of evidence contradict each other."""
+
+    origin: Origin
+    rule: str | None
+    evidence: tuple[Evidence, ...]
+    doubt: str = ""
+
+
+def mount_line(mount: Mount) -> Evidence:
+    """A line of mountinfo as evidence."""
+    options = ",".join(mount.options)
+    detail = f"{mount.fstype} {mount.source} on {mount.target}, root {mount.root}, {options}"
+    return Evidence("mountinfo", detail)

@@ -1,0 +1,64 @@
+"""What specifications require of a container's root filesystem, row by row.
+
+OCI runtime-spec v1.2.0 config-linux.md and runtime-linux.md; libcontainer/SPEC.md of runc, whose
+table of six filesystems is the same from v1.0 to v1.5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from scratchlab.judge.rules.rule import SPEC
+from scratchlab.judge.rules.runtime import DEVICES, LINKS
+
+LIBCONTAINER = "https://github.com/opencontainers/runc/blob/main/libcontainer/SPEC.md#filesystem"
+_FILESYSTEMS = f"{SPEC}/config-linux.md#default-filesystems"
+_DEVICES = f"{SPEC}/config-linux.md#default-devices"
+_LINKS = f"{SPEC}/runtime-linux.md#dev-symbolic-links"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One requirement: ``level`` is the RFC 2119 word, empty where a table only describes.
+
+    One of ``fstype``, ``device``, ``target`` says what must stand at ``path``; ``flags`` are mount
+    options that the table lists.
+    """
+
+    id: str
+    path: str
+    level: str
+    clause: str
+    fstype: str | None = None
+    device: tuple[int, int] | None = None
+    target: str | None = None
+    flags: tuple[str, ...] = ()
+
+
+def _rows() -> tuple[Row, ...]:
+    filesystems = {"/proc": "proc", "/sys": "sysfs", "/dev/pts": "devpts", "/dev/shm": "tmpfs"}  # noqa: S108
+    links = {path: target for path, (target, rule) in LINKS.items() if rule == "oci-dev-link"}
+    rows = [
+        *(Row("", path, "SHOULD", _FILESYSTEMS, fstype=one) for path, one in filesystems.items()),
+        *(Row("", path, "MUST", _DEVICES, device=one) for path, one in DEVICES.items()),
+        Row("", "/dev/ptmx", "MUST", _DEVICES, target=LINKS["/dev/ptmx"][0]),
+        *(Row("", path, "MUST", _LINKS, target=one) for path, one in links.items()),
+    ]
+    return tuple(replace(row, id=f"S{number:02}") for number, row in enumerate(rows, 1))
+
+
+SPEC_ROWS = _rows()
+CONSOLE = Row("S16", "/dev/console", "MUST", _DEVICES)
+LIBCONTAINER_ROWS = (
+    Row("L01", "/proc", "", LIBCONTAINER, "proc", flags=("noexec", "nosuid", "nodev")),
+    Row("L02", "/dev", "", LIBCONTAINER, "tmpfs", flags=("noexec",)),
+    Row("L03", "/dev/shm", "", LIBCONTAINER, "tmpfs", flags=("noexec", "nosuid", "nodev")),  # noqa: S108
+    Row("L04", "/dev/mqueue", "", LIBCONTAINER, "mqueue", flags=("noexec", "nosuid", "nodev")),
+    Row("L05", "/dev/pts", "", LIBCONTAINER, "devpts", flags=("noexec", "nosuid")),
+    Row("L06", "/sys", "", LIBCONTAINER, "sysfs", flags=("noexec", "nosuid", "nodev", "ro")),
+)
+# What today's runtimes do and the table does not know.
+STALE = (
+    "SPEC.md is stale: it knows no /sys/fs/cgroup, no /dev/core, and asks NOEXEC of a /dev that "
+    "engines mount without it"
+)

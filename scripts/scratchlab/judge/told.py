@@ -1,0 +1,97 @@
+"""The mounts that a container was given, as its runtime's config.json or its engine tells.
+
+What config.json lists is the strongest: the runtime did exactly that. Where it cannot be read,
+inspect names the user's mounts and the engine's files, and the rest is the engines' default list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scratchlab.judge.paths import resolve
+from scratchlab.judge.rules.docker import DEFAULT_FILESYSTEMS, INIT_PROGRAM
+from scratchlab.ledger import Ledger
+from scratchlab.model import Facts
+
+_NETWORK = {"HostnamePath": "/etc/hostname", "HostsPath": "/etc/hosts",
+            "ResolvConfPath": "/etc/resolv.conf"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One mount that was asked for. ``kind`` says by whom: ``oci-config`` or ``inspect``."""
+
+    target: str
+    type: str
+    source: str
+    options: tuple[str, ...]
+    kind: str
+
+    @property
+    def bound(self) -> bool:
+        """Whether a path of the host is to be bound."""
+        return self.type == "bind" or "bind" in self.options or "rbind" in self.options
+
+    def __str__(self) -> str:
+        options = f" ({', '.join(self.options)})" if self.options else ""
+        return f"{self.type} {self.source} on {self.target}{options}"
+
+
+def mounts(facts: Facts, image: Ledger) -> dict[str, Told]:
+    """What was asked for, by the place where it lands (the image's links followed)."""
+    seen = {mount.target for mount in facts.mounts}
+    found: dict[str, Told] = {}
+    for one in _listed(facts):
+        place = one.target if one.target in seen else resolve(image, one.target)
+        found[place] = one
+    return found
+
+
+def user_targets(facts: Facts, image: Ledger) -> frozenset[str]:
+    """Where the user or the image's VOLUME asked for a mount, by the place where it lands."""
+    inspect = facts.container.inspect
+    config = inspect.get("HostConfig") or {}
+    asked = [mount.get("Destination") for mount in inspect.get("Mounts") or []]
+    asked += [mount.get("Target") for mount in config.get("Mounts") or []]
+    asked += list(config.get("Tmpfs") or {})
+    seen = {mount.target for mount in facts.mounts}
+    return frozenset(
+        target if target in seen else resolve(image, target) for target in asked if target
+    )
+
+
+def _listed(facts: Facts) -> Iterator[Told]:
+    config = facts.container.oci_config
+    if config is None:
+        yield from _inspected(facts.container.inspect)
+        return
+    for mount in config.get("mounts") or []:
+        yield Told(
+            target=str(mount.get("destination", "")).rstrip("/") or "/",
+            type=str(mount.get("type") or ""),
+            source=str(mount.get("source") or ""),
+            options=tuple(map(str, mount.get("options") or ())),
+            kind="oci-config",
+        )
+
+
+def _inspected(inspect: Mapping[str, Any]) -> Iterator[Told]:
+    config = inspect.get("HostConfig") or {}
+    for target, fstype in DEFAULT_FILESYSTEMS.items():
+        yield Told(target, fstype, fstype, (), "inspect")
+    for name, target in _NETWORK.items():
+        if inspect.get(name):
+            yield Told(target, "bind", str(inspect[name]), (), "inspect")
+    if config.get("Init"):
+        yield Told(INIT_PROGRAM, "bind", "", (), "inspect")
+    for target in config.get("Tmpfs") or {}:
+        yield Told(target, "tmpfs", "tmpfs", (), "inspect")
+    for mount in inspect.get("Mounts") or []:
+        tmpfs = mount.get("Type") == "tmpfs"
+        options = () if mount.get("RW", True) else ("ro",)
+        yield Told(
+            str(mount["Destination"]), "tmpfs" if tmpfs else "bind",
+            str(mount.get("Source") or ""), options, "inspect",
+        )  # fmt: skip
