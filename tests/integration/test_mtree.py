@@ -8,6 +8,7 @@ import io
 import os
 import stat
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -94,7 +95,7 @@ def gomtree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_mtree_finds_the_folder_equal_and_each_change(tree: Path) -> None:
     spec = manifest(tree)
     assert netbsd(tree, spec) == (0, "")
-    changes = {
+    changes: dict[str, Callable[[], object]] = {
         "size": lambda: (tree / "bin/deep/er/file").write_bytes(b"y" * 999),
         "link": lambda: _relink(tree / "bin/plain"),
         "gid": lambda: os.chown(tree / "etc/eq=al", 4_000_000_000, 78),

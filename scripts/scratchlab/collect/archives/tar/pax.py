@@ -88,7 +88,7 @@ def _time(value: bytes, header: Header) -> int:
     """Seconds with a fraction as nanoseconds; what is finer is cut, as engines do."""
     whole, _, fraction = value.partition(b".")
     sign = -1 if whole[:1] == b"-" else 1
-    digits = whole.lstrip(b"-") or b"0"
+    digits = whole.removeprefix(b"-")
     fine = fraction[:9].ljust(9, b"0")
     if not digits.isdigit() or len(digits) > _DIGITS or (fraction and not fraction.isdigit()):
         raise DamageError(f"{shown(header.name)} has a PAX header with no time in it")

@@ -1,0 +1,319 @@
+"""Layers on top of one another, by the rules of the OCI image specification (layer.md)."""
+
+from __future__ import annotations
+
+import pytest
+
+from scratchlab.errors import LabError
+from scratchlab.model import Kind
+
+from .build import device, fifo, file, folder, hardlink, layer, symlink
+from .reading import entries, paths, stack
+
+BASE = layer(
+    folder("a/", mode=0o700, uid=7, gid=8), file("a/1", b"1"), file("a/2", b"2"),
+    folder("a/b/"), file("a/b/3", b"3"), file("ab", b"sibling"),
+)  # fmt: skip
+ALL = ["/a", "/a/1", "/a/2", "/a/b", "/a/b/3", "/ab"]
+
+
+def problem(*layers: bytes) -> str:
+    """The one problem that the layers have."""
+    (said,) = stack(*layers).image.problems
+    return said
+
+
+# -- whiteouts --------------------------------------------------------------------------------
+
+
+def test_a_whiteout_hides_a_file() -> None:
+    assert paths(stack(BASE, layer(folder("a/"), file("a/.wh.1")))) == [
+        path for path in ALL if path != "/a/1"
+    ]
+
+
+def test_a_whiteout_hides_a_folder_with_all_that_is_in_it() -> None:
+    assert paths(stack(BASE, layer(file(".wh.a")))) == ["/ab"]
+
+
+def test_a_whiteout_of_what_is_not_there_hides_nothing() -> None:
+    assert paths(stack(BASE, layer(folder("a/"), file("a/.wh.9"), file("a/.wh.b2")))) == ALL
+    assert paths(stack(layer(file(".wh.x"), file("y")))) == ["/y"]
+
+
+def test_a_whiteout_concerns_lower_layers_only_whatever_its_place() -> None:
+    for members in ((file("a/.wh.1"), file("a/1", b"new")), (file("a/1", b"new"), file("a/.wh.1"))):
+        found = entries(stack(BASE, layer(folder("a/"), *members)))
+        assert (found["/a/1"].size, found["/a/1"].layer) == (3, 1)
+
+
+def test_a_whiteout_does_not_reach_up() -> None:
+    assert "/a/1" in paths(stack(layer(file(".wh.a")), BASE))
+
+
+def test_a_folder_that_is_hidden_and_brought_anew_holds_the_new_only_and_that_is_noted() -> None:
+    found = stack(BASE, layer(file(".wh.a"), folder("a/"), file("a/new")))
+    assert paths(found) == ["/a", "/a/new", "/ab"]
+    assert "layer 1 hides /a and brings it anew" in found.image.problems[0]
+
+
+def test_an_opaque_folder_hides_what_is_in_it_below_and_stays_itself() -> None:
+    for members in (
+        (folder("a/", mode=0o711), file("a/.wh..wh..opq"), file("a/new")),
+        (folder("a/", mode=0o711), file("a/new"), file("a/.wh..wh..opq")),  # its place is nothing
+    ):
+        found = stack(BASE, layer(*members))
+        assert paths(found) == ["/a", "/a/new", "/ab"]
+        assert entries(found)["/a"].mode == 0o711
+        assert found.image.problems == ()
+
+
+def test_an_opaque_folder_that_no_header_describes() -> None:
+    found = stack(BASE, layer(file("a/b/.wh..wh..opq")))
+    assert paths(found) == ["/a", "/a/1", "/a/2", "/a/b", "/ab"]
+
+
+def test_an_opaque_root_hides_everything_and_that_is_noted() -> None:
+    found = stack(BASE, layer(file(".wh..wh..opq"), file("new")))
+    assert paths(found) == ["/new"]
+    assert "layer 1 makes the root opaque" in found.image.problems[0]
+    assert stack(layer(file(".wh..wh..opq"), file("new"))).image.problems == ()
+
+
+def test_a_whiteout_of_nothing_is_refused() -> None:
+    for name in (".wh.", "a/.wh.", ".wh..", ".wh..."):
+        with pytest.raises(LabError, match="is a whiteout of nothing"):
+            stack(BASE, layer(file(name)))
+
+
+def test_a_whiteout_below_a_symlink_of_its_own_layer_lands_where_that_leads() -> None:
+    found = stack(BASE, layer(folder("a/"), symlink("s", "a"), file("s/.wh.1")))
+    assert paths(found) == ["/a", "/a/2", "/a/b", "/a/b/3", "/ab", "/s"]
+
+
+def test_metadata_of_aufs_is_left_out() -> None:
+    old = layer(
+        file(".wh..wh.aufs"), folder(".wh..wh.plnk/"), file(".wh..wh.plnk/12.3", b"content"),
+        folder(".wh..wh.orph/"), hardlink("one", ".wh..wh.plnk/12.3"),
+        hardlink("two", ".wh..wh.plnk/12.3"),
+    )  # fmt: skip
+    found = stack(old)
+    assert paths(found) == ["/one", "/two"]
+    assert {(one.size, one.links) for one in entries(found).values()} == {(7, "/one")}
+    assert "metadata of the storage driver AUFS" in found.image.problems[0]
+
+
+def test_a_name_that_only_looks_like_a_whiteout() -> None:
+    assert paths(stack(layer(file("x.wh.y"), file("wh.z"), folder(".w/"), file(".w/h.")))) == [
+        "/.w", "/.w/h.", "/wh.z", "/x.wh.y",
+    ]  # fmt: skip
+
+
+# -- type changes, replacements ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "member",
+    [file("a", b"file"), symlink("a", "ab"), fifo("a"), device("a", b"3", (1, 3))],
+)
+def test_a_folder_that_becomes_something_else_loses_what_was_in_it(member: bytes) -> None:
+    found = stack(BASE, layer(member))
+    assert paths(found) == ["/a", "/ab"]
+    assert entries(found)["/a"].layer == 1
+
+
+@pytest.mark.parametrize(
+    "member", [symlink("a", "b"), fifo("a"), file("a"), device("a", b"4", (8, 0))]
+)
+def test_what_becomes_a_folder_is_one(member: bytes) -> None:
+    found = stack(layer(member), layer(folder("a/"), file("a/x")))
+    assert paths(found) == ["/a", "/a/x"]
+    assert entries(found)["/a"].kind is Kind.DIRECTORY
+
+
+def test_a_folder_again_keeps_what_is_in_it_and_takes_the_new_mode() -> None:
+    found = stack(BASE, layer(folder("a/", mode=0o555, uid=1)))
+    assert paths(found) == ALL
+    assert (entries(found)["/a"].mode, entries(found)["/a"].uid) == (0o555, 1)
+
+
+def test_a_file_is_replaced_whole() -> None:
+    attribute = {b"SCHILY.xattr.user.a": b"1"}
+    found = stack(layer(file("x", b"long", pax=attribute)), layer(file("x", b"s", mode=0o600)))
+    entry = entries(found)["/x"]
+    assert (entry.size, entry.mode, entry.xattrs, entry.layer) == (1, 0o600, (), 1)
+
+
+# -- parents that no header describes ----------------------------------------------------------
+
+
+def test_implied_parents_are_made_0755_of_root() -> None:
+    found = stack(layer(file("deep/er/x", uid=5)))
+    assert paths(found) == ["/deep", "/deep/er", "/deep/er/x"]
+    made = entries(found)["/deep/er"]
+    assert (made.mode, made.uid, made.gid, made.mtime, made.layer) == (0o755, 0, 0, None, 0)
+
+
+def test_an_implied_parent_over_a_lower_folder_differs_among_engines_and_that_is_noted() -> None:
+    layers = (BASE, layer(file("a/new")))
+    found = stack(*layers)
+    assert entries(found)["/a"].mode == 0o755
+    assert "layer 1 has entries below /a and none for it" in found.image.problems[0]
+    kept = stack(*layers, implied_kept=True)
+    assert (entries(kept)["/a"].mode, entries(kept)["/a"].uid) == (0o700, 7)
+    assert paths(found) == paths(kept) == sorted([*ALL, "/a/new"])
+
+
+def test_a_parent_described_after_its_children_is_described() -> None:
+    found = stack(layer(file("d/x"), folder("d/", mode=0o700)))
+    assert entries(found)["/d"].mode == 0o700
+    assert found.image.problems == ()
+
+
+def test_the_root_is_in_no_layer_unless_one_describes_it() -> None:
+    root = stack(layer(file("x"))).ledger.get("/")
+    assert root is not None
+    assert (root.mode, root.layer) == (0o755, None)
+    for name in ("./", ".", "/"):
+        root = stack(layer(folder(name, mode=0o700, uid=3), file("x"))).ledger.get("/")
+        assert root is not None
+        assert (root.mode, root.uid, root.layer) == (0o700, 3, 0)
+    with pytest.raises(LabError, match="holds a root that is no directory"):
+        stack(layer(file("./", b"")))
+
+
+# -- symlinks among the parents ----------------------------------------------------------------
+
+
+def test_a_name_below_a_symlink_of_its_layer_lands_where_that_leads() -> None:
+    for target in ("conf", "./conf/", "/conf", "../conf", "x/../conf"):
+        members = (folder("conf/"), folder("x/"), symlink("etc", target), file("etc/hosts", b"1"))
+        found = stack(layer(*members))
+        assert paths(found) == ["/conf", "/conf/hosts", "/etc", "/x"], target
+
+
+def test_a_name_below_a_symlink_of_a_lower_layer_makes_a_folder_in_its_place() -> None:
+    """As Docker unpacks: each layer in a folder of its own (measured)."""
+    lower = layer(folder("conf/"), file("conf/x"), symlink("etc", "conf"))
+    found = stack(lower, layer(file("etc/hosts")))
+    assert paths(found) == ["/conf", "/conf/x", "/etc", "/etc/hosts"]
+    assert entries(found)["/etc"].kind is Kind.DIRECTORY
+
+
+def test_a_symlink_to_what_is_not_there_makes_the_folder() -> None:
+    found = stack(layer(symlink("s", "not/there"), file("s/x")))
+    assert paths(found) == ["/not", "/not/there", "/not/there/x", "/s"]
+
+
+def test_symlinks_in_a_circle_are_refused() -> None:
+    for links in (
+        [symlink("a", "a")],
+        [symlink("a", "b"), symlink("b", "a")],
+        [symlink("a", "b/x"), symlink("b", "a/x")],
+    ):
+        with pytest.raises(LabError, match="lies below symlinks that lead to no folder"):
+            stack(layer(*links, file("a/x")))
+
+
+def test_a_name_below_a_file_is_refused() -> None:
+    with pytest.raises(LabError, match="f/x lies below /f, which is no folder"):
+        stack(layer(file("f"), file("f/x")))
+
+
+# -- duplicates in one layer -------------------------------------------------------------------
+
+
+def test_of_duplicates_the_last_counts_and_that_is_noted() -> None:
+    found = stack(layer(file("x", b"first"), symlink("y", "x"), file("x", b"last one")))
+    assert entries(found)["/x"].size == 8
+    assert found.image.problems == (
+        "layer 0: /x comes twice in one layer, and the last counts: Docker refuses to load it",
+    )
+
+
+def test_duplicates_of_other_types() -> None:
+    found = stack(layer(folder("d/"), file("d/x"), file("d", b"1"), folder("e/"), folder("e/")))
+    assert paths(found) == ["/d", "/e"]
+    assert entries(found)["/d"].kind is Kind.FILE
+    again = stack(layer(file("d"), folder("d/", mode=0o700), file("d/x")))
+    assert paths(again) == ["/d", "/d/x"]
+
+
+def test_many_duplicates_are_noted_thrice_and_counted() -> None:
+    members = [file(f"f{n}") for n in range(10)]
+    said = stack(layer(*members, *members)).image.problems
+    assert len(said) == 4
+    assert said[-1].startswith("layer 0: 7 more like it: ")
+
+
+# -- hard links --------------------------------------------------------------------------------
+
+
+def test_hard_links_are_a_set_of_paths() -> None:
+    found = entries(stack(layer(file("b", b"1"), hardlink("a", "b"), hardlink("d/c", "/b"))))
+    assert {path: one.links for path, one in found.items()} == {
+        "/a": "/a", "/b": "/a", "/d": None, "/d/c": "/a",
+    }  # fmt: skip
+    assert {found[path].sha256 for path in ("/a", "/b", "/d/c")} == {found["/a"].sha256}
+
+
+def test_the_target_s_name_may_be_written_in_any_way() -> None:
+    for target in ("b/x", "/b/x", "./b/x", "b//x", "c/../b/x", "../b/x", "s/x"):
+        members = (folder("b/"), file("b/x", b"1"), symlink("s", "b"), hardlink("a", target))
+        assert entries(stack(layer(*members)))["/a"].links == "/a", target
+
+
+def test_the_last_header_counts_for_all_names() -> None:
+    found = entries(
+        stack(layer(file("a", b"1", mode=0o600), hardlink("b", "a", mode=0o640, uid=9)))
+    )
+    assert {(found[path].mode, found[path].uid) for path in ("/a", "/b")} == {(0o640, 9)}
+
+
+def test_one_name_of_a_set_hidden_leaves_one_that_is_no_set() -> None:
+    found = stack(layer(file("a", b"1"), hardlink("b", "a")), layer(file(".wh.b")))
+    assert entries(found)["/a"].links is None
+
+
+def test_one_name_of_a_set_replaced_leaves_the_others() -> None:
+    members = (file("a", b"1"), hardlink("b", "a"), hardlink("c", "a"))
+    found = entries(stack(layer(*members), layer(file("b", b"new"))))
+    assert [found[path].links for path in ("/a", "/b", "/c")] == ["/a", None, "/a"]
+    assert found["/b"].size == 3
+
+
+def test_a_hard_link_to_a_lower_layer_s_file_is_followed_and_noted() -> None:
+    found = stack(layer(file("a", b"1")), layer(hardlink("b", "a")))
+    assert {one.links for one in entries(found).values()} == {"/a"}
+    assert "b is a hard link to a, which its layer does not hold" in found.image.problems[0]
+
+
+def test_a_hard_link_that_comes_before_its_target_is_refused() -> None:
+    with pytest.raises(LabError, match="is a hard link to /b, which is no file there"):
+        stack(layer(hardlink("a", "b"), file("b", b"1")))
+
+
+def test_a_hard_link_to_nothing_to_itself_or_to_a_folder_is_refused() -> None:
+    with pytest.raises(LabError, match="is a hard link to /gone, which is no file there"):
+        stack(layer(hardlink("a", "gone")))
+    with pytest.raises(LabError, match="is a hard link to /a, which is no file there"):
+        stack(layer(hardlink("a", "a")))
+    with pytest.raises(LabError, match="is a hard link to a directory"):
+        stack(layer(folder("d/"), hardlink("a", "d")))
+    with pytest.raises(LabError, match="is a hard link to /d, which is no file there"):
+        stack(layer(folder("d/")), layer(hardlink("a", "d")))
+
+
+def test_a_hard_link_may_be_to_a_symlink_a_fifo_or_a_device() -> None:
+    found = entries(stack(layer(
+        symlink("s", "x"), hardlink("s2", "s"), fifo("p"), hardlink("p2", "p"),
+        device("n", b"3", (1, 3)), hardlink("n2", "n"),
+    )))  # fmt: skip
+    assert (found["/s2"].kind, found["/s2"].target, found["/s2"].links) == (Kind.SYMLINK, "x", "/s")
+    assert (found["/p2"].kind, found["/p2"].links) == (Kind.FIFO, "/p")
+    assert (found["/n2"].device, found["/n2"].links) == ((1, 3), "/n")
+
+
+def test_a_chain_of_hard_links() -> None:
+    found = entries(stack(layer(file("a", b"1"), hardlink("b", "a"), hardlink("c", "b"))))
+    assert {one.links for one in found.values()} == {"/a"}
