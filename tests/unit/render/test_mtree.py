@@ -62,7 +62,9 @@ def test_what_mtree_cannot_say_is_a_comment() -> None:
 def test_no_name_can_forge_a_line_or_a_terminal_s_state() -> None:
     hostile = "/\n# x\r\x1b]0;owned\x07\udcff*?[\\ = \u202e"
     lines = manifest(Entry(hostile, Kind.SYMLINK, 0o777, target=hostile))
-    name = "\\012\\043\\040x\\015\\033]0;owned\\007\\377\\052\\077\\133\\\\\\040=\\040\\342\\200\\256"
+    name = (
+        "\\012\\043\\040x\\015\\033]0;owned\\007\\377\\052\\077\\133\\\\\\040=\\040\\342\\200\\256"
+    )
     assert lines[1].split(" ")[0] == name
     assert lines[1].split(" ")[2] == f"link=/{name}"
     assert all(line.isascii() and line.isprintable() for line in lines)
