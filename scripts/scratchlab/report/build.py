@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from scratchlab import __version__
 from scratchlab.model import Check, Facts, Finding, Ghost, Json, MountFinding, Origin, Status
 from scratchlab.report import shapes
+from scratchlab.report.rules import told
 
 if TYPE_CHECKING:
     from scratchlab.evidence import EvidenceSet
@@ -88,6 +89,7 @@ def build(
         "ghosts": [shapes.ghost(ghost) for ghost in judgement.ghosts],
         "checks": [shapes.check(one) for one in checks],
         "problems": list(judgement.problems),
+        "rules": told((one.rule for one in judgement.findings if one.rule), facts),
     }
     if ladder is not None:
         head["ladder"] = ladder

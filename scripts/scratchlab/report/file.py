@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from importlib import resources
 from typing import Any, TextIO
 
+from scratchlab.atomic import replaced
 from scratchlab.errors import LabError
 from scratchlab.model import Json
 from scratchlab.report.build import SCHEMA, Report
@@ -35,23 +35,8 @@ def dump(report: Report, out: TextIO) -> None:
 
 def write(report: Report, path: str) -> None:
     """Write ``report`` to ``path``: aside, synced, renamed. Raises LabError when that fails."""
-    path = os.path.abspath(path)
-    try:
-        fd, aside = tempfile.mkstemp(prefix=".report-", dir=os.path.dirname(path))
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    try:
-        with os.fdopen(fd, "w", encoding="ascii") as out:
-            os.fchmod(out.fileno(), 0o644)
-            dump(report, out)
-            out.flush()
-            os.fsync(out.fileno())
-        os.rename(aside, path)
-    except BaseException as error:
-        os.unlink(aside)
-        if isinstance(error, OSError):
-            raise _unwritable(path, error) from error
-        raise
+    with replaced(path) as out:
+        dump(report, out)
 
 
 def read(path: str) -> Report:
@@ -96,7 +81,3 @@ def _damaged(path: str, why: str) -> LabError:
     return LabError(
         f"damaged report: {path}: {why}", "write it again with scratchlab verify --json"
     )
-
-
-def _unwritable(path: str, error: OSError) -> LabError:
-    return LabError(f"cannot write {path}: {error.strerror}", "name another file")

@@ -1,0 +1,68 @@
+// Chips and the search box: what they ask of the tree, and what they say of it.
+
+class Filters {
+  constructor(tree, changed) {
+    this.tree = tree;
+    this.changed = changed;
+    this.search = document.getElementById("search");
+    this.clear = document.getElementById("clear");
+    this.count = document.getElementById("count");
+    this.makeStatuses();
+    this.chips = [...document.querySelectorAll(".chip[data-filter]")];
+    for (const chip of this.chips) chip.addEventListener("click", () => this.press(chip));
+    this.search.addEventListener("input", () => this.update());
+    this.clear.addEventListener("click", () => this.reset());
+    this.say();
+  }
+
+  makeStatuses() {
+    const counts = new Map();
+    for (const node of this.tree.nodes) {
+      for (const status of node.statuses) counts.set(status, (counts.get(status) || 0) + 1);
+    }
+    const box = document.getElementById("statuses");
+    for (const status of this.tree.data.statuses) {
+      if (!counts.has(status)) continue;
+      const chip = make("button", "chip plain");
+      chip.type = "button";
+      chip.dataset.filter = "status";
+      chip.dataset.value = status;
+      chip.setAttribute("aria-pressed", "false");
+      const mark = make("span", "mark", MARKS[status] || "◌");
+      mark.setAttribute("aria-hidden", "true");
+      chip.append(mark, make("span", "", status), " ", make("b", "", counts.get(status).toLocaleString("en")));
+      box.append(chip);
+    }
+  }
+
+  press(chip) {
+    const pressed = chip.getAttribute("aria-pressed") !== "true";
+    chip.setAttribute("aria-pressed", String(pressed));
+    const wanted = this.tree.filters[chip.dataset.filter];
+    if (pressed) wanted.add(chip.dataset.value);
+    else wanted.delete(chip.dataset.value);
+    this.update();
+  }
+
+  reset() {
+    for (const chip of this.chips) chip.setAttribute("aria-pressed", "false");
+    for (const wanted of Object.values(this.tree.filters)) wanted.clear();
+    this.search.value = "";
+    this.update();
+    this.search.focus();
+  }
+
+  update() {
+    this.tree.words = this.search.value.trim().toLowerCase();
+    this.tree.update();
+    this.say();
+    this.changed();
+  }
+
+  say() {
+    const total = this.tree.nodes.reduce((sum, node) => sum + (node.origin !== null), 0);
+    const numbers = `${this.tree.found.toLocaleString("en")} of ${total.toLocaleString("en")}`;
+    this.count.textContent = this.tree.filtered ? `${numbers} entries shown` : `${total.toLocaleString("en")} entries`;
+    this.clear.hidden = !this.tree.filtered;
+  }
+}

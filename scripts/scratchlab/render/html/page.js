@@ -1,0 +1,117 @@
+// Puts the parts together, and what belongs to no part: theme, size, copying, printing, addresses.
+
+const data = JSON.parse(document.getElementById("data").textContent);
+const tree = new Tree(data);
+const detail = new Detail(data, () => {
+  grid.choose(null);
+  grid.box.focus({ preventScroll: true });
+});
+const grid = new Grid(tree, (node) => {
+  detail.show(node);
+  history.replaceState(null, "", node ? `#path=${encodeURIComponent(node.path)}` : "#entries");
+});
+const filters = new Filters(tree, () => {
+  grid.box.scrollTop = 0;
+  grid.refresh();
+});
+
+for (const part of document.querySelectorAll("#band i")) part.style.flexGrow = part.dataset.share;
+
+for (const [id, act] of [["open-all", () => tree.openAll()], ["close-all", () => tree.closeAll()]]) {
+  document.getElementById(id).addEventListener("click", () => {
+    act();
+    tree.update();
+    grid.refresh();
+  });
+}
+
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest("input, textarea, select");
+  if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    event.preventDefault();
+    filters.search.focus();
+    filters.search.select();
+  }
+  if (event.key === "Escape" && event.target === filters.search) filters.reset();
+  if (event.key === "ArrowDown" && event.target === filters.search) {
+    event.preventDefault();
+    grid.box.focus();
+    grid.go(tree.visible[0]);
+  }
+});
+
+function kept(name) {
+  try { return localStorage.getItem(name); } catch { return null; } // file: pages may have no storage
+}
+
+function keep(name, value) {
+  try { localStorage.setItem(name, value); } catch { /* it holds for this page only */ }
+}
+
+const look = document.documentElement.dataset;
+if (["light", "dark"].includes(kept("theme"))) look.theme = kept("theme");
+document.getElementById("theme").addEventListener("click", () => {
+  const dark = look.theme ? look.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  look.theme = dark ? "light" : "dark";
+  keep("theme", look.theme);
+});
+document.getElementById("size").addEventListener("click", (event) => {
+  const large = look.size !== "large";
+  look.size = large ? "large" : "usual";
+  event.currentTarget.setAttribute("aria-pressed", String(large));
+  grid.refresh();
+});
+
+for (const button of document.querySelectorAll(".copy")) {
+  button.addEventListener("click", async () => {
+    await copy(button.parentElement.querySelector("code").textContent);
+    const words = button.firstChild.data;
+    button.firstChild.data = "Copied";
+    setTimeout(() => { button.firstChild.data = words; }, 1500);
+  });
+}
+
+// Pages from a disk have no clipboard in some browsers; the old way works there.
+async function copy(words) {
+  try {
+    await navigator.clipboard.writeText(words);
+  } catch {
+    const box = make("textarea");
+    box.value = words;
+    document.body.append(box);
+    box.select();
+    document.execCommand("copy");
+    box.remove();
+  }
+}
+
+const closed = [];
+window.addEventListener("beforeprint", () => {
+  for (const one of document.querySelectorAll("details:not([open])")) {
+    one.open = true;
+    closed.push(one);
+  }
+});
+window.addEventListener("afterprint", () => { for (const one of closed.splice(0)) one.open = false; });
+
+function addressed() {
+  try { return decodeURIComponent(location.hash.slice(1)); } catch { return ""; }
+}
+
+function follow() {
+  const address = addressed();
+  const check = document.getElementById(address);
+  if (check && check.matches("details")) check.open = true;
+  const node = address.startsWith("path=") && tree.byPath.get(address.slice(5));
+  if (!node) return;
+  tree.reveal(node);
+  tree.update();
+  grid.refresh();
+  grid.choose(node);
+  grid.go(node);
+}
+
+grid.refresh();
+follow();
+window.addEventListener("hashchange", follow);
+document.documentElement.dataset.ready = "true";
