@@ -71,7 +71,9 @@ def main() -> int:
     for host, one in reports.items() if len(reports) == 1 else ():
         print()
         show(one, sys.stdout)
-        print(f"All that was seen: {Path(sys.argv[1]).resolve() / host / 'report.json'}")
+        folder = Path(sys.argv[1]).resolve() / host
+        print(f"All that was seen: {folder / 'report.json'}")
+        print(f"To look at in a browser: {folder / 'index.html'}")
     verdicts = [check["verdict"] for one in reports.values() for check in one.head["checks"]]
     return int(any(verdict != "pass" for verdict in verdicts))
 

@@ -1,8 +1,8 @@
 """Everything CI runs, in order: ``./lab test [STAGE...]``.
 
-Stages: lint, unit, before, first, integration, faults, leave. The lab itself is taken from bare to
-proved and back on this very machine; the integration tests run in between, on the engine that the
-lab brought. A stage that fails does not keep the later ones from cleaning up.
+Stages: lint, unit, before, first, integration, browser, faults, leave. The lab itself is taken from
+bare to proved and back on this very machine; the integration and browser tests run in between, on
+the engine that the lab brought. A stage that fails does not keep the later ones from cleaning up.
 """
 
 from __future__ import annotations
@@ -98,14 +98,20 @@ def pytest(*paths: str) -> Count:
 
 def integration() -> Count:
     """The integration tests, with the packages that only they need, which go again."""
-    with borrowed_packages():
+    with borrowed_packages("tests/packages.txt"):
         return pytest("tests/integration")
 
 
+def browser() -> Count:
+    """The pages, in the browser of this distribution."""
+    with borrowed_packages("tests/browser/packages.txt"):
+        return pytest("tests/browser")
+
+
 @contextmanager
-def borrowed_packages() -> Iterator[None]:
-    """tests/packages.txt installed; afterwards exactly what that added is removed."""
-    lines = (ROOT / "tests/packages.txt").read_text().splitlines()
+def borrowed_packages(file: str) -> Iterator[None]:
+    """The packages that ``file`` names installed; afterwards exactly what that added is removed."""
+    lines = (ROOT / file).read_text().splitlines()
     names = [line for line in lines if line and not line.startswith("#")]
     script = ROOT / "roles/lab_machine/module_utils/lab_packages.py"
     program = [sys.executable, str(script), "--state", str(ROOT / ".cache" / "test-packages")]
@@ -127,6 +133,7 @@ STAGES: dict[str, Callable[[], Count]] = {
     "before": tests("tests/e2e/test_1_before.py"),
     "first": tests("tests/e2e/test_2_first_run.py"),
     "integration": integration,
+    "browser": browser,
     "faults": tests("tests/e2e/test_3_faults.py"),
     "leave": tests("tests/e2e/test_4_leave.py"),
 }

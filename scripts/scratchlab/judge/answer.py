@@ -9,11 +9,8 @@ from scratchlab.evidence import EvidenceSet
 from scratchlab.judge.judgement import Judgement
 from scratchlab.judge.paths import resolve, upwards
 from scratchlab.judge.rules import RULES, Rule
-from scratchlab.judge.versions import numbers
+from scratchlab.judge.rules.permalink import permalink
 from scratchlab.model import Finding, Ghost, MountFinding
-
-_PROJECTS = {"moby/moby": "docker", "containers/podman": "podman", "containers/storage": "",
-             "opencontainers/runc": "runc", "containers/crun": "crun"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +48,10 @@ def answer(seen: EvidenceSet, judgement: Judgement, path: str) -> Answer:
         note = f"it lies in {inside.mount.fstype}, mounted on {inside.mount.target}"
         if landed in _masked(seen):
             note += "; the engine asks for a mask over it, and this kernel has no such path"
-        return Answer(landed, None, None, (inside,), kernel, _permalink(kernel, seen), note)
+        return Answer(landed, None, None, (inside,), kernel, permalink(kernel, seen.facts), note)
     name = found.rule if found is not None else (mounts[0].rule if mounts else None)
     rule = RULES.get(name) if name else None
-    return Answer(landed, found, ghost, mounts, rule, _permalink(rule, seen), note)
+    return Answer(landed, found, ghost, mounts, rule, permalink(rule, seen.facts), note)
 
 
 def _kernel(judgement: Judgement, path: str) -> MountFinding | None:
@@ -71,18 +68,3 @@ def _kernel(judgement: Judgement, path: str) -> MountFinding | None:
 def _masked(seen: EvidenceSet) -> tuple[str, ...]:
     config = seen.facts.container.inspect.get("HostConfig") or {}
     return tuple(config.get("MaskedPaths") or ())
-
-
-def _permalink(rule: Rule | None, seen: EvidenceSet) -> str:
-    if rule is None or rule.source is None:
-        return ""
-    facts = seen.facts
-    project = rule.source.project
-    name = _PROJECTS.get(project, "")
-    if name == facts.engine.name:
-        return rule.source.permalink(numbers(facts.engine.version))
-    if name == facts.runtime.name:
-        return rule.source.permalink(numbers(facts.runtime.version))
-    if project == "torvalds/linux":
-        return rule.source.permalink(numbers(facts.host.kernel)[:2])
-    return rule.source.permalink(())

@@ -42,8 +42,8 @@ class Compact:
             shared = _shared(before, parts)
             before = parts
             image = _side(one["image"], "layer")
-            live = _side(one["live"], "mount")
-            if image and live and image[:-1] == live[:-1]:
+            live: Row | int | None = _side(one["live"], "mount")
+            if image and isinstance(live, list) and image[:-1] == live[:-1]:
                 live = -1 if live[-1] is None else live[-1]
             yield [
                 shared,

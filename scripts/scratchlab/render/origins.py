@@ -64,6 +64,6 @@ ORIGINS: Mapping[Origin, Words] = {
         "the process", "written", "PW", "A process in the container wrote it after the start."
     ),
     Origin.UNEXPLAINED: Words(
-        "no known maker", "unexplained", "??", "No evidence explains it. That is worth a close look."
+        "no known maker", "unexplained", "??", "No evidence explains it: look closely."
     ),
 }  # fmt: skip

@@ -28,6 +28,8 @@ class Source:
             if version >= first:
                 path = elsewhere
         prefix = "" if self.project == "containers/crun" else "v"
+        if self.project == "moby/moby" and version >= (29,):
+            prefix = "docker-v"  # its modules have version tags of their own since
         tag = prefix + ".".join(map(str, version)) if version else "HEAD"
         return f"https://github.com/{self.project}/blob/{tag}/{path}"
 

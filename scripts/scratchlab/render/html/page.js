@@ -8,7 +8,7 @@ const detail = new Detail(data, () => {
 });
 const grid = new Grid(tree, (node) => {
   detail.show(node);
-  history.replaceState(null, "", node ? `#path=${encodeURIComponent(node.path)}` : "#entries");
+  history.replaceState(null, "", node ? addressOf(node) : "#entries");
 });
 const filters = new Filters(tree, () => {
   grid.box.scrollTop = 0;
@@ -93,6 +93,10 @@ window.addEventListener("beforeprint", () => {
   }
 });
 window.addEventListener("afterprint", () => { for (const one of closed.splice(0)) one.open = false; });
+
+function addressOf(node) {
+  try { return `#path=${encodeURIComponent(node.path)}`; } catch { return "#entries"; } // half a character
+}
 
 function addressed() {
   try { return decodeURIComponent(location.hash.slice(1)); } catch { return ""; }

@@ -1,0 +1,287 @@
+"""What a person clicks and sees on the page of one report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from scratchlab.report import Report
+from tests.browser import reports
+from tests.browser.conftest import Show
+
+Disk = Callable[[Report], Path]
+
+
+def rows(page: Page) -> list[str]:
+    """The paths' last parts that are on the page, top to bottom."""
+    return page.locator("#rows .right .name").all_inner_texts()
+
+
+def row(page: Page, name: str) -> str:
+    return f"#rows .row:has(.right .name:text-is('{name}'))"
+
+
+def chip(page: Page, value: str) -> None:
+    page.click(f".chip[data-value='{value}']")
+
+
+def test_the_builders_reports_are_valid(disk: Disk) -> None:
+    for make in (reports.sleep, reports.troubled, reports.hostile):
+        assert disk(make()).stat().st_size
+
+
+def test_the_first_lines_say_who_made_how_much(show: Show, disk: Disk) -> None:
+    page = show(disk(reports.sleep()))
+    story = " ".join(page.inner_text(".story").split())
+    assert story == (
+        "The container sees 26 entries: 1 from the image, 7 from the engine, "
+        "17 from the runtime and 1 from the kernel."
+    )
+    assert "All explained, and as predicted" in page.inner_text(".verdict")
+    assert "12 of 12 experiments passed" in page.inner_text(".verdict")
+    assert page.title() == "sleep on student07: where everything came from"
+
+
+def test_image_and_instance_stand_side_by_side(show: Show, disk: Disk) -> None:
+    page = show(disk(reports.sleep()))
+    assert page.locator("#rows .row").count() == 26
+    sleep = page.locator(row(page, "sleep"))
+    left, right = sleep.locator(".left .name"), sleep.locator(".right .name")
+    assert left.inner_text() == right.inner_text() == "sleep"
+    assert left.bounding_box()["y"] == right.bounding_box()["y"]  # type: ignore[index]
+    assert page.locator("#rows .left .name:visible").count() == 2  # / and /sleep
+
+
+def test_every_entry_is_told_by_colour_and_by_words(show: Show, disk: Disk) -> None:
+    page = show(disk(reports.troubled()))
+    page.click("#open-all")
+    colours = {}
+    for origin in page.locator("#rows .row[data-o]").all():
+        name = origin.get_attribute("data-o") or ""
+        assert origin.locator(".badge-o .label").inner_text()
+        assert origin.locator(".sign").inner_text()
+        colours[name] = origin.locator(".right").evaluate(
+            "cell => getComputedStyle(cell).borderLeftColor"
+        )
+    assert len(set(colours.values())) == len(colours) == 14
+
+
+def test_a_click_shows_evidence_rule_and_both_sides(show: Show, disk: Disk) -> None:
+    page = show(disk(reports.sleep()))
+    expect(page.locator("#detail")).to_be_hidden()
+    page.click(row(page, "null"))
+    detail = page.locator("#detail")
+    expect(detail.locator("h3")).to_have_text("/dev/null")
+    expect(detail).to_contain_text("device or link")
+    expect(detail).to_contain_text("As predicted")
+    expect(detail.locator(".facts-list li")).to_have_text("statcharacter device [1, 3]")
+    expect(detail.locator(".level")).to_have_text("MUST")
+    links = [link.get_attribute("href") or "" for link in detail.locator(".links a").all()]
+    assert links[0].endswith("/config-linux.md#default-devices")
+    assert links[1].startswith("https://github.com/opencontainers/runc/blob/v1.1.5/")
+    expect(detail.locator(".away")).to_contain_text("-v /dev:/dev")
+    expect(detail.locator("tr", has_text="device").last).to_contain_text("1:3")
+    assert page.url.endswith("#path=%2Fdev%2Fnull")
+    page.click(".close")
+    expect(detail).to_be_hidden()
+
+
+def test_an_address_opens_its_entry_and_its_experiment(show: Show, disk: Disk) -> None:
+    page = show(disk(reports.sleep()), at="#path=%2Fetc%2Fhosts")
+    expect(page.locator("#detail h3")).to_have_text("/etc/hosts")
+    page.click(".dot:has-text('E07')")
+    expect(page.locator("#check-7 .claim")).to_be_visible()
+    page = show(disk(reports.sleep()), at="#%E0%A4")
+    expect(page.locator("#detail")).to_be_hidden()
+
+
+def test_ghosts_stand_where_they_would_have_been(show: Show, disk: Disk) -> None:
+    page = show(disk(reports.troubled()))
+    ghost = page.locator(row(page, "old"))
+    expect(ghost.locator(".left .name")).to_have_text("old")
+    expect(ghost.locator(".right.ghost em")).to_have_text("shadowed")
+    names = rows(page)
+    assert names.index("null") < names.index("old") < names.index("ptmx"), "in its folder's order"
+    ghost.click()
+    expect(page.locator("#detail .ghost-words")).to_contain_text("mount of tmpfs on /dev")
+    hosts = page.locator(row(page, "hosts"))
+    expect(hosts.locator(".right em")).to_have_text("overridden the image's")
+    page.click(row(page, "run.conf"))
+    expect(page.locator("#detail .differs")).to_have_count(2)  # size and mtime
+
+
+def test_what_disagrees_is_loud(show: Show, disk: Disk) -> None:
+    page = show(disk(reports.troubled()))
+    assert "Something here needs a look" in page.inner_text(".verdict")
+    expect(page.locator(".problems li")).to_have_text(
+        "manifest.json and index.json name other layers"
+    )
+    expect(page.locator(row(page, "secret")).locator(".why.loud")).to_have_text(
+        "nothing was predicted here"
+    )
+    page.click(row(page, "secret"))
+    expect(page.locator("#detail .loud")).to_contain_text("Not as predicted")
+
+
+def test_filters_show_what_matches_and_the_way_there(show: Show, disk: Disk) -> None:
+    page = show(disk(reports.troubled()))
+    chip(page, "kernel")
+    assert rows(page) == ["/", "dev/", "pts/", "ptmx"]
+    assert page.inner_text("#count") == "1 of 38 entries shown"
+    chip(page, "engine-mount")
+    assert rows(page) == ["/", "dev/", "pts/", "ptmx", "etc/", "hostname", "hosts", "resolv.conf"]
+    page.click("#clear")
+    chip(page, "shadowed")
+    assert rows(page) == ["/", "dev/", "console", "old"]
+    chip(page, "shadowed")
+    assert page.locator("#clear").is_hidden()
+    assert len(rows(page)) == 38
+
+
+def test_search_narrows_as_one_types(show: Show, disk: Disk) -> None:
+    page = show(disk(reports.sleep()))
+    page.keyboard.press("/")
+    page.keyboard.type("HOST")
+    assert rows(page) == ["/", "etc/", "hostname", "hosts"]
+    chip(page, "kernel")
+    assert rows(page) == []
+    assert page.inner_text("#count") == "0 of 26 entries shown"
+    page.focus("#search")
+    page.keyboard.press("Escape")
+    assert len(rows(page)) == 26
+
+
+def test_the_keyboard_goes_everywhere(show: Show, disk: Disk) -> None:
+    page = show(disk(reports.sleep()))
+    tree = page.locator("#tree")
+    tree.focus()
+
+    def active() -> str:
+        name = tree.get_attribute("aria-activedescendant")
+        return page.inner_text(f"#{name} .right .name")
+
+    for key, name in (
+        ("ArrowDown", "/"), ("ArrowDown", ".dockerenv"), ("ArrowDown", "dev/"),
+        ("ArrowRight", "fd"), ("ArrowLeft", "dev/"), ("ArrowLeft", "dev/"), ("ArrowDown", "etc/"),
+        ("End", "sys/"), ("Home", "/"), ("PageDown", "sys/"), ("PageUp", "/"),
+    ):  # fmt: skip
+        page.keyboard.press(key)
+        assert active() == name, key
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    expect(page.locator("#detail h3")).to_have_text("/sys")
+    page.keyboard.press("ArrowUp")
+    expect(page.locator("#detail h3")).to_have_text("/sleep")  # the explanation follows
+    page.keyboard.press("Escape")
+    expect(page.locator("#detail")).to_be_hidden()
+
+
+def test_folders_close_and_say_what_they_hold(show: Show, disk: Disk) -> None:
+    page = show(disk(reports.sleep()))
+    page.click(f"{row(page, 'dev/')} .right .twist")
+    folder = page.locator(row(page, "dev/"))
+    expect(folder).to_have_attribute("aria-expanded", "false")
+    expect(folder.locator(".holds")).to_have_text("15 inside")
+    assert folder.locator(".below i").count() == 3  # devices, filesystems, the kernel's
+    page.click("#close-all")
+    assert rows(page) == ["/", ".dockerenv", "dev/", "etc/", "proc/", "sleep", "sys/"]
+    page.click("#open-all")
+    assert len(rows(page)) == 26
+
+
+def test_experiments_with_commands_to_type(show: Show, disk: Disk) -> None:
+    page = show(disk(reports.troubled()), permissions=["clipboard-read", "clipboard-write"])
+    assert page.locator(".check[open]").count() == 3  # what passed is closed
+    failed = page.locator(".check.fail")
+    expect(failed).to_contain_text("something wrote into the root")
+    expect(failed).to_contain_text("docker diff sleep")
+    failed.locator(".copy").click()
+    expect(failed.locator(".copy")).to_contain_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == "echo E07"
+    expect(page.locator(".check.error dd").last).to_have_text("E07")
+    page.click(".check.pass summary")
+    expect(page.locator(".check.pass")).to_contain_text("E01 was seen")
+
+
+def test_copying_without_a_clipboard(show: Show, disk: Disk) -> None:
+    page = show(disk(reports.troubled()))
+    page.evaluate(
+        "() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')); }"
+    )
+    page.evaluate(
+        "() => { document.execCommand = (what) => { document.body.dataset.did = what; }; }"
+    )
+    page.locator(".check.fail .copy").click()
+    expect(page.locator("body")).to_have_attribute("data-did", "copy")
+
+
+def test_light_and_dark_follow_the_system_and_the_button(show: Show, disk: Disk) -> None:
+    def paper(page: Page) -> str:
+        return str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+
+    report = disk(reports.sleep())
+    light, dark = show(report), show(report, color_scheme="dark")
+    assert paper(light) != paper(dark)
+    light.click("#theme")
+    assert paper(light) == paper(dark)
+    light.reload()
+    assert paper(light) == paper(dark), "remembered"
+    light.click("#theme")
+    assert paper(light) != paper(dark)
+
+
+def test_larger_for_a_projector(show: Show, disk: Disk) -> None:
+    page = show(disk(reports.sleep()))
+    before = page.locator(row(page, "null")).bounding_box()
+    page.click("#size")
+    after = page.locator(row(page, "null")).bounding_box()
+    assert before is not None
+    assert after is not None
+    assert after["height"] > 1.25 * before["height"]
+
+
+def test_a_phone_needs_no_sideways_scrolling(show: Show, disk: Disk) -> None:
+    page = show(disk(reports.troubled()), viewport={"width": 360, "height": 740})
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= 360
+    page.locator(row(page, "null")).click()
+    detail = page.locator("#detail").bounding_box()
+    chosen = page.locator(row(page, "null")).bounding_box()
+    assert detail is not None
+    assert chosen is not None
+    assert chosen["y"] + chosen["height"] <= detail["y"], "the entry stays in sight"
+    expect(page.locator("#detail .badge-o .label")).to_be_visible()
+
+
+def test_print_holds_everything(show: Show, disk: Disk) -> None:
+    report = reports.huge(500)
+    page = show(disk(reports.report(report.entries, checks=[reports.check("E01")])))
+    page.click("#open-all")
+    drawn = page.locator("#rows .row")
+    total = page.locator("#tree").get_attribute("aria-rowcount")
+    assert total == str(500 + 1 + 1 + 5 + 26 + 1)  # files, their folders, Docker's, the heading
+    assert drawn.count() < 120
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert drawn.count() == int(total) - 1
+    assert page.locator("details:not([open])").count() == 0
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator("details:not([open])").count() == 1
+    assert page.pdf().startswith(b"%PDF")
+
+
+def test_a_report_without_rules_or_checks_still_shows(show: Show, disk: Disk) -> None:
+    report = reports.sleep(checks=[])
+    del report.head["rules"]  # as the first release wrote it
+    page = show(disk(report))
+    page.click(row(page, "null"))
+    expect(page.locator("#detail")).to_contain_text("oci-device")
+    assert page.locator("#experiments").count() == 0
+
+
+def test_without_javascript_the_story_is_there(show: Show, disk: Disk, tmp_path: Path) -> None:
+    show(disk(reports.troubled())).close()
+    text = (tmp_path / "index.html").read_text("utf-8")
+    assert "<noscript>" in text
+    assert "something wrote into the root" in text.partition("<script")[0]
