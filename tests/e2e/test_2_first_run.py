@@ -59,6 +59,12 @@ def test_the_report_says_what_the_article_saw() -> None:
     assert report["summary"]["unexplained"] == 0
 
 
+def test_a_page_for_a_browser_lies_beside_the_report() -> None:
+    page = door.REPORT.with_name("index.html").read_text("utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert door.report()["image"]["ledger_digest"] in page
+
+
 def test_a_second_run_changes_nothing() -> None:
     done = door.lab()
     assert done.returncode == 0, done.stdout

@@ -6,7 +6,7 @@ from scratchlab.judge.rules.rule import Rule
 from scratchlab.judge.versions import numbers
 from scratchlab.model import Facts
 
-_PROJECTS = {"moby/moby": "docker", "containers/podman": "podman", "containers/storage": "",
+_PROJECTS = {"moby/moby": "docker", "containers/podman": "podman",
              "opencontainers/runc": "runc", "containers/crun": "crun"}  # fmt: skip
 
 
@@ -15,7 +15,7 @@ def permalink(rule: Rule | None, facts: Facts) -> str:
     if rule is None or rule.source is None:
         return ""
     project = rule.source.project
-    name = _PROJECTS.get(project, "")
+    name = _PROJECTS.get(project)
     if name == facts.engine.name:
         return rule.source.permalink(numbers(facts.engine.version))
     if name == facts.runtime.name:

@@ -1,0 +1,130 @@
+"""The page as a file: whole or not at all, nothing of the report raw in it, rows that add up."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from scratchlab.cli import scratchlab
+from scratchlab.errors import LabError
+from scratchlab.model import Engine, Facts, Host, Origin, Runtime
+from scratchlab.render import page
+from scratchlab.render.compact import Compact
+from scratchlab.render.origins import ORIGINS
+from scratchlab.report import write
+from scratchlab.report.rules import told
+from tests.browser import reports
+
+
+def run(*arguments: str) -> int:
+    status = scratchlab.main([*arguments], standalone_mode=False)
+    assert isinstance(status, int)
+    return status
+
+
+def test_the_command_writes_a_page_and_says_what_the_report_says(tmp_path: Path) -> None:
+    file, html = tmp_path / "report.json", tmp_path / "index.html"
+    for report, status in ((reports.sleep(), 0), (reports.troubled(), 1)):
+        write(report, str(file))
+        assert run("report", str(file), "--html", str(html)) == status
+        assert html.read_text("utf-8").startswith("<!DOCTYPE html>")
+    assert html.stat().st_mode & 0o777 == 0o644
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["index.html", "report.json"]
+
+
+def test_a_page_that_cannot_be_made_leaves_the_old_one(tmp_path: Path) -> None:
+    html = tmp_path / "index.html"
+    html.write_text("old")
+    broken = reports.sleep()
+    del broken.head["summary"]
+    with pytest.raises(Exception, match="summary"):
+        page.write(broken, str(html))
+    assert html.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [html]
+    with pytest.raises(LabError, match="cannot write"):
+        page.write(reports.sleep(), str(tmp_path / "no" / "folder.html"))
+
+
+def test_nothing_outside_is_named_and_nothing_inside_is_raw(tmp_path: Path) -> None:
+    html = tmp_path / "index.html"
+    page.write(reports.hostile(), str(html))
+    text = html.read_text("utf-8")
+    assert text.count("<script") == text.count("</script") == 2
+    assert not re.search(r"<[^>]+\s(src|srcset|action|background)=", text)
+    assert re.findall(r"<link[^>]*href=\"([^\":]*):", text) == ["data"]
+    assert not re.search(r"url\(|@import", text)
+    for raw in ("<img", "\u202e", "\u2028", "\x1b", "\x07"):
+        assert raw not in text
+
+
+def test_rows_say_what_the_entries_said() -> None:
+    report = reports.troubled()
+    rows = Compact()
+    found = list(rows.entries(report.entries))
+    before: list[str] = []
+    for row, entry in zip(found, report.entries, strict=True):
+        before = [*before[: row[0]], *row[1].split("/")]
+        assert "/".join(before) == entry["path"]
+        assert rows.words[row[4]] == (entry["rule"] or "")
+        assert [rows.words[at] for at in row[5][1::2]] == [
+            fact["detail"] for fact in entry["evidence"]
+        ]
+        assert (row[9] is None) == (entry["live"] is None)
+    sleep = found[[entry["path"] for entry in report.entries].index("/sleep")]
+    assert sleep[9] == 29, "like the image's, on mount 29: said once"
+
+
+def test_a_path_that_begins_the_next_one_keeps_its_name() -> None:
+    side = reports.side("directory", sha256=None)
+    paths = ["/", "/a", "/a/b", "/a/b", "/a", "/ab"]
+    rows = Compact().entries(reports.entry(path, "kernel", side) for path in paths)
+    before: list[str] = []
+    for row, path in zip(rows, paths, strict=True):
+        before = [*before[: row[0]], *row[1].split("/")]
+        assert "/".join(before) == path
+
+
+def test_every_origin_has_words_and_its_own_sign() -> None:
+    assert set(ORIGINS) == set(Origin)
+    assert len({words.code for words in ORIGINS.values()}) == len(Origin)
+    css = page.asset("report.css")
+    for origin in Origin:
+        assert css.count(f"--{origin}: #") == 3, "light, dark, dark of the system"
+
+
+def test_every_asset_is_named_and_ships() -> None:
+    folder = Path(page.__file__).with_name("html")
+    named = {*page.STYLES, *page.SCRIPTS, "report.html.j2"}
+    assert {one.name for one in folder.iterdir()} == named
+
+
+@pytest.mark.parametrize(
+    ("facts", "rule", "link"),
+    [
+        (Facts(engine=Engine(name="docker", version="20.10.24+dfsg1")), "docker-dockerenv",
+         "https://github.com/moby/moby/blob/v20.10.24/daemon/initlayer/setup_unix.go"),
+        (Facts(engine=Engine(name="docker", version="29.1.3")), "docker-dockerenv",
+         "https://github.com/moby/moby/blob/docker-v29.1.3/daemon/initlayer/setup_unix.go"),
+        (Facts(runtime=Runtime(name="runc", version="1.1.5+ds1")), "oci-filesystem",
+         "https://github.com/opencontainers/runc/blob/v1.1.5/libcontainer/rootfs_linux.go"),
+        (Facts(runtime=Runtime(name="crun", version="1.21")), "oci-filesystem",
+         "https://github.com/opencontainers/runc/blob/HEAD/libcontainer/rootfs_linux.go"),
+        (Facts(host=Host(kernel="6.12.48-cloud-amd64")), "devpts-node",
+         "https://github.com/torvalds/linux/blob/v6.12/fs/devpts/inode.c"),
+    ],
+)  # fmt: skip
+def test_rules_name_their_source_at_the_version_that_ran(
+    facts: Facts, rule: str, link: str
+) -> None:
+    (found,) = told([rule, rule, "no-such-rule"], facts)
+    assert found["source"] == link
+
+
+def test_data_in_a_script_block_never_ends_it() -> None:
+    value = {"</script>": "<!--\u2028&\ud800"}
+    text = page.data(value)
+    assert not set("<>&\u2028").intersection(text)
+    assert json.loads(text) == value
