@@ -1,6 +1,8 @@
-"""Seed each fault into a container of its own and look whether it is found: ``mutate.py``.
+"""Seed each fault into a container of its own and look whether it is found.
 
-Options as of run.py. Exit status 0 when every mutation was found, and none in the container that
+``python3 -m tests.matrix.mutate [NAME...]``; options as of tests.matrix.run.
+
+Exit status 0 when every mutation was found, and none in the container that
 nobody touched.
 """
 
@@ -15,12 +17,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+from tests.matrix.mutations import MUTATIONS, Mutation, Seen, Target
+from tests.matrix.run import Machine, image, options
 
-from mutations import MUTATIONS, Mutation, Seen  # beside this file, wherever it was copied
-from run import Machine, image, options
-
-QUIET = Mutation("nothing", lambda root, pid: None, ())
+QUIET = Mutation("nothing", lambda _: None, ())
 
 
 @contextmanager
@@ -30,11 +30,11 @@ def container(machine: Machine, mutation: Mutation) -> Iterator[tuple[str, int]]
     try:
         if mutation.early:
             upper = machine.call("inspect", "-f", "{{.GraphDriver.Data.LowerDir}}", found)
-            mutation.seed(Path(upper.split(":")[0]), 0)
+            mutation.seed(Target(Path(upper.split(":")[0])))
         machine.call("start", found)
         pid = int(machine.call("inspect", "-f", "{{.State.Pid}}", found))
         if not mutation.early:
-            mutation.seed(Path(f"/proc/{pid}/root"), pid)
+            mutation.seed(Target(Path(f"/proc/{pid}/root"), pid))
         yield found, pid
     finally:
         machine.call("rm", "-f", "-v", found, check=False)

@@ -1,7 +1,7 @@
 """Faults seeded from outside into a running container, as data: each must be found.
 
-Standard library only: this runs on the machines under test. A mutation gets the container's root
-as the host sees it (``/proc/PID/root``) and its PID; it says what a report must hold then.
+Standard library only: this runs on the machines under test. A mutation says what a report must
+hold when it was done.
 """
 
 from __future__ import annotations
@@ -11,6 +11,16 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is to be damaged: the container's root as the host sees it (before the start: the
+    engine's init layer), and its first process (0 before the start).
+    """
+
+    root: Path
+    pid: int = 0
 
 
 @dataclass(frozen=True)
@@ -34,7 +44,7 @@ class Mutation:
     """
 
     name: str
-    seed: Callable[[Path, int], None]
+    seed: Callable[[Target], object]
     seen: tuple[Seen, ...]
     early: bool = False
     engines: frozenset[str] = frozenset({"docker", "podman"})
@@ -84,147 +94,143 @@ def wrote(path: str, status: str, says: str = "") -> Seen:
     return Seen("entries", path, "process-write", status, says)
 
 
-def m(name: str, seed: Callable[[Path, int], object], *seen: Seen, **more: object) -> Mutation:
+def m(name: str, seed: Callable[[Target], object], *seen: Seen, **more: object) -> Mutation:
     """Short form."""
-
-    def run(root: Path, pid: int) -> None:
-        seed(root, pid)
-
-    return Mutation(name, run, seen, **more)  # type: ignore[arg-type]
+    return Mutation(name, seed, seen, **more)  # type: ignore[arg-type]
 
 
 DOCKER = frozenset({"docker"})
 FILE, LINK = "/lab/file", "/lab/link"
 
 RUNNING = (
-    m("an extra file", lambda r, p: (r / "extra").write_text("x"), wrote("/extra", "only-live")),
-    m("an extra folder", lambda r, p: (r / "lab/new").mkdir(), wrote("/lab/new", "only-live")),
-    m("an extra link", lambda r, p: (r / "new").symlink_to("lab"), wrote("/new", "only-live")),
-    m("an extra FIFO", lambda r, p: os.mkfifo(r / "pipe"), wrote("/pipe", "only-live")),
+    m("an extra file", lambda t: (t.root / "extra").write_text("x"), wrote("/extra", "only-live")),
+    m("an extra folder", lambda t: (t.root / "lab/new").mkdir(), wrote("/lab/new", "only-live")),
+    m("an extra link", lambda t: (t.root / "new").symlink_to("lab"), wrote("/new", "only-live")),
+    m("an extra FIFO", lambda t: os.mkfifo(t.root / "pipe"), wrote("/pipe", "only-live")),
     m(
-        "one byte, size and time kept", lambda r, p: rewrite(r / "lab/file", flip),
+        "one byte, size and time kept", lambda t: rewrite(t.root / "lab/file", flip),
         wrote(FILE, "altered", "sha256"),
     ),
     m(
-        "one byte more", lambda r, p: rewrite(r / "lab/file", lambda old: old + b"x"),
+        "one byte more", lambda t: rewrite(t.root / "lab/file", lambda old: old + b"x"),
         wrote(FILE, "altered", "size"),
     ),
-    m("a mode", lambda r, p: (r / "lab/file").chmod(0o4755), wrote(FILE, "altered", "mode")),
-    m("a folder's mode", lambda r, p: (r / "lab").chmod(0o777), wrote("/lab", "altered", "mode")),
-    m("an owner", lambda r, p: os.chown(r / "lab/file", 12, -1), wrote(FILE, "altered", "uid")),
-    m("a group", lambda r, p: os.chown(r / "lab/file", -1, 13), wrote(FILE, "altered", "gid")),
-    m("a time", lambda r, p: os.utime(r / "lab/file", (1, 1)), wrote(FILE, "altered", "mtime")),
+    m("a mode", lambda t: (t.root / "lab/file").chmod(0o4755), wrote(FILE, "altered", "mode")),
+    m("a folder's mode", lambda t: (t.root / "lab").chmod(0o777), wrote("/lab", "altered", "mode")),
+    m("an owner", lambda t: os.chown(t.root / "lab/file", 12, -1), wrote(FILE, "altered", "uid")),
+    m("a group", lambda t: os.chown(t.root / "lab/file", -1, 13), wrote(FILE, "altered", "gid")),
+    m("a time", lambda t: os.utime(t.root / "lab/file", (1, 1)), wrote(FILE, "altered", "mtime")),
     m(
-        "an extended attribute", lambda r, p: os.setxattr(r / "lab/file", "user.seeded", b"1"),
+        "an extended attribute", lambda t: os.setxattr(t.root / "lab/file", "user.seeded", b"1"),
         wrote(FILE, "altered", "xattrs"),
     ),
     m(
         "a capability",
-        lambda r, p: os.setxattr(
-            r / "lab/file", "security.capability",
+        lambda t: os.setxattr(
+            t.root / "lab/file", "security.capability",
             bytes.fromhex("0100000200200000000000000000000000000000"),
         ),
         wrote(FILE, "altered", "xattrs"),
     ),
     m(
-        "a link retargeted", lambda r, p: link(r / "lab/link", "elsewhere"),
+        "a link retargeted", lambda t: link(t.root / "lab/link", "elsewhere"),
         wrote(LINK, "altered", "target"),
     ),
     m(
-        "a hard link more", lambda r, p: os.link(r / "lab/file", r / "lab/hard"),
+        "a hard link more", lambda t: os.link(t.root / "lab/file", t.root / "lab/hard"),
         wrote("/lab/hard", "only-live"),
     ),
     m(
-        "a file deleted", lambda r, p: (r / "lab/file").unlink(),
+        "a file deleted", lambda t: (t.root / "lab/file").unlink(),
         Seen("ghosts", FILE, "process-write", "deleted"),
     ),
     m(
-        "a file become a folder", lambda r, p: folder_for_file(r / "lab/file"),
+        "a file become a folder", lambda t: folder_for_file(t.root / "lab/file"),
         wrote(FILE, "only-live"), Seen("ghosts", FILE, "process-write", "changed"),
     ),
     m(
-        "other numbers of a device", lambda r, p: node(r / "dev/null", 1, 5),
+        "other numbers of a device", lambda t: node(t.root / "dev/null", 1, 5),
         wrote("/dev/null", "only-live", "foreseen as runtime-device"),
     ),
     m(
-        "a device's mode", lambda r, p: (r / "dev/zero").chmod(0o600),
+        "a device's mode", lambda t: (t.root / "dev/zero").chmod(0o600),
         Seen("entries", "/dev/zero", "runtime-device", "only-live", "mode should be 0666"),
     ),
     m(
-        "an extra device", lambda r, p: os.mknod(r / "dev/disk", 0o060600, os.makedev(7, 0)),
+        "an extra device", lambda t: os.mknod(t.root / "dev/disk", 0o060600, os.makedev(7, 0)),
         wrote("/dev/disk", "only-live"),
     ),
     m(
-        "a device missing", lambda r, p: (r / "dev/random").unlink(),
+        "a device missing", lambda t: (t.root / "dev/random").unlink(),
         Seen("entries", "/dev/random", "runtime-device", "missing"),
     ),
     m(
-        "a link of the runtime's retargeted", lambda r, p: link(r / "dev/fd", "/tmp"),
+        "a link of the runtime's retargeted", lambda t: link(t.root / "dev/fd", "/tmp"),
         wrote("/dev/fd", "only-live", "foreseen as runtime-device"),
     ),
     m(
-        "a file in /dev/shm", lambda r, p: (r / "dev/shm/left").write_text("x"),
+        "a file in /dev/shm", lambda t: (t.root / "dev/shm/left").write_text("x"),
         wrote("/dev/shm/left", "only-live"), engines=DOCKER,
     ),
     m(
-        "a bind over a file", lambda r, p: busybox(p, "mount", "--bind", LINK, FILE),
+        "a bind over a file", lambda t: busybox(t.pid, "mount", "--bind", LINK, FILE),
         Seen("entries", FILE, "unexplained", "only-live"),
         Seen("ghosts", FILE, "unexplained", "overridden"),
     ),
     m(
         "a bind over the engine's file",
-        lambda r, p: busybox(p, "mount", "--bind", FILE, "/etc/hosts"),
+        lambda t: busybox(t.pid, "mount", "--bind", FILE, "/etc/hosts"),
         Seen("entries", "/etc/hosts", "unexplained", "only-live", "not what stands there"),
     ),
     m(
-        "a tmpfs over a folder", lambda r, p: busybox(p, "mount", "-t", "tmpfs", "x", "/lab"),
+        "a tmpfs over a folder", lambda t: busybox(t.pid, "mount", "-t", "tmpfs", "x", "/lab"),
         Seen("entries", "/lab", "unexplained", "only-live"),
         Seen("ghosts", FILE, "unexplained", "shadowed"),
     ),
     m(
-        "a second /dev/shm", lambda r, p: busybox(p, "mount", "-t", "tmpfs", "x", "/dev/shm"),
+        "a second /dev/shm", lambda t: busybox(t.pid, "mount", "-t", "tmpfs", "x", "/dev/shm"),
         Seen("entries", "/dev/shm", "unexplained", "only-live"),
     ),
     m(
-        "a bind inside /proc", lambda r, p: busybox(p, "mount", "--bind", FILE, "/proc/cpuinfo"),
+        "a bind inside /proc", lambda t: busybox(t.pid, "mount", "--bind", FILE, "/proc/cpuinfo"),
         Seen("mounts", "/proc/cpuinfo", "unexplained"),
     ),
     m(
         "a mount with other options",
-        lambda r, p: busybox(p, "mount", "-o", "remount,bind,rw,nosuid,nodev", "shm", "/dev/shm"),
+        lambda t: busybox(t.pid, "mount", "-o", "remount,bind,rw,nosuid,nodev", "shm", "/dev/shm"),
         Seen("entries", "/dev/shm", "runtime-filesystem", "only-live", "noexec"),
     ),
     m(
-        "a read-only path made writable", lambda r, p: busybox(p, "umount", "/proc/sys"),
+        "a read-only path made writable", lambda t: busybox(t.pid, "umount", "/proc/sys"),
         Seen("entries", "/proc/sys", "runtime-mask", "missing"),
     ),
     m(
-        "a filesystem gone", lambda r, p: busybox(p, "umount", "/dev/mqueue"),
-        Seen("entries", "/dev/mqueue", "runtime-mountpoint", "only-live", "should be a mount point"),
+        "a filesystem gone", lambda t: busybox(t.pid, "umount", "/dev/mqueue"),
+        Seen("entries", "/dev/mqueue", "runtime-mountpoint", "only-live", "be a mount point"),
     ),
     m(
-        "a forged .dockerenv", lambda r, p: (r / ".dockerenv").write_text("forged"),
+        "a forged .dockerenv", lambda t: (t.root / ".dockerenv").write_text("forged"),
         wrote("/.dockerenv", "only-live"),
     ),
     m(
-        "mtab retargeted", lambda r, p: link(r / "etc/mtab", "/lab/file"),
+        "mtab retargeted", lambda t: link(t.root / "etc/mtab", "/lab/file"),
         wrote("/etc/mtab", "only-live", "foreseen as"),
     ),
 )  # fmt: skip
 EARLY = (
     m(
-        "a file in the init layer", lambda init, p: (init / "planted").write_text("x"),
+        "a file in the init layer", lambda t: (t.root / "planted").write_text("x"),
         Seen("entries", "/planted", "engine-init-layer", "only-live", "not foreseen"),
         early=True, engines=DOCKER,
     ),
     m(
         "another .dockerenv in the init layer",
-        lambda init, p: (init / ".dockerenv").write_text("x"),
+        lambda t: (t.root / ".dockerenv").write_text("x"),
         Seen("entries", "/.dockerenv", "engine-init-layer", "only-live", "size should be 0"),
         early=True, engines=DOCKER,
     ),
     m(
-        "another mtab in the init layer", lambda init, p: link(init / "etc/mtab", "/lab/file"),
+        "another mtab in the init layer", lambda t: link(t.root / "etc/mtab", "/lab/file"),
         Seen("entries", "/etc/mtab", "engine-init-layer", "only-live", "target should be"),
         early=True, engines=DOCKER,
     ),

@@ -1,4 +1,6 @@
-"""Run variants on this machine and print a line for each: ``run.py [--engine docker] [NAME...]``.
+"""Run variants on this machine and print a line for each.
+
+``python3 -m tests.matrix.run [--engine podman] [NAME...]``
 
 Needs the engine's command, scratchlab on PATH (or --scratchlab COMMAND) and a static busybox.
 Standard library only. With ``--json FILE`` the cells go there, for the page that shows them all.
@@ -19,9 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-from variants import IMAGES, VARIANTS, Image, Variant  # beside this file, wherever it was copied
+from tests.matrix.variants import IMAGES, VARIANTS, Image, Variant
 
 NAME = "scratchlab-matrix"
 DOCKERFILE = (
