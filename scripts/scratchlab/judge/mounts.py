@@ -74,10 +74,8 @@ class Mounts:
 
     @property
     def needed(self) -> frozenset[str]:
-        """The places of the mounts that were asked for and the folders above: what a runtime
-        makes if missing.
-        """
-        return frozenset(one for place in self._told for one in (*parents(place), place))
+        """The folders above the mounts that were asked for: what a runtime makes if missing."""
+        return frozenset(folder for place in self._told for folder in parents(place))
 
     def asked(self, path: str) -> Told | None:
         """What was to be mounted at ``path``."""

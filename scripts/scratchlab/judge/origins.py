@@ -111,9 +111,6 @@ class Origins:
         return None
 
     def _for(self, path: str) -> Evidence:
-        asked = self._mounts.asked(path)
-        if asked is not None:
-            return Evidence(asked.kind, f"{asked} needs it")
         targets = [m.target for m in self._seen.facts.mounts if m.target.startswith(f"{path}/")]
         return Evidence("mountinfo", f"{', '.join(targets) or 'a mount'} needs it")
 
