@@ -152,7 +152,6 @@ def machine():
     server = engine_version()
     return {
         "system": platform.system(),
-        "hostname": platform.node(),
         "architecture": platform.machine(),
         "distribution": distribution(),
         "root": os.geteuid() == 0,

@@ -1,1 +1,0 @@
-"""Learning: worksheets and exercises drawn per student, graded against the live machine."""
