@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 from scratchlab import __version__
+from scratchlab.learn import commands
+from scratchlab.options import engine_options, vantage_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,33 +21,8 @@ if TYPE_CHECKING:
     from scratchlab.model import Check
     from scratchlab.report import Report
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 FINDINGS = click.Choice(["table", "json", "tap", "junit"])
 LEDGERS = click.Choice(["table", "json", "mtree"])
-
-
-def engine_options(command: Command) -> Command:
-    """Which engine is asked, and where."""
-    url = click.option(
-        "--url",
-        metavar="URL",
-        help="The engine's socket: unix:///PATH, tcp://HOST:PORT, ssh://HOST",
-    )
-    name = click.option(
-        "--engine", type=click.Choice(["docker", "podman"]), help="Default: the one that is here"
-    )
-    return name(url(command))
-
-
-def vantage_option(command: Command) -> Command:
-    """Where the live root is read from."""
-    return click.option(
-        "--vantage",
-        type=click.Choice(["host", "debug", "auto"]),
-        default="auto",
-        show_default=True,
-        help="Read from /proc/PID/root, or from a container that shares the PID namespace",
-    )(command)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -57,6 +33,10 @@ def scratchlab() -> None:
     Exit status: 0 all explained and as predicted, 1 something differs, is missing or is
     unexplained, 2 the question could not be answered.
     """
+
+
+for command in (commands.worksheet, commands.quiz, commands.exercise):
+    scratchlab.add_command(command)
 
 
 @scratchlab.command()
@@ -195,6 +175,9 @@ def _write_page(reports: tuple[str, ...], page: str) -> int:
 @engine_options
 @click.option("--json", "json_file", metavar="FILE", help="Also write the report to FILE")
 @click.option("--save-evidence", metavar="DIR", help="Also keep all that was seen")
+@click.option(
+    "--quiz", "quiz_file", metavar="FILE", help="Put the grading that `quiz` kept into the report"
+)
 @click.option("--format", "form", type=FINDINGS, default="table", show_default=True)
 def experiments(
     *,
@@ -205,6 +188,7 @@ def experiments(
     url: str | None,
     json_file: str | None,
     save_evidence: str | None,
+    quiz_file: str | None,
     form: str,
 ) -> int:
     """Run the article's experiments against the lab's own objects."""
@@ -218,6 +202,7 @@ def experiments(
         url=url,
         keep=save_evidence,
         json_file=json_file,
+        quiz_file=quiz_file,
         form=form,
     )
 

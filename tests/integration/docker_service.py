@@ -13,14 +13,27 @@ from pathlib import Path
 from scratchlab.collect.engines import EngineClient, connect
 from scratchlab.errors import LabError
 
+# What userns-remap may use, told to this daemon only: the machine's own files stay as they are.
+_SUBORDINATES = "nobody:100000:65536\n"
+_TELL = 'mount --bind "$0" /etc/subuid && mount --bind "$0" /etc/subgid && exec "$@"'
+
 
 @contextmanager
-def serve(*options: str) -> Iterator[EngineClient]:
-    """Run ``dockerd OPTIONS`` on a private socket; what it holds is gone after the block."""
+def serve(*options: str, remapped: bool = False) -> Iterator[EngineClient]:
+    """Run ``dockerd OPTIONS`` on a private socket; what it holds is gone after the block.
+
+    ``remapped``: with --userns-remap, and 100000 as the id of root.
+    """
     folder = Path(tempfile.mkdtemp(prefix="sl-test-"))
     # A daemon told --bridge=none deletes docker0, another engine's or not (moby v20.10
     # daemon/daemon_unix.go removeDefaultBridgeInterface): it gets a network namespace of its own.
     command = ["unshare", "--net", "dockerd"]
+    if remapped:
+        folder.chmod(0o711)  # the other root must get to its data
+        subordinates = folder / "subordinates"
+        subordinates.write_text(_SUBORDINATES)
+        command[2:] = ["--mount", "sh", "-c", _TELL, str(subordinates), "dockerd"]
+        command += ["--userns-remap", "nobody:nogroup"]
     command += ["--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec"]
     command += ["--pidfile", f"{folder}/pid", "--host", f"unix://{folder}/docker.sock"]
     command += ["--bridge=none", "--iptables=false", "--ip6tables=false", *options]

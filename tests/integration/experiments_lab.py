@@ -1,8 +1,10 @@
-"""The lab's objects under names of this session: the article's two images, a shell, a container."""
+"""The lab's objects under names of this session: its four images, a container."""
 
 from __future__ import annotations
 
 import io
+import os
+import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -20,6 +22,7 @@ from scratchlab.model import Check
 
 from .conftest import BUSYBOX, SESSION, Build, Run
 
+LIMITS = Path(__file__).parents[2] / "roles" / "scratch_images" / "files" / "limits"
 RunLab = Callable[..., dict[str, Check]]
 _PROGRAM = 'FROM scratch\nCOPY sleep /\nENTRYPOINT ["/sleep", "3600"]\n'
 _SHELL = "FROM scratch\nCOPY busybox /bin/busybox\nCOPY busybox /bin/sh\nENV PATH=/bin\n"
@@ -34,13 +37,33 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def limits_program(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The program that runs into limits, built from the role's source."""
+    folder = tmp_path_factory.mktemp("limits")
+    subprocess.run(
+        ["go", "build", "-ldflags=-s -w", "-o", str(folder / "limits"), str(LIMITS / "main.go")],
+        check=True,
+        env={
+            "PATH": f"{os.environ['PATH']}:/usr/local/go/bin",
+            "HOME": str(folder),
+            "GOCACHE": f"{folder}/cache",
+            "GO111MODULE": "off",
+            "CGO_ENABLED": "0",
+        },
+    )
+    return (folder / "limits").read_bytes()
+
+
+@pytest.fixture(scope="session")
 def lab_images(
-    build_image: Build, built: Path, docker_client: docker.DockerClient
+    build_image: Build, built: Path, limits_program: bytes, docker_client: docker.DockerClient
 ) -> Iterator[Names]:
-    """The three images; the container of these names does not exist yet."""
+    """The four images; the container of these names does not exist yet."""
     program, empty = built.read_bytes(), f"{SESSION}-e-scratchtest"
     build_image(_PROGRAM, {"sleep": program}, tag="e-sleep")
     build_image(_SHELL, {"busybox": program}, tag="e-debug")
+    dockerfile = (LIMITS / "Dockerfile").read_text()
+    build_image(dockerfile, {"limits": limits_program}, tag="e-limits")
     docker_client.images.build(fileobj=_empty_context(), custom_context=True, tag=empty)
     yield Names(
         scratchtest=empty,
@@ -48,6 +71,7 @@ def lab_images(
         container=f"{SESSION}-e-sleep",
         debug=f"{SESSION}-e-debug",
         binary=str(built),
+        limits=f"{SESSION}-e-limits",
     )
     with suppress(docker.errors.ImageNotFound):
         docker_client.images.remove(empty, force=True)

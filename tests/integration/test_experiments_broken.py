@@ -22,9 +22,9 @@ from scratchlab.model import Check, Verdict
 from .conftest import LABEL as TEST_LABEL
 from .conftest import SESSION, Build, Run
 from .engine_proxy import EngineProxy
-from .experiments_lab import RunLab, built, lab_container, lab_images, run_lab
+from .experiments_lab import RunLab, built, lab_container, lab_images, limits_program, run_lab
 
-__all__ = ["built", "lab_container", "lab_images", "run_lab"]
+__all__ = ["built", "lab_container", "lab_images", "limits_program", "run_lab"]
 pytestmark = [pytest.mark.engine, pytest.mark.root]
 
 
@@ -43,13 +43,21 @@ def not_run(checks: dict[str, Check], reason: str, *names: str) -> None:
 
 
 def test_a_bare_engine_fails_with_the_way_to_build(lab_images: Names, run_lab: RunLab) -> None:
-    nothing = Names("sl-no-empty", "sl-no-sleep", "sl-no-sleep", "sl-no-debug", lab_images.binary)
+    nothing = Names(
+        scratchtest="sl-no-empty",
+        image="sl-no-sleep",
+        container="sl-no-sleep",
+        debug="sl-no-debug",
+        binary=lab_images.binary,
+        limits="sl-no-limits",
+    )
     checks = run_lab(nothing)
     assert checks["E01"].verdict is checks["E04"].verdict is Verdict.PASS
     failed(checks["E02"], "no image sl-no-empty")
     not_run(checks, "E02 failed", "E03")
     failed(checks["E05"], "no image sl-no-sleep")
-    not_run(checks, "E05 failed", "E06", "E07", "E08", "E09", "E10", "E11", "E12")
+    not_run(checks, "E05 failed", "E06", "E07", "E08", "E09", "E10", "E11", "E12", "E14")
+    failed(checks["E13"], "no image sl-no-limits")
 
 
 def test_a_dynamic_program_is_found(lab_images: Names, run_lab: RunLab) -> None:

@@ -152,6 +152,7 @@ def machine():
     server = engine_version()
     return {
         "system": platform.system(),
+        "hostname": platform.node(),
         "architecture": platform.machine(),
         "distribution": distribution(),
         "root": os.geteuid() == 0,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scratchlab.collect import image
-from scratchlab.collect.vantage import View, opened
+from scratchlab.collect import facts, image, layer_ledgers, live
+from scratchlab.collect.held import held
+from scratchlab.collect.process import Process
+from scratchlab.collect.vantage import check
 from scratchlab.evidence import EvidenceSet
 from scratchlab.ledger import Ledger
 from scratchlab.model import Facts
@@ -27,29 +29,42 @@ class Subject:
 
     facts: Facts
     image: Ledger
-    view: View
+    process: Process
     progress: Progress
 
     def examine(self) -> EvidenceSet:
-        """Read the live root, what else can be read from there, and prove that nothing moved
-        meanwhile. Raises LabError if the process ended or was replaced while it was read.
+        """Read the live root and the engine's own layers, and prove that nothing moved meanwhile.
+
+        Raises LabError if the process ended or was replaced while it was read.
         """
-        return self.view.examine(self.facts, self.image, self.progress)
+        with ExitStack() as undo:
+            count = self.progress.step("reading the live root", "entries")
+            root = live.read_root(self.process.root_fd, self.process.mounts, progress=count)
+            undo.callback(root.close)
+            init, writable = layer_ledgers.read(self.facts.layers)
+            for ledger in (init, writable):
+                if ledger is not None:
+                    undo.callback(ledger.close)
+            self.process.recheck()
+            undo.pop_all()
+        return EvidenceSet(self.facts, self.image, root, init, writable)
 
 
 @contextmanager
 def subject(
     client: EngineClient, ref: str, *, vantage: str = "auto", progress: Progress | None = None
 ) -> Iterator[Subject]:
-    """Open a view on the container ``ref``, gather its facts and read its image.
+    """Hold the process of the container ``ref``, gather its facts and read its image.
 
-    Raises LabError when there is no such container, when it does not run, when it can be seen
-    neither from this machine nor from a debug container (:mod:`scratchlab.collect.vantage`), or
-    when its image cannot be read.
+    Raises LabError when there is no such container, when it does not run, when its process is not
+    on this machine or not ours to look into, or when its image cannot be read.
     """
+    check(vantage)
     progress = progress or Progress()
     engine = client.facts()
     inspect = client.inspect_container(ref)
-    with opened(client, inspect, vantage) as view:
+    with held(client, inspect) as process:
         told, ledger = image.read(client, engine, image.of_container(inspect), progress)
-        yield Subject(view.facts(engine, told), ledger, view, progress)
+        yield Subject(
+            facts.gather(client, engine, inspect, process, told), ledger, process, progress
+        )

@@ -19,6 +19,7 @@ from scratchlab.experiments.names import Names
 from scratchlab.experiments.runner import judge_again, run
 from scratchlab.experiments.table import EXPERIMENTS, Experiment
 from scratchlab.judge import Judgement
+from scratchlab.learn import state
 from scratchlab.ledger import Ledger
 from scratchlab.model import Check, Facts, Verdict
 from scratchlab.render.checks_table import checks_table
@@ -85,16 +86,19 @@ def main(
     url: str | None = None,
     keep: str | None = None,
     json_file: str | None = None,
+    quiz_file: str | None = None,
     form: str = "table",
 ) -> int:
     """Run the experiments and print them; gives the exit status. Raises LabError.
 
-    ``only`` holds ids, several in one text by commas; ``json_file`` gets the report.
+    ``only`` holds ids, several in one text by commas; ``json_file`` gets the report, which carries
+    along the grading in ``quiz_file`` if there is one.
     """
     ids = [part for given in only for part in given.split(",") if part]
     seen = examine(names, only=ids, engine=engine, url=url, keep=keep)
     with seen.evidence:
-        made = report.build(seen.evidence, seen.judgement, seen.checks)
+        quiz = state.carried(quiz_file) if quiz_file else None
+        made = report.build(seen.evidence, seen.judgement, seen.checks, quiz=quiz)
         if json_file:
             report.write(made, json_file)
         if form == "table":

@@ -11,6 +11,7 @@ from docker.errors import NotFound
 
 from scratchlab.collect.archives import ImageArchive, read_archive
 from scratchlab.evidence import EvidenceSet
+from scratchlab.experiments import leftovers
 from scratchlab.experiments.bounded import bounded
 from scratchlab.experiments.names import LABEL, Names
 from scratchlab.judge import Judgement
@@ -82,11 +83,16 @@ class Laboratory:
 
     def create(self, image: str, command: list[str] | None = None, **options: Any) -> Container:
         """Create a temporary container that carries the lab's label; :meth:`close` removes it."""
-        container = self.engine.client.containers.create(
-            image, command, labels={LABEL: "1"}, **options
-        )
+        labels = {LABEL: "1", leftovers.OWNER: leftovers.owner()}
+        container = self.engine.client.containers.create(image, command, labels=labels, **options)
         self._temporary.append(str(container.id))
         return container
+
+    def clear(self) -> None:
+        """Remove temporary containers of runs that were killed before they could."""
+        # Best effort, like close(): an engine that does not answer is told by the experiments.
+        with contextlib.suppress(Exception):
+            bounded(partial(leftovers.remove, self.api), _SECONDS)
 
     def close(self) -> None:
         """Remove the temporary containers that are still there."""

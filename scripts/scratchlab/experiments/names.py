@@ -18,6 +18,7 @@ class Names:
     container: str = "sleep"
     debug: str = "scratchlab-debug"  # image: a shell that needs no registry
     binary: str = "/var/lib/scratchlab/build/sleep/sleep"  # the program as it was built
+    limits: str = "scratchlab-limits"  # image: a program that runs into limits
 
     def words(self) -> dict[str, str]:
         """The names as values for the table's texts (``${container}``)."""

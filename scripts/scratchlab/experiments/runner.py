@@ -19,6 +19,11 @@ from scratchlab.model import Check, Json, Verdict
 
 Progress = Callable[[Experiment, Check | None], None]
 _PING_SECONDS = 5.0
+_STATES = {
+    Verdict.FAIL: "failed",
+    Verdict.ERROR: "could not be answered",
+    Verdict.SKIP: "was skipped",
+}
 _START_ENGINE = "start the engine (`docker info` must answer), then run the experiments again"
 
 
@@ -73,8 +78,10 @@ def run(
     """
     reasons: dict[str, str] = {}  # why an experiment, or what depends on it, is not run
     checks = []
+    chosen = select(only, table)
+    lab.clear()
     try:
-        for experiment in select(only, table):
+        for experiment in chosen:
             blocked = [
                 reasons[name] for name in ("engine", *experiment.depends_on) if name in reasons
             ]
@@ -84,11 +91,10 @@ def run(
                 done = row(experiment, Verdict.SKIP, lab.names, observed=blocked[0])
             else:
                 done = _one(lab, experiment)
-            if done.verdict is Verdict.SKIP:
+            if blocked:
                 reasons[experiment.id] = blocked[0]
-            elif done.verdict is not Verdict.PASS:
-                state = "failed" if done.verdict is Verdict.FAIL else "could not be answered"
-                reasons[experiment.id] = f"not run: {experiment.id} {state}"
+            elif done.verdict in _STATES:
+                reasons[experiment.id] = f"not run: {experiment.id} {_STATES[done.verdict]}"
             if done.verdict is Verdict.ERROR and not _answers(lab):
                 reasons["engine"] = f"not run: the engine stopped answering in {experiment.id}"
             if progress:

@@ -15,7 +15,7 @@ from scratchlab.text import printable
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way in which an experiment can fail: why, and the command or act that mends it."""
+    """One way in which an experiment can fail or be skipped: why, and the act that mends it."""
 
     cause: str
     help: str
@@ -26,8 +26,8 @@ class Experiment:
     """One row of the table. Texts are templates over :class:`Names` (``${container}``).
 
     ``module`` is the file of this package that probes and judges; ``article`` is what the article
-    of 2017 saw; ``today`` says why a passing answer differs from 2017, by key; ``timeout`` is in
-    seconds and bounds the probe.
+    of 2017 saw; ``today`` says why a passing answer differs from 2017, by key; ``skip`` says why
+    it cannot be tried on a machine; ``timeout`` is in seconds and bounds the probe.
     """
 
     id: str
@@ -41,12 +41,14 @@ class Experiment:
     depends_on: tuple[str, ...] = ()
     today: Mapping[str, str] = field(default_factory=dict)
     fault: Mapping[str, Fault] = field(default_factory=dict)
+    skip: Mapping[str, Fault] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a judge decided: ``fault`` is a key of the experiment's faults, None means passed.
 
+    ``skip`` is a key of the reasons for which this machine cannot answer, None means it can.
     ``today`` are keys of the experiment's differences from 2017. ``expected`` replaces the
     table's sentence where it can be said more exactly. ``words`` fill the templates.
     """
@@ -56,20 +58,25 @@ class Outcome:
     today: tuple[str, ...] = ()
     expected: str = ""
     words: Mapping[str, str] = field(default_factory=dict)
+    skip: str | None = None
 
 
 def check(experiment: Experiment, outcome: Outcome, names: Names) -> Check:
     """The check that ``outcome`` makes of ``experiment``, with every text filled in."""
     words = {**names.words(), **outcome.words}
-    if outcome.fault is None:
+    verdict, told = Verdict.PASS, None
+    if outcome.fault is not None:
+        verdict, told = Verdict.FAIL, experiment.fault[outcome.fault]
+    elif outcome.skip is not None:
+        verdict, told = Verdict.SKIP, experiment.skip[outcome.skip]
+    if told is None:
         cause = " ".join(fill(experiment.today[key], words) for key in outcome.today)
         advice = ""
     else:
-        fault = experiment.fault[outcome.fault]
-        cause, advice = fill(fault.cause, words), fill(fault.help, words)
+        cause, advice = fill(told.cause, words), fill(told.help, words)
     return row(
         experiment,
-        Verdict.PASS if outcome.fault is None else Verdict.FAIL,
+        verdict,
         names,
         observed=outcome.observed,
         expected=outcome.expected or fill(experiment.expected, words),
@@ -109,13 +116,17 @@ def fill(text: str, words: Mapping[str, str]) -> str:
     return Template(text).safe_substitute(words)
 
 
+_MADE = {"depends_on", "fault", "skip"}  # what is more than text in the file
+
+
 def _read() -> tuple[Experiment, ...]:
     data = tomllib.loads(resources.files(__package__).joinpath("table.toml").read_text("utf-8"))
     return tuple(
         Experiment(
-            **{key: value for key, value in item.items() if key not in {"depends_on", "fault"}},
+            **{key: value for key, value in item.items() if key not in _MADE},
             depends_on=tuple(item.get("depends_on", ())),
             fault={key: Fault(**texts) for key, texts in item.get("fault", {}).items()},
+            skip={key: Fault(**texts) for key, texts in item.get("skip", {}).items()},
         )
         for item in data["experiment"]
     )

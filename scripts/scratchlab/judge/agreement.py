@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from scratchlab.judge.cause import Cause
 from scratchlab.judge.expected import Expected
+from scratchlab.judge.paths import upwards
 from scratchlab.model import Entry, Mount, Origin
 
+_DEV = "/dev"  # a mount whose content a runtime makes
 AGREES = "agrees"
 NONE = "none"  # nothing was predicted, and nothing had to be
 
@@ -22,8 +26,8 @@ def of_entry(expected: Expected, live: Entry, mount: Mount | None, cause: Cause)
     said = [cause.doubt] if cause.doubt else []
     predicted = expected.predictions.get(live.path)
     if predicted is None:
-        own = mount is None or live.path == mount.target or cause.origin is not Origin.USER_MOUNT
-        if expected.complete and own and cause.origin in _FORESEEN and not _inside(mount, live):
+        foreseeable = cause.origin in _FORESEEN and not _inside(expected, mount, live)
+        if expected.complete and foreseeable:
             said.append(f"not foreseen: nothing promised a {cause.origin} there")
         return "; ".join(said) or NONE
     if predicted.origin is not cause.origin:
@@ -46,6 +50,13 @@ def of_mount(expected: Expected, mount: Mount, cause: Cause) -> str:
     return "; ".join(said) or AGREES
 
 
-def _inside(mount: Mount | None, live: Entry) -> bool:
+def _inside(expected: Expected, mount: Mount | None, live: Entry) -> bool:
     """Whether an entry lies inside somebody's mount, whose content nobody can foresee."""
-    return mount is not None and mount.target not in ("/", "/dev") and live.path != mount.target
+    if mount is None or (mount.target in ("/", _DEV) and not _is_users(expected, _DEV)):
+        return False
+    return live.path != mount.target or any(map(partial(_is_users, expected), upwards(live.path)))
+
+
+def _is_users(expected: Expected, path: str) -> bool:
+    predicted = expected.predictions.get(path)
+    return predicted is not None and predicted.origin is Origin.USER_MOUNT

@@ -74,8 +74,10 @@ class Mounts:
 
     @property
     def needed(self) -> frozenset[str]:
-        """The folders above the mounts that were asked for: what a runtime makes if missing."""
-        return frozenset(folder for place in self._told for folder in parents(place))
+        """The places of the mounts that were asked for and the folders above: what a runtime
+        makes if missing.
+        """
+        return frozenset(one for place in self._told for one in (*parents(place), place))
 
     def asked(self, path: str) -> Told | None:
         """What was to be mounted at ``path``."""

@@ -22,7 +22,7 @@ from scratchlab.report import Report
 from scratchlab.text import printable
 
 STYLES = ("report.css",)
-SCRIPTS = ("data.js", "tree.js", "grid.js", "detail.js", "filters.js", "page.js")
+SCRIPTS = ("look.js", "data.js", "tree.js", "grid.js", "detail.js", "filters.js", "page.js")
 # A script block ends at </script> wherever that stands; JSON can spell these three otherwise.
 _SPELLED = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
@@ -46,7 +46,7 @@ def render(report: Report, out: TextIO) -> None:
             origins=_origins(report.entries),
             style=Markup(style),  # noqa: S704 - ours, from the package
             script=Markup(script),  # noqa: S704 - likewise
-            hashes={"style": _hash(style), "script": _hash(script)},
+            hashes={"style": fingerprint(style), "script": fingerprint(script)},
             tables={"kinds": compact.KINDS, "statuses": compact.STATUSES},
             rows=map(data, rows.entries(report.entries)),
             ghost_rows=map(data, rows.ghosts(report.head["ghosts"])),
@@ -82,7 +82,8 @@ def _shown(value: Any) -> Any:
     return printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
-def _hash(text: str) -> str:
+def fingerprint(text: str) -> str:
+    """How a Content-Security-Policy names a style or a script that may act."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 

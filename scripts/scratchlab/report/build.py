@@ -60,10 +60,12 @@ def build(
     *,
     ladder: Json | None = None,
     timelapse: Json | None = None,
+    quiz: Json | None = None,
 ) -> Report:
     """The report of one verification. ``checks`` are the experiments and the spec's rows.
 
-    ``ladder`` and ``timelapse`` are what scratchlab.ladder.shapes gives, None where not measured.
+    ``ladder`` and ``timelapse`` are what scratchlab.ladder.shapes gives, None where not measured;
+    ``quiz`` is the grading that scratchlab.learn.state keeps, None where there is none.
     """
     facts = evidence.facts
     head = {
@@ -83,7 +85,6 @@ def build(
             "name": facts.container.name,
             "pid": facts.container.pid,
             "vantage": facts.container.vantage,
-            "ledger_digest": evidence.live.digest(),
         },
         "summary": _summary(evidence, judgement),
         "mounts": [shapes.mount(one) for one in judgement.mounts],
@@ -96,6 +97,8 @@ def build(
         head["ladder"] = ladder
     if timelapse is not None:
         head["timelapse"] = timelapse
+    if quiz is not None:
+        head["quiz"] = quiz
     return Report(head, _Entries(judgement.findings))
 
 

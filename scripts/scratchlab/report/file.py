@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
+from functools import cache
 from importlib import resources
 from typing import Any, TextIO
 
@@ -39,9 +41,11 @@ def write(report: Report, path: str) -> None:
         dump(report, out)
 
 
-def read(path: str) -> Report:
-    """Read and validate a report. Raises LabError when it is damaged or of another schema."""
-    data = _load(path)
+def read(path: str, most: int = MOST_BYTES) -> Report:
+    """Read and validate a report. Raises LabError when it is damaged, of another schema, or larger
+    than ``most`` bytes.
+    """
+    data = _load(path, most)
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         found = data.get("schema") if isinstance(data, dict) else None
         what = f"{path} is not a report of schema {SCHEMA}"
@@ -52,20 +56,29 @@ def read(path: str) -> Report:
     import fastjsonschema  # 30 ms that only readers of reports pay
 
     try:
-        fastjsonschema.compile(schema(), use_formats=False)(data)
+        _validator()(data)
     except fastjsonschema.JsonSchemaValueException as error:
         raise _damaged(path, str(error.message)[:200]) from error
     entries = data.pop("entries")
     return Report(data, entries)
 
 
-def _load(path: str) -> Any:
+@cache
+def _validator() -> Callable[[Any], Any]:
+    """The compiled schema: a room of machines is read with one."""
+    import fastjsonschema
+
+    found: Callable[[Any], Any] = fastjsonschema.compile(schema(), use_formats=False)
+    return found
+
+
+def _load(path: str, most: int) -> Any:
     try:
         with open(path, "rb") as raw:
             size = os.fstat(raw.fileno()).st_size
-            if size > MOST_BYTES:
-                raise LabError(f"{path} is larger than {MOST_BYTES} bytes", "name a report")
-            return json.loads(raw.read(MOST_BYTES + 1))
+            if size > most:
+                raise LabError(f"{path} is larger than {most} bytes", "name a report")
+            return json.loads(raw.read(most + 1))
     except OSError as error:
         mend = "write one with scratchlab verify --json FILE CONTAINER"
         raise LabError(f"cannot read {path}: {error.strerror}", mend) from error

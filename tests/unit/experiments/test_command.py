@@ -73,7 +73,8 @@ def test_a_terminal_shows_which_one_runs_and_is_left_clean() -> None:
     terminal = Terminal()
     with command.StatusLine(terminal) as status:
         status.show(EXPERIMENTS[4], None)
-        assert terminal.getvalue().endswith("E05 (5/12) the sleep image is the program ...")
+        line = f"E05 (5/{len(EXPERIMENTS)}) the sleep image is the program ..."
+        assert terminal.getvalue().endswith(line)
     assert terminal.getvalue().endswith("\r\x1b[K")
 
 

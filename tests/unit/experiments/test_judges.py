@@ -14,7 +14,7 @@ from scratchlab.experiments.runner import module
 from scratchlab.experiments.table import check
 from scratchlab.model import Verdict
 
-from .broken import BROKEN, STRANGER, TODAY, Change, more
+from .broken import BROKEN, SKIPPED, STRANGER, TODAY, Change, more, trial
 from .conftest import BY_ID
 
 
@@ -56,11 +56,35 @@ def test_an_answer_other_than_in_2017_passes_and_says_why(
     assert not re.search(r"\$\{?[a-z]", done.cause)
 
 
+@pytest.mark.parametrize(
+    ("name", "key", "change"), SKIPPED, ids=lambda v: v if type(v) is str else ""
+)
+def test_what_a_machine_cannot_answer_is_skipped_with_the_reason(
+    name: str, key: str, change: Change, observed: dict[str, Any]
+) -> None:
+    outcome = module(BY_ID[name]).judge(change(observed[name]))
+    assert (outcome.fault, outcome.skip) == (None, key)
+    done = check(BY_ID[name], outcome, Names())
+    assert done.verdict is Verdict.SKIP
+    for text in (done.observed, done.cause, done.help):
+        assert text
+        assert not re.search(r"\$\{?[a-z]", text), f"a word was not filled in: {text}"
+
+
+def test_a_limit_that_does_not_hold_is_no_skip_because_another_cannot_be_set(
+    observed: dict[str, Any],
+) -> None:
+    seen = trial("pids", said="")(replace(observed["E13"], lacking=("cpu",)))
+    assert module(BY_ID["E13"]).judge(seen).fault == "not-refused"
+
+
 def test_every_text_of_the_table_is_reached_by_a_test() -> None:
     faults = {(e.id, key) for e in EXPERIMENTS for key in e.fault}
     assert faults == {(name, fault) for name, fault, _ in BROKEN}
     today = {(e.id, key) for e in EXPERIMENTS for key in e.today}
     assert today == {(name, key) for name, key, _ in TODAY}
+    skip = {(e.id, key) for e in EXPERIMENTS for key in e.skip}
+    assert skip == {(name, key) for name, key, _ in SKIPPED}
 
 
 def test_the_containerd_store_excuses_a_size_but_no_content(observed: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ import sys
 import time
 import types
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import pytest
@@ -94,6 +94,15 @@ def test_what_depends_on_a_failure_is_not_run(make: Make) -> None:
     )
     assert [c.verdict for c in checks.values()] == ["fail", "skip", "skip", "pass"]
     assert checks["T2"].observed == checks["T3"].observed == "not run: T1 failed"
+
+
+def test_what_depends_on_what_this_machine_cannot_answer_is_not_run(make: Make) -> None:
+    cannot = replace(make("T1", good), skip={"why": Fault("No such thing here.", "h")})
+    sys.modules["scratchlab.experiments.T1"].judge = lambda _: Outcome("nothing", skip="why")  # type: ignore[attr-defined]
+    checks = run(cannot, make("T2", good, "T1"), make("T3", good))
+    assert [c.verdict for c in checks.values()] == ["skip", "skip", "pass"]
+    assert (checks["T1"].observed, checks["T1"].cause) == ("nothing", "No such thing here.")
+    assert checks["T2"].observed == "not run: T1 was skipped"
 
 
 @pytest.mark.parametrize(

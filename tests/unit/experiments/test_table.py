@@ -15,8 +15,10 @@ from scratchlab.experiments.runner import module
 PACKAGE = Path(module.__code__.co_filename).parent
 
 
-def test_the_article_is_twelve_experiments_in_order() -> None:
-    assert [e.id for e in EXPERIMENTS] == [f"E{number:02}" for number in range(1, 13)]
+def test_the_article_is_twelve_experiments_in_order_and_more_follow() -> None:
+    ids = [f"E{number:02}" for number in range(1, len(EXPERIMENTS) + 1)]
+    assert [e.id for e in EXPERIMENTS] == ids
+    assert ids[:14] == [f"E{number:02}" for number in range(1, 15)]
 
 
 def test_an_experiment_depends_on_earlier_ones_only() -> None:
@@ -33,7 +35,7 @@ def test_each_row_says_all_a_person_needs(experiment: Experiment) -> None:
     assert len(experiment.title) <= 34, "a title fits a column of the table"
     assert 0 < experiment.timeout <= 300
     assert experiment.fault
-    for fault in experiment.fault.values():
+    for fault in (*experiment.fault.values(), *experiment.skip.values()):
         assert fault.cause.endswith(".")
         assert fault.help
 

@@ -1,0 +1,1 @@
+"""Learning: worksheets and exercises drawn per student, graded against the live machine."""

@@ -1,0 +1,87 @@
+"""Questions and answers: on a terminal, or from a file that a script wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TextIO
+
+import click
+
+from scratchlab.errors import LabError
+from scratchlab.learn.grade import Graded, grade
+from scratchlab.learn.hints import hints as hint_texts
+from scratchlab.learn.worksheet import ABSENT, Worksheet
+from scratchlab.model import Origin
+from scratchlab.render.origins import ORIGINS
+from scratchlab.text import printable, visible
+
+Answers = tuple[dict[str, str], tuple[str, ...]]
+CHOICES = (ABSENT, *(str(origin) for origin in ORIGINS if origin is not Origin.UNEXPLAINED))
+
+
+def from_file(path: str) -> Answers:
+    """``{"answers": {PATH: ORIGIN or "absent"}, "hints": [PATH, ...]}``, hints optional.
+
+    Raises LabError where the file is none, or an answer is no origin.
+    """
+    mend = 'write {"answers": {"/dev/null": "runtime-device", "/bin/sh": "absent"}}'
+    try:
+        with open(path, "rb") as file:
+            data = json.loads(file.read(1 << 20))
+        answers, hints = data["answers"], data.get("hints", [])
+        whole = {str(key): str(value) for key, value in answers.items()}
+        read = tuple(str(hint) for hint in hints)
+    except OSError as error:
+        raise LabError(f"cannot read {path}: {error.strerror}", mend) from error
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise LabError(f"{path} holds no answers", mend) from error
+    for key, value in whole.items():
+        if value not in CHOICES:
+            known = ", ".join(CHOICES)
+            raise LabError(f"{value!a} is no answer to {key!a}", f"there are: {known}")
+    return whole, read
+
+
+def ask(sheet: Worksheet, out: TextIO) -> Answers:
+    """Ask one question after the other; the expert's answer follows each try."""
+    for number, choice in enumerate(CHOICES):
+        means = "it is not there" if choice == ABSENT else ORIGINS[Origin(choice)].means
+        click.echo(f"{number:>3}  {choice:<20} {means}", out)
+    click.echo("Answer with a number or a word; ? for a hint, nothing to leave it out.", out)
+    answers: dict[str, str] = {}
+    hints: list[str] = []
+    for number, question in enumerate(sheet.questions, 1):
+        where = f"\n{number}/{len(sheet.questions)}  {visible(question.path)}"
+        try:
+            while (said := _read(where)) == "?":
+                hints.append(question.path)
+                click.echo(hint_texts()[question.answer], out)
+        except click.Abort:
+            click.echo("", out)
+            break
+        if said:
+            answers[question.path] = said
+        one = Worksheet(sheet.seed, (question,))
+        tell(grade(one, answers, hints), out)
+    return answers, tuple(dict.fromkeys(hints))
+
+
+def _read(where: str) -> str:
+    """One answer: a choice, ``?``, or nothing. Asks again until it is one of them."""
+    while True:
+        said = str(click.prompt(where, default="", show_default=False)).strip().lower()
+        if said in ("", "?", *CHOICES):
+            return said
+        if said.isdigit() and int(said) < len(CHOICES):
+            return CHOICES[int(said)]
+        click.echo(f"{said!a} is none of them")
+
+
+def tell(graded: Graded, out: TextIO) -> None:
+    """Each answer with its verdict and the expert's answer."""
+    marks: Mapping[str, str] = {"right": "right", "wrong": "WRONG", "unanswered": "-----"}
+    for one in graded.tries:
+        given = f" (you said {one.given})" if one.verdict == "wrong" else ""
+        click.echo(f"{marks[one.verdict]}  {visible(one.path)}: {one.answer}{given}", out)
+        click.echo(f"       {printable(one.because)}", out)

@@ -1,0 +1,73 @@
+// The table of machines: search, filter, sort, keys. Without this script all of it is still there.
+
+const table = document.getElementById("room");
+const body = table.tBodies[0];
+const rows = [...body.rows].map((row) => ({ row, words: row.textContent.toLowerCase() }));
+const search = document.getElementById("search");
+const count = document.getElementById("count");
+const chips = [...document.querySelectorAll(".chip[data-state]")];
+
+function filter() {
+  const wanted = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+  const states = chips.filter((chip) => chip.ariaPressed === "true").map((chip) => chip.dataset.state);
+  let shown = 0;
+  for (const { row, words } of rows) {
+    const hit = wanted.every((word) => words.includes(word)) && (!states.length || states.includes(row.dataset.state));
+    row.hidden = !hit;
+    shown += hit;
+  }
+  count.textContent = shown === rows.length ? `${shown} machines` : `${shown} of ${rows.length} machines`;
+}
+
+function showAll() {
+  search.value = "";
+  for (const chip of chips) chip.setAttribute("aria-pressed", "false");
+  filter();
+}
+
+function value(row, column) {
+  const cell = row.cells[column];
+  return cell.dataset.sort === undefined ? cell.textContent.trim() : Number(cell.dataset.sort);
+}
+
+function sort(button) {
+  const head = button.closest("th");
+  const up = head.ariaSort !== "ascending";
+  for (const other of table.tHead.rows[0].cells) if (other.ariaSort) other.ariaSort = "none";
+  head.ariaSort = up ? "ascending" : "descending";
+  const keyed = rows.map(({ row }) => [value(row, head.cellIndex), row]);
+  keyed.sort(([a], [b]) => (typeof a === "number" ? a - b : a.localeCompare(b, undefined, { numeric: true })) * (up ? 1 : -1));
+  body.append(...keyed.map(([, row]) => row));
+}
+
+function move(step) {
+  const shown = [...body.rows].filter((row) => !row.hidden);
+  const at = shown.indexOf(document.activeElement.closest("tr"));
+  const next = shown[at < 0 ? (step > 0 ? 0 : shown.length - 1) : at + step];
+  if (next) next.focus();
+}
+
+search.addEventListener("input", filter);
+for (const chip of chips) {
+  chip.addEventListener("click", () => {
+    chip.setAttribute("aria-pressed", String(chip.ariaPressed !== "true"));
+    filter();
+  });
+}
+for (const button of table.tHead.querySelectorAll("button")) button.addEventListener("click", () => sort(button));
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const typing = event.target.closest("input");
+  const inTable = event.target.closest("tbody tr") || typing;
+  if (event.key === "/" && !typing) search.focus();
+  else if (event.key === "Escape") showAll();
+  else if (event.key === "ArrowDown" && inTable) move(1);
+  else if (event.key === "ArrowUp" && inTable && !typing) move(-1);
+  else if (event.key === "Enter" && event.target.matches("tbody tr")) event.target.querySelector("a")?.click();
+  else return;
+  event.preventDefault();
+});
+
+filter();
+document.documentElement.dataset.ready = "true";

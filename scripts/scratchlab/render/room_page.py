@@ -1,0 +1,80 @@
+"""The room as one HTML file that needs nothing else: no server, no network, no other file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TextIO
+
+from markupsafe import Markup
+
+from scratchlab.render.page import asset, environment, fingerprint
+from scratchlab.room.history import extended
+from scratchlab.room.seat import Room, Seat
+from scratchlab.room.words import STATES, headline, sentence, shorten
+
+MOST_RUNS = 8  # of the trend, in a row of the table
+STYLES = ("report.css", "room.css")
+SCRIPTS = ("look.js", "room.js")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A machine and the number of its row."""
+
+    name: str
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Machines that need the same help."""
+
+    state: str
+    reason: str
+    help: str
+    seats: tuple[Place, ...]
+
+
+def render(room: Room, out: TextIO) -> None:
+    """Write the page. What machines say is text on it, never markup."""
+    style, script = "".join(map(asset, STYLES)), "".join(map(asset, SCRIPTS))
+    counts = Counter(STATES[seat.state] for seat in room.seats)
+    pieces = (
+        environment()
+        .get_template("room.html.j2")
+        .generate(
+            room=room,
+            headline=headline(room),
+            counts=counts.most_common(),
+            helped=tuple(_needs(room)),
+            rows=[(seat, extended(seat)[-MOST_RUNS:]) for seat in room.seats],
+            graded=any(seat.summary and seat.summary.grade for seat in room.seats),
+            states=STATES,
+            sentence=sentence,
+            shorten=shorten,
+            verdicts=_verdicts,
+            style=Markup(style),  # noqa: S704 - ours, from the package
+            script=Markup(script),  # noqa: S704 - likewise
+            hashes={"style": fingerprint(style), "script": fingerprint(script)},
+        )
+    )
+    for piece in pieces:
+        out.write(piece)
+
+
+def _needs(room: Room) -> Iterator[Need]:
+    """Who needs help, those with the same trouble together."""
+    groups: dict[tuple[str, str], list[tuple[Place, str]]] = {}
+    needing = set(room.needing_help)
+    for place, seat in enumerate(room.seats, 1):
+        if seat in needing:
+            key = (STATES[seat.state], seat.reason)
+            groups.setdefault(key, []).append((Place(seat.name, place), seat.help))
+    for (state, reason), members in groups.items():
+        yield Need(state, reason, members[0][1], tuple(place for place, _ in members))
+
+
+def _verdicts(seat: Seat) -> Mapping[str, str]:
+    return {check.id: check.verdict for check in seat.summary.checks} if seat.summary else {}

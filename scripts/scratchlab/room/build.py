@@ -1,0 +1,43 @@
+"""From a reports folder to the room's page and to the files that an instructor's tools read."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from functools import partial
+from importlib import import_module
+
+from scratchlab.atomic import replaced
+from scratchlab.room import history
+from scratchlab.room.judge import judge
+from scratchlab.room.read import differing, folder
+from scratchlab.room.seat import Room, State
+
+# File in the reports folder -> module of scratchlab.render that writes it.
+OUTPUTS = {
+    "index.html": "room_page",
+    "room.xml": "room_junit",
+    "room.tap": "room_tap",
+    "room.csv": "room_csv",
+}
+
+
+def build(path: str) -> Room:
+    """Judge the room whose reports lie in ``path`` and write its files there, each whole or not
+    at all; where nothing of any machine is left, they go. Raises LabError where the folder cannot
+    be read or written.
+    """
+    found = folder(path)
+    room = judge(found, partial(differing, path))
+    if all(seat.state is State.WAITING for seat in room.seats) and not found.others:
+        for name in ("run.json", *OUTPUTS):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(path, name))
+        return room
+    for seat in room.seats:
+        if found.known and seat.found.record:
+            history.save(path, seat)
+    for name, module in OUTPUTS.items():
+        with replaced(os.path.join(path, name), encoding="utf-8") as out:
+            import_module(f"scratchlab.render.{module}").render(room, out)
+    return room

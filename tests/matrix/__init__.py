@@ -1,0 +1,1 @@
+"""Engine by runtime by variant: every way to run a container, verified for real."""

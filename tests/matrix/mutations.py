@@ -1,0 +1,238 @@
+"""Faults seeded from outside into a running container, as data: each must be found.
+
+Standard library only: this runs on the machines under test. A mutation says what a report must
+hold when it was done.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is to be damaged: the container's root as the host sees it (before the start: the
+    engine's init layer), and its first process (0 before the start).
+    """
+
+    root: Path
+    pid: int = 0
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What must stand in the report. ``where`` is ``entries``, ``mounts`` or ``ghosts``;
+    ``origin`` and ``status`` (a ghost's kind) are exact; ``says`` is part of the prediction's
+    sentence or of the differences.
+    """
+
+    where: str
+    path: str
+    origin: str
+    status: str = ""
+    says: str = ""
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One fault: ``seed`` does it, ``seen`` is how it has to be found. ``early`` ones are done
+    between create and start, in the engine's own folders.
+    """
+
+    name: str
+    seed: Callable[[Target], object]
+    seen: tuple[Seen, ...]
+    early: bool = False
+    engines: frozenset[str] = frozenset({"docker", "podman"})
+
+
+def rewrite(path: Path, change: Callable[[bytes], bytes]) -> None:
+    """Change a file's content and keep its times."""
+    times = path.stat()
+    path.write_bytes(change(path.read_bytes()))
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def flip(content: bytes) -> bytes:
+    """One byte changed, the size kept."""
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
+def busybox(pid: int, *words: str) -> None:
+    """A tool of the container's own busybox, in all its namespaces but PID's."""
+    subprocess.run(
+        ["nsenter", f"--mount=/proc/{pid}/ns/mnt", f"--root=/proc/{pid}/root",
+         "/bin/busybox", *words],
+        check=True, capture_output=True,
+    )  # fmt: skip
+
+
+def node(path: Path, major: int, minor: int) -> None:
+    """Another device node in the place of one."""
+    path.unlink()
+    os.mknod(path, 0o020666, os.makedev(major, minor))
+
+
+def link(path: Path, target: str) -> None:
+    """Another link in the place of one."""
+    path.unlink()
+    path.symlink_to(target)
+
+
+def folder_for_file(path: Path) -> None:
+    """A folder in the place of a file."""
+    path.unlink()
+    path.mkdir()
+
+
+def wrote(path: str, status: str, says: str = "") -> Seen:
+    """A finding that a process wrote there."""
+    return Seen("entries", path, "process-write", status, says)
+
+
+def m(name: str, seed: Callable[[Target], object], *seen: Seen, **more: object) -> Mutation:
+    """Short form."""
+    return Mutation(name, seed, seen, **more)  # type: ignore[arg-type]
+
+
+DOCKER = frozenset({"docker"})
+FILE, LINK = "/lab/file", "/lab/link"
+
+RUNNING = (
+    m("an extra file", lambda t: (t.root / "extra").write_text("x"), wrote("/extra", "only-live")),
+    m("an extra folder", lambda t: (t.root / "lab/new").mkdir(), wrote("/lab/new", "only-live")),
+    m("an extra link", lambda t: (t.root / "new").symlink_to("lab"), wrote("/new", "only-live")),
+    m("an extra FIFO", lambda t: os.mkfifo(t.root / "pipe"), wrote("/pipe", "only-live")),
+    m(
+        "one byte, size and time kept", lambda t: rewrite(t.root / "lab/file", flip),
+        wrote(FILE, "altered", "sha256"),
+    ),
+    m(
+        "one byte more", lambda t: rewrite(t.root / "lab/file", lambda old: old + b"x"),
+        wrote(FILE, "altered", "size"),
+    ),
+    m("a mode", lambda t: (t.root / "lab/file").chmod(0o4755), wrote(FILE, "altered", "mode")),
+    m("a folder's mode", lambda t: (t.root / "lab").chmod(0o777), wrote("/lab", "altered", "mode")),
+    m("an owner", lambda t: os.chown(t.root / "lab/file", 12, -1), wrote(FILE, "altered", "uid")),
+    m("a group", lambda t: os.chown(t.root / "lab/file", -1, 13), wrote(FILE, "altered", "gid")),
+    m("a time", lambda t: os.utime(t.root / "lab/file", (1, 1)), wrote(FILE, "altered", "mtime")),
+    m(
+        "an extended attribute", lambda t: os.setxattr(t.root / "lab/file", "user.seeded", b"1"),
+        wrote(FILE, "altered", "xattrs"),
+    ),
+    m(
+        "a capability",
+        lambda t: os.setxattr(
+            t.root / "lab/file", "security.capability",
+            bytes.fromhex("0100000200200000000000000000000000000000"),
+        ),
+        wrote(FILE, "altered", "xattrs"),
+    ),
+    m(
+        "a link retargeted", lambda t: link(t.root / "lab/link", "elsewhere"),
+        wrote(LINK, "altered", "target"),
+    ),
+    m(
+        "a hard link more", lambda t: os.link(t.root / "lab/file", t.root / "lab/hard"),
+        wrote("/lab/hard", "only-live"),
+    ),
+    m(
+        "a file deleted", lambda t: (t.root / "lab/file").unlink(),
+        Seen("ghosts", FILE, "process-write", "deleted"),
+    ),
+    m(
+        "a file become a folder", lambda t: folder_for_file(t.root / "lab/file"),
+        wrote(FILE, "only-live"), Seen("ghosts", FILE, "process-write", "changed"),
+    ),
+    m(
+        "other numbers of a device", lambda t: node(t.root / "dev/null", 1, 5),
+        wrote("/dev/null", "only-live", "foreseen as runtime-device"),
+    ),
+    m(
+        "a device's mode", lambda t: (t.root / "dev/zero").chmod(0o600),
+        Seen("entries", "/dev/zero", "runtime-device", "only-live", "mode should be 0666"),
+    ),
+    m(
+        "an extra device", lambda t: os.mknod(t.root / "dev/disk", 0o060600, os.makedev(7, 0)),
+        wrote("/dev/disk", "only-live"),
+    ),
+    m(
+        "a device missing", lambda t: (t.root / "dev/random").unlink(),
+        Seen("entries", "/dev/random", "runtime-device", "missing"),
+    ),
+    m(
+        "a link of the runtime's retargeted", lambda t: link(t.root / "dev/fd", "/tmp"),
+        wrote("/dev/fd", "only-live", "foreseen as runtime-device"),
+    ),
+    m(
+        "a file in /dev/shm", lambda t: (t.root / "dev/shm/left").write_text("x"),
+        wrote("/dev/shm/left", "only-live"), engines=DOCKER,
+    ),
+    m(
+        "a bind over a file", lambda t: busybox(t.pid, "mount", "--bind", LINK, FILE),
+        Seen("entries", FILE, "unexplained", "only-live"),
+        Seen("ghosts", FILE, "unexplained", "overridden"),
+    ),
+    m(
+        "a bind over the engine's file",
+        lambda t: busybox(t.pid, "mount", "--bind", FILE, "/etc/hosts"),
+        Seen("entries", "/etc/hosts", "unexplained", "only-live", "not what stands there"),
+    ),
+    m(
+        "a tmpfs over a folder", lambda t: busybox(t.pid, "mount", "-t", "tmpfs", "x", "/lab"),
+        Seen("entries", "/lab", "unexplained", "only-live"),
+        Seen("ghosts", FILE, "unexplained", "shadowed"),
+    ),
+    m(
+        "a second /dev/shm", lambda t: busybox(t.pid, "mount", "-t", "tmpfs", "x", "/dev/shm"),
+        Seen("entries", "/dev/shm", "unexplained", "only-live"),
+    ),
+    m(
+        "a bind inside /proc", lambda t: busybox(t.pid, "mount", "--bind", FILE, "/proc/cpuinfo"),
+        Seen("mounts", "/proc/cpuinfo", "unexplained"),
+    ),
+    m(
+        "a mount with other options",
+        lambda t: busybox(t.pid, "mount", "-o", "remount,bind,rw,nosuid,nodev", "shm", "/dev/shm"),
+        Seen("entries", "/dev/shm", "runtime-filesystem", "only-live", "noexec"),
+    ),
+    m(
+        "a read-only path made writable", lambda t: busybox(t.pid, "umount", "/proc/sys"),
+        Seen("entries", "/proc/sys", "runtime-mask", "missing"),
+    ),
+    m(
+        "a filesystem gone", lambda t: busybox(t.pid, "umount", "/dev/mqueue"),
+        Seen("entries", "/dev/mqueue", "runtime-mountpoint", "only-live", "be a mount point"),
+    ),
+    m(
+        "a forged .dockerenv", lambda t: (t.root / ".dockerenv").write_text("forged"),
+        wrote("/.dockerenv", "only-live"),
+    ),
+    m(
+        "mtab retargeted", lambda t: link(t.root / "etc/mtab", "/lab/file"),
+        wrote("/etc/mtab", "only-live", "foreseen as"),
+    ),
+)  # fmt: skip
+EARLY = (
+    m(
+        "a file in the init layer", lambda t: (t.root / "planted").write_text("x"),
+        Seen("entries", "/planted", "engine-init-layer", "only-live", "not foreseen"),
+        early=True, engines=DOCKER,
+    ),
+    m(
+        "another .dockerenv in the init layer",
+        lambda t: (t.root / ".dockerenv").write_text("x"),
+        Seen("entries", "/.dockerenv", "engine-init-layer", "only-live", "size should be 0"),
+        early=True, engines=DOCKER,
+    ),
+    m(
+        "another mtab in the init layer", lambda t: link(t.root / "etc/mtab", "/lab/file"),
+        Seen("entries", "/etc/mtab", "engine-init-layer", "only-live", "target should be"),
+        early=True, engines=DOCKER,
+    ),
+)  # fmt: skip
+MUTATIONS = (*RUNNING, *EARLY)

@@ -1,0 +1,242 @@
+"""Run variants on this machine and print a line for each.
+
+``python3 -m tests.matrix.run [--engine podman] [NAME...]``
+
+Needs the engine's command, scratchlab on PATH (or --scratchlab COMMAND) and a static busybox.
+Standard library only. With ``--json FILE`` the cells go there, for the page that shows them all.
+Exit status 0 when every cell is explained.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.matrix.variants import IMAGES, VARIANTS, Image, Variant
+
+NAME = "scratchlab-matrix"
+DOCKERFILE = (
+    'FROM scratch\nCOPY tree /\n{lines}ENTRYPOINT ["/bin/busybox"]\nCMD ["sleep", "3600"]\n'
+)
+TOOLS = ("sh", "sleep", "ln", "mkdir", "chmod", "echo", "cat")
+
+
+class Machine:
+    """One engine, the images of the variants, and what they need beside them."""
+
+    def __init__(self, asked: argparse.Namespace) -> None:
+        self.engine: str = asked.engine
+        self.command = [asked.engine, *shlex.split(asked.engine_options)]
+        self.scratchlab = shlex.split(asked.scratchlab)
+        self.flags = shlex.split(asked.run_options)
+        self.busybox: str = asked.busybox
+
+    def call(self, *words: str, check: bool = True) -> str:
+        """A command of the engine; gives what it prints."""
+        done = subprocess.run([*self.command, *words], capture_output=True, text=True, check=False)
+        if check and done.returncode:
+            raise RuntimeError(f"{self.engine} {' '.join(words)}: {done.stderr.strip()}")
+        return done.stdout.strip()
+
+    def build(self, names: set[str]) -> None:
+        """The images called ``names``."""
+        for name in sorted(names):
+            with tempfile.TemporaryDirectory() as folder:
+                self._context(Path(folder), IMAGES[name])
+                self.call("build", "-t", image(name), folder)
+
+    def _context(self, folder: Path, wanted: Image) -> None:
+        tools = folder / "tree" / "bin"
+        tools.mkdir(parents=True)
+        shutil.copy(self.busybox, tools / "busybox")
+        for tool in TOOLS:
+            (tools / tool).symlink_to("busybox")
+        for name, what in wanted.tree.items():
+            path = folder / "tree" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(what, int):
+                path.mkdir(exist_ok=True)
+                path.chmod(what)
+            elif what.startswith("-> "):
+                path.symlink_to(what[3:])
+            else:
+                path.write_text(what)
+        (folder / "Dockerfile").write_text(DOCKERFILE.format(lines=wanted.lines))
+
+    def cell(self, variant: Variant, files: str) -> dict[str, Any]:
+        """Run one variant and verify it; gives its numbers, or why there are none."""
+        words = {"files": files, "name": NAME, "image": image(variant.image)}
+        flags = [flag.format(**words) for flag in variant.flags]
+        try:
+            # stdin=/dev/null makes podman chown the container's /dev/null (crun, --user): -d alone.
+            found = self.call("run", "-d", *self.flags, *flags, image(variant.image))
+        except RuntimeError as error:
+            return {"variant": variant.name, "error": f"not started: {error}"}
+        words["id"] = found
+        try:
+            for command in variant.then:
+                self.call(*(word.format(**words) for word in command))
+            with self._beside(variant, words):
+                return {"variant": variant.name, **self.verify(found, variant)}
+        except RuntimeError as error:
+            return {"variant": variant.name, "error": str(error)}
+        finally:
+            self.call("rm", "-f", "-v", found, check=False)
+
+    @contextlib.contextmanager
+    def _beside(self, variant: Variant, words: dict[str, str]) -> Iterator[None]:
+        if not variant.keep:
+            yield
+            return
+        command = [word.format(**words) for word in variant.keep]
+        if command[0] == "run":
+            other = self.call("run", "-d", *self.flags, *command[1:])
+            try:
+                yield
+            finally:
+                self.call("rm", "-f", other, check=False)
+            return
+        self.call(command[0], "-d", *command[1:])
+        yield  # it ends with the container
+
+    def verify(self, container: str, variant: Variant) -> dict[str, Any]:
+        """What `scratchlab verify` says of it, in numbers."""
+        with tempfile.NamedTemporaryFile(suffix=".json") as file:
+            command = ["verify", container, "--engine", self.engine, "--json", file.name]
+            done = subprocess.run(
+                [*self.scratchlab, *command], capture_output=True, text=True, check=False
+            )
+            if done.returncode not in (0, 1):
+                raise RuntimeError(f"scratchlab: {done.stderr.strip()}")
+            report = json.loads(Path(file.name).read_text())
+        return numbers(report, variant, done.returncode)
+
+
+def image(name: str) -> str:
+    """The tag of an image of the variants."""
+    return f"{NAME}:{name}"
+
+
+def numbers(report: dict[str, Any], variant: Variant, status: int) -> dict[str, Any]:
+    """A cell: what counts, and each thing that must not be, in words."""
+    entries, mounts = report["entries"], report["mounts"]
+    told = [(one["path"], one) for one in entries]
+    told += [(f"mount {one['target']}", one) for one in mounts if not one["entry"]]
+    faults = []
+    for path, one in told:
+        if one["origin"] == "unexplained" or one.get("status") == "missing":
+            faults.append(f"{path}: {one.get('status', 'mount')} {one['origin']}")
+        if one["prediction"] not in ("agrees", "none"):
+            faults.append(f"{path}: {one['prediction']}")
+        written = one["origin"] == "process-write"
+        if written and path not in variant.written:
+            faults.append(f"{path}: process-write that nobody wrote")
+    found = {path for path, one in told if one["origin"] == "process-write"}
+    faults += [f"{path}: written and not found" for path in sorted(variant.written - found)]
+    faults += [f"problem: {words}" for words in report["problems"]]
+    faults += [f"{c['id']}: {c['verdict']}" for c in report["checks"] if c["verdict"] == "fail"]
+    if status != (1 if variant.written or faults else 0):
+        faults.append(f"exit status {status}")
+    summary = report["summary"]
+    total = summary["explained"] + sum(o["origin"] == "unexplained" for o in entries)
+    return {
+        "explained": summary["explained"],
+        "total": total,
+        "unexplained": summary["unexplained"],
+        "missing": summary["missing"],
+        "ghosts": summary["ghosts"],
+        "mounts": len(mounts),
+        "predicted": sum(one["prediction"] == "agrees" for _, one in told),
+        "faults": faults,
+        "engine": report["engine"],
+        "runtime": report["runtime"],
+        "host": report["host"],
+        "origins": _origins(report),
+    }
+
+
+def _origins(report: dict[str, Any]) -> dict[str, str]:
+    return {
+        one["path"]: f"{one['origin']} {one['rule'] or ''}".strip()
+        for one in report["entries"]
+        if one["origin"] != "image-layer"
+        and not one["path"].startswith(("/dev/", "/cfg/", "/img/"))
+    }
+
+
+@contextlib.contextmanager
+def surroundings(machine: Machine) -> Iterator[str]:
+    """The folder, network, volume and secret that variants name; removed in the end."""
+    with tempfile.TemporaryDirectory(prefix="scratchlab-matrix-") as files:
+        (Path(files) / "file").write_text("bound from the host\n")
+        machine.call("network", "create", f"{NAME}-net", check=False)
+        if machine.engine == "podman":
+            machine.call("secret", "create", f"{NAME}-secret", f"{files}/file", check=False)
+        try:
+            yield files
+        finally:
+            machine.call("network", "rm", f"{NAME}-net", check=False)
+            machine.call("volume", "rm", f"{NAME}-vol", check=False)
+            if machine.engine == "podman":
+                machine.call("secret", "rm", f"{NAME}-secret", check=False)
+            machine.call("rmi", "-f", *map(image, IMAGES), check=False)
+
+
+def options(about: str | None) -> argparse.ArgumentParser:
+    """The options of every program here."""
+    words = argparse.ArgumentParser(description=about)
+    words.add_argument("--engine", default="docker", choices=["docker", "podman"])
+    words.add_argument("--engine-options", default="", help="before the engine's verb")
+    words.add_argument("--run-options", default="", help="of each run and create")
+    words.add_argument("--scratchlab", default="scratchlab")
+    words.add_argument("--busybox", default="/bin/busybox")
+    return words
+
+
+def main() -> int:
+    """Run what was asked for; gives the exit status."""
+    words = options(__doc__)
+    words.add_argument("variants", nargs="*", metavar="NAME")
+    words.add_argument("--json", metavar="FILE")
+    asked = words.parse_args()
+    machine = Machine(asked)
+    chosen = [
+        one
+        for one in VARIANTS
+        if asked.engine in one.engines and (not asked.variants or one.name in asked.variants)
+    ]
+    cells = []
+    with surroundings(machine) as files:
+        machine.build({one.image for one in chosen})
+        for variant in chosen:
+            cell = machine.cell(variant, files)
+            cells.append(cell)
+            print(line(cell), flush=True)
+    if asked.json:
+        Path(asked.json).write_text(json.dumps(cells, indent=1) + "\n")
+    good = sum(not cell.get("faults") and "error" not in cell for cell in cells)
+    print(f"\n{good} of {len(cells)} variants explained")
+    return int(good != len(cells) or not cells)
+
+
+def line(cell: dict[str, Any]) -> str:
+    """A cell as a person reads it."""
+    name = f"{cell['variant']:<20}"
+    if "error" in cell:
+        return f"{name} error: {cell['error']}"
+    counts = f"{cell['explained']}/{cell['total']}".rjust(9)
+    rest = f"{cell['mounts']:>3} mounts {cell['ghosts']:>3} ghosts {cell['predicted']:>3} foreseen"
+    return "\n    ".join([f"{name} {counts} {rest}", *cell["faults"][:12]])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

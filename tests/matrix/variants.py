@@ -1,0 +1,128 @@
+"""The ways to run a container, as data. Each must end with nothing unexplained, nothing missing
+and no disagreement. Standard library only: this runs on the machines under test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+BOTH = frozenset({"docker", "podman"})
+DOCKER = frozenset({"docker"})
+PODMAN = frozenset({"podman"})
+
+
+@dataclass(frozen=True)
+class Image:
+    """What an image has beside a busybox: ``tree`` maps a path to a file's text, to a folder's
+    mode or to a link's target (``-> TARGET``); it is copied, for what RUN makes in /etc or /dev
+    would land in the build's own mounts. ``lines`` end the Dockerfile.
+    """
+
+    tree: Mapping[str, str | int] = field(default_factory=dict)
+    lines: str = ""
+
+
+IMAGES = {
+    "plain": Image(),
+    # What engines and runtimes touch, here already: kept, replaced, shadowed or overridden.
+    "rich": Image({
+        "dev": 0o700, "dev/hidden": "h", "proc": 0o755, "sys": 0o755, "run": 0o1777,
+        "run/old": "o", "etc/hosts": "mine", "etc/hostname": "mine", "etc/kept": "kept",
+        "etc/mtab": "-> /elsewhere", "etc/resolv.conf": "-> /elsewhere", ".dockerenv": "mine",
+    }),
+    "etclink": Image({"conf/kept": "kept", "etc": "-> conf"}),
+    "volume": Image({"data/copied": "1", "data/too": "2"}, "VOLUME /data\n"),
+    "workdir": Image(lines="WORKDIR /made/by/the/image\n"),
+    "user": Image(lines="USER 1000:1000\n"),
+    "mutated": Image({"lab/file": "content of a file\n", "lab/link": "-> file"}),
+    "linked": Image({"real/x": "x", "alias": "-> real"}),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to run. ``flags`` go between ``run -d`` and the image; {files} is a folder with a
+    file, {id} the container. ``then`` are commands of the engine after the start, ``keep`` one
+    that stays beside the verification. ``written`` are the paths that a process (or the engine on
+    somebody's word) writes: they, and nothing else, may be process-write.
+    """
+
+    name: str
+    flags: tuple[str, ...] = ()
+    image: str = "plain"
+    engines: frozenset[str] = BOTH
+    then: tuple[tuple[str, ...], ...] = ()
+    keep: tuple[str, ...] = ()
+    written: frozenset[str] = field(default_factory=frozenset)
+    since: tuple[int, ...] = ()  # of the engine
+
+
+def v(name: str, *flags: str, **more: object) -> Variant:
+    """Short form."""
+    return Variant(name, flags, **more)  # type: ignore[arg-type]
+
+
+VARIANTS = (
+    v("plain"),
+    v("tty", "-t"),
+    v("interactive", "-i"),
+    v("init", "--init"),
+    v("read-only", "--read-only"),
+    v("read-only tmpfs", "--read-only", "--tmpfs", "/scratch"),
+    v("tmpfs", "--tmpfs", "/scratch"),
+    v("tmpfs deep", "--tmpfs", "/a/b/c:size=1m"),
+    v("volume", "-v", "/data"),
+    v("named volume ro", "-v", "{name}-vol:/deep/data:ro"),
+    v("folder", "-v", "{files}:/cfg"),
+    v("folder ro", "-v", "{files}:/cfg:ro"),
+    v("file", "-v", "{files}/file:/cfg/file"),
+    v("file ro", "-v", "{files}/file:/cfg/file:ro"),
+    v("own hosts", "-v", "{files}/file:/etc/hosts:ro"),
+    v("through a link", "-v", "{files}:/alias/cfg", image="linked"),
+    v("VOLUME", image="volume"),
+    v("VOLUME tmpfs", "--tmpfs", "/data", image="volume"),
+    v("WORKDIR", image="workdir"),
+    v("workdir", "-w", "/made/by/flag", engines=DOCKER),
+    v("user", "--user", "1000:1000"),
+    v("USER", image="user"),
+    v("rich image", image="rich"),
+    v("etc is a link", image="etclink", engines=DOCKER),
+    v("device", "--device", "/dev/zero:/dev/mine"),
+    v("host network", "--network", "host"),
+    v("no network", "--network", "none"),
+    v("own network", "--network", "{name}-net"),
+    v("host ipc", "--ipc", "host"),
+    v("no ipc", "--ipc", "none"),
+    v("shareable ipc", "--ipc", "shareable"),
+    v("private ipc", "--ipc", "private"),
+    v("host pid", "--pid", "host"),
+    v("host uts", "--uts", "host"),
+    v("host cgroupns", "--cgroupns", "host"),
+    v("private cgroupns", "--cgroupns", "private"),
+    v("no masks", "--security-opt", "systempaths=unconfined", engines=DOCKER),
+    v("no masks", "--security-opt", "unmask=ALL", engines=PODMAN),
+    v("host dev", "-v", "/dev:/dev"),
+    v("hostname", "--hostname", "somebody"),
+    v("add host", "--add-host", "there:192.0.2.7"),
+    v("dns", "--dns", "192.0.2.53"),
+    v("shm size", "--shm-size", "1m"),
+    v("ulimit and caps", "--cap-drop", "ALL", "--ulimit", "nofile=64"),
+    v("privileged", "--privileged"),
+    v("exec terminal", keep=("exec", "-t", "{id}", "/bin/sleep", "60")),
+    v("debug container", keep=("run", "--rm", "--pid", "container:{id}", "{image}", "sleep", "60")),
+    v(
+        "cp into it", then=(("cp", "{files}/file", "{id}:/copied"),),
+        written=frozenset({"/copied"}),
+    ),
+    v("restarted", then=(("restart", "-t", "0", "{id}"),)),
+    v("unpaused", then=(("pause", "{id}"), ("unpause", "{id}"))),
+    v(
+        "image mount", "--mount", "type=image,source={image},destination=/img",
+        engines=PODMAN,
+    ),
+    v("secret", "--secret", "{name}-secret", engines=PODMAN),
+    v("systemd", "--systemd=always", engines=PODMAN),
+    v("no tmpfs", "--read-only", "--read-only-tmpfs=false", engines=PODMAN),
+    v("no hosts", "--no-hosts", engines=PODMAN),
+)  # fmt: skip

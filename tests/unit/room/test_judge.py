@@ -1,0 +1,274 @@
+"""A room is judged from what lies in its folder, and nothing in there is believed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests import rooms
+from tests.rooms import Reports, entry, made
+
+from scratchlab import report
+from scratchlab.room.judge import judge
+from scratchlab.room.read import differing, folder
+from scratchlab.room.seat import Room, State
+from scratchlab.room.words import sentence
+
+
+@pytest.fixture
+def reports(tmp_path: Path) -> Reports:
+    return Reports(tmp_path / "reports")
+
+
+def judged(path: Path) -> Room:
+    return judge(folder(str(path)), partial(differing, str(path)))
+
+
+def states(room: Room) -> dict[str, State]:
+    return {seat.name: seat.state for seat in room.seats}
+
+
+def test_a_room_where_everyone_passed(reports: Reports) -> None:
+    for name in ("anna", "ben", "cleo"):
+        reports.machine(name)
+    room = judged(reports.finish())
+    assert states(room) == dict.fromkeys(("anna", "ben", "cleo"), State.PASSED)
+    assert room.needing_help == ()
+    assert all(facet.same for facet in room.facets)
+    assert room.checks == tuple(rooms.CHECKS)
+
+
+def test_who_stands_out_is_named_with_the_path(reports: Reports) -> None:
+    for number in range(1, 24):
+        reports.machine(f"student{number:02}")
+    tree = [entry(*one) for one in rooms.TREE]
+    sleep = next(one for one in tree if one["path"] == "/sleep")
+    sleep["image"]["sha256"] = "0" * 64
+    other = made("student24", tree, image={"ledger_digest": "sha256:" + "cd" * 32})
+    reports.machine("student24", other)
+    facets = {facet.title: facet for facet in judged(reports.finish()).facets}
+    assert sentence(facets["content of the image (ledger digest)"]) == (
+        "23 of 24 have sha256:abababababab; student24 differs in /sleep"
+    )
+
+
+def test_what_only_one_container_sees_is_named(reports: Reports) -> None:
+    for name in ("anna", "ben"):
+        reports.machine(name)
+    tree = [entry(*one) for one in rooms.TREE] + [entry("/left\x1b[31m", "file", "process-write")]
+    reports.machine("cleo", made("cleo", tree))
+    room = judged(reports.finish())
+    facet = next(f for f in room.facets if f.title.startswith("what the container sees"))
+    assert "cleo differs in /left\\x1b[31m" in sentence(facet)
+    assert states(room)["cleo"] is State.FAILED
+
+
+@pytest.mark.parametrize(
+    ("record", "state", "words"),
+    [
+        ({"state": "unreachable", "reason": "Connection refused"}, State.UNREACHABLE, "refused"),
+        (
+            {"state": "failed", "stage": "Provision", "task": "Install", "reason": "no space left"},
+            State.BROKEN,
+            "Provision, Install: no space left",
+        ),
+        ({"state": "running", "stage": "Build", "ended": None}, State.INTERRUPTED, "Build"),
+        ({"state": "left", "stage": "Run"}, State.NO_REPORT, "Run"),
+        ({"state": "done", "stage": "Run"}, State.NO_REPORT, "without a report"),
+    ],
+)
+def test_a_machine_without_a_report_is_named_with_the_reason(
+    reports: Reports, record: dict[str, Any], state: State, words: str
+) -> None:
+    reports.machine("anna")
+    reports.machine("ben", report=None, **record)
+    room = judged(reports.finish())
+    assert states(room) == {"anna": State.PASSED, "ben": state}
+    assert words in room.needing_help[0].reason
+    assert room.needing_help[0].help
+
+
+def test_an_earlier_report_never_stands_in_for_a_run_that_brought_none(reports: Reports) -> None:
+    here = reports.machine("ben")
+    status = json.loads((here / "status.json").read_text())
+    (here / "status.json").write_text(
+        json.dumps(status | {"state": "unreachable", "report": None, "reason": "timed out"})
+    )
+    room = judged(reports.finish())
+    assert states(room) == {"ben": State.UNREACHABLE}
+    assert room.seats[0].summary is None
+    assert room.facets == ()
+
+
+def test_a_report_that_nobody_brought_is_not_counted(reports: Reports) -> None:
+    here = reports.machine("ben")
+    (here / "status.json").unlink()
+    assert states(judged(reports.finish())) == {"ben": State.WAITING}
+
+
+def test_a_machine_of_the_inventory_that_was_never_run_is_waiting(reports: Reports) -> None:
+    reports.machine("anna")
+    assert states(judged(reports.finish("dora"))) == {"anna": State.PASSED, "dora": State.WAITING}
+
+
+def deep(_: bytes) -> bytes:
+    return b"[" * 200_000
+
+
+def older(data: bytes) -> bytes:
+    return data.replace(b"scratchlab-report-1", b"scratchlab-report-0")
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda _: b"",
+    "cut off": lambda data: data[: len(data) // 2],
+    "not JSON": lambda _: b"<html>",
+    "not an object": lambda _: b"[]",
+    "binary": lambda _: os.urandom(4096),
+    "older schema": older,
+    "a field is gone": lambda data: data.replace(b'"kernel"', b'"colonel"'),
+    "a verdict that is none": lambda data: data.replace(b'"verdict":"pass"', b'"verdict":"PASS"'),
+    "a number too long": lambda data: data.replace(b'"pid":4242', b'"pid":' + b"9" * 9999),
+    "nested too deep": deep,
+    "null": lambda _: b"null",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+def test_a_damaged_report_is_named_and_the_others_are_not_touched(
+    reports: Reports, damage: Callable[[bytes], bytes]
+) -> None:
+    reports.machine("anna")
+    here = reports.machine("ben")
+    file = here / "report.json"
+    file.write_bytes(damage(file.read_bytes()))
+    status = json.loads((here / "status.json").read_text())
+    (here / "status.json").write_text(json.dumps(status | {"report": rooms.sha1(file)}))
+    room = judged(reports.finish())
+    assert states(room) == {"anna": State.PASSED, "ben": State.DAMAGED}
+    assert "report" in room.needing_help[0].reason
+
+
+def test_a_report_that_was_changed_after_it_came_is_named(reports: Reports) -> None:
+    here = reports.machine("ben", made("ben", checks=[rooms.check("E01", "fail")]))
+    (here / "report.json").write_text(
+        (here / "report.json").read_text().replace('"verdict":"fail"', '"verdict":"pass"')
+    )
+    room = judged(reports.finish())
+    assert states(room) == {"ben": State.DAMAGED}
+    assert "changed" in room.seats[0].reason
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"schema": "scratchlab-status-1"}'])
+def test_a_damaged_record_is_named(reports: Reports, content: str) -> None:
+    (reports.machine("ben") / "status.json").write_text(content)
+    room = judged(reports.finish())
+    assert states(room) == {"ben": State.DAMAGED}
+    assert "status.json" in room.seats[0].reason
+
+
+def test_a_damaged_run_file_is_named_and_the_machines_are_still_judged(reports: Reports) -> None:
+    reports.machine("anna")
+    (reports.finish() / "run.json").write_text("{")
+    room = judged(reports.folder)
+    assert states(room) == {"anna": State.PASSED}
+    assert "run.json" in room.faults[0]
+
+
+def test_a_report_of_another_machine_is_disputed_and_its_owner_is_not(reports: Reports) -> None:
+    reports.machine("anna")
+    reports.machine("ben", made("anna"))
+    room = judged(reports.finish())
+    assert states(room) == {"anna": State.PASSED, "ben": State.DISPUTED}
+    assert "anna" in room.needing_help[0].reason
+
+
+def test_where_nobody_knows_whose_report_it_is_both_are_disputed(reports: Reports) -> None:
+    reports.machine("anna", made("debian"), hostname="")
+    reports.machine("ben", made("debian"), hostname="")
+    reports.machine("cleo")
+    room = judged(reports.finish())
+    assert states(room) == {
+        "anna": State.DISPUTED,
+        "ben": State.DISPUTED,
+        "cleo": State.PASSED,
+    }
+
+
+def test_two_machines_with_one_name_are_told(reports: Reports) -> None:
+    for name in ("anna", "ben"):
+        one = made("debian", container={"id": name})
+        reports.machine(name, one, hostname="debian")
+    room = judged(reports.finish())
+    assert set(states(room).values()) == {State.PASSED}
+    assert all("call themselves debian" in seat.notes[0] for seat in room.seats)
+
+
+def test_a_report_without_checks_is_no_pass(reports: Reports) -> None:
+    reports.machine("ben", made("ben", checks=[]))
+    assert states(judged(reports.finish())) == {"ben": State.FAILED}
+
+
+def test_a_skipped_check_is_no_pass(reports: Reports) -> None:
+    reports.machine("ben", made("ben", checks=[rooms.check("E01", "skip", "no container")]))
+    room = judged(reports.finish())
+    assert states(room) == {"ben": State.FAILED}
+    assert "no container" in room.seats[0].reason
+
+
+def test_a_machine_that_ran_fewer_checks_is_told(reports: Reports) -> None:
+    for name in ("anna", "cleo"):
+        reports.machine(name)
+    reports.machine("ben", made("ben", checks=[rooms.check("E01")]))
+    room = judged(reports.finish())
+    assert room.seats[2].notes == ("only 1 of 12 checks were run",)
+
+
+def test_one_report_with_a_thousand_checks_adds_no_columns(reports: Reports) -> None:
+    for name in ("anna", "cleo"):
+        reports.machine(name)
+    many = [rooms.check(f"X{number}") for number in range(1000)]
+    reports.machine("ben", made("ben", checks=many))
+    assert judged(reports.finish()).checks == tuple(rooms.CHECKS)
+
+
+def test_a_slow_machine_is_named_and_passes(reports: Reports) -> None:
+    for name in ("anna", "cleo", "dora"):
+        reports.machine(name)
+    reports.machine("ben", seconds=400.0)
+    room = judged(reports.finish())
+    assert room.needing_help == ()
+    assert [seat.name for seat in room.seats if seat.slow] == ["ben"]
+
+
+def test_folders_of_another_room_are_told_and_not_judged(reports: Reports) -> None:
+    reports.machine("anna")
+    reports.finish()
+    Reports(reports.folder).machine("localhost")
+    room = judged(reports.folder)
+    assert states(room) == {"anna": State.PASSED}
+    assert room.others == ("localhost",)
+
+
+def test_a_folder_of_reports_without_a_record_is_a_room_too(tmp_path: Path) -> None:
+    for name in ("anna", "ben"):
+        (tmp_path / name).mkdir()
+        report.write(made(name), str(tmp_path / name / "report.json"))
+    assert set(states(judged(tmp_path)).values()) == {State.PASSED}
+
+
+def test_an_empty_folder_is_a_room_without_machines(tmp_path: Path) -> None:
+    assert judged(tmp_path / "none").seats == ()
+
+
+def test_names_that_lead_out_of_the_folder_are_not_followed(reports: Reports) -> None:
+    reports.machine("anna")
+    outside = ("..", "../../etc", "", ".")
+    room = judged(reports.finish(*outside))
+    assert states(room) == {"anna": State.PASSED} | dict.fromkeys(outside, State.DAMAGED)
+    assert "rename it" in room.needing_help[0].reason

@@ -1,0 +1,132 @@
+"""The record of a run, made by a real Ansible: who came through, who dropped out, and why."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.rooms import sha1
+
+ROOT = Path(__file__).resolve().parents[3]
+LAB = """
+- name: Provision
+  hosts: all
+  gather_facts: false
+  tasks:
+    - name: Look at the machine
+      ansible.builtin.set_fact:
+        _: 1
+    - name: Install
+      ansible.builtin.command: {cmd: "{{ provision | default('true') }}"}
+      changed_when: false
+    - name: Never mind
+      ansible.builtin.command: "false"
+      changed_when: false
+      ignore_errors: true
+
+- name: Report
+  hosts: all
+  gather_facts: false
+  tags: [report]
+  tasks:
+    - name: Bring the report back
+      ansible.builtin.fetch:
+        src: "{{ playbook_dir }}/source.json"
+        dest: "{{ playbook_dir }}/reports/{{ inventory_hostname }}/report.json"
+        flat: true
+"""
+INVENTORY: dict[str, Any] = {
+    "all": {
+        "vars": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable},
+        "hosts": {
+            "anna": {"ansible_user": "student"},
+            "ben": {"provision": "/bin/sh -c 'echo no space left >&2; exit 3'"},
+            "cleo": {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1},
+        },
+    }
+}
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Path:
+    (tmp_path / "lab.yml").write_text(LAB)
+    (tmp_path / "inventory.json").write_text(json.dumps(INVENTORY))
+    (tmp_path / "source.json").write_text("{}")
+    return tmp_path
+
+
+def start(lab: Path, *arguments: str) -> subprocess.Popen[str]:
+    program = Path(sys.executable).with_name("ansible-playbook")
+    return subprocess.Popen(
+        [str(program), "-i", "inventory.json", "lab.yml", *arguments],
+        cwd=lab,
+        env=os.environ | {"ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "plugins" / "callback")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def run(lab: Path, *arguments: str) -> str:
+    return start(lab, *arguments).communicate(timeout=120)[0]
+
+
+def status(lab: Path, host: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((lab / "reports" / host / "status.json").read_text())
+    return found
+
+
+def test_who_came_through_who_dropped_out_and_why(lab: Path) -> None:
+    said = run(lab)
+    assert "callback" not in said, said
+    anna, ben, cleo = (status(lab, name) for name in ("anna", "ben", "cleo"))
+    assert (anna["state"], anna["stage"], anna["reason"]) == ("done", "Report", "")
+    assert anna["report"] == sha1(lab / "reports/anna/report.json")
+    assert anna["ansible_user"] == "student"
+    assert anna["seconds"] > 0
+    assert (ben["state"], ben["stage"], ben["task"]) == ("failed", "Provision", "Install")
+    assert "no space left" in ben["reason"]
+    assert (cleo["state"], cleo["report"]) == ("unreachable", None)
+    assert "refused" in cleo["reason"]
+    room = json.loads((lab / "reports/run.json").read_text())
+    assert room["hosts"] == room["chosen"] == ["anna", "ben", "cleo"]
+    assert room["inventory"] == [str(lab / "inventory.json")]
+    assert room["ended"]
+
+    # Again for one machine: its unchanged report is of this run, the others keep their record.
+    run(lab, "-l", "anna")
+    assert status(lab, "anna")["report"] == anna["report"]
+    assert status(lab, "anna")["started"] >= anna["started"]
+    assert (status(lab, "ben"), status(lab, "cleo")) == (ben, cleo)
+    room = json.loads((lab / "reports/run.json").read_text())
+    assert (room["chosen"], len(room["hosts"])) == (["anna"], 3)
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--check",), ("--tags", "provision"), ("--skip-tags", "report")], ids=str
+)
+def test_a_run_that_is_to_bring_no_report_records_nothing(
+    lab: Path, arguments: tuple[str, ...]
+) -> None:
+    run(lab, *arguments)
+    assert not (lab / "reports" / "run.json").exists()
+
+
+def test_a_killed_run_leaves_what_it_knew(lab: Path) -> None:
+    process = start(lab, "-l", "anna", "-e", "provision='sleep 5'")
+    record = lab / "reports" / "anna" / "status.json"
+    end = time.monotonic() + 60
+    while not record.exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert status(lab, "anna")["state"] == "running"
+    assert status(lab, "anna")["ended"] is None
