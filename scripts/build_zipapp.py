@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """Build scratchlab as one file that runs by any Python 3.11 or newer: ``build_zipapp.py OUTPUT``.
 
+With ``--agent ARCHITECTURE`` (amd64, arm64, ...; repeatable) it carries the agent of its debug
+containers, which otherwise Go builds where it is needed; that takes Go here.
+
 The same sources and locks give the same bytes on every machine: pure Python only, sorted names,
 pinned times, nothing compressed (zlib's output differs between its builds). Needs only Python's
 standard library, and uv or pip for the locked dependencies. Prints ``built`` or ``unchanged``.
@@ -8,6 +11,7 @@ standard library, and uv or pip for the locked dependencies. Prints ``built`` or
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import os
 import shutil
@@ -16,6 +20,9 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from scratchlab import agent
+from scratchlab.errors import LabError
 
 HERE = Path(__file__).resolve().parent
 LOCK = HERE.parent / "requirements" / "scratchlab.txt"
@@ -150,11 +157,21 @@ def write(output: Path, files: dict[str, bytes]) -> bool:
     return True
 
 
-def build(output: Path) -> bool:
+def agents(architectures: list[str]) -> Iterator[tuple[str, bytes]]:
+    """Name and content of the agents to carry along. Raises BuildError."""
+    for one in architectures:
+        try:
+            yield f"scratchlab/agent/{agent.CARRIED.format(one)}", agent.build(one)
+        except LabError as error:
+            raise BuildError(str(error)) from error
+
+
+def build(output: Path, architectures: list[str]) -> bool:
     """Build the program at ``output``; False where nothing changed. Raises BuildError."""
     output.parent.mkdir(parents=True, exist_ok=True)
     files = dict(members(dependencies(output.parent)))
     files |= {f"scratchlab/{name}": body for name, body in members(HERE / "scratchlab")}
+    files |= dict(agents(architectures))
     digest = hashlib.sha256(
         b"".join(b"%s %d " % (n.encode(), len(b)) + b for n, b in sorted(files.items()))
     ).hexdigest()[:16]
@@ -164,8 +181,12 @@ def build(output: Path) -> bool:
 
 def main() -> None:
     """Build, and say whether anything changed."""
+    parser = argparse.ArgumentParser(description="Build scratchlab as one file.")
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--agent", action="append", default=[], metavar="ARCHITECTURE")
+    wish = parser.parse_args()
     try:
-        print("built" if build(Path(sys.argv[1]).absolute()) else "unchanged")
+        print("built" if build(wish.output.absolute(), wish.agent) else "unchanged")
     except (BuildError, OSError) as error:
         sys.exit(f"build_zipapp: {error}")
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from scratchlab.collect.vantage import check
 from scratchlab.errors import LabError
 from scratchlab.ledger import Ledger
 from scratchlab.model import Image
@@ -42,20 +41,14 @@ def live(
     container: str, engine: str | None, url: str | None, vantage: str, progress: Progress
 ) -> Ledger:
     """What the container's process sees as its root; raises LabError."""
-    from scratchlab.collect import live as live_root
     from scratchlab.collect.engines import connect
-    from scratchlab.collect.held import held
+    from scratchlab.collect.vantage import opened
 
-    check(vantage)
-    with connect(engine, url) as client, held(client, client.inspect_container(container)) as found:
-        count = progress.step("reading the live root", "entries")
-        ledger = live_root.read_root(found.root_fd, found.mounts, progress=count)
-        try:
-            found.recheck()
-        except BaseException:
-            ledger.close()
-            raise
-    return ledger
+    with (
+        connect(engine, url) as client,
+        opened(client, client.inspect_container(container), vantage) as view,
+    ):
+        return view.live(progress)
 
 
 @contextmanager

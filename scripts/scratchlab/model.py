@@ -206,13 +206,17 @@ class Facts:
     layers: Layers = Layers()
     sources: tuple[Source, ...] = ()
     host_namespaces: Mapping[str, str] = field(default_factory=dict)
+    # Path to "added", "changed" or "deleted": what the engine itself counts (docker diff). Asked
+    # only where the layers' folders cannot be read; None where it was not.
+    changes: Mapping[str, str] | None = None
     problems: tuple[str, ...] = ()  # facts that could not be had, and why, in words
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """An observed fact. ``kind`` names where it was seen: ``mountinfo``, ``oci-config``,
-    ``init-layer``, ``writable-layer``, ``image-layer``, ``inspect``, ``stat``, ``host``.
+    ``init-layer``, ``writable-layer``, ``image-layer``, ``changes``, ``inspect``, ``stat``,
+    ``host``.
     """
 
     kind: str

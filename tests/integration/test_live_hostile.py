@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.root]
 _READ = """
 import os, sys
 from scratchlab.collect.process import hold
-from scratchlab.collect.live import read_root
+from scratchlab.collect.live import hashing, read_root, walk  # what it imports late, too
 with hold(int(sys.argv[1])) as process:
     os.access("/the-walk-begins", os.F_OK)
     ledger = read_root(process.root_fd, process.mounts)

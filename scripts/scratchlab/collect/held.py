@@ -7,7 +7,14 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from scratchlab.collect.process import Process, hold
-from scratchlab.collect.state import belongs, parent_pid, running_pid, same_run
+from scratchlab.collect.state import (
+    belongs,
+    is_first,
+    parent_pid,
+    running_pid,
+    same_run,
+    started_then,
+)
 from scratchlab.errors import LabError
 from scratchlab.model import Json
 
@@ -16,10 +23,12 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def held(client: EngineClient, inspect: Json) -> Iterator[Process]:
+def held(client: EngineClient, inspect: Json, *, strict: bool = False) -> Iterator[Process]:
     """Hold the process of the container that ``inspect`` describes, proved to be that one.
 
-    Raises LabError unless the container runs and its process is visible from here.
+    ``strict``: the start that the engine tells must be the process's, too (an engine's clock may
+    have been set since, so that a wish for this vantage does not ask for it). Raises LabError
+    unless the container runs and its process is visible from here.
     """
     pid = running_pid(inspect, client.name)
     with ExitStack() as stack:
@@ -31,7 +40,8 @@ def held(client: EngineClient, inspect: Json) -> Iterator[Process]:
             raise
         # Once held, the number cannot be reused unnoticed: now the engine's word is binding.
         _still(client, inspect)
-        if not belongs(process, inspect["Id"], parent_pid(process)):
+        ours = belongs(process, inspect["Id"], parent_pid(process)) and is_first(process, inspect)
+        if not ours or (strict and not started_then(process, inspect)):
             raise _elsewhere(client, pid)
         yield process
 

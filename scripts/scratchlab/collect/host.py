@@ -35,7 +35,7 @@ CANDIDATES = (
     "/sys/firmware",
     "/sys/fs/selinux",
 )
-_PER_CPU = "/sys/devices/system/cpu/cpu[0-9]*/thermal_throttle"
+PER_CPU = "/sys/devices/system/cpu/cpu[0-9]*/thermal_throttle"
 _CGROUP = "/sys/fs/cgroup"
 
 
@@ -52,7 +52,7 @@ def host(candidates: Iterable[str] = CANDIDATES) -> Host:
         distribution=_distribution(),
         cgroup_version=version,
         controllers=controllers,
-        existing=frozenset(existing.union(glob.glob(_PER_CPU))),
+        existing=frozenset(existing.union(glob.glob(PER_CPU))),
     )
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from scratchlab.collect.process import Process
 from scratchlab.errors import LabError
 
+_MINUTE = 60.0  # seconds
 _MEND = {
     "created": ("was created but never started", "start it: {engine} start {name}"),
     "configured": ("was created but never started", "start it: {engine} start {name}"),
@@ -52,6 +55,42 @@ def belongs(process: Process, container: str, parent: int) -> bool:
         or any(container in option for one in process.mounts for option in one.super_options)
         or (parent > 1 and named in _read(f"/proc/{parent}/cmdline"))
     )
+
+
+def is_first(process: Process, inspect: Mapping[str, Any]) -> bool:
+    """Whether ``process`` can be the container's first one, by its namespaces.
+
+    In a PID namespace of the container's own it has number 1, and it is in none of ours.
+    """
+    mode = str((inspect.get("HostConfig") or {}).get("PidMode") or "private")
+    if mode not in ("private", "shareable"):
+        return True
+    numbers = re.search(rb"^NSpid:(.*)$", _read("status", process.proc_fd), re.MULTILINE)
+    if numbers is not None and numbers[1].split()[-1:] != [b"1"]:  # Linux 4.1 and later tell
+        return False
+    own = {name: os.readlink(f"/proc/self/ns/{name}") for name in ("mnt", "pid")}
+    return all(process.namespaces.get(name) != link for name, link in own.items())
+
+
+def started_then(process: Process, inspect: Mapping[str, Any]) -> bool:
+    """Whether ``process`` started when the engine says that the container did, give or take a
+    minute: for the engine's own work, and for corrections of the clock.
+    """
+    told = str((inspect.get("State") or {}).get("StartedAt") or "")
+    boot = re.search(rb"^btime ([0-9]+)$", _read("/proc/stat"), re.MULTILINE)
+    try:
+        # Docker writes nanoseconds, which Python does not read.
+        then = datetime.fromisoformat(re.sub(r"\.[0-9]+", "", told)).timestamp()
+    except ValueError:
+        return False
+    ticks = os.sysconf("SC_CLK_TCK")
+    return boot is not None and abs(int(boot[1]) + process.start_time / ticks - then) < _MINUTE
+
+
+def start_time(stat: bytes) -> int:
+    """Field 22 of /proc/PID/stat, in clock ticks after boot. Raises IndexError, ValueError."""
+    # The second field is the command's name in parentheses and may hold any byte.
+    return int(stat.rpartition(b")")[2].split()[19])
 
 
 def parent_pid(process: Process) -> int:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scratchlab.collect import facts, image, layer_ledgers, live
-from scratchlab.collect.held import held
-from scratchlab.collect.process import Process
-from scratchlab.collect.vantage import check
+from scratchlab.collect import image
+from scratchlab.collect.vantage import View, opened
 from scratchlab.evidence import EvidenceSet
 from scratchlab.ledger import Ledger
 from scratchlab.model import Facts
@@ -29,42 +27,29 @@ class Subject:
 
     facts: Facts
     image: Ledger
-    process: Process
+    view: View
     progress: Progress
 
     def examine(self) -> EvidenceSet:
-        """Read the live root and the engine's own layers, and prove that nothing moved meanwhile.
-
-        Raises LabError if the process ended or was replaced while it was read.
+        """Read the live root, what else can be read from there, and prove that nothing moved
+        meanwhile. Raises LabError if the process ended or was replaced while it was read.
         """
-        with ExitStack() as undo:
-            count = self.progress.step("reading the live root", "entries")
-            root = live.read_root(self.process.root_fd, self.process.mounts, progress=count)
-            undo.callback(root.close)
-            init, writable = layer_ledgers.read(self.facts.layers)
-            for ledger in (init, writable):
-                if ledger is not None:
-                    undo.callback(ledger.close)
-            self.process.recheck()
-            undo.pop_all()
-        return EvidenceSet(self.facts, self.image, root, init, writable)
+        return self.view.examine(self.facts, self.image, self.progress)
 
 
 @contextmanager
 def subject(
     client: EngineClient, ref: str, *, vantage: str = "auto", progress: Progress | None = None
 ) -> Iterator[Subject]:
-    """Hold the process of the container ``ref``, gather its facts and read its image.
+    """Open a view on the container ``ref``, gather its facts and read its image.
 
-    Raises LabError when there is no such container, when it does not run, when its process is not
-    on this machine or not ours to look into, or when its image cannot be read.
+    Raises LabError when there is no such container, when it does not run, when it can be seen
+    neither from this machine nor from a debug container (:mod:`scratchlab.collect.vantage`), or
+    when its image cannot be read.
     """
-    check(vantage)
     progress = progress or Progress()
     engine = client.facts()
     inspect = client.inspect_container(ref)
-    with held(client, inspect) as process:
+    with opened(client, inspect, vantage) as view:
         told, ledger = image.read(client, engine, image.of_container(inspect), progress)
-        yield Subject(
-            facts.gather(client, engine, inspect, process, told), ledger, process, progress
-        )
+        yield Subject(view.facts(engine, told), ledger, view, progress)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from scratchlab.collect import mountinfo
 from scratchlab.evidence import EvidenceSet
 from scratchlab.judge.cause import mount_line
+from scratchlab.judge.elimination import evidence as by_elimination
 from scratchlab.judge.mounts import Mounts
 from scratchlab.judge.paths import upwards
 from scratchlab.ledger import Ledger
@@ -71,10 +72,14 @@ class Ghosts:
 
     def _ghost(self, entry: Entry, above: Entry, kind: Status, process: bool) -> Ghost:
         layers = self._seen.facts.layers
-        folder = (layers.upper if process else layers.init) or ""
+        folder = layers.upper if process else layers.init
         word = "whiteout" if _whiteout(above) else above.kind
-        evidence = Evidence(
-            "writable-layer" if process else "init-layer", f"{word} {folder}{above.path}"
+        evidence = (
+            by_elimination(self._seen, above.path, writable=process)
+            if folder is None
+            else Evidence(
+                "writable-layer" if process else "init-layer", f"{word} {folder}{above.path}"
+            )
         )
         actor = "a process of the container" if process else "the engine's init layer"
         origin = Origin.PROCESS_WRITE if process else Origin.ENGINE_INIT_LAYER

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from scratchlab.evidence import EvidenceSet
 from scratchlab.judge import agreement, conformance
 from scratchlab.judge.compare import Pair, compare
+from scratchlab.judge.elimination import eliminated
 from scratchlab.judge.expected import Expected
 from scratchlab.judge.ghosts import Ghosts
 from scratchlab.judge.ids import Ids
@@ -36,6 +37,7 @@ def judge(seen: EvidenceSet, expected: Expected) -> Judgement:
     """Explain every entry and every mount of ``seen``, each by evidence and against
     ``expected``.
     """
+    seen = eliminated(seen)
     found = _Findings(seen, expected)
     ghosts = tuple(ghost for _, ghost in found.pairs() if ghost is not None)
     facts = seen.facts

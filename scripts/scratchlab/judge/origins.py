@@ -12,6 +12,7 @@ from typing import Any
 from scratchlab.evidence import EvidenceSet
 from scratchlab.judge.cause import Cause, mount_line
 from scratchlab.judge.compare import Pair
+from scratchlab.judge.elimination import evidence as by_elimination
 from scratchlab.judge.mounts import Mounts
 from scratchlab.judge.paths import parents, resolve
 from scratchlab.judge.rules.docker import INIT_RULES
@@ -90,8 +91,12 @@ class Origins:
         return Cause(Origin.UNEXPLAINED, None, (Evidence("stat", where),)), pair.status
 
     def _init(self, entry: Entry) -> Cause:
-        folder = self._seen.facts.layers.init or ""
-        evidence = Evidence("init-layer", f"{folder}{entry.path}")
+        folder = self._seen.facts.layers.init
+        evidence = (
+            by_elimination(self._seen, entry.path, writable=False)
+            if folder is None
+            else Evidence("init-layer", f"{folder}{entry.path}")
+        )
         rule = INIT_RULES.get(entry.path)
         return Cause(Origin.ENGINE_INIT_LAYER, rule, (evidence,))
 
@@ -130,7 +135,10 @@ class Origins:
         return Cause(Origin.PROCESS_WRITE, None, (self._layer(live),))
 
     def _layer(self, entry: Entry) -> Evidence:
-        return Evidence("writable-layer", f"{self._seen.facts.layers.upper or ''}{entry.path}")
+        folder = self._seen.facts.layers.upper
+        if folder is None:
+            return by_elimination(self._seen, entry.path, writable=True)
+        return Evidence("writable-layer", f"{folder}{entry.path}")
 
     def _on_mount(self, live: Entry, mount: Mount) -> Cause:
         cause = self._mounts[mount]

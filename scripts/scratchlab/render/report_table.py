@@ -20,6 +20,7 @@ MOST_ROWS = 300
 # Ids of 64 digits, and the folders above them that a reader knows: the report has them in full.
 _LONG_ID = re.compile(r"([0-9a-f]{12})[0-9a-f]{52}")
 _SMALL = 60  # a report of so many entries is shown whole, the image's own entries too
+_VANTAGES = {"host": "read on the host", "debug": "read from a debug container"}
 _SIGNS = {
     "file": "", "directory": "/", "symlink": "", "char-device": "", "block-device": "",
     "fifo": "|", "socket": "=",
@@ -32,6 +33,7 @@ def render(report: Report, out: TextIO) -> None:
     head = report.head
     screen.print(text(_heading(head), "bold"))
     screen.print(text(_circumstances(head), "dim"))
+    screen.print(text(_digests(head), "dim"))
     screen.print()
     _tree(report, screen)
     _ghosts(head["ghosts"], screen)
@@ -57,9 +59,14 @@ def _circumstances(head: Json) -> str:
         f"{runtime['name']} {runtime['version']}",
         f"Linux {host['kernel']}",
         cgroup,
-        f"read from the {head['container']['vantage']}",
+        _VANTAGES[head["container"]["vantage"]],
     ]
     return " · ".join(part for part in parts if part)
+
+
+def _digests(head: Json) -> str:
+    live = head["container"].get("ledger_digest", "not told")
+    return f"ledger_digest {live} live, {head['image']['ledger_digest']} image"
 
 
 def _tree(report: Report, screen: Console) -> None:

@@ -85,6 +85,7 @@ def build(
             "name": facts.container.name,
             "pid": facts.container.pid,
             "vantage": facts.container.vantage,
+            "ledger_digest": evidence.live.digest(),
         },
         "summary": _summary(evidence, judgement),
         "mounts": [shapes.mount(one) for one in judgement.mounts],

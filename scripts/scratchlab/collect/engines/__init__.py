@@ -43,11 +43,17 @@ class EngineClient(Protocol):
     def info(self) -> Json:
         """What ``docker info`` says."""
 
+    def version(self) -> Json:
+        """What ``docker version`` says of the server."""
+
     def components(self) -> dict[str, Json]:
         """The components of ``docker version``, by name."""
 
-    def runtime(self, inspect: Json) -> Runtime:
-        """The OCI runtime of the container that ``inspect`` describes."""
+    def runtime(self, inspect: Json, *, here: bool = True) -> Runtime:
+        """The OCI runtime of the container that ``inspect`` describes.
+
+        ``here``: the engine's programs are on this machine, and can be asked.
+        """
 
     def inspect_container(self, ref: str) -> Json:
         """The engine's description of a container."""

@@ -45,11 +45,12 @@ class DockerEngine(SdkEngine):
             rootless=any(option.split(",")[0] == "name=rootless" for option in options),
         )
 
-    def runtime(self, inspect: Json) -> Runtime:
+    def runtime(self, inspect: Json, *, here: bool = True) -> Runtime:
         """The OCI runtime that started the container that ``inspect`` describes.
 
         HostConfig.Runtime names an entry of ``docker info`` Runtimes; `docker version` knows the
-        version of the one that dockerd calls runc, any other is asked with ``--version``.
+        version of the one that dockerd calls runc, any other is asked with ``--version`` if it is
+        ``here``, on this machine.
         """
         info = self.info()
         named = inspect.get("HostConfig", {}).get("Runtime") or info.get("DefaultRuntime", "")
@@ -59,7 +60,7 @@ class DockerEngine(SdkEngine):
         if program.startswith("io.containerd.runc."):
             program = path = "runc"
         known = self.components().get(program, {}).get("Version", "")
-        return Runtime(program, known) if known else runtime_version.ask(path)
+        return Runtime(program, known) if known or not here else runtime_version.ask(path)
 
 
 def connect(url: str | None) -> DockerEngine:

@@ -46,14 +46,14 @@ class PodmanEngine(SdkEngine):
             rootless=bool(security.get("rootless")),
         )
 
-    def runtime(self, inspect: Json) -> Runtime:
+    def runtime(self, inspect: Json, *, here: bool = True) -> Runtime:
         """The OCI runtime that started the container that ``inspect`` describes."""
         info = self._once("libpod-info", lambda: self._libpod("info"))
         default = info["host"].get("ociRuntime", {})
         named = inspect.get("OCIRuntime") or default.get("name", "")
         if named == default.get("name"):
             return Runtime(named, runtime_version.parse(default.get("version", "")))
-        return runtime_version.ask(named)
+        return runtime_version.ask(named) if here else Runtime(os.path.basename(named))
 
     def _inspect(self, ref: str) -> Json:
         # What `podman inspect` prints; the Docker form of it lacks OCIConfigPath and OCIRuntime.

@@ -51,8 +51,12 @@ class SdkEngine:
         """The engine's own facts; raises LabError when it does not answer."""
         raise NotImplementedError
 
-    def runtime(self, inspect: Json) -> Runtime:
-        """The OCI runtime that started the container that ``inspect`` describes."""
+    def runtime(self, inspect: Json, *, here: bool = True) -> Runtime:
+        """The OCI runtime that started the container that ``inspect`` describes.
+
+        Where the engine does not know its version, the program is asked, unless it is not
+        ``here``, on this machine.
+        """
         raise NotImplementedError
 
     def info(self) -> Json:

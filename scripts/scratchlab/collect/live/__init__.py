@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from scratchlab.collect.live.hashing import Pool
 from scratchlab.collect.live.limits import Limits
-from scratchlab.collect.live.walk import Walk
 from scratchlab.ledger import Ledger
 from scratchlab.model import Mount
 
@@ -30,6 +28,10 @@ def read_root(
     the id of its mount; what could not be read, or changed meanwhile, carries a ``note``.
     Raises LabError if the tree holds more than ``limits`` allow a ledger to hold.
     """
+    # Only here: this package is imported by readers on other systems than Linux, too.
+    from scratchlab.collect.live.hashing import Pool
+    from scratchlab.collect.live.walk import Walk
+
     with Pool(workers) as pool:
         by_id = {mount.id: mount for mount in mounts}
         return Walk(by_id, limits or Limits(), pool, progress).read(root_fd)
@@ -47,5 +49,8 @@ def read_tree(
     Other mounts below it are not entered. Whiteouts are what they are on disk (character devices
     0:0), ``trusted.overlay.*`` attributes are kept. Otherwise like :func:`read_root`.
     """
+    from scratchlab.collect.live.hashing import Pool
+    from scratchlab.collect.live.walk import Walk
+
     with Pool(workers) as pool:
         return Walk(None, limits or Limits(), pool, progress).read(path_fd)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from scratchlab.errors import LabError
+
 _GIB = 1 << 30
 
 
@@ -23,6 +25,13 @@ class Limits:
     mount_bytes: int = 16 * _GIB
     # Of all paths, plus ENTRY_COST each: what a ledger would have to hold. Beyond it, LabError.
     ledger_bytes: int = 8 * _GIB
+
+    def too_many(self) -> LabError:
+        """The error for a tree that no ledger can hold."""
+        return LabError(
+            f"the root holds more names than {self.ledger_bytes} bytes can list",
+            "see what fills it, for example with `du --inodes`",
+        )
 
 
 ENTRY_COST = 256

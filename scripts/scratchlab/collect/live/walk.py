@@ -26,7 +26,6 @@ from scratchlab.collect.live.hashing import CHANGED, EMPTY, Pool, Unread
 from scratchlab.collect.live.limits import ENTRY_COST, Limits
 from scratchlab.collect.live.links import LinkSets
 from scratchlab.collect.live.look import Look, look, mount_of
-from scratchlab.errors import LabError
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Mount
 
@@ -254,10 +253,7 @@ class Walk:
     def _charge(self, length: int) -> None:
         self._cost += length + ENTRY_COST
         if self._cost > self._limits.ledger_bytes:
-            raise LabError(
-                f"the root holds more names than {self._limits.ledger_bytes} bytes can list",
-                "see what fills it, for example with `du --inodes`",
-            )
+            raise self._limits.too_many()
 
     def _flush(self) -> None:
         self._ledger.update(self._ready)

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"strconv"
+	"syscall"
+)
+
+// process is held by descriptors: the kernel ties those of /proc/PID to the process, not to the
+// number, so a reused PID reads as "no such process" (Linux fs/proc/base.c).
+type process struct {
+	pid        int
+	proc, root int
+}
+
+var namespaces = []string{"cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"}
+
+// hold opens process pid; for 0, the first process of the container.
+func hold(pid int, container string) (*process, error) {
+	if pid == 0 {
+		if pid = search(container); pid == 0 {
+			return nil, errors.New("no process here is one of the container")
+		}
+	}
+	proc, err := open(atCwd, "/proc/"+strconv.Itoa(pid), oPath|syscall.O_DIRECTORY)
+	if err != nil {
+		return nil, about("/proc/"+strconv.Itoa(pid), err)
+	}
+	// "root" is a magic link: following it lands on the folder itself, whatever its name says.
+	root, err := open(proc, "root", oPath|syscall.O_DIRECTORY)
+	if err != nil {
+		return nil, about("/proc/"+strconv.Itoa(pid)+"/root", err)
+	}
+	return &process{pid, proc, root}, nil
+}
+
+// search finds the process of the container that started first: its init.
+func search(container string) int {
+	found, oldest := 0, uint64(0)
+	folders, _ := os.ReadDir("/proc")
+	for _, folder := range folders {
+		pid, err := strconv.Atoi(folder.Name())
+		if err != nil || pid == os.Getpid() || !named(pid, container) {
+			continue
+		}
+		stat, err := os.ReadFile("/proc/" + folder.Name() + "/stat")
+		started, ok := startTime(stat)
+		if err == nil && ok && (found == 0 || started < oldest) {
+			found, oldest = pid, started
+		}
+	}
+	return found
+}
+
+// named says whether the kernel's word on the process names the container: its control group, or
+// the files of the engine that are bound into it.
+func named(pid int, container string) bool {
+	folder := "/proc/" + strconv.Itoa(pid)
+	groups, _ := os.ReadFile(folder + "/cgroup")
+	mounts, _ := os.ReadFile(folder + "/mountinfo")
+	id := []byte(container)
+	return len(id) > 0 && (bytes.Contains(groups, id) || bytes.Contains(mounts, id))
+}
+
+// startTime is field 22 of /proc/PID/stat. The second field may hold any byte, ")" included.
+func startTime(stat []byte) (uint64, bool) {
+	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	if len(fields) < 20 {
+		return 0, false
+	}
+	value, err := strconv.ParseUint(string(fields[19]), 10, 64)
+	return value, err == nil
+}
+
+// tell tells all that the kernel says of the process.
+func (p *process) tell(out *writer, when string) error {
+	out.fact(when+"pid", []byte(strconv.Itoa(p.pid)))
+	for _, name := range []string{"stat", "mountinfo", "cgroup", "uid_map", "gid_map"} {
+		text, err := p.text(name)
+		if err != nil {
+			return about(name, err)
+		}
+		out.fact(when+name, text)
+	}
+	for _, name := range namespaces {
+		// Older kernels have no namespace of some kinds.
+		if target, err := readlinkat(p.proc, "ns/"+name); err == nil {
+			out.fact(when+"ns/"+name, []byte(target))
+		}
+	}
+	again, err := open(p.proc, "root", oPath|syscall.O_DIRECTORY)
+	if err != nil {
+		return about("root", err)
+	}
+	defer syscall.Close(again)
+	seen, err := lookAt(again, false)
+	if err != nil {
+		return about("root", err)
+	}
+	out.fact(when+"root", seen.pack())
+	return nil
+}
+
+func (p *process) text(name string) ([]byte, error) {
+	fd, err := open(p.proc, name, syscall.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer syscall.Close(fd)
+	return all(fd)
+}
+
+// filesystems are the types of the mounts that the process sees, by the mount's id.
+func (p *process) filesystems() (map[uint64]string, error) {
+	text, err := p.text("mountinfo")
+	if err != nil {
+		return nil, about("mountinfo", err)
+	}
+	found := map[uint64]string{}
+	for _, line := range bytes.Split(text, []byte("\n")) {
+		// proc_pid_mountinfo(5): optional fields end with a hyphen, which no field before has.
+		head, tail, ok := bytes.Cut(line, []byte(" - "))
+		fields, rest := bytes.Split(head, []byte(" ")), bytes.Split(tail, []byte(" "))
+		if ok && len(fields) > 5 {
+			found[number(string(fields[0]))] = string(rest[0])
+		}
+	}
+	return found, nil
+}

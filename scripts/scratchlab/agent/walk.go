@@ -1,0 +1,323 @@
+package main
+
+import (
+	"encoding/binary"
+	"strconv"
+	"strings"
+	"syscall"
+	"unsafe"
+)
+
+// walk reads a tree exactly as scratchlab.collect.live.walk does on the host (there is why it is
+// safe): by descriptors only, every name opened once with O_PATH and O_NOFOLLOW, regular files
+// only opened for reading, kernel filesystems not entered, nothing passed over silently.
+type walk struct {
+	ask     options
+	mounts  map[uint64]string
+	out     *writer
+	reader  reader
+	folders folders
+	root    uint64
+	hashed  map[uint64]uint64
+	linked  map[version]bool
+}
+
+// version is one content of a file that has several names.
+type version struct {
+	file         identity
+	size         uint64
+	mtime, ctime int64
+}
+
+func newWalk(ask options, mounts map[uint64]string, out *writer) *walk {
+	return &walk{
+		ask: ask, mounts: mounts, out: out,
+		reader: reader{make([]byte, bufferSize), out.tick},
+		hashed: map[uint64]uint64{}, linked: map[version]bool{},
+	}
+}
+
+func (w *walk) read(root int) error {
+	// "." stays on the root's mount, whatever was mounted over it since.
+	fd, err := open(root, ".", oPath|syscall.O_NOFOLLOW|syscall.O_DIRECTORY)
+	if err != nil {
+		return about("the root", err)
+	}
+	seen, err := lookAt(fd, false)
+	if err != nil {
+		return about("the root", err)
+	}
+	w.root = seen.mount
+	if err := w.enter("", fd, seen); err != nil {
+		return err
+	}
+	for len(w.folders) > 0 {
+		if err := w.step(w.folders.last()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *walk) step(in *folder) error {
+	if depth, err := w.folders.reach(); err != nil {
+		return err
+	} else if depth < len(w.folders) {
+		for len(w.folders) > depth {
+			w.leave(moved)
+		}
+		return nil
+	}
+	if !in.listed {
+		in.listed = true
+		return w.list(in)
+	}
+	if last := len(in.pending) - 1; last >= 0 {
+		name := in.pending[last]
+		in.pending = in.pending[:last]
+		return w.visit(in, name, true)
+	}
+	now, err := w.look(in.fd)
+	if err != nil {
+		return err
+	}
+	note := ""
+	if now.mtime != in.seen.mtime || now.ctime != in.seen.ctime {
+		note = changed
+	}
+	w.leave(note)
+	return w.out.tick()
+}
+
+func (w *walk) leave(note string) {
+	if own := w.folders.last().note; own != "" {
+		note = own
+	}
+	w.out.record('U', []byte(note))
+	w.folders.pop()
+}
+
+func (w *walk) enter(name string, fd int, seen look) error {
+	found, note, err := readXattrs(fd)
+	if err != nil {
+		return err
+	}
+	w.entry('D', name, seen, found, nil, "", note, false)
+	w.folders.push(&folder{name: name, fd: fd, seen: seen})
+	return nil
+}
+
+func (w *walk) list(in *folder) error {
+	const flags = syscall.O_RDONLY | syscall.O_DIRECTORY | syscall.O_NOFOLLOW
+	listing, err := open(in.fd, ".", flags|syscall.O_NOATIME)
+	if err == syscall.EPERM || err == syscall.EACCES {
+		listing, err = open(in.fd, ".", flags)
+	}
+	if err != nil {
+		in.note = "unreadable: " + code(err)
+		return ours(err)
+	}
+	defer syscall.Close(listing)
+	buffer := make([]byte, 1<<15)
+	for {
+		n, err := syscall.ReadDirent(listing, buffer)
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != nil {
+			in.note = "unreadable: " + code(err)
+			return ours(err)
+		}
+		if n <= 0 {
+			return nil
+		}
+		if err := w.names(in, buffer[:n]); err != nil {
+			return err
+		}
+	}
+}
+
+// names goes through what one getdents64(2) gave. Folders wait until the listing is closed. The
+// type is the listing's word, to save a call; the descriptor is asked again.
+func (w *walk) names(in *folder, rows []byte) error {
+	const size, kind, text, directory = 16, 18, 19, 4 // struct linux_dirent64, DT_DIR
+	for len(rows) > text {
+		length := int(*(*uint16)(unsafe.Pointer(&rows[size]))) // as this machine orders bytes
+		row := rows[:length]
+		rows = rows[length:]
+		name, _, _ := strings.Cut(string(row[text:]), "\x00")
+		if name == "." || name == ".." {
+			continue
+		}
+		if row[kind] == directory {
+			in.pending = append(in.pending, name)
+		} else if err := w.visit(in, name, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// visit tells what name is; a folder is entered only if enter, otherwise it waits.
+func (w *walk) visit(in *folder, name string, enter bool) error {
+	fd, err := open(in.fd, name, oPath|syscall.O_NOFOLLOW)
+	if err == syscall.ENOENT { // it was listed: the listing is no picture of one moment
+		in.note = changed
+		return nil
+	}
+	if err != nil {
+		in.note = "names in it unreadable: " + code(err)
+		return ours(err)
+	}
+	seen, err := w.look(fd)
+	if err != nil {
+		syscall.Close(fd)
+		in.note = "names in it unreadable: " + code(err)
+		return ours(err)
+	}
+	closed, why := w.closed(seen)
+	if seen.kind() == syscall.S_IFDIR && !closed && enter {
+		return w.enter(name, fd, seen)
+	}
+	defer syscall.Close(fd)
+	switch {
+	case seen.kind() != syscall.S_IFDIR:
+		err = w.leaf(in, name, fd, seen, closed, why)
+	case enter:
+		w.entry('E', name, seen, nil, nil, "", why, false)
+	default:
+		in.pending = append(in.pending, name)
+	}
+	if err != nil {
+		return err
+	}
+	return w.out.tick()
+}
+
+// look asks no filesystem that a process answers for, or that is not known.
+func (w *walk) look(fd int) (look, error) {
+	mount, err := mountOf(fd)
+	if err != nil {
+		return look{}, err
+	}
+	fstype, known := w.mounts[mount]
+	return lookAt(fd, mount != w.root && (!known || processBacked(fstype)))
+}
+
+// closed says whether the filesystem is not entered, and the note if that leaves a gap.
+func (w *walk) closed(seen look) (bool, string) {
+	if seen.mount == w.root {
+		return false, ""
+	}
+	fstype, known := w.mounts[seen.mount]
+	switch {
+	case !known:
+		return true, "not read: on a mount that mountinfo did not list"
+	case processBacked(fstype):
+		return true, "not read: a process answers for " + fstype
+	}
+	return w.ask.kernel[fstype], ""
+}
+
+func processBacked(fstype string) bool {
+	return fstype == "fuse" || fstype == "fuseblk" ||
+		strings.HasPrefix(fstype, "fuse.") || strings.HasPrefix(fstype, "fuseblk.")
+}
+
+func (w *walk) leaf(in *folder, name string, fd int, seen look, closed bool, why string) error {
+	if closed {
+		if why == "" {
+			why = "not read: " + w.mounts[seen.mount]
+		}
+		w.entry('E', name, seen, nil, nil, "", why, false)
+		return nil
+	}
+	found, note, err := readXattrs(fd)
+	if err != nil {
+		return err
+	}
+	if seen.kind() == syscall.S_IFREG {
+		return w.file(name, fd, seen, found, note)
+	}
+	target := ""
+	if seen.kind() == syscall.S_IFLNK {
+		if target, err = readlinkat(fd, ""); err != nil {
+			in.note = "names in it unreadable: " + code(err)
+			return ours(err)
+		}
+	}
+	w.entry('E', name, seen, found, nil, target, note, false)
+	return nil
+}
+
+func (w *walk) file(name string, fd int, seen look, found []xattr, note string) error {
+	if why := w.unhashed(seen); why != "" {
+		w.entry('E', name, seen, found, nil, "", why, false)
+		return nil
+	}
+	several := seen.links != 1
+	if several {
+		// The content that was read under one name holds for another of the same version.
+		this := version{seen.identity(), seen.size, seen.mtime, seen.ctime}
+		if w.linked[this] {
+			w.entry('E', name, seen, found, nil, "", note, true)
+			return nil
+		}
+		w.linked[this] = true
+	}
+	w.hashed[seen.mount] += seen.size
+	digest, why, err := w.reader.hash(fd, seen)
+	if err != nil {
+		return err
+	}
+	if why != "" {
+		note = why
+	}
+	w.entry('E', name, seen, found, digest, "", note, several)
+	return nil
+}
+
+func (w *walk) unhashed(seen look) string {
+	fstype, limits := w.mounts[seen.mount], w.ask.limits
+	most := limits.mount
+	if seen.mount == w.root {
+		most = limits.root
+	}
+	switch {
+	case w.ask.unhashed[fstype]:
+		return "not hashed: " + fstype
+	case seen.size > limits.file:
+		return "not hashed: larger than " + strconv.FormatUint(limits.file, 10) + " bytes"
+	case w.hashed[seen.mount]+seen.size > most:
+		return "not hashed: the files before it reached " + strconv.FormatUint(most, 10) + " bytes"
+	}
+	return ""
+}
+
+// entry tells one entry: its look, whether it is one of several names that share a content, and
+// the name, the note, the digest, the target and the attributes, each with its length before it.
+func (w *walk) entry(letter byte, name string, seen look, attributes []xattr, digest []byte,
+	target, note string, several bool) {
+	flag := byte(0)
+	if several {
+		flag = 1
+	}
+	body := append(seen.pack(), flag)
+	for _, field := range [][]byte{[]byte(name), []byte(note), digest, []byte(target)} {
+		body = append(body, length(field)...)
+		body = append(body, field...)
+	}
+	for _, one := range attributes {
+		for _, field := range [][]byte{[]byte(one.name), one.value} {
+			body = append(body, length(field)...)
+			body = append(body, field...)
+		}
+	}
+	w.out.record(letter, body)
+}
+
+func length(field []byte) []byte {
+	found := make([]byte, 4)
+	binary.LittleEndian.PutUint32(found, uint32(len(field)))
+	return found
+}
