@@ -15,9 +15,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from scratchlab.render import page
 from scratchlab.report import Report, read, write
-from tests.integration.conftest import build_image, docker_client, engine, sleep_image
+from tests.integration.conftest import build_image, docker_client, engine, run_container
 
-__all__ = ["build_image", "docker_client", "engine", "sleep_image"]
+__all__ = ["build_image", "docker_client", "engine", "run_container"]
 
 CHROMIUM = "/usr/bin/chromium"
 DESK = {"width": 1400, "height": 900}

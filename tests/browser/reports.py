@@ -169,6 +169,58 @@ def troubled() -> Report:
     return report(rows, ghosts=ghosts, checks=checks, problems=problems)
 
 
+def _steps(*names: str) -> list[Json]:
+    return [
+        {"id": name, "title": f"what {name} adds", "tool": name, "version": "1.0",
+         "command": f"{name} --run", "available": name != "gvisor",
+         "reason": "not installed: apt-get install runsc" if name == "gvisor" else ""}
+        for name in names
+    ]  # fmt: skip
+
+
+def climbed() -> Report:
+    """The sleep container with a ladder and a time-lapse."""
+    rungs = _steps("chroot", "mounts", "runc", "docker", "gvisor")
+    stages = _steps("image", "created", "running", "removed")
+
+    def rung(path: str, origin: str, made: int, maker: str, *, agrees: bool = True) -> Json:
+        present = [*(at >= made for at in range(4)), None]
+        return {"path": path, "kind": "directory", "present": present, "maker": maker,
+                "made_on": rungs[made]["id"], "origin": origin, "agrees": agrees}  # fmt: skip
+
+    def stage(path: str, origin: str, *present: bool) -> Json:
+        made = stages[present.index(True)]["id"]
+        detail = ["drwxr-xr-x 0:0" if one else "" for one in present]
+        return {"path": path, "kind": "directory", "present": [*present], "detail": detail,
+                "made_in": made, "origin": origin}  # fmt: skip
+
+    return sleep(
+        ladder={
+            "image": "sleep", "ledger_digest": f"sha256:{ZERO}", "engine": "docker", "rungs": rungs,
+            "entries": [rung("/", "storage-driver", 0, "image"),
+                        rung("/.dockerenv", "engine-init-layer", 3, "engine"),
+                        rung("/dev", "runtime-filesystem", 2, "runtime"),
+                        rung("/proc", "runtime-filesystem", 1, "kernel", agrees=False),
+                        rung("/sleep", "image-layer", 0, "image")],
+        },
+        timelapse={
+            "image": "sleep", "stages": stages,
+            "entries": [stage("/", "storage-driver", True, True, True, False),
+                        stage("/.dockerenv", "engine-init-layer", False, True, True, False),
+                        stage("/dev", "runtime-filesystem", False, True, True, False),
+                        stage("/dev/null", "runtime-device", False, False, True, False),
+                        stage("/sleep", "image-layer", True, True, True, False)],
+        },
+        mounts=[
+            {"target": path, "fstype": "tmpfs", "source": "tmpfs", "root": "/", "id": at,
+             "options": ["rw", "nosuid"], "super_options": ["rw"], "origin": origin, "rule": None,
+             "prediction": "agrees", "entry": entry, "evidence": [fact("oci-config", path)]}
+            for at, (path, origin, entry) in enumerate(
+                (("/dev", "runtime-filesystem", True), ("/proc/acpi", "runtime-mask", False)))
+        ],
+    )  # fmt: skip
+
+
 HOSTILE = (
     "</script><script>document.title='owned'</script>",
     "<img src=x onerror=\"document.title='owned'\">",

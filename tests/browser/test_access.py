@@ -37,6 +37,12 @@ def test_no_violation(show: Show, disk: Disk, scheme: str, window: dict[str, int
     assert violations(page) == []
 
 
+def test_no_violation_in_ladder_and_time_lapse(show: Show, disk: Disk) -> None:
+    page = show(disk(reports.climbed()))
+    page.locator("#timelapse input").press("End")
+    assert violations(page) == []
+
+
 def test_axe_sees_what_is_wrong(show: Show, disk: Disk) -> None:
     page = show(disk(reports.sleep()))
     page.evaluate("document.querySelector('#search').closest('label').replaceWith(search)")

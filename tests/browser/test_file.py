@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from build_zipapp import members
 from scratchlab.cli import scratchlab
 from scratchlab.errors import LabError
 from scratchlab.model import Engine, Facts, Host, Origin, Runtime
@@ -95,10 +96,11 @@ def test_every_origin_has_words_and_its_own_sign() -> None:
         assert css.count(f"--{origin}: #") == 3, "light, dark, dark of the system"
 
 
-def test_every_asset_is_named_and_ships() -> None:
-    folder = Path(page.__file__).with_name("html")
-    named = {*page.STYLES, *page.SCRIPTS, "report.html.j2"}
-    assert {one.name for one in folder.iterdir()} == named
+def test_the_one_file_for_hosts_carries_the_assets() -> None:
+    package = Path(page.__file__).parents[1]
+    carried = dict(members(package))
+    for one in (package / "render/html").iterdir():
+        assert carried[f"render/html/{one.name}"] == one.read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_an_address_opens_its_entry_and_its_experiment(show: Show, disk: Disk) -
     page = show(disk(reports.sleep()), at="#path=%2Fetc%2Fhosts")
     expect(page.locator("#detail h3")).to_have_text("/etc/hosts")
     page.click(".dot:has-text('E07')")
-    expect(page.locator("#check-7 .claim")).to_be_visible()
+    expect(page.locator("#experiments-7 .claim")).to_be_visible()
     page = show(disk(reports.sleep()), at="#%E0%A4")
     expect(page.locator("#detail")).to_be_hidden()
 
@@ -107,7 +107,7 @@ def test_ghosts_stand_where_they_would_have_been(show: Show, disk: Disk) -> None
     ghost.click()
     expect(page.locator("#detail .ghost-words")).to_contain_text("mount of tmpfs on /dev")
     hosts = page.locator(row(page, "hosts"))
-    expect(hosts.locator(".right em")).to_have_text("overridden the image's")
+    expect(hosts.locator(".right em")).to_have_text("hides the image's")
     page.click(row(page, "run.conf"))
     expect(page.locator("#detail .differs")).to_have_count(2)  # size and mtime
 

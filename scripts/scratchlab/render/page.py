@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from importlib import resources
@@ -22,7 +23,10 @@ from scratchlab.report import Report
 from scratchlab.text import printable
 
 STYLES = ("report.css",)
-SCRIPTS = ("look.js", "data.js", "tree.js", "grid.js", "detail.js", "filters.js", "page.js")
+SCRIPTS = tuple(
+    f"{name}.js" for name in ("look", "data", "tree", "grid", "detail", "filters", "steps", "page")
+)
+_EXPERIMENT = re.compile(r"E\d")
 # A script block ends at </script> wherever that stands; JSON can spell these three otherwise.
 _SPELLED = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
@@ -36,6 +40,7 @@ def write(report: Report, path: str) -> None:
 def render(report: Report, out: TextIO) -> None:
     """Write the page. What the report says is text on it, never markup."""
     rows = compact.Compact()
+    checks = report.head["checks"]
     style, script = "".join(map(asset, STYLES)), "".join(map(asset, SCRIPTS))
     pieces = (
         environment()
@@ -44,6 +49,8 @@ def render(report: Report, out: TextIO) -> None:
             **report.head,
             calm=outcome.status(report) == outcome.EXPLAINED,
             origins=_origins(report.entries),
+            experiments=[one for one in checks if _EXPERIMENT.match(one["id"])],
+            requirements=[one for one in checks if not _EXPERIMENT.match(one["id"])],
             style=Markup(style),  # noqa: S704 - ours, from the package
             script=Markup(script),  # noqa: S704 - likewise
             hashes={"style": fingerprint(style), "script": fingerprint(script)},
@@ -63,7 +70,7 @@ def environment() -> Environment:
         loader=FunctionLoader(asset), autoescape=True, finalize=_shown, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    found.filters["data"] = data
+    found.filters |= {"data": data, "shown": _shown, "zip": zip}
     return found
 
 

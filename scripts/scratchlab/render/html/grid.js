@@ -24,6 +24,7 @@ class Grid {
   constructor(tree, onChoose) {
     this.tree = tree;
     this.onChoose = onChoose;
+    this.rules = new Map(tree.data.rules.map((rule) => [rule.id, rule]));
     this.box = document.getElementById("tree");
     this.rows = document.getElementById("rows");
     this.active = null;
@@ -87,7 +88,7 @@ class Grid {
     const shipped = (entry && entry.image) || (ghost && ghost.image);
     const cells = [this.name(node, "left", shipped), this.link(node, shipped)];
     const right = entry && entry.live ? this.name(node, "right", entry.live) : this.absent(node, shipped, ghost);
-    if (ghost && entry && entry.live) right.append(make("em", "", `${ghost.kind} the image's`));
+    if (ghost && entry && entry.live) right.append(make("em", "", "hides the image's"));
     cells.push(right, this.who(node), this.why(entry, ghost));
     return cells;
   }
@@ -168,7 +169,7 @@ class Grid {
   why(entry, ghost) {
     const cell = make("span", "why cell");
     cell.setAttribute("role", "gridcell");
-    const rule = entry && this.tree.data.rules.find((one) => one.id === entry.rule);
+    const rule = entry && this.rules.get(entry.rule);
     const disagrees = entry && !["agrees", "none"].includes(entry.prediction);
     const fact = entry && entry.evidence[0];
     let words = fact ? fact.detail : "";

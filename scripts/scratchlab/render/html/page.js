@@ -42,6 +42,8 @@ document.addEventListener("keydown", (event) => {
 
 document.addEventListener("resized", () => grid.refresh());
 
+for (const section of document.querySelectorAll(".steps")) new Steps(section);
+
 for (const button of document.querySelectorAll(".copy")) {
   button.addEventListener("click", async () => {
     await copy(button.parentElement.querySelector("code").textContent);

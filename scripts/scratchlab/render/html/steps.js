@@ -1,0 +1,58 @@
+// The ladder and the time-lapse: a slider over the columns of a table.
+
+class Steps {
+  constructor(section) {
+    this.section = section;
+    this.slider = section.querySelector("input[type=range]");
+    this.button = section.querySelector(".play");
+    this.rows = [...section.querySelectorAll("tbody tr")];
+    section.querySelector(".slide").hidden = false;
+    this.slider.addEventListener("input", () => { this.stop(); this.show(); });
+    this.button.addEventListener("click", () => (this.timer ? this.stop() : this.play()));
+    this.slider.value = this.fullest();
+    this.show();
+  }
+
+  // Where most is to be seen: a container's life ends with nothing.
+  fullest() {
+    const counts = Array(Number(this.slider.max) + 1).fill(0);
+    for (const row of this.rows) {
+      [...row.dataset.present].forEach((one, at) => { counts[at] += one === "1"; });
+    }
+    return counts.lastIndexOf(Math.max(...counts));
+  }
+
+  get at() { return Number(this.slider.value); }
+
+  show() {
+    const { at } = this;
+    const step = this.section.querySelector(`.step[data-step="${at}"]`);
+    for (const one of this.section.querySelectorAll(".step")) one.hidden = one !== step;
+    this.slider.setAttribute("aria-valuetext", step.querySelector("p").textContent.trim());
+    for (const cell of this.section.querySelectorAll(".col")) cell.classList.toggle("at", Number(cell.dataset.step) === at);
+    for (const row of this.rows) {
+      const { present } = row.dataset;
+      row.classList.toggle("gone", present[at] === "0");
+      row.classList.toggle("new", present[at] === "1" && at > 0 && present[at - 1] === "0");
+      const now = row.querySelector(".now");
+      if (now) now.textContent = row.querySelector(`td[data-step="${at}"]`)?.dataset.detail || "";
+    }
+  }
+
+  play() {
+    if (this.at === Number(this.slider.max)) this.slider.value = 0;
+    this.show();
+    this.button.textContent = "❚❚ Pause";
+    this.timer = setInterval(() => {
+      this.slider.value = this.at + 1;
+      this.show();
+      if (this.at === Number(this.slider.max)) this.stop();
+    }, 1400);
+  }
+
+  stop() {
+    clearInterval(this.timer);
+    this.timer = null;
+    this.button.textContent = "▶ Play";
+  }
+}

@@ -1,0 +1,83 @@
+"""The ladder and the time-lapse: one slider, and what each step shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Locator, expect
+
+from scratchlab.report import Report
+from tests.browser import reports
+from tests.browser.conftest import Show
+
+Disk = Callable[[Report], Path]
+
+
+def gone(section: Locator) -> list[str]:
+    return section.locator("tr.gone th").all_inner_texts()
+
+
+def test_the_ladder_shows_who_makes_an_entry_by_construction(show: Show, disk: Disk) -> None:
+    page = show(disk(reports.climbed()))
+    ladder = page.locator("#ladder")
+    assert gone(ladder) == []
+    expect(ladder.locator(".step:visible")).to_contain_text("4. docker what docker adds")
+    slider = ladder.locator("input[type=range]")
+    slider.press("Home")
+    assert gone(ladder) == ["/.dockerenv/", "/dev/", "/proc/"]
+    expect(ladder.locator(".step:visible code")).to_have_text("chroot --run")
+    expect(slider).to_have_attribute("aria-valuetext", "1. chroot what chroot adds chroot 1.0")
+    slider.press("ArrowRight")
+    assert gone(ladder) == ["/.dockerenv/", "/dev/"]
+    expect(ladder.locator("tr.new th")).to_have_text("/proc/")
+    made = ladder.locator("tr", has_text="/.dockerenv").locator("td.made")
+    expect(made).to_have_attribute("data-step", "3")
+    expect(ladder.locator("tr", has_text="/proc")).to_contain_text("evidence says otherwise")
+    expect(ladder.locator("tr", has_text="/dev/")).to_contain_text("agrees")
+
+
+def test_a_rung_that_was_not_measured_says_why(show: Show, disk: Disk) -> None:
+    page = show(disk(reports.climbed()))
+    ladder = page.locator("#ladder")
+    ladder.locator("input[type=range]").press("End")
+    expect(ladder.locator(".step:visible")).to_contain_text("not measured")
+    expect(ladder.locator(".step:visible")).to_contain_text("not installed: apt-get install runsc")
+    assert gone(ladder) == [], "nobody knows"
+    assert ladder.locator("td.unknown").count() == 5
+
+
+def test_a_life_from_the_image_to_the_end(show: Show, disk: Disk) -> None:
+    page = show(disk(reports.climbed()))
+    life = page.locator("#timelapse")
+    null = life.locator("tr", has_text="/dev/null")
+    expect(null.locator(".now")).to_have_text("drwxr-xr-x 0:0")
+    slider = life.locator("input[type=range]")
+    slider.press("Home")
+    expect(null.locator(".now")).to_have_text("")
+    assert gone(life) == ["/.dockerenv/", "/dev/", "/dev/null/"]
+    slider.press("End")
+    assert len(gone(life)) == 5
+    assert page.locator("#ladder tr.gone").count() == 0, "each has its own slider"
+
+
+def test_play_walks_through_the_stages_and_stops(show: Show, disk: Disk) -> None:
+    page = show(disk(reports.climbed()))
+    page.clock.install()
+    life = page.locator("#timelapse")
+    slider, button = life.locator("input[type=range]"), life.locator(".play")
+    slider.press("End")
+    button.click()
+    expect(button).to_contain_text("Pause")
+    for value in ("0", "1", "2", "3"):
+        expect(slider).to_have_value(value)
+        page.clock.run_for(1400)
+    expect(button).to_contain_text("Play")
+    expect(slider).to_have_value("3")
+
+
+def test_mounts_stand_in_a_table(show: Show, disk: Disk) -> None:
+    page = show(disk(reports.climbed()))
+    mounts = page.locator("#mounts")
+    expect(mounts.locator("h2")).to_contain_text("2, 1 of them inside kernel filesystems")
+    expect(mounts.locator("tr", has_text="/proc/acpi")).to_contain_text("mask")
