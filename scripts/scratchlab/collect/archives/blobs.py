@@ -6,9 +6,10 @@ import json
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from scratchlab.collect.archives.damage import DamageError
-from scratchlab.collect.archives.documents import quoted
+from scratchlab.collect.archives.documents import parse, quoted
 from scratchlab.collect.archives.layers import names
 from scratchlab.collect.archives.layers.spool import Spool
 from scratchlab.collect.archives.limits import MOST_LINKS
@@ -47,13 +48,17 @@ class Blob:
 
 
 class Blobs:
-    """Members and their contents, kept in the spool's database."""
+    """Members and their contents, kept in the spool's database.
 
-    def __init__(self, spool: Spool) -> None:
+    At most ``most_parsed`` bytes of documents are parsed, one that is asked for again counted anew.
+    """
+
+    def __init__(self, spool: Spool, most_parsed: int) -> None:
         self._db = spool.db
         self._db.executescript(_SCHEMA)
         self._db.execute("BEGIN")
         self._ids = 0
+        self._parsing_left = most_parsed
 
     def new_id(self) -> int:
         """A number for the next content."""
@@ -92,6 +97,13 @@ class Blobs:
                 return blob
             wanted = link
         return None
+
+    def document(self, blob: Blob, what: str) -> Any:
+        """The JSON value that ``blob`` holds; raises DamageError, naming ``what``."""
+        self._parsing_left -= len(blob.data)
+        if self._parsing_left < 0:
+            raise DamageError("its documents name one another more often than any image's do")
+        return parse(blob.data, what)
 
     def count(self) -> int:
         """How many members there are."""

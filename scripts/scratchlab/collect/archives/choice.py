@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from scratchlab.collect.archives.documents import quoted
@@ -15,9 +15,12 @@ _DOMAINS = ("docker.io/library/", "docker.io/", "localhost/")
 # uname -m -> GOARCH, where they differ
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
 _MOST_LISTED = 20
+_MOST_PLATFORMS = 64
 
 
-def choose(images: Sequence[Candidate], reference: str | None) -> tuple[Candidate, str | None]:
+def choose(
+    images: Sequence[Candidate], reference: str | None, platform_of: Callable[[Candidate], str]
+) -> tuple[Candidate, str | None]:
     """The image that ``reference`` (a tag, or an id or its start) means, and what to say of it.
 
     None means the only one. Of several platforms of one image, this machine's is meant. Raises
@@ -31,10 +34,13 @@ def choose(images: Sequence[Candidate], reference: str | None) -> tuple[Candidat
             raise LabError(what, f"it holds {_listed(_unique(images))}")
     if len(found) == 1:
         return found[0], None
-    own = [one for one in found if one.platform.split("/")[:2] == ["linux", _architecture()]]
-    if len(own) == 1 and len({one.tags for one in found}) == 1:
-        others = ", ".join(quoted(one.platform) for one in found if one is not own[0])
-        return own[0], f"the archive holds the image for {others} too: this machine's was read"
+    if len({one.tags for one in found}) == 1 and len(found) <= _MOST_PLATFORMS:
+        platforms = {platform_of(one): one for one in found}
+        mine = [one for one in platforms if one.split("/")[:2] == ["linux", _architecture()]]
+        if len(mine) == 1 and len(platforms) == len(found):
+            others = ", ".join(quoted(one) for one in platforms if one != mine[0])
+            remark = f"the archive holds the image for {others} too: this machine's was read"
+            return platforms[mine[0]], remark
     raise LabError(
         f"the archive holds {len(found)} images", f"say which one by its name: {_listed(found)}"
     )

@@ -24,7 +24,10 @@ _SPACE = b" \t\r\n"
 
 
 class Contents:
-    """Reads the members of one archive into a spool and :class:`Blobs`."""
+    """Reads the members of one archive into a spool and :class:`Blobs`.
+
+    ``room`` is what is left for entries and for work on them.
+    """
 
     def __init__(
         self, spool: Spool, blobs: Blobs, digests: Digests, budget: Budget, limits: Limits
@@ -34,7 +37,7 @@ class Contents:
         self._digests = digests
         self._budget = budget
         self._limits = limits
-        self._room = Room(limits)
+        self.room = Room(limits)
         self._holes = Holes(limits)
         self._documents = 0
 
@@ -46,7 +49,7 @@ class Contents:
         tar = Tar(cursor, self._limits)
         try:
             for header in tar:
-                self._room.take(len(header.name) + len(header.link))
+                self.room.take(len(header.name) + len(header.link))
                 self._member(header, tar)
         except DamageError as damage:
             raise LabError(f"the archive is damaged: {damage}", "save the image again") from None
@@ -97,7 +100,7 @@ class Contents:
 
     def _layer(self, number: int, cursor: Cursor, digest: Digest, packing: str | None) -> Blob:
         notes = Notes()
-        tree = LayerTree(self._spool, number, self._room, notes)
+        tree = LayerTree(self._spool, number, self.room, notes)
         reader = LayerReader(tree, notes, self._limits, self._holes)
         try:
             reader.read(cursor)

@@ -15,19 +15,21 @@ class Limits:
     # Extended headers (PAX records, GNU long names, sparse maps), each: what Go's archive/tar, and
     # with it every engine, takes (maxSpecialFileSize, go1.22 src/archive/tar/common.go).
     extended_header: int = MIB
-    # A manifest, index or configuration (containerd: 8 MiB, core/images/image.go), and all of them.
-    document: int = 8 * MIB
-    documents: int = 256 * MIB
+    # A manifest, index or configuration (registries take 4 MiB: distribution-spec v1.1), and what
+    # is read of them in sum: documents may name one another again and again.
+    document: int = 4 * MIB
+    documents: int = 128 * MIB
     # What compressed data may unpack to: anything up to ``unpacked`` in sum, beyond that at most
     # ``ratio`` times what was read. Zeros pack 1,000 : 1 with gzip and 30,000 : 1 with zstd; a
     # Debian image packs 3 : 1.
-    unpacked: int = 16 * GIB
+    unpacked: int = 4 * GIB
     ratio: int = 256
     # Holes of sparse files, in sum: hashing zeros costs as much as hashing data. A file past the
     # limit keeps its entry and has no sha256; its ``note`` says why.
     holes: int = 8 * GIB
     # What the ledgers of all layers may hold: paths, link targets, extended attributes, and
-    # ENTRY_COST for each entry. They lie in a temporary database on disk.
+    # ENTRY_COST for each entry. They lie in a temporary database on disk. Work is counted with
+    # them: a step along a symlink, and an entry of a layer each time that it is stacked.
     ledger: int = 4 * GIB
 
 
@@ -35,5 +37,10 @@ ENTRY_COST = 256
 # Linux takes no longer paths and names: an engine could not unpack them (limits.h).
 PATH_MAX = 4096
 NAME_MAX = 255
+# Images in one archive, and layers in one image (overlay2 stacks 128, moby layer_store.go).
+MOST_IMAGES = 10_000
+MOST_LAYERS = 1_000
+# Extended attributes of one entry (Linux: names of 255 bytes, values of 64 KiB, xattr(7)).
+MOST_XATTRS = MIB
 # symlinks followed in one path (Linux: MAXSYMLINKS)
 MOST_LINKS = 40

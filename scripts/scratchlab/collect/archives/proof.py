@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from scratchlab.collect.archives import documents
 from scratchlab.collect.archives.blobs import Blob, Blobs, Form
 from scratchlab.collect.archives.damage import DamageError
 from scratchlab.collect.archives.documents import quoted
+from scratchlab.collect.archives.formats import candidate
 from scratchlab.collect.archives.formats.candidate import Candidate, Listing
+from scratchlab.collect.archives.limits import MOST_LAYERS
 
 
-def layers(image: Candidate, source: str, blobs: Blobs) -> list[Blob]:
-    """The layers of ``image``, lowest first.
+def layers(image: Candidate, content: Mapping[str, Any], source: str, blobs: Blobs) -> list[Blob]:
+    """The layers of ``image``, whose configuration is ``content``, lowest first.
 
     Each is there, is whole, and its unpacked content has the SHA-256 that the configuration gives
     at its place (``rootfs.diff_ids``); otherwise raises DamageError.
     """
-    diff_ids = image.diff_ids
-    if not diff_ids and "rootfs" not in image.config:
+    diff_ids = candidate.diff_ids(content)
+    if not diff_ids and "rootfs" not in content:
         raise DamageError(f"the configuration {image.id} is of no image: it has no rootfs")
     if len(image.layers) != len(diff_ids):
         raise DamageError(
             f"{source} lists {len(image.layers)} layers, the configuration {len(diff_ids)}"
         )
+    if len(diff_ids) > MOST_LAYERS:
+        raise DamageError(f"the configuration has {len(diff_ids)} layers: no engine stacks as many")
     found = [_layer(name, index, blobs) for index, name in enumerate(image.layers)]
     said = [blob.diff_id for blob in found]
     for index, (blob, diff_id) in enumerate(zip(found, diff_ids, strict=True)):
@@ -99,9 +104,9 @@ def _digests(names: Sequence[str], blobs: Blobs) -> list[str]:
     return found
 
 
-def history(image: Candidate, count: int) -> list[str]:
+def history(content: Mapping[str, Any], count: int) -> list[str]:
     """Whether the configuration's history tells of as many layers as there are, in words."""
-    told = documents.sequence(image.config.get("history"), "the configuration's history")
+    told = documents.sequence(content.get("history"), "the configuration's history")
     filled = [one for one in told if not (isinstance(one, dict) and one.get("empty_layer"))]
     if told and len(filled) != count:
         return [f"the history tells of {len(filled)} layers, the image has {count}"]

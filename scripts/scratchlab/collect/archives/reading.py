@@ -15,6 +15,7 @@ from scratchlab.collect.archives.content import Contents
 from scratchlab.collect.archives.damage import DamageError
 from scratchlab.collect.archives.digests import Digests
 from scratchlab.collect.archives.formats import listings
+from scratchlab.collect.archives.formats.candidate import config, diff_ids, platform
 from scratchlab.collect.archives.identify import not_an_image, start_of
 from scratchlab.collect.archives.layers.spool import Spool
 from scratchlab.collect.archives.layers.stack import Stack
@@ -60,14 +61,15 @@ def read_archive(
     limits = limits or Limits()
     cursor = Cursor(blocks(stream, progress))
     with closing(Spool()) as spool, Digests() as digests:
-        blobs = Blobs(spool)
+        blobs = Blobs(spool, limits.documents)
         packing, members = _unpacked(cursor, limits)
         budget = Budget(limits, lambda: cursor.position)
-        ended = Contents(spool, blobs, digests, budget, limits).read(members)
+        contents = Contents(spool, blobs, digests, budget, limits)
+        ended = contents.read(members)
         try:
             name, image, layers = _proved(blobs, reference)
             notes = Notes()
-            ledger = _stacked(Stack(spool, notes, implied_kept=implied_kept), layers)
+            ledger = _stacked(Stack(spool, contents.room, notes, implied_kept=implied_kept), layers)
         except DamageError as damage:
             raise LabError(f"the image archive is damaged: {damage}", "save it again") from None
     problems = image.problems if ended else (_NO_END, *image.problems)
@@ -94,22 +96,25 @@ def _proved(blobs: Blobs, reference: str | None) -> tuple[str, Image, list[Blob]
     if name is None:
         raise not_an_image(blobs, listed)
     believed = listed[name]
-    chosen, remark = choose(believed.images, reference)
+    chosen, remark = choose(
+        believed.images, reference, lambda one: platform(config(blobs, one.config))
+    )
+    content = config(blobs, chosen.config)
     problems = [remark] if remark else []
     if name != next(iter(listed)):
         first = next(iter(listed.values())).source
         problems.append(f"{first} lists no image: {believed.source} was believed")
-    layers = proof.layers(chosen, believed.source, blobs)
+    layers = proof.layers(chosen, content, believed.source, blobs)
     others = [one for other, one in listed.items() if other != name]
     problems += believed.problems
     problems += proof.second_opinions(chosen, believed.source, others, blobs)
-    problems += proof.history(chosen, len(layers))
+    problems += proof.history(content, len(layers))
     problems += [f"layer {index}: {note}" for index, one in enumerate(layers) for note in one.notes]
     image = Image(
         id=chosen.id,
         tags=chosen.tags,
-        diff_ids=chosen.diff_ids,
-        config=dict(chosen.config),
+        diff_ids=diff_ids(content),
+        config=dict(content),
         problems=tuple(problems),
     )
     return " + ".join(listed), image, layers

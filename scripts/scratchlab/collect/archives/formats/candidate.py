@@ -7,36 +7,26 @@ from dataclasses import dataclass
 from typing import Any
 
 from scratchlab.collect.archives import documents
-from scratchlab.collect.archives.blobs import Blobs, Form
+from scratchlab.collect.archives.blobs import Blob, Blobs, Form
 from scratchlab.collect.archives.damage import DamageError
 from scratchlab.collect.archives.documents import quoted
+from scratchlab.collect.archives.limits import MOST_IMAGES
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """One image by one document's word.
 
-    ``id`` is the SHA-256 of the configuration; ``layers`` names members, lowest first;
-    ``aliases`` are digests of the manifest and of the indexes that lead to it.
+    ``id`` is the SHA-256 of the configuration, which is the member ``config``; ``layers`` names
+    members, lowest first; ``aliases`` are digests of the manifest and of the indexes that lead to
+    it.
     """
 
     id: str
-    config: Mapping[str, Any]
+    config: str
     layers: tuple[str, ...]
     tags: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
-
-    @property
-    def platform(self) -> str:
-        """As in ``docker --platform``: ``linux/amd64``."""
-        parts = (self.config.get(one) for one in ("os", "architecture", "variant"))
-        return "/".join(str(part) for part in parts if part)
-
-    @property
-    def diff_ids(self) -> tuple[str, ...]:
-        """What the configuration says of the layers; raises DamageError when it is malformed."""
-        rootfs = documents.mapping(self.config.get("rootfs"), "the configuration's rootfs")
-        return documents.texts(rootfs.get("diff_ids"), "rootfs.diff_ids")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +38,40 @@ class Listing:
     problems: tuple[str, ...] = ()
 
 
-def config(blobs: Blobs, name: str) -> tuple[str, Mapping[str, Any]]:
-    """The id and the content of the image configuration ``name``; raises DamageError."""
+def image_id(blobs: Blobs, name: str) -> str:
+    """The id of the image whose configuration is the member ``name``; raises DamageError."""
+    return _config(blobs, name).digest
+
+
+def config(blobs: Blobs, name: str) -> Mapping[str, Any]:
+    """The image configuration ``name``; raises DamageError."""
+    what = f"the configuration {quoted(name)}"
+    return documents.mapping(blobs.document(_config(blobs, name), what), what)
+
+
+def platform(content: Mapping[str, Any]) -> str:
+    """The platform of an image by its configuration, as ``docker --platform`` has it."""
+    parts = (content.get(one) for one in ("os", "architecture", "variant"))
+    return "/".join(str(part) for part in parts if part)
+
+
+def diff_ids(content: Mapping[str, Any]) -> tuple[str, ...]:
+    """What an image's configuration says of its layers; raises DamageError when it is malformed."""
+    rootfs = documents.mapping(content.get("rootfs"), "the configuration's rootfs")
+    return documents.texts(rootfs.get("diff_ids"), "rootfs.diff_ids")
+
+
+def bounded(images: tuple[Candidate, ...], source: str) -> tuple[Candidate, ...]:
+    """``images``, if ``source`` lists no more than anybody ever saved; raises DamageError."""
+    if len(images) > MOST_IMAGES:
+        raise DamageError(f"{source} lists more than {MOST_IMAGES} images")
+    return images
+
+
+def _config(blobs: Blobs, name: str) -> Blob:
     blob = blobs.get(name)
     if blob is None:
         raise DamageError(f"the configuration {quoted(name)} is not in it")
     if blob.form is not Form.DOCUMENT:
         raise DamageError(f"{quoted(name)} is no image configuration")
-    found = documents.parse(blob.data, f"the configuration {quoted(name)}")
-    return blob.digest, documents.mapping(found, f"the configuration {quoted(name)}")
+    return blob

@@ -10,7 +10,7 @@ from typing import Any
 from scratchlab.collect.archives import documents
 from scratchlab.collect.archives.blobs import Blobs, Form
 from scratchlab.collect.archives.damage import DamageError
-from scratchlab.collect.archives.formats.candidate import Candidate, Listing, config
+from scratchlab.collect.archives.formats.candidate import Candidate, Listing, bounded, image_id
 
 SOURCE = "manifest.json"
 
@@ -22,17 +22,16 @@ def images(blobs: Blobs) -> Listing | None:
         return None
     if blob.form is not Form.DOCUMENT:
         raise DamageError(f"{SOURCE} is no JSON document")
-    listed = documents.sequence(documents.parse(blob.data, SOURCE), SOURCE)
-    return Listing(SOURCE, tuple(_image(blobs, one) for one in listed))
+    listed = documents.sequence(blobs.document(blob, SOURCE), SOURCE)
+    return Listing(SOURCE, bounded(tuple(_image(blobs, one) for one in listed), SOURCE))
 
 
 def _image(blobs: Blobs, listed: Any) -> Candidate:
     item = documents.mapping(listed, f"an image of {SOURCE}")
     name = documents.text(item.get("Config"), f"an image's Config in {SOURCE}")
-    number, content = config(blobs, name)
     return Candidate(
-        id=number,
-        config=content,
+        id=image_id(blobs, name),
+        config=name,
         layers=documents.texts(item.get("Layers"), f"Layers in {SOURCE}"),
         tags=documents.texts(item.get("RepoTags"), f"RepoTags in {SOURCE}"),
     )

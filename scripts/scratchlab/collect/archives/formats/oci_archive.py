@@ -13,7 +13,8 @@ from scratchlab.collect.archives import documents
 from scratchlab.collect.archives.blobs import Blobs, Form
 from scratchlab.collect.archives.damage import DamageError
 from scratchlab.collect.archives.documents import quoted
-from scratchlab.collect.archives.formats.candidate import Candidate, Listing, config
+from scratchlab.collect.archives.formats.candidate import Candidate, Listing, image_id
+from scratchlab.collect.archives.limits import MOST_IMAGES
 from scratchlab.model import Json
 
 SOURCE = "index.json"
@@ -31,7 +32,7 @@ def images(blobs: Blobs) -> Listing | None:
     if blob.form is not Form.DOCUMENT:
         raise DamageError(f"{SOURCE} is no JSON document")
     walk = _Walk(blobs)
-    walk.index(documents.mapping(documents.parse(blob.data, SOURCE), SOURCE), SOURCE, (), (), 0)
+    walk.index(documents.mapping(blobs.document(blob, SOURCE), SOURCE), SOURCE, (), (), 0)
     if not walk.listed:
         walk.problems.append(f"{SOURCE} lists no image")
     return Listing(SOURCE, tuple(walk.found), tuple(walk.problems))
@@ -76,6 +77,8 @@ class _Walk:
         depth: int,
     ) -> None:
         self.listed += 1
+        if self.listed > MOST_IMAGES:
+            raise DamageError(f"{SOURCE} leads to more than {MOST_IMAGES} images")
         digest = documents.text(descriptor.get("digest"), f"a digest in {what}")
         if (digest, tags) in self._seen:
             return
@@ -85,7 +88,7 @@ class _Walk:
             return
         if blob.form is not Form.DOCUMENT:
             raise DamageError(f"{quoted(digest)}, which {what} names, is no JSON document")
-        found = documents.mapping(documents.parse(blob.data, quoted(digest)), quoted(digest))
+        found = documents.mapping(self._blobs.document(blob, quoted(digest)), quoted(digest))
         reached = (*aliases, digest)
         if "manifests" in found:
             self.index(found, quoted(digest), tags, reached, depth + 1)
@@ -103,13 +106,13 @@ class _Walk:
         if self._blobs.get(name) is None:
             self.problems.append(f"the manifest {what} is there, its configuration is not")
             return
-        number, content = config(self._blobs, name)
+        number = image_id(self._blobs, name)
         layers = documents.sequence(manifest.get("layers"), f"layers of {what}")
         digests = (
             documents.text(documents.mapping(one, what).get("digest"), f"a layer of {what}")
             for one in layers
         )
-        self.found.append(Candidate(number, content, tuple(map(member, digests)), tags, aliases))
+        self.found.append(Candidate(number, name, tuple(map(member, digests)), tags, aliases))
 
 
 def member(digest: str) -> str:

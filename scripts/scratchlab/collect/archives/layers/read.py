@@ -7,6 +7,7 @@ import hashlib
 from scratchlab.collect.archives.damage import DamageError, shown
 from scratchlab.collect.archives.layers.spool import Inode
 from scratchlab.collect.archives.layers.tree import LayerTree
+from scratchlab.collect.archives.layers.xattrs import check_xattrs
 from scratchlab.collect.archives.limits import GIB, PATH_MAX, Limits
 from scratchlab.collect.archives.notes import Notes
 from scratchlab.collect.archives.stream import Cursor
@@ -70,6 +71,7 @@ class LayerReader:
                 "containerd pass over",
                 header.name,
             )
+        check_xattrs(header.xattrs, header.name)
         xattrs = tuple(sorted(header.xattrs.items())) if header.xattrs else ()
         return Inode(kind, header.mode, header.uid, header.gid, xattrs=xattrs, mtime=header.mtime)
 

@@ -12,9 +12,9 @@ class Room:
     def __init__(self, limits: Limits) -> None:
         self._left = limits.ledger
 
-    def take(self, size: int) -> None:
-        """Take ``size`` bytes and the cost of an entry; raises LabError when none are left."""
-        self._left -= size + ENTRY_COST
+    def take(self, size: int, entries: int = 1) -> None:
+        """Take ``size`` bytes and the cost of ``entries``; raises LabError when none are left."""
+        self._left -= size + ENTRY_COST * entries
         if self._left < 0:
             raise LabError(
                 "the archive holds more entries than the lab takes in", "do not load this archive"

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from scratchlab.collect.archives.damage import DamageError, shown
 from scratchlab.collect.archives.layers import names
+from scratchlab.collect.archives.layers.room import Room
 from scratchlab.collect.archives.layers.spool import IMPLIED, NameType, Spool, below, unpack
 from scratchlab.collect.archives.layers.way import follow
 from scratchlab.collect.archives.notes import Notes
@@ -27,9 +28,10 @@ CREATE TABLE first (ino INTEGER PRIMARY KEY, k BLOB);
 class Stack:
     """Puts layers of a spool on top of one another, once."""
 
-    def __init__(self, spool: Spool, notes: Notes, *, implied_kept: bool) -> None:
+    def __init__(self, spool: Spool, room: Room, notes: Notes, *, implied_kept: bool) -> None:
         self._spool = spool
         self._db = spool.db
+        self._room = room
         self._notes = notes
         self._implied_kept = implied_kept
         self._db.executescript(_SCHEMA)
@@ -38,13 +40,20 @@ class Stack:
     def entries(self, layers: Sequence[int]) -> Iterator[Entry]:
         """The entries of ``layers`` (lowest first), in ledger order; ``/`` always is one.
 
-        Raises DamageError when a hard link leads nowhere.
+        Raises DamageError when a hard link leads nowhere, LabError when one layer comes so often
+        that its entries are too many.
         """
         for index, layer in enumerate(layers):
+            self._charge(layer)
             self._find_links(layer)
             self._hide(layer, index)
             self._lay(layer, index)
         yield from self._result()
+
+    def _charge(self, layer: int) -> None:
+        for table in ("names", "hidden"):
+            query = f"SELECT count(*) FROM {table} WHERE layer = ?"  # noqa: S608 - ours
+            self._room.take(0, self._db.execute(query, (layer,)).fetchone()[0])
 
     def _find_links(self, layer: int) -> None:
         """Hard links to entries of lower layers, as they are before this layer changes them."""
@@ -52,7 +61,8 @@ class Stack:
         query = "SELECT k, target FROM outside WHERE layer = ?"
         for k, wanted in self._db.execute(query, (layer,)):
             parent, _, base = wanted.rpartition(b"\0")
-            folder = follow(b"", parent.split(b"\0"), self._lookup, self._target)
+            parts = parent.split(b"\0")
+            folder = follow(b"", parts, self._lookup, self._target, room=self._room)
             found = None if folder is None else self._lookup(folder + b"\0" + base)
             if found is None or found[1] >= NameType.DIRECTORY:
                 path, target = shown(names.path(k)), shown(names.path(wanted))

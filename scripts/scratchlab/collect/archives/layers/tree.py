@@ -16,6 +16,7 @@ from scratchlab.collect.archives.layers import names
 from scratchlab.collect.archives.layers.room import Room
 from scratchlab.collect.archives.layers.spool import Inode, NameType, Spool, below
 from scratchlab.collect.archives.layers.way import follow
+from scratchlab.collect.archives.layers.xattrs import check_xattrs
 from scratchlab.collect.archives.notes import Notes
 
 _FOLDERS = 4096
@@ -66,7 +67,7 @@ class LayerTree:
         number, kind = found
         if kind >= NameType.DIRECTORY:
             raise DamageError(f"{shown(name)} is a hard link to a directory")
-        self._adopt(number, inode)
+        self._adopt(number, inode, name)
         self._db.execute("INSERT OR IGNORE INTO linked VALUES (?)", (number,))
         self._db.execute(_INSERT, (self._layer, k, number, kind))
 
@@ -139,10 +140,11 @@ class LayerTree:
             names.path(k),
         )
 
-    def _adopt(self, number: int, said: Inode) -> None:
+    def _adopt(self, number: int, said: Inode, name: bytes) -> None:
         """Let the header of a hard link override what the file's own header said."""
         kept = self._spool.read(number)
         xattrs = dict(kept.xattrs) | dict(said.xattrs)
+        check_xattrs(xattrs, name)
         told = kept._replace(
             mode=kept.mode if kept.kind == "symlink" else said.mode,
             uid=said.uid,
@@ -167,14 +169,19 @@ class LayerTree:
             known = known.rpartition(b"\0")[0]
         at, reached = self._folders[known], known
         for part in written[len(known) :].split(b"\0")[1:]:
-            self._room.take(0)  # work counts as room, so that it is bounded too
-            found = follow(at, [part], self._lookup, self._target, make=self._imply, name=name)
-            at = found or b""
+            at = self._step(at, part, name)
             reached += b"\0" + part
             if len(self._folders) >= _FOLDERS:
                 self._folders = {b"": b""}
             self._folders[reached] = at
         return at
+
+    def _step(self, at: bytes, part: bytes, name: bytes) -> bytes:
+        make = self._imply
+        found = follow(
+            at, [part], self._lookup, self._target, room=self._room, make=make, name=name
+        )
+        return found or b""
 
     def _imply(self, k: bytes) -> None:
         self._room.take(len(k))
@@ -185,7 +192,8 @@ class LayerTree:
         parent, _, base = wanted.rpartition(b"\0")
         at: bytes | None = self._folders.get(parent)
         if at is None:
-            at = follow(b"", parent.split(b"\0"), self._lookup, self._target)
+            parts = parent.split(b"\0")
+            at = follow(b"", parts, self._lookup, self._target, room=self._room)
         return None if at is None else self._lookup(at + b"\0" + base)
 
     def _aside(self, wanted: bytes) -> tuple[int, int] | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 from scratchlab.collect.archives.damage import DamageError, shown
 from scratchlab.collect.archives.layers import names
+from scratchlab.collect.archives.layers.room import Room
 from scratchlab.collect.archives.layers.spool import NameType
 from scratchlab.collect.archives.limits import MOST_LINKS
 
@@ -20,18 +21,21 @@ def follow(
     lookup: Lookup,
     target: Target,
     *,
+    room: Room,
     make: Callable[[bytes], None] | None = None,
     name: bytes = b"",
 ) -> bytes | None:
     """The folder that ``parts`` lead to from the folder ``at`` (both as keys).
 
-    What is missing is made by ``make``; without it None is returned, as for a way through
-    something that is no folder. With it that raises DamageError, as do links in a circle.
+    Every step takes ``room``: 40 symlinks may have 2,000 names each. What is missing is made by
+    ``make``; without it None is returned, as for a way through something that is no folder. With
+    it that raises DamageError, as do links in a circle.
     """
     todo = deque(parts)
     links = 0
     while todo:
         part = todo.popleft()
+        room.take(0)
         if part in (b"", b"."):
             continue
         if part == b"..":

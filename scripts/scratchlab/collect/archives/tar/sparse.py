@@ -87,18 +87,20 @@ def _map_in_data(header: Header, cursor: Cursor, limits: Limits) -> tuple[Segmen
 
     Gives the pairs and how many bytes of the data are left.
     """
-    text, wanted, taken = b"", 1, 0
-    while text.count(b"\n") < wanted:
+    blocks: list[bytes] = []
+    wanted, lines = 1, 0
+    while lines < wanted:
         block = cursor.take(BLOCK)
-        taken += BLOCK
-        if len(block) < BLOCK or taken > min(header.stored, limits.extended_header):
+        blocks.append(block)
+        most = min(header.stored, limits.extended_header)
+        if len(block) < BLOCK or len(blocks) * BLOCK > most:
             raise DamageError(f"{shown(header.name)} has a sparse map that does not end")
-        text += block
-        count, newline, _ = text.partition(b"\n")
-        if newline:
-            wanted = 1 + 2 * _whole(count, header)
-    numbers = [_whole(line, header) for line in text.split(b"\n", wanted)[1:wanted]]
-    return _paired(numbers, header), header.stored - taken
+        if not lines and b"\n" in block:
+            wanted = 1 + 2 * _whole(b"".join(blocks).partition(b"\n")[0], header)
+        lines += block.count(b"\n")
+    text = b"".join(blocks).split(b"\n", wanted)
+    numbers = [_whole(line, header) for line in text[1:wanted]]
+    return _paired(numbers, header), header.stored - len(blocks) * BLOCK
 
 
 def _paired(numbers: list[int], header: Header) -> Segments:
