@@ -44,7 +44,7 @@ class Blob:
     packing: str | None = None
     fault: str | None = None
     notes: tuple[str, ...] = ()
-    data: bytes = b""
+    data: bytes = b""  # of a document, on its way into the database only
 
 
 class Blobs:
@@ -100,10 +100,12 @@ class Blobs:
 
     def document(self, blob: Blob, what: str) -> Any:
         """The JSON value that ``blob`` holds; raises DamageError, naming ``what``."""
-        self._parsing_left -= len(blob.data)
+        query = "SELECT data FROM blobs WHERE id = ?"
+        data: bytes = self._db.execute(query, (blob.id,)).fetchone()[0]
+        self._parsing_left -= len(data)
         if self._parsing_left < 0:
             raise DamageError("its documents name one another more often than any image's do")
-        return parse(blob.data, what)
+        return parse(data, what)
 
     def count(self) -> int:
         """How many members there are."""
@@ -116,13 +118,10 @@ class Blobs:
         return self._db.execute(query, (k, k + b"\0", k + b"\1")).fetchone() is not None
 
     def _read(self, number: int) -> Blob:
-        query = "SELECT * FROM blobs WHERE id = ?"
-        number, form, digest, diff_id, packing, fault, notes, data = self._db.execute(
-            query, (number,)
-        ).fetchone()
-        return Blob(
-            number, Form(form), digest, diff_id, packing, fault, tuple(json.loads(notes)), data
-        )
+        query = "SELECT form, digest, diff_id, packing, fault, notes FROM blobs WHERE id = ?"
+        form, digest, diff_id, packing, fault, notes = self._db.execute(query, (number,)).fetchone()
+        said = tuple(json.loads(notes))
+        return Blob(number, Form(form), digest, diff_id, packing, fault, said)
 
 
 def _check_address(name: str, blob: Blob) -> None:

@@ -29,7 +29,7 @@ class Limits:
     holes: int = 8 * GIB
     # What the ledgers of all layers may hold: paths, link targets, extended attributes, and
     # ENTRY_COST for each entry. They lie in a temporary database on disk. Work is counted with
-    # them: a step along a symlink, and an entry of a layer each time that it is stacked.
+    # them: a step along a symlink, and an entry of a layer that is stacked once more.
     ledger: int = 4 * GIB
 
 

@@ -10,7 +10,6 @@ from scratchlab.collect.archives import documents
 from scratchlab.collect.archives.blobs import Blob, Blobs, Form
 from scratchlab.collect.archives.damage import DamageError
 from scratchlab.collect.archives.documents import quoted
-from scratchlab.collect.archives.limits import MOST_IMAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +58,6 @@ def diff_ids(content: Mapping[str, Any]) -> tuple[str, ...]:
     """What an image's configuration says of its layers; raises DamageError when it is malformed."""
     rootfs = documents.mapping(content.get("rootfs"), "the configuration's rootfs")
     return documents.texts(rootfs.get("diff_ids"), "rootfs.diff_ids")
-
-
-def bounded(images: tuple[Candidate, ...], source: str) -> tuple[Candidate, ...]:
-    """``images``, if ``source`` lists no more than anybody ever saved; raises DamageError."""
-    if len(images) > MOST_IMAGES:
-        raise DamageError(f"{source} lists more than {MOST_IMAGES} images")
-    return images
 
 
 def _config(blobs: Blobs, name: str) -> Blob:

@@ -10,7 +10,8 @@ from typing import Any
 from scratchlab.collect.archives import documents
 from scratchlab.collect.archives.blobs import Blobs, Form
 from scratchlab.collect.archives.damage import DamageError
-from scratchlab.collect.archives.formats.candidate import Candidate, Listing, bounded, image_id
+from scratchlab.collect.archives.formats.candidate import Candidate, Listing, image_id
+from scratchlab.collect.archives.limits import MOST_IMAGES
 
 SOURCE = "manifest.json"
 
@@ -23,7 +24,9 @@ def images(blobs: Blobs) -> Listing | None:
     if blob.form is not Form.DOCUMENT:
         raise DamageError(f"{SOURCE} is no JSON document")
     listed = documents.sequence(blobs.document(blob, SOURCE), SOURCE)
-    return Listing(SOURCE, bounded(tuple(_image(blobs, one) for one in listed), SOURCE))
+    if len(listed) > MOST_IMAGES:
+        raise DamageError(f"{SOURCE} lists more than {MOST_IMAGES} images")
+    return Listing(SOURCE, tuple(_image(blobs, one) for one in listed))
 
 
 def _image(blobs: Blobs, listed: Any) -> Candidate:

@@ -44,7 +44,8 @@ class Stack:
         that its entries are too many.
         """
         for index, layer in enumerate(layers):
-            self._charge(layer)
+            if layer in layers[:index]:
+                self._charge(layer)
             self._find_links(layer)
             self._hide(layer, index)
             self._lay(layer, index)
@@ -53,7 +54,7 @@ class Stack:
     def _charge(self, layer: int) -> None:
         for table in ("names", "hidden"):
             query = f"SELECT count(*) FROM {table} WHERE layer = ?"  # noqa: S608 - ours
-            self._room.take(0, self._db.execute(query, (layer,)).fetchone()[0])
+            self._room.take(0, 4 * self._db.execute(query, (layer,)).fetchone()[0])
 
     def _find_links(self, layer: int) -> None:
         """Hard links to entries of lower layers, as they are before this layer changes them."""

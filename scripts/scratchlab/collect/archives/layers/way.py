@@ -27,15 +27,15 @@ def follow(
 ) -> bytes | None:
     """The folder that ``parts`` lead to from the folder ``at`` (both as keys).
 
-    Every step takes ``room``: 40 symlinks may have 2,000 names each. What is missing is made by
-    ``make``; without it None is returned, as for a way through something that is no folder. With
-    it that raises DamageError, as do links in a circle.
+    Every step takes ``room``, along a symlink more of it: 40 symlinks may have 2,000 names each.
+    What is missing is made by ``make``; without it None is returned, as for a way through
+    something that is no folder. With it that raises DamageError, as do links in a circle.
     """
     todo = deque(parts)
     links = 0
     while todo:
         part = todo.popleft()
-        room.take(0)
+        room.take(0, 4 if links else 1)
         if part in (b"", b"."):
             continue
         if part == b"..":

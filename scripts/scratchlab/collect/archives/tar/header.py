@@ -156,6 +156,9 @@ def _is_number(raw: bytes) -> bool:
 
 def number(raw: bytes) -> int:
     """A number in octal, or in base 256 (GNU, star) when the first bit is set."""
+    digits = raw.rstrip(b" \0")
+    if digits.isdigit():  # the common case, in a few steps
+        return _octal(digits)
     if raw[0] & 0x80:
         size = 8 * len(raw) - 1
         value = int.from_bytes(raw, "big") & ((1 << size) - 1)
@@ -169,6 +172,10 @@ def number(raw: bytes) -> int:
         return 0
     if not digits.isdigit():
         raise DamageError("a header holds no number where one belongs")
+    return _octal(digits)
+
+
+def _octal(digits: bytes) -> int:
     try:
         return int(digits, 8)
     except ValueError:
