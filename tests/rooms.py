@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scratchlab import report
+from scratchlab.report import Report
 
 STARTED = "2026-03-02T09:00:00+00:00"
 CHECKS = [f"E{number:02}" for number in range(1, 13)]
@@ -115,12 +116,14 @@ def head(host: str) -> dict[str, Any]:
     }
 
 
-def made(host: str, entries: Iterable[dict[str, Any]] | None = None, **changes: Any) -> Any:
+def made(
+    host: str, entries: Iterable[dict[str, Any]] | None = None, **changes: Any
+) -> report.Report:
     """A report of ``host``; ``changes`` replace parts of its head (dictionaries are merged)."""
     whole = copy.deepcopy(head(host))
     for key, value in changes.items():
-        whole[key] = whole[key] | value if isinstance(value, dict) else value
-    return report.Report(whole, list(entries or (entry(*one) for one in TREE)))
+        whole[key] = whole.get(key, {}) | value if isinstance(value, dict) else value
+    return Report(whole, list(entries or (entry(*one) for one in TREE)))
 
 
 class Reports:

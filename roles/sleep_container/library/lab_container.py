@@ -26,7 +26,8 @@ options:
     type: str
     default: io.scratchlab.lab
   state:
-    description: V(started) runs it; V(absent) removes every container that carries the label.
+    description: V(started) runs it; V(absent) removes every container that carries the label, and
+        every image without a name that does.
     type: str
     choices: [started, absent]
     default: started
@@ -111,14 +112,19 @@ def started(module):
 
 
 def absent(module):
-    """Remove every container with the label."""
-    query = quote(json.dumps({"label": [module.params["label"]]}))
-    found = ask_engine(f"/containers/json?all=true&filters={query}") or []
+    """Remove every container with the label, and the nameless images (of exercises) with it."""
+    label = {"label": [module.params["label"]]}
+    found = ask_engine(f"/containers/json?all=true&filters={quote(json.dumps(label))}") or []
     names = sorted(one["Names"][0].lstrip("/") if one["Names"] else one["Id"][:12] for one in found)
     if found and not module.check_mode:
         docker(module, "rm", "--force", "--volumes", *(one["Id"] for one in found))
+    nameless = quote(json.dumps({**label, "dangling": ["true"]}))
+    images = [one["Id"] for one in ask_engine(f"/images/json?filters={nameless}") or []]
+    names += images
+    if images and not module.check_mode:
+        docker(module, "rmi", "--force", *images)
     return {
-        "changed": bool(found),
+        "changed": bool(found or images),
         "diff": {"before": "".join(f"{name}\n" for name in names), "after": ""},
     }
 

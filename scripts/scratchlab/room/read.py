@@ -24,7 +24,7 @@ LONGEST_NAME = 200
 LONGEST_WORDS = 800
 MOST_PROBLEMS = 20
 MOST_CHECKS = 500
-PAGES = ("index.html", "worksheet.html")
+WORKSHEET = "worksheet.html"  # made from the report by who judges the room
 _LIVE = ("kind", "mode", "uid", "gid", "target", "device", "links")
 _IMAGE = (*_LIVE, "size", "sha256")
 
@@ -97,7 +97,7 @@ def machine(path: str, name: str) -> Found:
         sha1=sha1,
         fault="; ".join(faults),
         history=runs,
-        pages=tuple(page for page in PAGES if os.path.exists(os.path.join(here, page))),
+        page=os.path.exists(os.path.join(here, "index.html")),
     )
 
 

@@ -89,7 +89,7 @@ class Found:
     sha1: str = ""  # of report.json as it lies there
     fault: str = ""  # why report.json or status.json cannot be read
     history: tuple[Run, ...] = ()
-    pages: tuple[str, ...] = ()  # of the pages that can lie there, those that do
+    page: bool = False  # the page of a report, of this run or an earlier one, lies beside
 
 
 @dataclass(frozen=True, slots=True)

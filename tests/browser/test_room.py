@@ -1,0 +1,131 @@
+"""The page of a room in a real browser: what is clicked and what is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from scratchlab.room.build import build
+from tests import rooms
+from tests.browser.conftest import DESK
+from tests.browser.test_access import PHONE, violations
+from tests.rooms import Reports, entry, made
+
+Visit = Callable[..., Page]
+HOSTILE = '"><img src=x onerror=alert(1)></title></style></script><script>alert(1)</script>\x1b[31m'
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Path:
+    """Six machines: two engines, one stopped, one tampered with, one unreachable, one hostile."""
+    reports = Reports(tmp_path / "reports")
+    reports.machine("anna")
+    podman = made("ben", engine={"name": "podman", "version": "4.3.1"}, runtime={"name": "crun"})
+    (reports.machine("ben", podman) / "index.html").write_text("<!DOCTYPE html><title>x</title>")
+    stopped = [rooms.check(i, "fail" if i == "E07" else "pass", "it stopped", "docker start sleep")
+               for i in rooms.CHECKS]  # fmt: skip
+    reports.machine("cleo", made("cleo", checks=stopped))
+    tree = [entry(*one) for one in rooms.TREE]
+    tree[14]["image"]["sha256"] = "0" * 64
+    reports.machine("dora", made("dora", tree, image={"ledger_digest": "sha256:" + "cd" * 32}))
+    reports.machine("emil", report=None, state="unreachable", reason="no route to host")
+    hostile = made("finn", checks=[rooms.check(HOSTILE, "fail", HOSTILE, HOSTILE)])
+    reports.machine("finn", hostile)
+    build(str(reports.finish()))
+    return reports.folder / "index.html"
+
+
+def names(page: Page) -> list[str]:
+    return page.locator("#room tbody tr:visible th bdi").all_inner_texts()
+
+
+def test_who_needs_help_and_why(visit: Visit, room: Path) -> None:
+    page = visit(room)
+    expect(page.locator("h1")).to_have_text("3 of 6 machines passed every check")
+    help_ = page.locator("#help")
+    expect(help_.locator("article")).to_have_count(3)
+    expect(help_).to_contain_text("no route to host")
+    expect(help_).to_contain_text("docker start sleep")
+    help_.locator("a", has_text="emil").click()
+    expect(page.locator("tr:target th bdi")).to_have_text("emil")
+
+
+def test_what_differs_is_a_sentence_with_the_path(visit: Visit, room: Path) -> None:
+    page = visit(room)
+    sentence = page.locator("#differences .differs", has_text="ledger digest")
+    expect(sentence).to_contain_text("4 of 5 have sha256:abababababab; dora differs in /sleep")
+    expect(page.locator("#differences")).to_contain_text("ben differs: podman 4.3.1")
+
+
+def test_search_filter_and_escape(visit: Visit, room: Path) -> None:
+    page = visit(room)
+    page.keyboard.press("/")
+    page.keyboard.type("podman")
+    assert names(page) == ["ben"]
+    expect(page.locator("#count")).to_have_text("1 of 6 machines")
+    page.keyboard.press("Escape")
+    assert len(names(page)) == 6
+    page.click(".chip[data-state='unreachable']")
+    assert names(page) == ["emil"]
+    expect(page.locator(".chip[data-state='unreachable']")).to_have_attribute("aria-pressed", "true")
+
+
+def test_sorting_by_a_column_and_back(visit: Visit, room: Path) -> None:
+    page = visit(room)
+    page.click("button[data-key='name']")
+    page.click("button[data-key='name']")
+    assert names(page) == ["finn", "emil", "dora", "cleo", "ben", "anna"]
+    expect(page.locator("th[aria-sort='descending']")).to_have_text("machine")
+    page.click("button[data-key='passed']")
+    assert names(page)[:2] == ["finn", "emil"]
+
+
+def test_keys_lead_to_a_report(visit: Visit, room: Path) -> None:
+    page = visit(room)
+    page.keyboard.press("/")
+    for key in ("ArrowDown", "ArrowDown", "ArrowUp", "ArrowDown"):
+        page.keyboard.press(key)
+    expect(page.locator("tr:focus th bdi")).to_have_text("ben")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/ben/index.html")
+
+
+def test_hostile_words_are_text(visit: Visit, room: Path) -> None:
+    page = visit(room)
+    expect(page.locator("#help")).to_contain_text("<script>alert(1)</script>\\x1b[31m")
+    assert page.locator("img, script:not([src]) >> nth=1").count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("window", [DESK, PHONE])
+def test_no_violation(visit: Visit, room: Path, scheme: str, window: dict[str, int]) -> None:
+    context: dict[str, Any] = {"viewport": window, "color_scheme": scheme}
+    assert violations(visit(room, **context)) == []
+
+
+def test_without_scripts_everything_is_there(visit: Visit, room: Path) -> None:
+    page = visit(room, java_script_enabled=False)
+    assert names(page) == ["anna", "ben", "cleo", "dora", "emil", "finn"]
+
+
+@pytest.mark.parametrize("sheet", ["anna/worksheet.html", "key.html", "cards.html"])
+def test_sheets_print_and_hold_no_violation(visit: Visit, room: Path, sheet: str) -> None:
+    page = visit(room.parent / sheet)
+    assert violations(page) == []
+    assert page.pdf()
+    text = page.locator("main").inner_text()
+    assert ("image-layer" in text) == (sheet != "cards.html")
+    assert ("ssh student@192.0.2.1" in text) == (sheet == "cards.html")
+
+
+def test_five_hundred_machines_are_all_there(visit: Visit, tmp_path: Path) -> None:
+    reports = Reports(tmp_path / "reports")
+    for number in range(500):
+        reports.machine(f"student{number:03}")
+    build(str(reports.finish()))
+    page = visit(reports.folder / "index.html")
+    assert len(names(page)) == 500

@@ -1,0 +1,138 @@
+"""Quiz and exercises against a real container, answered by a script: right, wrong, not at all."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+from docker.models.containers import Container
+from docker.models.images import Image
+
+from scratchlab import verification
+from scratchlab.collect.engines import EngineClient
+from scratchlab.experiments import LABEL
+from scratchlab.learn import exercise, stage
+from scratchlab.report import build
+
+from .conftest import Run
+
+pytestmark = [pytest.mark.engine, pytest.mark.root]
+
+
+@pytest.fixture
+def container(sleep_image: Image, run_container: Run) -> Container:
+    return run_container(sleep_image)
+
+
+def scratchlab(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "scratchlab", *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def key(container: Container) -> dict[str, str]:
+    """The right answers, as an instructor gets them."""
+    done = scratchlab("worksheet", str(container.name), "--seed", "anna", "--key")
+    assert done.returncode == 0, done.stderr
+    return {line.split()[0]: line.split()[1] for line in done.stdout.splitlines()}
+
+
+def graded(file: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(file.read_text())
+    return found
+
+
+@pytest.mark.parametrize(
+    ("how", "points", "status"), [("right", 24, 0), ("wrong", 0, 1), ("not at all", 0, 1)]
+)
+def test_a_script_takes_the_quiz(
+    container: Container, tmp_path: Path, how: str, points: int, status: int
+) -> None:
+    answers = {
+        "right": key(container),
+        "wrong": dict.fromkeys(key(container), "hook-or-tool"),
+        "not at all": {},
+    }[how]
+    (tmp_path / "answers.json").write_text(json.dumps({"answers": answers}))
+    keep = tmp_path / "quiz" / "graded.json"
+    done = scratchlab(
+        "quiz", str(container.name), "--seed", "anna",
+        "--answers", str(tmp_path / "answers.json"), "--keep", str(keep),
+    )  # fmt: skip
+    assert done.returncode == status, done.stderr
+    assert done.stdout.splitlines()[-1] == f"{points} of 24 points"
+    found = graded(keep)
+    assert (found["points"], found["container"]) == (points, container.id)
+    verdict = {"not at all": "unanswered"}.get(how, how)
+    assert {one["verdict"] for one in found["answers"]} == {verdict}
+
+
+def test_a_person_asks_for_a_hint_answers_by_number_and_gives_up(
+    container: Container, tmp_path: Path
+) -> None:
+    keep = tmp_path / "graded.json"
+    done = scratchlab(
+        "quiz", str(container.name), "--seed", "anna", "--keep", str(keep),
+        stdin="?\nnonsense\n0\nabsent\n",
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    found = graded(keep)
+    first, second, *rest = found["answers"]
+    assert (first["given"], first["hint"], second["given"]) == ("absent", True, "absent")
+    assert {one["given"] for one in rest} == {""}
+
+
+@pytest.fixture
+def exercised(
+    monkeypatch: pytest.MonkeyPatch, docker_client: docker.DockerClient, sleep_image: Image
+) -> Iterator[str]:
+    """A name of this session for the exercise's container, which goes in the end."""
+    name = f"{sleep_image.tags[0].partition(':')[0]}-exercise"
+    monkeypatch.setattr(stage, "CONTAINER", name)
+    yield name
+    for left in docker_client.containers.list(all=True, filters={"name": name}):
+        left.remove(force=True, v=True)
+
+
+@pytest.mark.parametrize("way", exercise.WAYS)
+def test_each_exercise_shows_what_was_drawn_and_goes_without_a_trace(
+    engine: EngineClient, sleep_image: Image, container: Container, exercised: str, way: str
+) -> None:
+    path = "/dev/helper12" if way == "device" else "/srv/notes12"
+    drawn = exercise.Exercise("anna", way, path)
+    stage.start(engine, sleep_image.tags[0], drawn)
+    reports = []
+    for name in (str(container.name), exercised):
+        evidence, judgement = verification.verify(engine, name)
+        with evidence:
+            made = build(evidence, judgement)
+            reports.append(type(made)(made.head, list(made.entries)))
+    usual, changed = reports
+    outcome = exercise.check(drawn, usual, changed, path, str(drawn.origin))
+    assert outcome.points == outcome.of, f"the machine says {outcome.truth}"
+    assert stage.stop(engine)
+    assert not stage.stop(engine)
+    left = engine.client.images.list(filters={"label": LABEL, "dangling": True})
+    assert left == []
+
+
+def test_a_strangers_container_of_that_name_stays(
+    engine: EngineClient, sleep_image: Image, run_container: Run, exercised: str
+) -> None:
+    stranger = run_container(sleep_image, name=exercised)
+    with pytest.raises(Exception, match="not the lab's"):
+        stage.start(engine, sleep_image.tags[0], exercise.draw("anna"))
+    stranger.reload()
+    assert stranger.status == "running"

@@ -1,0 +1,97 @@
+"""A room of system containers on one machine, all from one prepared base, and its inventory.
+
+``python3 -m tests.machines.room prepare`` provisions one machine by the lab and keeps it as an
+image; ``up FOLDER COUNT`` starts machines from it and writes ``FOLDER/class.yml``; ``down`` removes
+them. Forty provisions from packages would measure the archive's mirror and nothing of the lab.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.machines.base import RELEASES, ROOT, USER
+from tests.machines.container import KEY, docker, down, run_command, up, wait_until_started
+
+SUITE = "bookworm"
+PREFIX = "scratchlab-room"
+BASE = f"{PREFIX}-base"
+IMAGE = "scratchlab-machine:room"
+SSH = (
+    '-o ProxyCommand="docker exec --interactive --user root {name} /usr/sbin/sshd -i" '
+    "-o IdentitiesOnly=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null "
+    "-o LogLevel=ERROR"
+)
+
+
+def host(name: str) -> dict[str, Any]:
+    """A machine's variables: real ssh, but through docker exec, which needs no network."""
+    return {
+        "ansible_host": name,
+        "ansible_user": USER,
+        "ansible_ssh_private_key_file": str(KEY),
+        "ansible_ssh_common_args": SSH.format(name=name),
+    }
+
+
+def inventory(folder: Path, hosts: dict[str, dict[str, Any]]) -> Path:
+    """Write an inventory of ``hosts``: their variables by name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "class.yml"  # JSON is YAML
+    file.write_text(json.dumps({"all": {"hosts": hosts}}, indent=1))
+    return file
+
+
+def prepare() -> None:
+    """Make the base image, anew."""
+    up(BASE, SUITE, "base")
+    file = inventory(ROOT / ".cache" / "room-base", {"base": host(BASE)})
+    subprocess.run([str(ROOT / "lab"), "-i", str(file), "--tags", "provision,build"], check=True)
+    docker("exec", BASE, "systemctl", "stop", "docker.socket", "docker", "containerd")
+    docker("exec", BASE, "sh", "-c", "apt-get clean; rm -rf /root/.cache /var/cache/scratchlab")
+    docker("commit", "--change", "LABEL io.scratchlab.machine=room", BASE, IMAGE)
+    down(BASE)
+
+
+def start(count: int) -> dict[str, dict[str, Any]]:
+    """Start ``count`` machines; gives the variables of each by its name in the inventory."""
+    names = [f"student{number:02}" for number in range(1, count + 1)]
+    for name in names:
+        docker(*run_command(f"{PREFIX}-{name}", name, IMAGE, RELEASES[SUITE]))
+    for name in names:
+        wait_until_started(f"{PREFIX}-{name}")
+        docker("exec", f"{PREFIX}-{name}", "sh", "-c", "mkdir -p /run/sshd; rm -f /run/nologin")
+    return {name: host(f"{PREFIX}-{name}") for name in names}
+
+
+def remove() -> None:
+    """Remove the machines, not the base image."""
+    found = docker("container", "ls", "--all", "--quiet", "--filter", f"name=^{PREFIX}-")
+    down(*found.split())
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("prepare")
+    making = verbs.add_parser("up")
+    making.add_argument("folder", type=Path)
+    making.add_argument("count", type=int)
+    verbs.add_parser("down")
+    options = parser.parse_args()
+    if options.verb == "prepare":
+        prepare()
+    elif options.verb == "up":
+        print(inventory(options.folder, start(options.count)))
+    else:
+        remove()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
