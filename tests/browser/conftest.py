@@ -23,6 +23,7 @@ CHROMIUM = "/usr/bin/chromium"
 DESK = {"width": 1400, "height": 900}
 
 Show = Callable[..., Page]
+Visit = Callable[..., Page]
 
 
 @pytest.fixture(scope="session")
@@ -36,33 +37,42 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def show(browser: Browser, tmp_path: Path) -> Iterator[Show]:
-    """``show(report, **context)`` opens the report's page, written and read as users do."""
+def visit(browser: Browser, tmp_path: Path) -> Iterator[Visit]:
+    """``visit(file, at="#here", **context)`` opens a page that lies below ``tmp_path``."""
     said: list[str] = []
     asked: list[str] = []
     opened = []
 
-    def open_page(report: Report | Path, at: str = "", **context: Any) -> Page:
-        place = tmp_path / "index.html"
-        page.write(report if isinstance(report, Report) else read(str(report)), str(place))
+    def open_page(file: Path, at: str = "", **context: Any) -> Page:
         window = browser.new_context(**{"viewport": DESK, **context})
         opened.append(window)
         shown = window.new_page()
         shown.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
         shown.on("pageerror", lambda error: said.append(str(error)))
         shown.on("request", lambda request: asked.append(request.url))
-        shown.goto(f"{place.as_uri()}{at}")
-        shown.wait_for_selector("html[data-ready]", state="attached")
+        shown.goto(f"{file.as_uri()}{at}")
+        if context.get("java_script_enabled", True) and shown.locator("script").count():
+            shown.wait_for_selector("html[data-ready]", state="attached")
         return shown
 
     yield open_page
     for window in opened:
         window.close()
     assert said == [], "the console is silent"
-    outside = [
-        url for url in asked if not url.startswith((tmp_path.as_uri(), "data:image/svg+xml"))
-    ]
+    outside = [url for url in asked if not url.startswith((tmp_path.as_uri(), "data:"))]
     assert outside == [], "nothing is requested but the page itself"
+
+
+@pytest.fixture
+def show(visit: Visit, tmp_path: Path) -> Show:
+    """``show(report, **context)`` opens the report's page, written and read as users do."""
+
+    def open_page(report: Report | Path, at: str = "", **context: Any) -> Page:
+        place = tmp_path / "index.html"
+        page.write(report if isinstance(report, Report) else read(str(report)), str(place))
+        return visit(place, at, **context)
+
+    return open_page
 
 
 @pytest.fixture
