@@ -11,7 +11,9 @@ DIFFERS = 1
 _FOREIGN = {Origin.PROCESS_WRITE, Origin.UNEXPLAINED}
 _GONE = {Status.DELETED, Status.CHANGED}
 _AS_PREDICTED = {"agrees", "none"}
-_FAILED = {Verdict.FAIL, Verdict.ERROR}
+# A check that was not run because of another has that other among these; one that says of itself
+# that this machine cannot answer it is no failure.
+FAILED = frozenset({Verdict.FAIL, Verdict.ERROR})
 
 
 def status(report: Report) -> int:
@@ -22,7 +24,7 @@ def status(report: Report) -> int:
     head = report.head
     calm = (
         not head["problems"]
-        and not any(check["verdict"] in _FAILED for check in head["checks"])
+        and not any(check["verdict"] in FAILED for check in head["checks"])
         and not any(ghost["kind"] in _GONE for ghost in head["ghosts"])
         and not any(map(_strange, head.get("mounts", ())))
         and not any(map(_differs, report.entries))

@@ -37,10 +37,11 @@ def test_each_limit_is_in_the_kernels_files_and_stops_what_runs_into_it(
     assert [line.split(":")[0] for line in said] == [
         "--memory 16m",
         "allocate",
-        "--cpus 0.2",
+        "--cpus 0.1",
         "spin",
         "--pids-limit 24",
         "fork",
+        "limits of cgroup v1 in force",
     ]
     assert "16777216" in said[0]
     assert "exit status 137" in said[1]
@@ -61,7 +62,7 @@ class Forgetting(Laboratory):
     ("forgotten", "cause"),
     [
         ({"mem_limit", "memswap_limit"}, "--memory 16m was asked for, and the kernel holds memory"),
-        ({"nano_cpus"}, "--cpus 0.2 was asked for, and the kernel holds cpu"),
+        ({"nano_cpus"}, "--cpus 0.1 was asked for, and the kernel holds cpu"),
         ({"pids_limit"}, "--pids-limit 24 was asked for, and the kernel holds pids.max max"),
     ],
     ids=["memory", "cpu", "pids"],

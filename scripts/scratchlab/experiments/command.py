@@ -22,6 +22,7 @@ from scratchlab.judge import Judgement
 from scratchlab.learn import state
 from scratchlab.ledger import Ledger
 from scratchlab.model import Check, Facts, Verdict
+from scratchlab.outcome import FAILED
 from scratchlab.render.checks_table import checks_table
 from scratchlab.render.terminal import console, text
 
@@ -119,14 +120,17 @@ def show(made: report.Report, out: TextIO) -> None:
     if runtime["name"]:
         where = f"{where}, {runtime['name']} {runtime['version']}"
     total = len(head["checks"])
-    style = "bold green" if passed == total else "bold red"
+    skipped = [check["id"] for check in head["checks"] if check["verdict"] == Verdict.SKIP]
+    failed = any(check["verdict"] in FAILED for check in head["checks"])
+    line = f"{passed} of {total} checks passed on {where}"
+    line += f"; not run: {', '.join(skipped)}" if skipped else ""
     screen.print()
-    screen.print(text(f"{passed} of {total} checks passed on {where}", style))
+    screen.print(text(line, "bold red" if failed else "bold green"))
 
 
 def exit_status(checks: Collection[Check]) -> int:
-    """0 if every check passed, else 1."""
-    return 0 if {check.verdict for check in checks} <= {Verdict.PASS} else 1
+    """1 if a check failed or could not be answered, else 0: what this machine cannot do is told."""
+    return int(any(check.verdict in FAILED for check in checks))
 
 
 def _nothing(client: EngineClient) -> EvidenceSet:

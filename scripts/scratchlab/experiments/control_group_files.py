@@ -18,7 +18,7 @@ from scratchlab.errors import LabError
 from scratchlab.model import Mount
 
 MEMORY = 16 * 1024 * 1024  # bytes: a Go program runs in it, and 1 MB steps soon fill it
-CPU_SHARE = 0.2  # of one CPU: low enough to be reached on a busy machine too
+CPU_SHARE = 0.1  # of one CPU: low enough to be reached on a busy machine too
 PIDS = 24  # a Go program has about five threads, and threads count
 _PERIOD = (
     100_000  # microseconds, runc's and Docker's choice for --cpus (moby daemon/daemon_unix.go)
@@ -59,7 +59,7 @@ LIMITS = (
     ),
     Limit(
         "cpu",
-        "--cpus 0.2",
+        "--cpus 0.1",
         "spin",
         {"nano_cpus": int(CPU_SHARE * 1e9)},
         {

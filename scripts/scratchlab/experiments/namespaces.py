@@ -196,7 +196,9 @@ def judge(seen: Observation) -> Outcome:
     uid_map = seen.twins[0].process.uid_map if seen.twins[0].process else ()
     words = {"uid_map": _sentence(uid_map), "root": str(uid_map[0][1]) if uid_map else "nobody"}
     expected = "\n".join(promises)
+    summary = f"{_text(default, {})}; {len(promises)} ways to run it, each as promised"
     if not table.remaps(seen.security):
+        lines.append(summary)
         return Outcome("\n".join(lines), today=tuple(today), expected=expected, words=words)
     lines.append(f"{seen.owned} entries belong to ids of the container")
     lines += [f"not: {visible(one.path)} {one.uid}:{one.gid}" for one in seen.unmapped]
@@ -204,6 +206,7 @@ def judge(seen: Observation) -> Outcome:
     if strange or not seen.owned:
         shown = ", ".join(f"{visible(one.path)} {one.uid}:{one.gid}" for one in strange[:_MOST])
         return Outcome("\n".join(lines), "owners", expected=expected, words={"paths": shown or "/"})
+    lines.append(f"{summary}; root inside is {words['root']} outside")
     return Outcome("\n".join(lines), today=(*today, "remap"), expected=expected, words=words)
 
 

@@ -41,4 +41,6 @@ def _said(check: Json) -> Text:
                 said.append(f"\n{label}: {check[label]}", style)
     elif check["cause"]:
         said.append(f"\n{check['cause']}", "dim")
+        if check["help"]:
+            said.append(f"\nhelp: {check['help']}", "dim")
     return said

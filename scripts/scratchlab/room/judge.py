@@ -91,7 +91,9 @@ def _without_report(one: Found, record: Record, again: str) -> tuple[State, str,
 
 def _by_report(summary: Summary, again: str) -> tuple[State, str, str]:
     bad = [check for check in summary.checks if check.verdict != "pass"]
-    if bad:
+    # What a machine cannot answer says so, and is no failure beside checks that passed.
+    unable = {check.verdict for check in bad} == {"skip"} and len(bad) < len(summary.checks)
+    if bad and not unable:
         causes = dict.fromkeys(f"{check.id}: {check.cause}" for check in bad[:3])
         more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
         return State.FAILED, "; ".join(causes) + more, bad[0].help or again

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +12,13 @@ import pytest
 
 from scratchlab import codec
 from scratchlab.errors import LabError
+from scratchlab.evidence import EvidenceSet
 from scratchlab.experiments import EXPERIMENTS, Names, command
 from scratchlab.experiments.runner import judge_again
-from scratchlab.model import Check, Verdict
+from scratchlab.judge import Judgement
+from scratchlab.ledger import Ledger
+from scratchlab.model import Check, Engine, Facts, Verdict
+from scratchlab.report import build
 
 from .conftest import OBSERVED
 
@@ -23,6 +28,16 @@ class Terminal(io.StringIO):
 
     def isatty(self) -> bool:
         return True
+
+
+def shown(checks: Sequence[Check]) -> list[str]:
+    """The lines of the table that these checks make."""
+    engine = Engine(name="docker", version="20.10.24", storage_driver="overlay2")
+    seen = EvidenceSet(Facts(engine=engine), Ledger(), Ledger())
+    out = io.StringIO()
+    with seen:
+        command.show(build(seen, Judgement((), (), (), ()), checks), out)
+    return out.getvalue().splitlines()
 
 
 def saved(folder: Path, **names: str) -> Path:
@@ -62,11 +77,22 @@ def test_a_folder_without_observations_says_which_folder_to_name(tmp_path: Path)
         command.replay(str(tmp_path))
 
 
-@pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.ERROR, Verdict.SKIP])
-def test_the_exit_status_is_0_only_if_every_check_passed(verdict: Verdict) -> None:
+@pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.ERROR])
+def test_the_exit_status_is_0_only_if_no_check_failed(verdict: Verdict) -> None:
     good = Check("E01", "title", Verdict.PASS)
     assert command.exit_status([good, good]) == 0
     assert command.exit_status([good, replace(good, verdict=verdict)]) == 1
+    assert command.exit_status([replace(good, verdict=Verdict.SKIP), good]) == 0
+
+
+def test_what_this_machine_cannot_answer_is_told_last_and_is_no_failure() -> None:
+    checks = list(judge_again(json.loads(OBSERVED.read_text())))
+    checks[12] = replace(checks[12], verdict=Verdict.SKIP, cause="No controllers.", help="A VM.")
+    said = shown(checks)
+    assert said[-1].startswith(f"{len(checks) - 1} of {len(checks)} checks passed on docker 20.10")
+    assert said[-1].endswith("; not run: E13")
+    assert any("No controllers." in line for line in said)
+    assert any("help: A VM." in line for line in said)
 
 
 def test_a_terminal_shows_which_one_runs_and_is_left_clean() -> None:

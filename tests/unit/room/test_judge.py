@@ -214,6 +214,12 @@ def test_a_report_without_checks_is_no_pass(reports: Reports) -> None:
     assert states(judged(reports.finish())) == {"ben": State.FAILED}
 
 
+def test_what_a_machine_cannot_answer_is_no_failure_beside_what_passed(reports: Reports) -> None:
+    checks = [rooms.check("E12"), rooms.check("E13", "skip", "no controllers")]
+    reports.machine("ben", made("ben", checks=checks))
+    assert states(judged(reports.finish())) == {"ben": State.PASSED}
+
+
 def test_a_skipped_check_is_no_pass(reports: Reports) -> None:
     reports.machine("ben", made("ben", checks=[rooms.check("E01", "skip", "no container")]))
     room = judged(reports.finish())

@@ -1,5 +1,5 @@
-// Runs into the limits of its control group, one resource a verb: `allocate` memory, `spin` on a
-// CPU, `fork` processes. `await VERB` first says "ready" and waits for SIGUSR1, and stays after a
+// Runs into the limits of its control group, one resource a verb: `allocate` memory, `spin` on the
+// CPUs, `fork` processes. `await VERB` first says "ready" and waits for SIGUSR1, and stays after a
 // refusal, so that the group's files can be read before and after. It ends after a minute, whatever
 // became of the one who started it.
 package main
@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"time"
 )
@@ -56,7 +57,15 @@ func allocate() {
 	fmt.Println("allocated", len(held)*step, "bytes, and nobody minded")
 }
 
+// On every CPU at once, so that a busy machine grants it enough to reach its limit.
 func spin() {
+	for cpu := 1; cpu < runtime.NumCPU(); cpu++ {
+		go spinOn()
+	}
+	spinOn()
+}
+
+func spinOn() {
 	for {
 	}
 }
