@@ -67,10 +67,12 @@ def docker_environment():
     }
 
 
-def output(*command):
+def output(*command, env=None):
     """Standard output of ``command``, or an empty string where it cannot run or fails."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=30, check=False, env=env
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout if done.returncode == 0 else ""
@@ -78,7 +80,9 @@ def output(*command):
 
 def go_at(path):
     """``{"path", "version"}`` of the go program at ``path``, empty strings where it is none."""
-    match = re.search(r"\bgo(\d+(?:\.\d+)*)", output(path, "version"))
+    # Without a home, or Go 1.23 and later keep counters in ~/.config/go (go.dev/doc/telemetry).
+    quiet = {"PATH": SEARCH, "GOTOOLCHAIN": "local", "GOENV": "off"}
+    match = re.search(r"\bgo(\d+(?:\.\d+)*)", output(path, "version", env=quiet))
     return {"version": match.group(1), "path": path} if match else {"version": "", "path": ""}
 
 

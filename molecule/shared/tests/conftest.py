@@ -1,0 +1,58 @@
+"""What the proofs from outside share: the machine as it was, as it is, and what the lab said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from testinfra.host import Host
+
+from tests.e2e import door
+
+
+class Machine:
+    """One machine of a scenario, seen from outside of Ansible."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        variables = host.ansible.get_variables()
+        self.name: str = variables["inventory_hostname"]
+        self.results = Path(variables["scenario_results"])
+
+    def output(self, command: str, *arguments: str) -> str:
+        """Standard output of a command that must succeed; ``%s`` takes quoted arguments."""
+        found: str = self.host.check_output(command, *arguments)
+        return found
+
+    def before(self) -> dict[str, Any]:
+        """The snapshot of the bare machine."""
+        found: dict[str, Any] = json.loads(
+            (self.results / f"{self.name}-before.json").read_text()
+        )
+        return found
+
+    def now(self) -> dict[str, Any]:
+        """A snapshot of the machine as it is."""
+        found: dict[str, Any] = json.loads(
+            self.output("python3 -c %s", door.SNAPSHOT.read_text())
+        )
+        return found
+
+    def report(self) -> dict[str, Any]:
+        """The report that the lab brought back from it."""
+        file = self.results / "reports" / self.name / "report.json"
+        found: dict[str, Any] = json.loads(file.read_text())
+        return found
+
+    def labelled(self, kind: str) -> list[str]:
+        """Ids of the lab's containers or images there."""
+        everything = "--all" if kind == "container" else ""
+        command = f"docker {kind} ls {everything} --quiet --filter label=io.scratchlab.lab"
+        return self.output(command).split()
+
+
+@pytest.fixture(scope="module")
+def machine(host: Host) -> Machine:
+    return Machine(host)

@@ -1,0 +1,10 @@
+"""After destroy: the machine is what it was."""
+
+from __future__ import annotations
+
+from molecule.shared.tests.conftest import Machine
+from tests.e2e import door
+
+
+def test_the_machine_is_what_it_was(machine: Machine) -> None:
+    assert door.differences(machine.before(), machine.now()) == []

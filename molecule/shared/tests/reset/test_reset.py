@@ -1,0 +1,19 @@
+"""After reset: no container and no report of the lab's; engine and images stay."""
+
+from __future__ import annotations
+
+from molecule.shared.tests.conftest import Machine
+
+
+def test_containers_are_gone_and_images_are_not(machine: Machine) -> None:
+    assert machine.labelled("container") == []
+    assert len(machine.labelled("image")) == 3
+
+
+def test_reports_are_gone(machine: Machine) -> None:
+    assert not machine.host.file("/var/lib/scratchlab/report").exists
+    assert not (machine.results / "reports" / machine.name).exists()
+
+
+def test_the_engine_still_runs(machine: Machine) -> None:
+    assert machine.host.service("docker").is_running
