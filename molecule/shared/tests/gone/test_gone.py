@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from molecule.shared.tests.conftest import Machine
 from tests.e2e import door
+from tests.machines.seen import Machine
 
 
 def test_the_machine_is_what_it_was(machine: Machine) -> None:

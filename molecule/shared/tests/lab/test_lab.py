@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
-from molecule.shared.tests.conftest import Machine
 from tests.e2e import door
+from tests.machines.seen import Machine
 
 
 def test_every_experiment_passed(machine: Machine) -> None:
@@ -13,8 +14,11 @@ def test_every_experiment_passed(machine: Machine) -> None:
     assert verdicts == dict.fromkeys(door.EXPERIMENTS, "pass")
 
 
-def test_the_report_is_about_this_machine(machine: Machine) -> None:
+def test_the_report_is_about_this_machine(
+    machine: Machine, record_testsuite_property: Callable[[str, object], None]
+) -> None:
     report = machine.report()
+    record_testsuite_property("engine", f"{report['engine']['name']} {report['engine']['version']}")
     assert report["host"]["name"] == machine.output("uname --nodename")
     assert report["host"]["kernel"] == machine.output("uname --kernel-release")
     assert report["summary"]["unexplained"] == 0
@@ -27,14 +31,15 @@ def test_the_engine_runs_and_will_after_a_restart(machine: Machine) -> None:
 
 
 def test_the_container_runs_the_image_from_scratch(machine: Machine) -> None:
-    shown = json.loads(machine.output("docker inspect sleep"))[0]
+    listing = f"docker export {machine.container} | tar -t | grep -v / | sort"
+    shown = json.loads(machine.output(f"docker inspect {machine.container}"))[0]
     assert shown["State"]["Running"]
     assert shown["Config"]["Image"] == "sleep"
-    assert machine.output("docker export sleep | tar -t | grep -v / | sort") == ".dockerenv\nsleep"
+    assert machine.output(listing) == ".dockerenv\nsleep"
 
 
 def test_scratchlab_verifies_it_from_a_shell(machine: Machine) -> None:
-    done = machine.host.run("scratchlab verify sleep")
+    done = machine.host.run(f"scratchlab verify {machine.container}")
     assert done.rc == 0, done.stdout + done.stderr
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from molecule.shared.tests.conftest import Machine
+from tests.machines.seen import Machine
 
 
 def test_containers_are_gone_and_images_are_not(machine: Machine) -> None:

@@ -1,12 +1,13 @@
-"""What the proofs from outside share: the machine as it was, as it is, and what the lab said."""
+"""A scenario's machine as it was, as it is, and what the lab said of it."""
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
 from testinfra.host import Host
 
 from tests.e2e import door
@@ -18,6 +19,7 @@ class Machine:
     def __init__(self, host: Host) -> None:
         self.host = host
         variables = host.ansible.get_variables()
+        self.container: str = variables.get("sleep_container_name", "sleep")
         self.name: str = variables["inventory_hostname"]
         self.results = Path(variables["scenario_results"])
 
@@ -28,16 +30,12 @@ class Machine:
 
     def before(self) -> dict[str, Any]:
         """The snapshot of the bare machine."""
-        found: dict[str, Any] = json.loads(
-            (self.results / f"{self.name}-before.json").read_text()
-        )
+        found: dict[str, Any] = json.loads((self.results / f"{self.name}-before.json").read_text())
         return found
 
     def now(self) -> dict[str, Any]:
         """A snapshot of the machine as it is."""
-        found: dict[str, Any] = json.loads(
-            self.output("python3 -c %s", door.SNAPSHOT.read_text())
-        )
+        found: dict[str, Any] = json.loads(self.output("python3 -c %s", door.SNAPSHOT.read_text()))
         return found
 
     def report(self) -> dict[str, Any]:
@@ -46,13 +44,22 @@ class Machine:
         found: dict[str, Any] = json.loads(file.read_text())
         return found
 
+    def lab(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the lab on this machine; output and errors come as one text in ``stdout``."""
+        inventory = f"{os.environ['MOLECULE_SCENARIO_DIRECTORY']}/inventory"
+        return subprocess.run(
+            ["ansible-playbook", "-i", inventory, "-l", self.name, "lab.yml", *arguments],
+            cwd=door.ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=1500,
+            check=False,
+        )
+
     def labelled(self, kind: str) -> list[str]:
         """Ids of the lab's containers or images there."""
         everything = "--all" if kind == "container" else ""
         command = f"docker {kind} ls {everything} --quiet --filter label=io.scratchlab.lab"
         return self.output(command).split()
-
-
-@pytest.fixture(scope="module")
-def machine(host: Host) -> Machine:
-    return Machine(host)

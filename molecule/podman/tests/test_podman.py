@@ -1,0 +1,42 @@
+"""podman's containers: every entry explained, whichever runtime made the mounts."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.machines.seen import Machine
+
+RUNTIMES = ("crun", "runc")
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_every_entry_is_explained(machine: Machine, runtime: str) -> None:
+    done = machine.host.run(
+        f"scratchlab verify sleep-{runtime} --engine podman --json /tmp/{runtime}.json"
+    )
+    assert done.rc == 0, done.stdout + done.stderr
+    report = json.loads(machine.output(f"cat /tmp/{runtime}.json"))
+    assert report["engine"]["name"] == "podman"
+    assert report["runtime"]["name"] == runtime
+    assert report["summary"]["unexplained"] == 0
+    assert report["summary"]["image_entries"] == 1
+
+
+def test_the_runtimes_ship_the_same_image(machine: Machine) -> None:
+    digests = {
+        json.loads(machine.output(f"cat /tmp/{runtime}.json"))["image"]["ledger_digest"]
+        for runtime in RUNTIMES
+    }
+    assert len(digests) == 1
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_change_in_the_container_is_found(machine: Machine, runtime: str) -> None:
+    root = machine.output(f"podman inspect --format '{{{{.State.Pid}}}}' sleep-{runtime}")
+    machine.output(f"echo hello >/proc/{root}/root/planted")
+    try:
+        done = machine.host.run(f"scratchlab why sleep-{runtime} /planted --engine podman")
+        assert "process-write" in done.stdout, done.stdout + done.stderr
+    finally:
+        machine.output(f"rm /proc/{root}/root/planted")
