@@ -1,4 +1,4 @@
-"""Everything CI runs, in order: ``./lab test [STAGE...]``.
+"""Everything CI runs, in order: ``./lab test [--all] [STAGE...]``.
 
 Stages: lint, unit, before, first, integration, browser, faults, leave. The lab itself is taken from
 bare to proved and back on this very machine; the integration and browser tests run in between, on
@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -127,6 +127,27 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": "scripts"}
 
 
+def scenarios(names: Sequence[str]) -> Count:
+    """Molecule's scenarios on fresh machines; all of them where ``names`` is empty."""
+    for old in JUNIT.glob("molecule-*.xml"):
+        old.unlink()
+    with borrowed_packages("molecule/packages.txt"):
+        status = subprocess.run(
+            [sys.executable, "-m", "tests.scenarios", *names],
+            cwd=ROOT,
+            env=environment(),
+            check=False,
+        ).returncode
+    count = Count()
+    for file in JUNIT.glob("molecule-*.xml"):
+        found = JUnitXml.fromfile(str(file))
+        failed = found.failures + found.errors
+        count += Count(found.tests - failed - found.skipped, failed, found.skipped)
+    return count + Count(failed=int(status != 0 and count.failed == 0))
+
+
+# The scenarios of every CI run; --all runs the others as well. Their times stand in the README.
+CI_SCENARIOS = ("default", "adopt")
 STAGES: dict[str, Callable[[], Count]] = {
     "lint": lint,
     "unit": tests("tests/unit"),
@@ -134,6 +155,7 @@ STAGES: dict[str, Callable[[], Count]] = {
     "first": tests("tests/e2e/test_2_first_run.py"),
     "integration": integration,
     "browser": browser,
+    "scenarios": lambda: scenarios(CI_SCENARIOS),
     "faults": tests("tests/e2e/test_3_faults.py"),
     "leave": tests("tests/e2e/test_4_leave.py"),
 }
@@ -141,6 +163,9 @@ STAGES: dict[str, Callable[[], Count]] = {
 
 def main(wanted: list[str]) -> int:
     """Run the stages; gives the exit status."""
+    if "--all" in wanted:
+        wanted = [name for name in wanted if name != "--all"]
+        STAGES["scenarios"] = lambda: scenarios([])
     unknown = [name for name in wanted if name not in STAGES]
     if unknown:
         print(f"lab: no such stage: {unknown[0]}; there are: {', '.join(STAGES)}", file=sys.stderr)

@@ -15,9 +15,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from junitparser import JUnitXml
+from junitparser import Failure, JUnitXml, TestCase, TestSuite
 from rich.console import Console
 from rich.table import Table
+
+from tests.machines.container import forget
 
 ROOT = Path(__file__).resolve().parents[1]
 MOLECULE = [
@@ -105,7 +107,7 @@ def run(name: str) -> Outcome:
     log = RESULTS / name / "log.txt"
     log.parent.mkdir(parents=True, exist_ok=True)
     JUNIT.mkdir(parents=True, exist_ok=True)
-    for old in [log, log.with_name("machines.txt"), *JUNIT.glob(f"molecule-{name}-*.xml")]:
+    for old in [log, log.with_name("machines.txt"), *JUNIT.glob(f"molecule-{name}*.xml")]:
         old.unlink(missing_ok=True)
     start = time.monotonic()
     cleaning = RESULTS / name / "cleaning.txt"
@@ -117,7 +119,26 @@ def run(name: str) -> Outcome:
     finally:
         molecule("destroy", "-s", name, log=cleaning)
     said = log.read_text(errors="replace")
-    return judge(name, said, status, time.monotonic() - start)
+    outcome = judge(name, said, status, time.monotonic() - start)
+    write_junit(outcome, steps(said))
+    return outcome
+
+
+def write_junit(outcome: Outcome, done: Iterable[Step]) -> None:
+    """One test case for each step of the scenario."""
+    suite = TestSuite(f"molecule {outcome.name}")
+    for step in done:
+        case = TestCase(step.name, classname=f"molecule.{outcome.name}")
+        if not step.ok:
+            case.result = [Failure(step.text[-4000:])]
+        suite.add_testcase(case)
+    if not outcome.ok and not suite.failures:
+        case = TestCase(outcome.failed_step, classname=f"molecule.{outcome.name}")
+        case.result = [Failure("the scenario did not start; its log says why")]
+        suite.add_testcase(case)
+    file = JUnitXml()
+    file.add_testsuite(suite)
+    file.write(str(JUNIT / f"molecule-{outcome.name}.xml"))
 
 
 def ask_machines(name: str) -> None:
@@ -224,6 +245,7 @@ def run_all(wanted: list[str]) -> list[Outcome]:
             log = RESULTS / name / "log.txt"
             print("\n".join(log.read_text(errors="replace").splitlines()[-80:]))
             print(f"--- the whole log: {log}", flush=True)
+    forget()
     Console(width=140).print(table(outcomes))
     return outcomes
 

@@ -153,7 +153,7 @@ def forget() -> None:
     """Remove the images of base systems from this engine; the tar files stay."""
     names = docker("image", "ls", "--quiet", "--filter", f"label={LABEL}").split()
     if names:
-        docker("image", "rm", "--force", *sorted(set(names)), check=False)
+        docker("image", "rm", *sorted(set(names)), check=False)
 
 
 def main() -> int:

@@ -1,0 +1,93 @@
+"""The scenarios' runner: what it reads from Molecule's log, and what it makes of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from junitparser import JUnitXml
+from rich.console import Console
+from tests import scenarios
+
+LOG = """\
+INFO     [default > discovery] scenario test matrix: create, converge, idempotence, verify
+INFO     [default > create] Executing
+debian12                   : ok=1    changed=1    unreachable=0    failed=0
+INFO     [default > create] Executed: Successful
+INFO     [default > converge] Executing
+    - 12 of 12 checks passed on docker 20.10.24+dfsg1 (overlay2), runc 1.1.5+ds1
+    - 11 of 12 checks passed on docker 26.1.5+dfsg1 (overlay2), runc 1.1.15+ds1
+PLAY RECAP *********************************************************************
+debian12                   : ok=47   changed=12   unreachable=0    failed=0    skipped=11
+debian13                   : ok=45   changed=11   unreachable=0    failed=0    skipped=11
+INFO     [default > converge] Executed: Successful
+INFO     [default > idempotence] Executing
+debian12                   : ok=47   changed=0    unreachable=0    failed=0    skipped=11
+debian13                   : ok=45   changed=2    unreachable=0    failed=0    skipped=11
+ERROR    [default > idempotence] Executed: Failed
+"""
+PROOFS = """<testsuites><testsuite name="pytest" tests="3" failures="1" errors="0" skipped="0">
+<properties><property name="engine" value="docker 20.10.24"/></properties>
+<testcase classname="a" name="b"/><testcase classname="a" name="c"/>
+<testcase classname="a" name="d"><failure/></testcase></testsuite></testsuites>"""
+
+
+@pytest.fixture(autouse=True)
+def junit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(scenarios, "JUNIT", tmp_path)
+    (tmp_path / "molecule-default-lab.xml").write_text(PROOFS)
+    return tmp_path
+
+
+def test_a_log_gives_its_steps() -> None:
+    found = [(step.name, step.ok) for step in scenarios.steps(LOG)]
+    assert found == [("create", True), ("converge", True), ("idempotence", False)]
+
+
+def test_a_failed_scenario_is_told_by_the_numbers_of_its_log() -> None:
+    outcome = scenarios.judge("default", LOG, 1, 90.0)
+    assert outcome == scenarios.Outcome(
+        name="default",
+        ok=False,
+        seconds=90.0,
+        machines=2,
+        engines=("docker 20.10.24",),
+        tasks=92,
+        changed_again=2,
+        experiments=(23, 24),
+        proofs=(2, 3),
+        failed_step="idempotence",
+    )
+
+
+def test_a_scenario_without_any_step_failed_at_its_start() -> None:
+    outcome = scenarios.judge("default", "molecule: not found", 4, 0.1)
+    assert (outcome.ok, outcome.failed_step, outcome.machines) == (False, "start", 0)
+
+
+def test_every_step_is_a_test_case_and_the_failed_one_carries_its_words(junit: Path) -> None:
+    outcome = scenarios.judge("default", LOG, 1, 90.0)
+    scenarios.write_junit(outcome, scenarios.steps(LOG))
+    found = JUnitXml.fromfile(str(junit / "molecule-default.xml"))
+    assert (found.tests, found.failures) == (3, 1)
+    assert "changed=2" in (junit / "molecule-default.xml").read_text()
+
+
+def test_a_scenario_that_did_not_start_is_a_failed_test_case(junit: Path) -> None:
+    outcome = scenarios.judge("default", "", 4, 0.1)
+    scenarios.write_junit(outcome, ())
+    assert JUnitXml.fromfile(str(junit / "molecule-default.xml")).failures == 1
+
+
+def test_the_table_names_the_step_that_failed() -> None:
+    outcome = scenarios.judge("default", LOG, 1, 90.0)
+    console = Console(width=140)
+    with console.capture() as said:
+        console.print(scenarios.table([outcome]))
+    row = next(line for line in said.get().splitlines() if "default" in line)
+    for word in ("FAILED in idempotence", "docker 20.10.24", "92", "23 of 24", "2 of 3", "1.5"):
+        assert word in row
+
+
+def test_every_scenario_of_the_project_is_found() -> None:
+    assert {"default", "sid", "podman", "adopt", "broken"} <= set(scenarios.names())
