@@ -54,7 +54,7 @@ def build_image(docker_client: docker.DockerClient) -> Iterator[Build]:
         def build(dockerfile: str, files: dict[str, bytes], *, tag: str) -> Image:
             name = f"{SESSION}-{tag}"
             image, _ = docker_client.images.build(
-                fileobj=_context(dockerfile, files),
+                fileobj=context(dockerfile, files),
                 custom_context=True,
                 tag=name,
                 labels={LABEL: SESSION},
@@ -132,12 +132,13 @@ def _remove_image(client: docker.DockerClient, name: str) -> None:
         client.images.remove(name, force=True)
 
 
-def _context(dockerfile: str, files: dict[str, bytes]) -> io.BytesIO:
-    context = io.BytesIO()
-    with tarfile.open(fileobj=context, mode="w") as tar:
+def context(dockerfile: str, files: dict[str, bytes]) -> io.BytesIO:
+    """A build context of a Dockerfile and files (name: bytes, 0755)."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as tar:
         for name, data in {"Dockerfile": dockerfile.encode(), **files}.items():
             member = tarfile.TarInfo(name)
             member.size, member.mode = len(data), 0o755
             tar.addfile(member, io.BytesIO(data))
-    context.seek(0)
-    return context
+    made.seek(0)
+    return made

@@ -55,7 +55,8 @@ def build(architecture: str, sources: dict[str, bytes] | None = None) -> bytes:
             f" `build_zipapp.py --agent {architecture}` where Go is",
         )
     with tempfile.TemporaryDirectory(prefix="scratchlab-agent-") as folder:
-        for name, text in (sources or _sources()).items():
+        files = sources or _sources()
+        for name, text in files.items():
             (Path(folder) / name).write_bytes(text)
         environment = {
             "PATH": os.environ.get("PATH", ""),
@@ -71,7 +72,14 @@ def build(architecture: str, sources: dict[str, bytes] | None = None) -> bytes:
         }
         try:
             done = subprocess.run(
-                [go, "build", *_FLAGS, "-o", "agent", "."],
+                [
+                    go,
+                    "build",
+                    *_FLAGS,
+                    "-o",
+                    "agent",
+                    *files,
+                ],  # by file: "." would put the folder in
                 cwd=folder,
                 env=environment,
                 capture_output=True,

@@ -133,9 +133,17 @@ class Mounts:
         root = mount.root.removesuffix("//deleted")
         if root != "/" and (not asked.source or asked.source.endswith(root)):
             return Evidence("mountinfo", f"its root is {root}, of {mount.source}")
+        if not self._facts.sources and self._own_file(asked.source) == self._own_file(root) != "":
+            # The engine keeps its folder on a filesystem of its own, or in another container.
+            return Evidence("mountinfo", f"its root is {root}, in the container's own folder")
         if root == "/" and not self._facts.sources:
             return Evidence("mountinfo", f"all of {mount.source} ({mount.fstype})")
         return None
+
+    def _own_file(self, path: str) -> str:
+        """What comes after the container's id in ``path``, which nobody else's has."""
+        identity = self._facts.container.id
+        return path.rpartition(identity)[2] if identity and identity in path else ""
 
     def _aliases(self, asked: Told) -> tuple[str, ...]:
         """The same source as inspect names it (a path with links in it, resolved)."""

@@ -93,7 +93,7 @@ class Reading:
                 note=_text(note) or None,
                 target=os.fsdecode(target) if stat.S_ISLNK(seen.mode) else None,
             )
-        except (struct.error, ValueError, IndexError, KeyError) as error:
+        except (struct.error, ValueError, LookupError, OverflowError) as error:
             raise LabError(f"the debug container sent a damaged entry: {error}") from error
         if several:
             self._links.add(seen, found.path)

@@ -13,6 +13,7 @@ from docker.context import ContextAPI
 from docker.utils import kwargs_from_env
 
 from scratchlab.collect.engines import runtime_version
+from scratchlab.collect.engines.client import Client
 from scratchlab.collect.engines.faults import mended, reach
 from scratchlab.collect.engines.sdk import SdkEngine
 from scratchlab.collect.engines.ssh import tunnel
@@ -80,7 +81,7 @@ def connect(url: str | None) -> DockerEngine:
         reach(urlsplit(target).path or SOCKET, "docker")
     try:
         with mended(url, "docker"):
-            return DockerEngine(docker.DockerClient(version="auto", **arguments), url, cleanup)
+            return DockerEngine(Client(version="auto", **arguments), url, cleanup)
     except BaseException:
         if cleanup is not None:
             cleanup()

@@ -1,0 +1,50 @@
+"""The agent of debug containers: as Go wants it, and the same bytes from any folder."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from scratchlab import agent
+from scratchlab.experiments import elf
+
+SOURCE = Path(agent.__file__).parent
+ENVIRONMENT = {**os.environ, "GO111MODULE": "off", "CGO_ENABLED": "0", "GOOS": "linux"}
+
+
+def go(*words: str, **environment: str) -> str:
+    done = subprocess.run(
+        words, cwd=SOURCE, env={**ENVIRONMENT, **environment}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_it_is_formatted_and_vetted() -> None:
+    assert go("gofmt", "-l", ".") == ""
+    go("go", "vet", ".")
+
+
+@pytest.mark.parametrize("architecture", ["386", "arm", "arm64", "ppc64le", "riscv64", "s390x"])
+def test_it_compiles_for_other_processors(architecture: str) -> None:
+    go("gofmt", "-e", ".")
+    go("go", "vet", ".", GOARCH=architecture)
+
+
+def test_it_is_static_and_its_bytes_do_not_depend_on_the_folder() -> None:
+    first = agent.build("amd64")
+    assert first == agent.binary("amd64")  # built elsewhere, and kept
+    found = elf.read(io.BytesIO(first))
+    assert (found.bits, found.interpreter, found.dynamic) == (64, None, False)
+
+
+def test_it_says_what_it_was_called_with_wrongly(tmp_path: Path) -> None:
+    (tmp_path / "agent").write_bytes(agent.binary("amd64"))
+    (tmp_path / "agent").chmod(0o755)
+    done = subprocess.run([tmp_path / "agent"], capture_output=True, check=False)
+    assert (done.returncode, done.stdout[5:]) == (1, b"it was called with too few words")
