@@ -2,7 +2,8 @@
 
 A kind that the OCI configuration does not list is inherited from the runtime (runtime-spec
 v1.2.0 config-linux.md "Namespaces"): it is shared with whoever started it. Measured on Docker
-20.10.24 and podman 4.3.1 (cgroup v1); what is later is read from the sources named.
+20.10.24 and 26.1.5 (cgroup v1), 28.5.2 (cgroup v2), each with and without userns-remap, and on
+podman 4.3.1 (v1); Docker's time namespace and podman on v2 are read from the sources named.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ class Option:
     """One option of `docker run`: what it is to the SDK, and which kinds it makes private or not.
 
     ``refused`` are words of the refusal on an engine with userns-remap, and ``refusal`` is who
-    refuses; ``remapped`` options are tried on such an engine only.
+    refuses; ``remapped`` options are tried on such an engine only. ``engines`` have the option
+    in the API that the SDK speaks.
     """
 
     text: str
@@ -46,6 +48,7 @@ class Option:
     refused: str = ""
     refusal: str = ""
     remapped: bool = False
+    engines: tuple[str, ...] = ("docker", "podman")
 
 
 _SIX = ("ipc", "mnt", "net", "pid", "uts")
@@ -113,8 +116,9 @@ OPTIONS = (
         "the kernel: a message queue filesystem is mounted by who rules its IPC namespace",
     ),
     Option("--uts host", {"uts_mode": "host"}, {"uts": False}),
-    Option("--cgroupns host", {"cgroupns": "host"}, {"cgroup": False}),
-    Option("--cgroupns private", {"cgroupns": "private"}, {"cgroup": True}),
+    # podman's Docker API does not pass it on (measured with 4.3.1; its command line does).
+    Option("--cgroupns host", {"cgroupns": "host"}, {"cgroup": False}, engines=("docker",)),
+    Option("--cgroupns private", {"cgroupns": "private"}, {"cgroup": True}, engines=("docker",)),
     Option("--userns host", {"userns_mode": "host"}, {"user": False}, remapped=True),
 )
 
@@ -134,9 +138,10 @@ def remaps(security: Collection[str]) -> bool:
     return "userns" in _names(security)
 
 
-def options(security: Collection[str]) -> tuple[Option, ...]:
+def options(engine: str, security: Collection[str]) -> tuple[Option, ...]:
     """The options that are tried on an engine with these security options."""
-    return tuple(option for option in OPTIONS if remaps(security) or not option.remapped)
+    there = (option for option in OPTIONS if engine in option.engines)
+    return tuple(option for option in there if remaps(security) or not option.remapped)
 
 
 def promise(

@@ -88,7 +88,7 @@ def probe(lab: Laboratory) -> Observation:
     owned: int = 0
     unmapped: tuple[Owner, ...] = ()
     twins = []
-    for option in table.options(facts.security_options):
+    for option in table.options(facts.name, facts.security_options):
         try:
             pid = _start(lab, option)
         except APIError as error:

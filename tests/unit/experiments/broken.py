@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from scratchlab import codec
-from scratchlab.experiments import namespaces
 from scratchlab.experiments.elf import Elf
 from scratchlab.experiments.listing import Line
 from scratchlab.experiments.more_than_image import Added
@@ -106,95 +102,6 @@ def on_docker_24(seen: Any) -> Any:
     """What Docker 24 shows with the containerd image store."""
     seen = without("top", "path", "/.dockerenv")(seen)
     return replace(seen, version="24.0.9", containerd_store=True)
-
-
-_FOLDER = Path(__file__).parent / "observed"
-# E14 on a second engine of the same machine, with --userns-remap.
-_REMAPPED = json.loads((_FOLDER / "docker-20.10.24-userns-remap.json").read_text())["E14"]
-
-
-def remapped(change: Change = lambda seen: seen) -> Change:
-    """The change, made to what was observed with userns-remap."""
-    return lambda _: change(codec.decode(namespaces.Observation, _REMAPPED))
-
-
-def twin(option: str, kind: str = "", link: str = "", **fields: Any) -> Change:
-    """The observation of E14 with another namespace or other fields of that twin's process."""
-
-    def change(seen: Any) -> Any:
-        (found,) = (one for one in seen.twins if one.option == option)
-        spaces = tuple((k, link if k == kind else old) for k, old in found.process.namespaces)
-        process = replace(found.process, **{"namespaces": spaces, **fields})
-        return named("twins", "option", option, process=process)(seen)
-
-    return change
-
-
-def shares(option: str, kind: str) -> Change:
-    """The observation of E14 where that twin is in the namespace of its starter."""
-    return lambda seen: twin(option, kind, dict(seen.starter.namespaces)[kind])(seen)
-
-
-def refuses(option: str, error: str) -> Change:
-    """The observation of E14 where that twin was refused."""
-    return named("twins", "option", option, refused=error, process=None)
-
-
-def everywhere(kind: str, but: str | None = None) -> Change:
-    """The observation of E14 where every twin has a namespace of this kind of its own."""
-
-    def change(seen: Any) -> Any:
-        for one in seen.twins:
-            if one.option != but:
-                seen = twin(one.option, kind, f"{kind}:[7]")(seen)
-        return seen
-
-    return change
-
-
-def on_cgroup_2(seen: Any) -> Any:
-    """What Docker does by default where the machine has cgroup v2 (made up: v1 was measured)."""
-    return everywhere("cgroup", "--cgroupns host")(replace(seen, cgroup=2))
-
-
-def on_docker_29_5(seen: Any) -> Any:
-    """What Docker 29.5 does by default (made up: 20.10 was measured)."""
-    return everywhere("time")(replace(seen, version="29.5.0"))
-
-
-def trial(controller: str, **fields: Any) -> Change:
-    """The observation of E13 with these fields in that trial."""
-    return named("trials", "controller", controller, **fields)
-
-
-def spun(throttled: int, seconds: float) -> Change:
-    """The observation of E13 where the program was so often throttled in that time."""
-
-    def change(seen: Any) -> Any:
-        (cpu,) = (one for one in seen.trials if one.controller == "cpu")
-        stat, usage = cpu.before
-        text = "\n".join(
-            f"nr_throttled {int(line.split()[1]) + throttled}" if "nr_throttled" in line else line
-            for line in stat[1].splitlines()
-        )
-        after = ((stat[0], text), (usage[0], str(int(usage[1]) + 10_000_000)))
-        return trial("cpu", after=after, seconds=seconds)(seen)
-
-    return change
-
-
-def on_version_2(seen: Any) -> Any:
-    """The observation of E13 as cgroup v2 words it (made up: v1 was measured)."""
-    stat = "usage_usec {}\nnr_periods {}\nnr_throttled {}\nthrottled_usec 9"
-    seen = trial("memory", limits=(("memory.max", "16777216"),))(seen)
-    seen = trial(
-        "cpu",
-        limits=(("cpu.max", "10000 100000"),),
-        before=(("cpu.stat", stat.format(25000, 2, 1)),),
-        after=(("cpu.stat", stat.format(55000, 5, 4)),),
-        seconds=0.3,
-    )(seen)
-    return replace(seen, version=2, controllers=("cpuset", "cpu", "io", "memory", "pids"))
 
 
 BROKEN: list[tuple[str, str, Change]] = [
@@ -306,67 +213,6 @@ BROKEN: list[tuple[str, str, Change]] = [
             more("statuses", Counted("missing", 1))(seen)
         ),
     ),
-    ("E13", "no-image", put(found=False)),
-    (
-        "E13",
-        "other-limit",
-        trial("memory", limits=(("memory.limit_in_bytes", "9223372036854771712"),)),
-    ),
-    ("E13", "other-limit", trial("cpu", limits=(("cpu.cfs_quota_us", "-1"),))),
-    ("E13", "other-limit", trial("pids", limits=(("pids.max", "max"),))),
-    ("E13", "other-limit", lambda seen: trial("cpu", limits=())(on_version_2(seen))),
-    ("E13", "not-killed", trial("memory", exit_status=0, said="allocated 1073741824 bytes")),
-    ("E13", "not-killed", trial("memory", exit_status=2, said="out of memory")),
-    ("E13", "other-kill", trial("memory", oom_killed=False, oom_kills=0)),
-    ("E13", "not-throttled", spun(throttled=0, seconds=0.09)),
-    ("E13", "not-throttled", trial("cpu", seconds=0.03)),
-    ("E13", "not-throttled", trial("cpu", seconds=0.0)),
-    ("E13", "not-refused", trial("pids", said="refused after 17: out of memory (errno 12)")),
-    ("E13", "not-refused", trial("pids", said="")),
-    ("E13", "not-refused", trial("pids", after=(("pids.current", "25"), ("pids.events", "max 1")))),
-    ("E13", "not-refused", trial("pids", after=(("pids.current", "24"), ("pids.events", "max 0")))),
-    ("E14", "refused", refuses("--pid host", "permission denied")),
-    ("E14", "refused", lambda seen: replace(refuses("", "no space left")(seen), starter=None)),
-    ("E14", "refused", remapped(refuses("--uts host", "cannot share the host's UTS namespace"))),
-    ("E14", "refused", remapped(refuses("--pid host", "no space left on device"))),
-    (
-        "E14",
-        "not-refused",
-        remapped(
-            lambda seen: replace(
-                seen, twins=(*seen.twins[:1], replace(seen.twins[0], option="--pid host"))
-            )
-        ),
-    ),
-    ("E14", "not-private", shares("", "net")),
-    ("E14", "not-private", shares("--network host", "ipc")),
-    ("E14", "not-private", shares("--cgroupns private", "cgroup")),
-    ("E14", "not-private", put(version="29.5.0")),
-    ("E14", "not-private", remapped(shares("", "user"))),
-    ("E14", "not-shared", twin("--network host", "net", "net:[7]")),
-    ("E14", "not-shared", everywhere("time")),
-    ("E14", "not-shared", everywhere("cgroup")),
-    ("E14", "not-shared", remapped(put(security=()))),
-    ("E14", "uid-map", twin("", uid_map=((0, 100000, 65536),))),
-    ("E14", "uid-map", remapped(twin("", uid_map=((0, 0, 2**32 - 1),)))),
-    ("E14", "owners", remapped(more("unmapped", namespaces.Owner("/sleep", 0, 0, False)))),
-    ("E14", "owners", remapped(named("unmapped", "path", "/dev/null", bound_device=False))),
-    ("E14", "owners", remapped(put(owned=0))),
-]
-
-# What a machine cannot answer, and why.
-SKIPPED: list[tuple[str, str, Change]] = [
-    ("E13", "busy", spun(throttled=0, seconds=8.0)),
-    (
-        "E13",
-        "no-controller",
-        put(version=2, controllers=(), lacking=("memory", "cpu", "pids"), trials=()),
-    ),
-    (
-        "E13",
-        "no-controller",
-        lambda seen: replace(seen, lacking=("memory",), trials=seen.trials[1:]),
-    ),
 ]
 
 # Passing answers that differ from the article's, and what then is told of it.
@@ -381,18 +227,4 @@ TODAY: list[tuple[str, str, Change]] = [
     ("E09", "sizes", put()),
     ("E09", "podman", put(engine="podman", init=None, init_mtab=None)),
     ("E11", "handle", stage(2, handle=True)),
-    ("E13", "version-1", put()),
-    ("E13", "version-2", on_version_2),
-    ("E13", "no-flag", trial("memory", oom_killed=False)),
-    ("E14", "inherited", put()),
-    ("E14", "cgroup", on_cgroup_2),
-    (
-        "E14",
-        "cgroup",
-        lambda seen: everywhere("cgroup", "--cgroupns host")(
-            replace(seen, security=("name=cgroupns",))
-        ),
-    ),
-    ("E14", "time", on_docker_29_5),
-    ("E14", "remap", remapped()),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from typing import Any
@@ -14,8 +15,19 @@ from scratchlab.experiments.runner import module
 from scratchlab.experiments.table import check
 from scratchlab.model import Verdict
 
-from .broken import BROKEN, SKIPPED, STRANGER, TODAY, Change, more, trial
-from .conftest import BY_ID
+from . import broken, broken_limits, broken_namespaces
+from .broken import STRANGER, Change, more
+from .broken_limits import SKIPPED, trial
+from .conftest import BY_ID, OBSERVED, seen_on
+
+BROKEN = [*broken.BROKEN, *broken_limits.BROKEN, *broken_namespaces.BROKEN]
+TODAY = [*broken.TODAY, *broken_limits.TODAY, *broken_namespaces.TODAY]
+ELSEWHERE = [
+    (path.stem, name)
+    for path in sorted(OBSERVED.parent.glob("*.json"))
+    for name in json.loads(path.read_text())
+    if path != OBSERVED
+]
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda experiment: experiment.id)
@@ -25,6 +37,13 @@ def test_what_was_really_observed_passes(experiment: Any, observed: dict[str, An
     assert done.observed
     assert done.expected
     assert not done.help
+
+
+@pytest.mark.parametrize(("where", "name"), ELSEWHERE)
+def test_what_other_engines_showed_does_not_fail(where: str, name: str) -> None:
+    done = check(BY_ID[name], module(BY_ID[name]).judge(seen_on(where, name)(None)), Names())
+    skips = (where, name) == ("docker-28.5.2-cgroup2", "E13")
+    assert done.verdict is (Verdict.SKIP if skips else Verdict.PASS), done
 
 
 @pytest.mark.parametrize(

@@ -56,5 +56,5 @@ def test_an_option_moves_one_kind_and_no_other(option: str, kind: str, private: 
 
 
 def test_userns_host_is_tried_only_where_there_is_something_to_switch_off() -> None:
-    assert BY_TEXT["--userns host"] in options(["name=userns"])
-    assert BY_TEXT["--userns host"] not in options(["name=seccomp,profile=default"])
+    assert BY_TEXT["--userns host"] in options("docker", ["name=userns"])
+    assert BY_TEXT["--userns host"] not in options("docker", ["name=seccomp,profile=default"])

@@ -1,0 +1,83 @@
+"""Ways to break what E13 saw of control groups, and what a machine cannot answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from .broken import Change, named, put
+from .conftest import seen_on
+
+
+def trial(controller: str, **fields: Any) -> Change:
+    """The observation of E13 with these fields in that trial."""
+    return named("trials", "controller", controller, **fields)
+
+
+def spun(throttled: int, seconds: float) -> Change:
+    """The observation of E13 where the program was so often throttled in that time."""
+
+    def change(seen: Any) -> Any:
+        (cpu,) = (one for one in seen.trials if one.controller == "cpu")
+        stat, usage = cpu.before
+        text = "\n".join(
+            f"nr_throttled {int(line.split()[1]) + throttled}" if "nr_throttled" in line else line
+            for line in stat[1].splitlines()
+        )
+        after = ((stat[0], text), (usage[0], str(int(usage[1]) + 10_000_000)))
+        return trial("cpu", after=after, seconds=seconds)(seen)
+
+    return change
+
+
+def on_version_2(seen: Any) -> Any:
+    """The observation of E13 as cgroup v2 words it (made up: v1 was measured)."""
+    stat = "usage_usec {}\nnr_periods {}\nnr_throttled {}\nthrottled_usec 9"
+    seen = trial("memory", limits=(("memory.max", "16777216"),))(seen)
+    seen = trial(
+        "cpu",
+        limits=(("cpu.max", "10000 100000"),),
+        before=(("cpu.stat", stat.format(25000, 2, 1)),),
+        after=(("cpu.stat", stat.format(55000, 5, 4)),),
+        seconds=0.3,
+    )(seen)
+    return replace(seen, version=2, controllers=("cpuset", "cpu", "io", "memory", "pids"))
+
+
+BROKEN: list[tuple[str, str, Change]] = [
+    ("E13", "no-image", put(found=False)),
+    (
+        "E13",
+        "other-limit",
+        trial("memory", limits=(("memory.limit_in_bytes", "9223372036854771712"),)),
+    ),
+    ("E13", "other-limit", trial("cpu", limits=(("cpu.cfs_quota_us", "-1"),))),
+    ("E13", "other-limit", trial("pids", limits=(("pids.max", "max"),))),
+    ("E13", "other-limit", lambda seen: trial("cpu", limits=())(on_version_2(seen))),
+    ("E13", "not-killed", trial("memory", exit_status=0, said="allocated 1073741824 bytes")),
+    ("E13", "not-killed", trial("memory", exit_status=2, said="out of memory")),
+    ("E13", "other-kill", trial("memory", oom_killed=False, oom_kills=0)),
+    ("E13", "not-throttled", spun(throttled=0, seconds=0.09)),
+    ("E13", "not-throttled", trial("cpu", seconds=0.03)),
+    ("E13", "not-throttled", trial("cpu", seconds=0.0)),
+    ("E13", "not-refused", trial("pids", said="refused after 17: out of memory (errno 12)")),
+    ("E13", "not-refused", trial("pids", said="")),
+    ("E13", "not-refused", trial("pids", after=(("pids.current", "25"), ("pids.events", "max 1")))),
+    ("E13", "not-refused", trial("pids", after=(("pids.current", "24"), ("pids.events", "max 0")))),
+]
+
+SKIPPED: list[tuple[str, str, Change]] = [
+    ("E13", "busy", spun(throttled=0, seconds=8.0)),
+    ("E13", "no-controller", seen_on("docker-28.5.2-cgroup2", "E13")),
+    (
+        "E13",
+        "no-controller",
+        lambda seen: replace(seen, lacking=("memory",), trials=seen.trials[1:]),
+    ),
+]
+
+TODAY: list[tuple[str, str, Change]] = [
+    ("E13", "version-1", put()),
+    ("E13", "version-2", on_version_2),
+    ("E13", "no-flag", trial("memory", oom_killed=False)),
+]
