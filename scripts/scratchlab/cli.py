@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from scratchlab import __version__
+from scratchlab.ladder import commands as ladder_commands
 from scratchlab.learn import commands
 from scratchlab.options import engine_options, vantage_option
 
@@ -35,7 +36,13 @@ def scratchlab() -> None:
     """
 
 
-for command in (commands.worksheet, commands.quiz, commands.exercise):
+for command in (
+    commands.worksheet,
+    commands.quiz,
+    commands.exercise,
+    ladder_commands.ladder,
+    ladder_commands.timelapse,
+):
     scratchlab.add_command(command)
 
 

@@ -56,7 +56,7 @@ def test_a_bare_engine_fails_with_the_way_to_build(lab_images: Names, run_lab: R
     failed(checks["E02"], "no image sl-no-empty")
     not_run(checks, "E02 failed", "E03")
     failed(checks["E05"], "no image sl-no-sleep")
-    not_run(checks, "E05 failed", "E06", "E07", "E08", "E09", "E10", "E11", "E12", "E14")
+    not_run(checks, "E05 failed", "E06", "E07", "E08", "E09", "E10", "E11", "E12", "E14", "E15")
     failed(checks["E13"], "no image sl-no-limits")
 
 

@@ -70,6 +70,7 @@ TYPED = {
     "E12": "",
     "E13": "137",
     "E14": "user -> user:[",
+    "E15": " proc\n",
 }
 
 
@@ -96,6 +97,6 @@ def test_its_command_can_be_typed_as_it_stands(
 @pytest.mark.usefixtures("lab_container")
 def test_a_saved_run_is_judged_again_alike(lab_images: Names, engine: EngineClient) -> None:
     lab = Laboratory(engine, lab_images)
-    checks = run(lab, ["E08", "E09", "E10", "E11", "E12", "E13", "E14"])
+    checks = run(lab, ["E08", "E09", "E10", "E11", "E12", "E13", "E14", "E15"])
     saved = {name: codec.encode(seen) for name, seen in lab.observations.items()}
     assert judge_again(saved, lab_images) == checks

@@ -19,16 +19,19 @@ from scratchlab.experiments.names import Names
 from scratchlab.experiments.runner import judge_again, run
 from scratchlab.experiments.table import EXPERIMENTS, Experiment
 from scratchlab.judge import Judgement
+from scratchlab.ladder import shapes
 from scratchlab.learn import state
 from scratchlab.ledger import Ledger
-from scratchlab.model import Check, Facts, Verdict
+from scratchlab.model import Check, Facts, Json, Verdict
 from scratchlab.outcome import FAILED
+from scratchlab.render import steps_table
 from scratchlab.render.checks_table import checks_table
 from scratchlab.render.terminal import console, text
 
 _FILE = "experiments.json"
 # The version is the key: a file of another version has no observations for this one.
 SCHEMA = "scratchlab-experiments-1"
+_LADDER = "E15"  # what it saw is drawn, and not only judged
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,8 @@ class Examination:
     evidence: EvidenceSet
     judgement: Judgement
     checks: tuple[Check, ...]
+    ladder: Json | None = None
+    timelapse: Json | None = None
 
 
 def examine(
@@ -60,7 +65,14 @@ def examine(
         evidence, judgement = verified or (_nothing(client), Judgement((), (), (), ()))
     if keep:
         _save(keep, lab, evidence if verified else None)
-    return Examination(evidence, judgement, checks)
+    seen = lab.observations.get(_LADDER)
+    return Examination(
+        evidence,
+        judgement,
+        checks,
+        ladder=shapes.ladder(seen.climb) if seen and not seen.elsewhere else None,
+        timelapse=shapes.timelapse(seen.life) if seen and not seen.elsewhere else None,
+    )
 
 
 def replay(folder: str) -> tuple[Check, ...]:
@@ -98,8 +110,14 @@ def main(
     ids = [part for given in only for part in given.split(",") if part]
     seen = examine(names, only=ids, engine=engine, url=url, keep=keep)
     with seen.evidence:
-        quiz = state.carried(quiz_file) if quiz_file else None
-        made = report.build(seen.evidence, seen.judgement, seen.checks, quiz=quiz)
+        made = report.build(
+            seen.evidence,
+            seen.judgement,
+            seen.checks,
+            quiz=state.carried(quiz_file) if quiz_file else None,
+            ladder=seen.ladder,
+            timelapse=seen.timelapse,
+        )
         if json_file:
             report.write(made, json_file)
         if form == "table":
@@ -113,6 +131,12 @@ def show(made: report.Report, out: TextIO) -> None:
     """Print the checks of a report as one table, and a line that counts them."""
     head = made.head
     screen = console(out)
+    # Of the whole table the last row says enough; who asked for some wants to see them.
+    if "ladder" in head and len(head["checks"]) < len(EXPERIMENTS):
+        steps_table.ladder(head["ladder"], out)
+        screen.print()
+        steps_table.timelapse(head["timelapse"], out)
+        screen.print()
     screen.print(checks_table(head["checks"], out))
     passed = sum(check["verdict"] == Verdict.PASS for check in head["checks"])
     engine, runtime = head["engine"], head["runtime"]

@@ -66,9 +66,9 @@ class Climb:
     runtime which this engine uses.
     """
 
-    image: str
-    ledger_digest: str
-    rungs: tuple[View, ...]
+    image: str = ""
+    ledger_digest: str = ""
+    rungs: tuple[View, ...] = ()
     engine: str = ""
     runtime: str = ""
     claims: tuple[Claim, ...] = ()
@@ -78,8 +78,8 @@ class Climb:
 class Life:
     """One container's life as it was seen; the ``claims`` are about the running container."""
 
-    image: str
-    stages: tuple[View, ...]
+    image: str = ""
+    stages: tuple[View, ...] = ()
     claims: tuple[Claim, ...] = ()
 
 

@@ -15,13 +15,15 @@ from scratchlab.experiments.runner import module
 from scratchlab.experiments.table import check
 from scratchlab.model import Verdict
 
-from . import broken, broken_limits, broken_namespaces
+from . import broken, broken_ladder, broken_limits, broken_namespaces
 from .broken import STRANGER, Change, more
-from .broken_limits import SKIPPED, trial
+from .broken_limits import trial
 from .conftest import BY_ID, OBSERVED, seen_on
 
-BROKEN = [*broken.BROKEN, *broken_limits.BROKEN, *broken_namespaces.BROKEN]
-TODAY = [*broken.TODAY, *broken_limits.TODAY, *broken_namespaces.TODAY]
+_ALL = (broken, broken_limits, broken_namespaces, broken_ladder)
+BROKEN = [row for part in _ALL for row in part.BROKEN]
+TODAY = [row for part in _ALL for row in part.TODAY]
+SKIPPED = [*broken_limits.SKIPPED, *broken_ladder.SKIPPED]
 ELSEWHERE = [
     (path.stem, name)
     for path in sorted(OBSERVED.parent.glob("*.json"))

@@ -15,10 +15,8 @@ from scratchlab.experiments.runner import module
 PACKAGE = Path(module.__code__.co_filename).parent
 
 
-def test_the_article_is_twelve_experiments_in_order_and_more_follow() -> None:
-    ids = [f"E{number:02}" for number in range(1, len(EXPERIMENTS) + 1)]
-    assert [e.id for e in EXPERIMENTS] == ids
-    assert ids[:14] == [f"E{number:02}" for number in range(1, 15)]
+def test_the_article_is_twelve_experiments_in_order_and_three_follow() -> None:
+    assert [e.id for e in EXPERIMENTS] == [f"E{number:02}" for number in range(1, 16)]
 
 
 def test_an_experiment_depends_on_earlier_ones_only() -> None:

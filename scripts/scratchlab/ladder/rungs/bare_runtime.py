@@ -1,0 +1,114 @@
+"""A bare OCI runtime with its own default configuration: ``runc spec``, ``runc run``."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+
+from scratchlab.collect.engines import runtime_version
+from scratchlab.ladder import tools
+from scratchlab.ladder.rungs.rung import Started
+from scratchlab.ladder.workshop import NAME, Workshop
+from scratchlab.model import Json
+
+# crun 1.8 src/libcrun/cgroup.c refuses a machine that has both versions of control groups mounted.
+_UNIFIED = "/sys/fs/cgroup/unified"
+
+
+class BareRuntime:
+    """runc, crun or another runtime with their commands, without any engine."""
+
+    def __init__(self, tool: str, title: str = "bare runtime", *options: str) -> None:
+        self.id = self.tool = self.package = tool
+        self.title = title
+        self._options = options
+
+    def missing(self) -> str:
+        """Empty where the runtime is installed."""
+        return "" if tools.find(self.tool) else f"not here: install {self.package}"
+
+    def version(self) -> str:
+        """The runtime's."""
+        return runtime_version.ask(self.tool).version
+
+    def up(self, shop: Workshop) -> Started:
+        """Run a copy of the root with the runtime's default configuration.
+
+        Changed are only the program, its environment, and that it has no terminal.
+        """
+        shop.copy(self.id)
+        bundle = shop.room(self.id)
+        tools.run([self.tool, "spec"], cwd=bundle)
+        with open(os.path.join(bundle, "config.json"), encoding="utf-8") as file:
+            config = json.load(file)
+        process = config["process"]
+        process.update(args=list(shop.argv), cwd=shop.cwd, terminal=False)
+        process["env"] = list(shop.env) or process["env"]
+        pid, note = self.act("run", bundle, config)
+        run = " ".join([self.tool, *self._options, "run", "NAME"])
+        return Started(pid, f"{self.tool} spec; {run}", note=note)
+
+    def act(self, verb: str, bundle: str, config: Json) -> tuple[int, str]:
+        """``run`` or ``create`` the container of ``bundle``: its PID, and what was special.
+
+        ``config`` becomes its config.json. Raises RefusedError.
+        """
+        with open(os.path.join(bundle, "config.json"), "w", encoding="utf-8") as file:
+            json.dump(config, file)
+        pid_file = os.path.join(bundle, "pid")
+        name = f"{NAME}-{os.path.basename(bundle)}"
+        arguments = [verb, *(["--detach"] if verb == "run" else [])]
+        arguments += ["--pid-file", pid_file, "--bundle", bundle, name]
+        note = self._command(os.path.dirname(bundle), *self._options, *arguments)
+        with open(pid_file, encoding="ascii") as file:
+            return int(file.read()), note
+
+    def down(self, folder: str) -> None:
+        """Delete every container in this runtime's state folder."""
+        if tools.find(self.tool) is None or not os.path.isdir(self._state(folder)):
+            return
+        for name in tools.run([self.tool, *self._root(folder), "list", "--quiet"]).split():
+            self._command(folder, "delete", "--force", name)
+
+    def _command(self, folder: str, *arguments: str) -> str:
+        """Run the runtime: what was special about it, or nothing."""
+        command = [self.tool, *self._root(folder), *arguments]
+        try:
+            tools.run(command)
+        except tools.RefusedError as refusal:
+            if "hybrid" not in refusal.what or not os.path.ismount(_UNIFIED):
+                raise
+            without = ["unshare", "--mount", "sh", "-c", f'umount {_UNIFIED} && exec "$@"', "sh"]
+            tools.run([*without, *command])
+            return f"{_UNIFIED} was hidden from it: it refuses two versions of control groups"
+        return ""
+
+    def _root(self, folder: str) -> list[str]:
+        return ["--root", self._state(folder)]
+
+    def _state(self, folder: str) -> str:
+        return os.path.join(folder, f"{self.tool}-state")
+
+
+class Gvisor(BareRuntime):
+    """runsc, a kernel in user space: the host sees the sandbox, never the container's root."""
+
+    def __init__(self) -> None:
+        super().__init__("runsc", "gVisor", "--network=none", "--ignore-cgroups")
+        self.id = "gvisor"
+
+    def up(self, shop: Workshop) -> Started:
+        """Run a copy of the root in a sandbox."""
+        started = super().up(shop)
+        return Started(started.pid, started.command, hidden=True)
+
+
+def forget_groups() -> None:
+    """Remove the control groups that engines made for our name and left behind, empty."""
+    top = "/sys/fs/cgroup"
+    for hierarchy in (top, *(os.path.join(top, name) for name in os.listdir(top))):
+        group = os.path.join(hierarchy, NAME)
+        for folder, _, _ in os.walk(group, topdown=False):
+            with suppress(OSError):  # one that is in use stays
+                os.rmdir(folder)

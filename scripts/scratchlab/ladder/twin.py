@@ -1,0 +1,127 @@
+"""A container of the lab's engine, made for one look and sure to go: never the learner's own."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from scratchlab.collect import live
+from scratchlab.errors import LabError
+from scratchlab.experiments.laboratory import Laboratory
+from scratchlab.ladder import merged
+from scratchlab.ladder.workshop import NAME
+from scratchlab.ledger import Ledger
+from scratchlab.model import Json, Layers
+from scratchlab.verification import verify
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+
+    from scratchlab.evidence import EvidenceSet
+    from scratchlab.judge import Judgement
+
+_WAIT = 5.0  # seconds
+
+
+class ElsewhereError(LabError):
+    """The engine's processes are not this machine's."""
+
+
+@dataclass(slots=True)
+class Twin:
+    """One container, from created to removed. ``layers``: where it was kept, once verified."""
+
+    lab: Laboratory
+    container: Container
+    layers: Layers = field(default_factory=Layers)
+
+    @property
+    def id(self) -> str:
+        """The engine's id of it."""
+        return str(self.container.id)
+
+    def inspect(self) -> Json:
+        """What the engine says of it."""
+        return self.lab.engine.inspect_container(self.id)
+
+    def layers_copy(self, folder: str) -> Ledger:
+        """Copy its root, as the engine's layers have it while it does not run, to ``folder``.
+
+        Gives its ledger. Raises LabError where the layers cannot be read.
+        """
+        merged.copy(self.lab.engine, self.inspect(), folder)
+        fd = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            return live.read_tree(fd)
+        finally:
+            os.close(fd)
+
+    def start(self) -> tuple[EvidenceSet, Judgement]:
+        """Start it and find out where everything in it comes from.
+
+        Raises ElsewhereError where that cannot be seen from this machine's /proc.
+        """
+        self.container.start()
+        evidence, judgement = verify(self.lab.engine, self.id)
+        if evidence.facts.container.vantage != "host":
+            raise _elsewhere(self.lab)
+        self.layers = evidence.facts.layers
+        return evidence, judgement
+
+    def execute(self, argv: tuple[str, ...]) -> int:
+        """Start ``argv`` in it on a terminal of its own, in the background: the PID.
+
+        Raises LabError when it ends at once.
+        """
+        made = self.lab.api.exec_create(self.id, list(argv), stdin=True, tty=True)
+        self.lab.api.exec_start(made["Id"], detach=True, tty=True)
+        until = time.monotonic() + _WAIT
+        while time.monotonic() < until:
+            state = self.lab.api.exec_inspect(made["Id"])
+            if state["Running"] and state.get("Pid"):
+                return int(state["Pid"])
+            if state.get("ExitCode") is not None and not state["Running"]:
+                break
+            time.sleep(0.02)
+        raise LabError(f"{argv[0]} did not keep running in the container")
+
+    def stop(self) -> None:
+        """End its process."""
+        self.container.kill()
+        self.container.wait(timeout=_WAIT)
+
+    def remove(self) -> tuple[str, ...]:
+        """Remove it: gives the folders of its layer that are still there a while later."""
+        self.container.remove(v=True, force=True)
+        folders = [path for path in (self.layers.upper, self.layers.init) if path]
+        until = time.monotonic() + _WAIT
+        while left := tuple(path for path in folders if os.path.exists(path)):
+            if time.monotonic() > until:
+                return left
+            time.sleep(0.02)
+        return ()
+
+
+def create(lab: Laboratory, image: str) -> Twin:
+    """Create a twin; what killed runs left of their kind goes first."""
+    lab.clear()
+    # Docker needs no network for its files in /etc, podman does.
+    network = "host" if lab.engine.name == "podman" else "none"
+    name = f"{NAME}-{secrets.token_hex(4)}"
+    return Twin(lab, lab.create(image, name=name, network_mode=network))
+
+
+def check_here(lab: Laboratory) -> None:
+    """Raise ElsewhereError where the engine is asked over a network."""
+    if lab.engine.url.startswith(("tcp://", "ssh://", "http")):
+        raise _elsewhere(lab)
+
+
+def _elsewhere(lab: Laboratory) -> ElsewhereError:
+    return ElsewhereError(
+        f"the engine at {lab.engine.url} runs its containers on another machine",
+        "run scratchlab where the engine runs",
+    )

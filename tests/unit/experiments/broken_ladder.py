@@ -1,0 +1,95 @@
+"""Ways to break what E15 saw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from scratchlab.experiments.built_by_hand import Observation
+from scratchlab.experiments.listing import Line
+from scratchlab.ladder.model import Claim, View
+
+Change = Callable[[Any], Any]
+
+
+def _views(views: Iterable[View], name: str, change: Callable[[View], View]) -> tuple[View, ...]:
+    found = tuple(change(view) if view.step.id == name else view for view in views)
+    assert found != tuple(views)
+    return found
+
+
+def rung(change: Callable[[View], View], *names: str) -> Change:
+    """The observation with these rungs changed."""
+
+    def changed(seen: Observation) -> Observation:
+        for name in names:
+            rungs = _views(seen.climb.rungs, name, change)
+            seen = replace(seen, climb=replace(seen.climb, rungs=rungs))
+        return seen
+
+    return changed
+
+
+def stage(change: Callable[[View], View], name: str) -> Change:
+    """The observation with this stage changed."""
+    return lambda seen: replace(
+        seen, life=replace(seen.life, stages=_views(seen.life.stages, name, change))
+    )
+
+
+def absent(view: View) -> View:
+    """A step that was not measured."""
+    return View(replace(view.step, available=False, reason=f"not here: install {view.step.tool}"))
+
+
+def without(path: str) -> Callable[[View], View]:
+    """A step that does not show this entry."""
+    return lambda view: replace(view, entries=tuple(e for e in view.entries if e.path != path))
+
+
+def showing(path: str) -> Callable[[View], View]:
+    """A step that shows this entry as well."""
+    line = Line(path, "file", 0o644, 0, 0, 0)
+    return lambda view: replace(view, entries=(*view.entries, line))
+
+
+def claimed(path: str, origin: str) -> Change:
+    """The observation in which evidence names another origin."""
+
+    def changed(seen: Observation) -> Observation:
+        assert path in {claim.path for claim in seen.climb.claims}
+        claims = tuple(
+            Claim(path, origin) if claim.path == path else claim for claim in seen.climb.claims
+        )
+        return replace(seen, climb=replace(seen.climb, claims=claims))
+
+    return changed
+
+
+BROKEN: list[tuple[str, str, Change]] = [
+    ("E15", "root", rung(without("/sleep"), "chroot")),
+    ("E15", "root", rung(showing("/stranger"), "chroot")),
+    ("E15", "root", rung(absent, "chroot")),
+    ("E15", "no-runtime", rung(absent, "runc", "crun", "containerd")),
+    ("E15", "disagrees", claimed("/.dockerenv", "runtime-mountpoint")),
+    ("E15", "disagrees", claimed("/.dockerenv", "unexplained")),
+    ("E15", "disagrees", claimed("/dev/null", "engine-mount")),
+    ("E15", "disagrees", claimed("/dev/pts/ptmx", "runtime-device")),
+    ("E15", "disagrees", claimed("/etc/hosts", "process-write")),
+    ("E15", "disagrees", claimed("/sleep", "hook-or-tool")),
+    # A rung that shows what its origin says comes later.
+    ("E15", "disagrees", rung(showing("/.dockerenv"), "runc")),
+    ("E15", "disagrees", rung(showing("/dev/null"), "mounts")),
+    ("E15", "disagrees", rung(without("/dev/full"), "runc", "crun", "containerd")),
+    ("E15", "stage", stage(showing("/dev/null"), "created")),
+    ("E15", "stage", stage(without("/.dockerenv"), "created")),
+    ("E15", "stage", stage(showing("/dev/pts/ptmx"), "created")),
+    ("E15", "left", stage(absent, "removed")),
+]
+TODAY: list[tuple[str, str, Change]] = [
+    ("E15", "absent", rung(absent, "crun", "podman")),
+]
+SKIPPED: list[tuple[str, str, Change]] = [
+    ("E15", "elsewhere", lambda _: Observation(elsewhere="the engine is on another machine")),
+]

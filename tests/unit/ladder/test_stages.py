@@ -1,0 +1,109 @@
+"""An entry appears at a stage; the origin by evidence must be able to act then."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import fastjsonschema
+import pytest
+
+from scratchlab.experiments.listing import Line
+from scratchlab.ladder import shapes, stages
+from scratchlab.ladder.model import Claim, Life, Row, Step, View
+from scratchlab.report.file import schema
+
+ORIGINS = {
+    "/": "storage-driver",
+    "/sleep": "image-layer",
+    "/.dockerenv": "engine-init-layer",
+    "/etc/hosts": "engine-mount",
+    "/dev": "runtime-filesystem",
+    "/dev/null": "runtime-device",
+    "/dev/pts/ptmx": "kernel",
+}
+CREATED = ("/", "/sleep", "/.dockerenv", "/etc/hosts", "/dev", "/dev/console")
+RUNNING = (*CREATED[:5], "/dev/null", "/dev/pts/ptmx")
+
+
+def life(**changed: tuple[str, ...] | None) -> Life:
+    shown: dict[str, tuple[str, ...] | None] = {
+        "image": CREATED[:2],
+        "created": CREATED,
+        "prepared": RUNNING,
+        "running": RUNNING,
+        "exec": (*RUNNING, "/dev/pts/0"),
+        "stopped": CREATED,
+        "removed": (),
+    }
+    shown |= changed
+    views = (
+        View(
+            Step(name, name, "docker", available=paths is not None),
+            tuple(Line(path, "file", 0o644, 0, 0, 0) for path in paths or ()),
+        )
+        for name, paths in shown.items()
+    )
+    claims = tuple(Claim(path, origin) for path, origin in ORIGINS.items())
+    return Life("sleep", tuple(views), claims)
+
+
+def by_path(seen: Life) -> dict[str, Row]:
+    return {row.path: row for row in stages.judge(seen)}
+
+
+def test_entries_appear_and_vanish() -> None:
+    rows = by_path(life())
+    assert {path: row.first for path, row in rows.items()} == {
+        "/": "image",
+        "/sleep": "image",
+        "/.dockerenv": "created",
+        "/etc/hosts": "created",
+        "/dev": "created",
+        "/dev/console": "created",
+        "/dev/null": "prepared",
+        "/dev/pts/ptmx": "prepared",
+        "/dev/pts/0": "exec",
+    }
+    assert rows["/dev/pts/0"].present == (False, False, False, False, True, False, False)
+    assert rows["/dev/console"].present == (False, True, False, False, False, True, False)
+    assert {row.path for row in rows.values() if row.agrees} == set(ORIGINS)
+    assert not [row for row in rows.values() if row.agrees is False]
+
+
+@pytest.mark.parametrize(
+    ("path", "origin"),
+    [
+        ("/sleep", "engine-init-layer"),
+        ("/.dockerenv", "image-layer"),
+        ("/.dockerenv", "runtime-device"),
+        ("/dev/null", "image-layer"),
+        ("/dev/null", "engine-init-layer"),
+        ("/dev/pts/ptmx", "engine-create"),
+        ("/sleep", "process-write"),
+        ("/dev/null", "unexplained"),
+    ],
+)
+def test_an_origin_that_does_not_act_then_is_contradicted(path: str, origin: str) -> None:
+    claims = {**ORIGINS, path: origin}
+    rows = by_path(replace(life(), claims=tuple(Claim(*pair) for pair in claims.items())))
+    assert [row.path for row in rows.values() if row.agrees is False] == [path]
+
+
+def test_a_stage_that_was_not_seen_may_have_been_the_first() -> None:
+    rows = by_path(life(created=None, prepared=None))
+    assert rows["/.dockerenv"].first == "running"
+    assert not [row for row in rows.values() if row.agrees is False]
+
+
+def test_the_report_takes_it_with_every_change() -> None:
+    rules: dict[str, Any] = schema()
+    part = {**rules["properties"]["timelapse"], "definitions": rules["definitions"]}
+    seen = life()
+    grown = replace(seen.stages[3], filesystems={"/dev": "tmpfs"})
+    made = shapes.timelapse(replace(seen, stages=(*seen.stages[:3], grown, *seen.stages[4:])))
+    fastjsonschema.validate(part, made)
+    details = next(entry["detail"] for entry in made["entries"] if entry["path"] == "/dev")
+    assert details[0] == details[6] == ""
+    assert details[1] == "-rw-r--r-- 0:0 0 B"
+    assert details[3] == "-rw-r--r-- 0:0 0 B [tmpfs]"
