@@ -2,8 +2,8 @@
 
 Ansible's own recap scrolls away and a host that was unreachable leaves no trace. This writes
 ``reports/run.json`` (the room) and ``reports/HOST/status.json`` (one host, its last run) at each
-stage and in the end: a run that is killed leaves what it knew, marked as not ended.
-``scratchlab.room`` reads both.
+stage and in the end: a run that is killed leaves what it knew, marked as not ended. ``./lab check``
+leaves the same in ``.cache/check``. ``scratchlab.room`` reads both.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ description:
   - Writes C(reports/run.json) and C(reports/HOST/status.json) beside C(lab.yml).
 """
 
-PLAYBOOK = "lab.yml"
+LAB = "lab.yml"
+CHECK = "playbooks/check.yml"
 FETCHES = ("fetch", "ansible.builtin.fetch", "ansible.legacy.fetch")
 ADDRESS = ("ansible_host", "ansible_user", "ansible_port", "ansible_connection")
 LONGEST = 2000  # characters of a reason that are kept
@@ -51,7 +52,9 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """Only the lab is recorded, and only a run that is to bring reports."""
         path = Path(playbook._file_name).absolute()
-        if path.name == PLAYBOOK and _reporting():
+        if path.match(CHECK):
+            self._reports = path.parents[1] / ".cache" / "check"
+        elif path.match(LAB) and _reporting():
             self._reports = path.parent / "reports"
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
@@ -107,6 +110,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         if record is None:
             return
         data = result._result
+        if isinstance(data.get("readiness"), list):
+            record["readiness"] = data["readiness"]
         facts = data.get("ansible_facts") or {}
         machine = facts.get("lab_machine") if isinstance(facts, dict) else None
         if isinstance(machine, dict):

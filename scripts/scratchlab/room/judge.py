@@ -75,7 +75,7 @@ def _stand(one: Found, folder: Folder, shared: dict[str, str]) -> tuple[State, s
 
 
 def _without_report(one: Found, record: Record, again: str) -> tuple[State, str, str] | None:
-    why = _PREFIX.sub("", record.reason)
+    why = without_prefix(record.reason)
     if record.state == "unreachable":
         login = f"ssh {record.user + '@' if record.user else ''}{record.address or one.name}"
         return State.UNREACHABLE, why, f"{login}; when that works: {again}"
@@ -181,3 +181,8 @@ def _facets(seats: Sequence[Seat], differing: Differing) -> Iterable[Facet]:
             found.append(Group(value, tuple(seat.name for seat in hosts), paths))
         if found:
             yield Facet(title, tuple(found))
+
+
+def without_prefix(reason: str) -> str:
+    """A reason as Ansible gives it, without the words that it puts before each."""
+    return _PREFIX.sub("", reason)
