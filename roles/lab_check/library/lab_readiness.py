@@ -89,7 +89,7 @@ def engine_or_mirror():
     if not shutil.which("apt-get"):
         mend = "install Docker and Go by this distribution's means"
         return answer("mirror", False, "there is no engine and no apt-get", mend)
-    uris = output("apt-get", "--print-uris", "-qq", "update")
+    uris = output("apt-get", "--print-uris", "update")
     found = re.search(r"^'([^']+)'", uris, re.M)
     if found is None:
         return answer("mirror", False, "apt has no sources", "look at /etc/apt/sources.list")

@@ -1,0 +1,88 @@
+"""./lab check before class, by a real Ansible: who is ready, who is not, and why."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+HOSTS = {
+    "ready": {},
+    "small": {"lab_check_disk_mib": 999_999_999, "lab_check_memory_mib": 999_999_999},
+    "late": {"lab_check_clock_seconds": -1},
+    "gone": {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1},
+}
+
+
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    """The playbook and the table, in a copy of what the lab runs it from."""
+    here = tmp_path_factory.mktemp("lab")
+    for name in ("ansible.cfg", "plugins", "roles", "scripts"):
+        (here / name).symlink_to(ROOT / name)
+    (here / "playbooks").mkdir()
+    (here / "playbooks" / "check.yml").write_text((ROOT / "playbooks" / "check.yml").read_text())
+    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    (here / "class.yml").write_text(json.dumps({"all": {"vars": local, "hosts": HOSTS}}))
+    program = Path(sys.executable).with_name("ansible-playbook")
+    run = subprocess.run(
+        [str(program), "-i", "class.yml", "playbooks/check.yml"],
+        cwd=here,
+        env=os.environ | {"ANSIBLE_CONFIG": str(here / "ansible.cfg")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert "callback" not in run.stdout + run.stderr
+    return subprocess.run(
+        [sys.executable, "scripts/show_readiness.py", ".cache/check"],
+        cwd=here,
+        env=os.environ | {"COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def line(checked: subprocess.CompletedProcess[str], name: str) -> list[str]:
+    return next(one for one in checked.stdout.splitlines() if one.startswith(name)).split()[1:]
+
+
+def test_a_room_that_is_not_ready_is_a_1(checked: subprocess.CompletedProcess[str]) -> None:
+    assert checked.returncode == 1, checked.stderr
+    assert " of 4 machines are ready" in checked.stdout.splitlines()[-1]
+
+
+def test_every_question_is_answered_before_a_machine_fails(
+    checked: subprocess.CompletedProcess[str],
+) -> None:
+    assert line(checked, "small")[:6] == ["yes", "yes", "yes", "yes", "NO", "NO"]
+    assert line(checked, "late")[:3] == ["yes", "NO", "yes"]
+    assert line(checked, "ready")[:6] == ["yes"] * 6
+    assert line(checked, "gone") == ["NO"]
+
+
+def test_what_is_missing_is_said_with_what_mends_it(
+    checked: subprocess.CompletedProcess[str],
+) -> None:
+    assert "MiB free of 999999999 MiB needed; make room" in checked.stdout
+    assert "timedatectl" in checked.stdout
+    assert "gone: " in checked.stdout
+    assert "Connection refused" in checked.stdout
+
+
+def test_a_check_that_left_no_record_is_a_2(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "scripts/show_readiness.py"), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no machine was checked" in done.stderr
