@@ -116,9 +116,7 @@ def head(host: str) -> dict[str, Any]:
     }
 
 
-def made(
-    host: str, entries: Iterable[dict[str, Any]] | None = None, **changes: Any
-) -> report.Report:
+def made(host: str, entries: Iterable[dict[str, Any]] | None = None, /, **changes: Any) -> Report:
     """A report of ``host``; ``changes`` replace parts of its head (dictionaries are merged)."""
     whole = copy.deepcopy(head(host))
     for key, value in changes.items():

@@ -8,6 +8,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import cache
 from importlib import resources
 from typing import Any, TextIO
 
@@ -64,6 +65,7 @@ def render(report: Report, out: TextIO) -> None:
         out.write(piece)
 
 
+@cache
 def environment() -> Environment:
     """Templates of this package; every text is escaped, and shown without control characters."""
     found = Environment(

@@ -1,0 +1,88 @@
+"""How long a simulated fleet takes: ``python3 -m tests.benchmarks.room_page [COUNT]``.
+
+COUNT reports (500) are judged, and the page is opened in Debian's Chromium. Prints one JSON line:
+seconds to judge and write, peak memory in MiB, size of the page in KiB, seconds from navigation to
+the load event and to a filtered table. The claim that it checks: 500 machines open in under two
+seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from scratchlab.room.build import build
+from tests import rooms
+from tests.rooms import Reports, made
+
+CHROMIUM = "/usr/bin/chromium"
+MOST_SECONDS = 2.0
+
+
+def fleet(folder: Path, count: int) -> Path:
+    """COUNT machines: most pass, one in ten needs help for one of five reasons."""
+    reports = Reports(folder)
+    for number in range(count):
+        name = f"student{number:03}"
+        trouble = number % 50
+        if trouble == 0:
+            reports.machine(name, report=None, state="unreachable", reason="no route to host")
+        elif trouble == 10:
+            reports.machine(name, report=None, state="failed", stage="Provision", reason="no space")
+        elif trouble in (20, 30, 40):
+            checks = [rooms.check(i, "fail" if i == "E07" else "pass") for i in rooms.CHECKS]
+            reports.machine(name, made(name, checks=checks))
+        else:
+            reports.machine(name, made(name, host={"kernel": f"6.1.0-{number % 3}-amd64"}))
+    return reports.finish()
+
+
+def opened(page: Path) -> tuple[float, float]:
+    """Seconds until the page is loaded and its script has run, and until a search is shown."""
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM)
+        tab = browser.new_page(viewport={"width": 1400, "height": 900})
+        start = time.monotonic()
+        tab.goto(page.as_uri())
+        tab.wait_for_selector("html[data-ready]", state="attached")
+        tab.evaluate("() => new Promise((done) => requestAnimationFrame(() => done()))")
+        loaded = time.monotonic() - start
+        start = time.monotonic()
+        tab.fill("#search", "student250")
+        tab.wait_for_function("document.querySelector('#count').textContent.startsWith('1 of')")
+        searched = time.monotonic() - start
+        browser.close()
+    return loaded, searched
+
+
+def main(count: int) -> int:
+    """Measure and print; gives 1 when the claim does not hold."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = fleet(Path(folder) / "reports", count)
+        start = time.monotonic()
+        build(str(place))
+        built = time.monotonic() - start
+        page = place / "index.html"
+        loaded, searched = opened(page)
+        size = page.stat().st_size
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    found = {
+        "machines": count,
+        "judged_s": round(built, 2),
+        "peak_mib": peak >> 10,
+        "page_kib": size >> 10,
+        "opened_s": round(loaded, 2),
+        "searched_s": round(searched, 2),
+    }
+    print(json.dumps(found))
+    return int(loaded > MOST_SECONDS)
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 500))
