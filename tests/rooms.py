@@ -121,7 +121,8 @@ def made(host: str, entries: Iterable[dict[str, Any]] | None = None, /, **change
     whole = copy.deepcopy(head(host))
     for key, value in changes.items():
         whole[key] = whole.get(key, {}) | value if isinstance(value, dict) else value
-    return Report(whole, list(entries or (entry(*one) for one in TREE)))
+    tree = [entry(*one) for one in TREE] if entries is None else list(entries)
+    return Report(whole, tree)
 
 
 class Reports:

@@ -104,7 +104,9 @@ def test_hostile_words_are_text(visit: Visit, room: Path) -> None:
 @pytest.mark.parametrize("window", [DESK, PHONE])
 def test_no_violation(visit: Visit, room: Path, scheme: str, window: dict[str, int]) -> None:
     context: dict[str, Any] = {"viewport": window, "color_scheme": scheme}
-    assert violations(visit(room, **context)) == []
+    page = visit(room, **context)
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= window["width"]
 
 
 def test_without_scripts_everything_is_there(visit: Visit, room: Path) -> None:

@@ -6,22 +6,25 @@ from typing import TextIO
 
 from rich.table import Table
 
-from scratchlab.render.terminal import VERDICT_STYLES, console, text
+from scratchlab.render.terminal import VERDICT_STYLES, console, draws_unicode, text
 from scratchlab.room.seat import Room, State
 from scratchlab.room.words import STATES, headline, sentence
+
+TICKS = {"pass": "✔", "fail": "✘", "error": "✘", "skip": "-"}
+WORDS = {"pass": "ok", "fail": "NO", "error": "NO", "skip": "-"}
 
 
 def render(room: Room, out: TextIO) -> None:
     """Write the room to ``out``."""
     screen = console(out)
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    marks = TICKS if draws_unicode(out) else WORDS
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
     for heading in ("machine", "", *room.checks):
-        table.add_column(heading)
+        table.add_column(heading, no_wrap=True)
     for seat in room.seats:
         found = {c.id: c.verdict for c in seat.summary.checks} if seat.summary else {}
-        cells = [
-            text(found.get(i, ""), VERDICT_STYLES.get(found.get(i, ""), "")) for i in room.checks
-        ]
+        verdicts = [found.get(name, "") for name in room.checks]
+        cells = [text(marks.get(one, ""), VERDICT_STYLES.get(one, "")) for one in verdicts]
         style = "green" if seat.state is State.PASSED else "bold red"
         table.add_row(text(seat.name, "bold"), text(STATES[seat.state], style), *cells)
     screen.print(table)

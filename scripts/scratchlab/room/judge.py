@@ -13,6 +13,7 @@ from scratchlab.room.seat import Facet, Folder, Found, Group, Record, Room, Seat
 # Which paths differ between the reports of two machines, on one side (image, live).
 Differing = Callable[[str, str, str], tuple[str, ...]]
 
+MOST_CAUSES = 3  # of checks that did not pass, in one sentence
 MOST_COMPARED = 20  # groups whose paths are looked for: beyond that the room has another problem
 _FACETS: tuple[tuple[str, str, str], ...] = (
     ("content of the image (ledger digest)", "ledger", "image"),
@@ -24,6 +25,7 @@ _FACETS: tuple[tuple[str, str, str], ...] = (
     ("distribution", "distribution", ""),
     ("control groups", "cgroup", ""),
 )
+_OF_CONTAINER = {"ledger", "live", "runtime"}
 _PREFIX = re.compile(r"^((Task|Action|Module) failed: )+")
 
 
@@ -94,9 +96,13 @@ def _by_report(summary: Summary, again: str) -> tuple[State, str, str]:
     # What a machine cannot answer says so, and is no failure beside checks that passed.
     unable = {check.verdict for check in bad} == {"skip"} and len(bad) < len(summary.checks)
     if bad and not unable:
-        causes = dict.fromkeys(f"{check.id}: {check.cause}" for check in bad[:3])
-        more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
-        return State.FAILED, "; ".join(causes) + more, bad[0].help or again
+        # A check that was skipped waits for one that failed: that one is the trouble.
+        worst = sorted(bad, key=lambda check: check.verdict == "skip")
+        shown = [check for check in worst if check.verdict != worst[-1].verdict] or worst
+        causes = [f"{check.id}: {check.cause}" for check in shown[:MOST_CAUSES]]
+        more = len(bad) - len(causes)
+        rest = f" ({more} more did not pass)" if more else ""
+        return State.FAILED, "; ".join(causes) + rest, shown[0].help or again
     if summary.problems:
         return State.FAILED, summary.problems[0], again
     if not summary.checks:
@@ -166,7 +172,8 @@ def _facets(seats: Sequence[Seat], differing: Differing) -> Iterable[Facet]:
     for title, key, side in _FACETS:
         by_value: dict[str, list[Seat]] = {}
         for seat in seats:
-            if seat.summary is not None:
+            # Where no container could be looked at, nothing is known of image, root and runtime.
+            if seat.summary and (seat.summary.container or key not in _OF_CONTAINER):
                 by_value.setdefault(getattr(seat.summary, key), []).append(seat)
         groups = sorted(by_value.items(), key=lambda item: -len(item[1]))
         found: list[Group] = []

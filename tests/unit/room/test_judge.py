@@ -227,6 +227,37 @@ def test_a_skipped_check_is_no_pass(reports: Reports) -> None:
     assert "no container" in room.seats[0].reason
 
 
+def test_the_check_that_failed_is_the_trouble_and_not_those_that_waited_for_it(
+    reports: Reports,
+) -> None:
+    checks = [
+        rooms.check("E01", "skip", "not run: E06 failed"),
+        rooms.check("E06", "fail", "the container is exited", "docker start sleep"),
+        rooms.check("E07", "skip", "not run: E06 failed"),
+    ]
+    reports.machine("ben", made("ben", checks=checks))
+    seat = judged(reports.finish()).seats[0]
+    assert seat.reason == "E06: the container is exited (2 more did not pass)"
+    assert seat.help == "docker start sleep"
+
+
+def test_where_no_container_was_looked_at_nothing_of_it_is_compared(reports: Reports) -> None:
+    for name in ("anna", "cleo"):
+        reports.machine(name)
+    nothing = made(
+        "ben",
+        [],
+        container={"id": ""},
+        image={"ledger_digest": "sha256:" + "e3" * 32},
+        runtime={"name": "", "version": ""},
+        checks=[rooms.check("E06", "fail", "the container is exited")],
+    )
+    reports.machine("ben", nothing)
+    room = judged(reports.finish())
+    assert all(facet.same for facet in room.facets)
+    assert {len(facet.groups[0].hosts) for facet in room.facets[:2]} == {2}
+
+
 def test_a_machine_that_ran_fewer_checks_is_told(reports: Reports) -> None:
     for name in ("anna", "cleo"):
         reports.machine(name)
