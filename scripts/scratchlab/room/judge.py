@@ -156,6 +156,9 @@ def _notes(seat: Seat, names: Counter[str], checks: int) -> Iterable[str]:
         yield f"slow: its tasks took {record.seconds:.0f} s, far longer than most"
     if summary and names[summary.hostname] > 1:
         yield f"{names[summary.hostname]} machines call themselves {summary.hostname}"
+    skipped = [check.id for check in summary.checks if check.verdict == "skip"] if summary else []
+    if skipped and seat.state is State.PASSED:
+        yield f"could not be asked here: {', '.join(skipped)}"
     if summary and 0 < len(summary.checks) < checks:
         yield f"only {len(summary.checks)} of {checks} checks were run"
 

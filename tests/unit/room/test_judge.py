@@ -217,7 +217,9 @@ def test_a_report_without_checks_is_no_pass(reports: Reports) -> None:
 def test_what_a_machine_cannot_answer_is_no_failure_beside_what_passed(reports: Reports) -> None:
     checks = [rooms.check("E12"), rooms.check("E13", "skip", "no controllers")]
     reports.machine("ben", made("ben", checks=checks))
-    assert states(judged(reports.finish())) == {"ben": State.PASSED}
+    room = judged(reports.finish())
+    assert states(room) == {"ben": State.PASSED}
+    assert room.seats[0].notes == ("could not be asked here: E13",)
 
 
 def test_a_skipped_check_is_no_pass(reports: Reports) -> None:
