@@ -242,11 +242,13 @@ def hostile() -> Report:
     rule = dict.fromkeys(("title", "stage", "level", "symbol", "removed_by"), HOSTILE[0])
     evil = {**rule, "id": "evil", "origin": "kernel", "source": "javascript:document.title='owned'",
             "clause": "https://example.org/\"><script>document.title='owned'</script>"}  # fmt: skip
-    texts = dict.fromkeys(("claim", "command", "observed", "expected", "cause", "help"), HOSTILE[0])
+    texts = dict.fromkeys(
+        ("claim", "command", "observed", "expected", "cause", "help", "title"), "\n".join(HOSTILE)
+    )
     return report(
         rows,
         rules=[evil],
-        checks=[check(HOSTILE[0], "fail", **texts, depends_on=[*HOSTILE])],
+        checks=[check(HOSTILE[0] + HOSTILE[9], "fail", **texts, depends_on=[*HOSTILE])],
         ghosts=[ghost(f"/{name}/ghost", "shadowed", "kernel", name) for name in HOSTILE],
         problems=[*HOSTILE],
         container={"id": HOSTILE[0], "name": HOSTILE[1], "pid": 1, "vantage": "host"},

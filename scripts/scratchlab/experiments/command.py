@@ -137,7 +137,7 @@ def show(made: report.Report, out: TextIO) -> None:
         screen.print()
         steps_table.timelapse(head["timelapse"], out)
         screen.print()
-    screen.print(checks_table(head["checks"], out))
+    screen.print(checks_table(head["checks"], out, screen.width))
     passed = sum(check["verdict"] == Verdict.PASS for check in head["checks"])
     engine, runtime = head["engine"], head["runtime"]
     where = f"{engine['name']} {engine['version']} ({engine['storage_driver']})"

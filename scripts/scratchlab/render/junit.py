@@ -7,14 +7,17 @@ from typing import TextIO
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from scratchlab.report import Report
+from scratchlab.text import printable
 
 
 def render(report: Report, out: TextIO) -> None:
     """Write one test suite named after the host, one test case a check."""
-    suite = TestSuite(f"scratchlab {report.head['host']['name']}")
+    suite = TestSuite(printable(f"scratchlab {report.head['host']['name']}"))
     for check in report.head["checks"]:
-        case = TestCase(f"{check['id']} {check['title']}", classname="scratchlab")
-        message = "\n".join(check[key] for key in ("observed", "cause", "help") if check[key])
+        name = printable(f"{check['id']} {check['title']}")  # XML has no control characters
+        case = TestCase(name, classname="scratchlab")
+        said = "\n".join(check[key] for key in ("observed", "cause", "help") if check[key])
+        message = printable(said)
         kind = {"fail": Failure, "error": Error, "skip": Skipped}.get(check["verdict"])
         if kind is not None:
             case.result = [kind(message)]

@@ -13,7 +13,14 @@ from rich.table import Table
 
 from scratchlab.model import Json
 from scratchlab.render.checks_table import checks_table
-from scratchlab.render.terminal import ORIGIN_STYLES, console, text
+from scratchlab.render.terminal import (
+    NARROW,
+    ORIGIN_STYLES,
+    console,
+    draws_unicode,
+    line,
+    text,
+)
 from scratchlab.report import Report
 
 MOST_ROWS = 300
@@ -32,7 +39,8 @@ def render(report: Report, out: TextIO) -> None:
     screen = console(out)
     head = report.head
     screen.print(text(_heading(head), "bold"))
-    screen.print(text(_circumstances(head), "dim"))
+    dot = " · " if draws_unicode(out) else ", "
+    screen.print(text(dot.join(_circumstances(head)), "dim"))
     screen.print(text(_digests(head), "dim"))
     screen.print()
     _tree(report, screen)
@@ -51,7 +59,7 @@ def _heading(head: Json) -> str:
     return f"{head['container']['name']} ({head['container']['id'][:12]}), from image {names}"
 
 
-def _circumstances(head: Json) -> str:
+def _circumstances(head: Json) -> list[str]:
     engine, runtime, host = head["engine"], head["runtime"], head["host"]
     cgroup = f"cgroup v{host['cgroup_version']}" if host["cgroup_version"] else ""
     parts = [
@@ -61,7 +69,7 @@ def _circumstances(head: Json) -> str:
         cgroup,
         _VANTAGES[head["container"]["vantage"]],
     ]
-    return " · ".join(part for part in parts if part)
+    return [part for part in parts if part]
 
 
 def _digests(head: Json) -> str:
@@ -73,14 +81,22 @@ def _tree(report: Report, screen: Console) -> None:
     small = report.head["summary"]["live_entries"] <= _SMALL
     shown = (one for one in report.entries if small or _speaks(one))
     table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
+    narrow = screen.width < NARROW
     table.add_column("live root", ratio=4, overflow="fold")
-    table.add_column("who put it there", ratio=2, overflow="fold")
-    table.add_column("what proves it", ratio=5, overflow="fold")
+    table.add_column("who put it there", ratio=2, overflow="fold", min_width=18)
+    if not narrow:
+        table.add_column("what proves it", ratio=5, overflow="fold")
     rows = list(islice(shown, MOST_ROWS + 1))
     for one in rows[:MOST_ROWS]:
         style = ORIGIN_STYLES[one["origin"]]
-        table.add_row(text(_name(one, small), style), text(_whose(one), style), text(_proof(one)))
+        proof = [] if narrow else [line(_proof(one))]
+        table.add_row(line(_name(one, small), style), line(_whose(one), style), *proof)
     screen.print(table)
+    for one in rows[:MOST_ROWS] if narrow else ():
+        if one["differences"] or one["prediction"] not in ("agrees", "none"):
+            screen.print(line(f"{one['path']}: {_proof(one)}", "red"))
+    if narrow:
+        screen.print(text("what proves it: scratchlab why, or a wider terminal", "dim"))
     if len(rows) > MOST_ROWS:
         screen.print(text("... more are in the report (--json FILE)", "dim"))
     if not small:
@@ -131,7 +147,7 @@ def _ghosts(ghosts: list[Json], screen: Console) -> None:
     screen.print()
     screen.print(text("in the image, but not to be seen:", "bold"))
     for ghost in ghosts[:MOST_ROWS]:
-        screen.print(text(f"  {ghost['path']}  {ghost['kind']} by {ghost['actor']}", "yellow"))
+        screen.print(line(f"  {ghost['path']}  {ghost['kind']} by {ghost['actor']}", "yellow"))
     if len(ghosts) > MOST_ROWS:
         screen.print(text(f"  and {len(ghosts) - MOST_ROWS} more", "dim"))
 
@@ -161,7 +177,7 @@ def _checks(checks: list[Json], screen: Console, out: TextIO) -> None:
         screen.print(text(f"{passed} of {len(rows)} things {words} (--format tap)", "dim"))
     if spoken:
         screen.print()
-        screen.print(checks_table(spoken, out))
+        screen.print(checks_table(spoken, out, screen.width))
 
 
 def _verdict(head: Json) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from typing import TextIO
 
 from scratchlab.model import Json
 from scratchlab.report import Report
+from scratchlab.text import printable
 
 
 def render(report: Report, out: TextIO) -> None:
@@ -41,4 +42,4 @@ def _verification(report: Report) -> Json:
 
 
 def _one_line(words: str) -> str:
-    return " ".join(words.split())
+    return printable(" ".join(words.split()))

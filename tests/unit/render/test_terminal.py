@@ -1,0 +1,151 @@
+"""The same story on every terminal: in colour where there is one, narrow, dumb, or no terminal."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.browser import reports
+
+from scratchlab import render
+from scratchlab.report import Report, write
+
+ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+COLOUR = re.compile(r"\x1b\[[0-9;]*(3[0-7]|4[0-7]|9[0-7])m")
+ENVIRONMENT = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "TERM")}
+
+Screen = Callable[..., str]
+
+
+def command(report: Path, *more: str) -> list[str]:
+    return [sys.executable, "-m", "scratchlab", "report", str(report), *more]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    found = tmp_path / "report.json"
+    write(reports.troubled(), str(found))
+    return found
+
+
+@pytest.fixture
+def screen(file: Path) -> Screen:
+    """``screen(columns, TERM=...)``: what a terminal of that width gets."""
+
+    def shown(columns: int, **environment: str) -> str:
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        child = subprocess.Popen(
+            command(file),
+            stdout=theirs,
+            stdin=subprocess.DEVNULL,
+            env={**ENVIRONMENT, "PYTHONPATH": "scripts", **environment},
+        )
+        os.close(theirs)
+        said = b""
+        with os.fdopen(ours, "rb", buffering=0) as stream:
+            try:
+                while piece := stream.read(65536):
+                    said += piece
+            except OSError:  # how Linux says that the last writer has gone
+                pass
+        assert child.wait() == 1
+        return said.decode().replace("\r\n", "\n")
+
+    return shown
+
+
+def widest(text: str) -> int:
+    return max(len(line.rstrip()) for line in ESCAPE.sub("", text).split("\n"))
+
+
+def piped(file: Path, **environment: str) -> str:
+    done = subprocess.run(
+        command(file),
+        capture_output=True,
+        check=False,
+        env={**ENVIRONMENT, "PYTHONPATH": "scripts", **environment},
+    )
+    assert done.stderr == b""
+    return done.stdout.decode()
+
+
+def test_a_terminal_gets_colour_and_every_origin_its_word(screen: Screen) -> None:
+    text = screen(120, TERM="xterm-256color")
+    assert COLOUR.search(text)
+    assert re.search(r"\x1b\[32m *sleep", text), "green: the image's own"
+    plain = ESCAPE.sub("", text)
+    for origin in {one["origin"] for one in reports.troubled().entries}:
+        assert origin in plain
+
+
+def test_no_color_is_respected(screen: Screen) -> None:
+    assert not COLOUR.search(screen(120, TERM="xterm-256color", NO_COLOR="1"))
+
+
+def test_a_pipe_gets_plain_text_of_one_width(file: Path) -> None:
+    text = piped(file, TERM="xterm-256color")
+    assert "\x1b" not in text
+    assert text == piped(file, TERM="dumb", LINES="5")
+    assert 90 < widest(text) <= 100
+    assert widest(piped(file, COLUMNS="60")) <= 60
+
+
+@pytest.mark.parametrize("columns", [30, 76, 200])
+@pytest.mark.parametrize("terminal", ["xterm", "dumb"])
+def test_it_fits_the_terminal(screen: Screen, columns: int, terminal: str) -> None:
+    text = screen(columns, TERM=terminal)
+    assert widest(text) <= min(columns, 132)
+    if terminal == "dumb":
+        assert "\x1b" not in text
+
+
+def test_narrow_it_keeps_who_and_what_is_wrong(screen: Screen) -> None:
+    text = screen(60, TERM="dumb")
+    assert re.search(r"^  null +runtime-device$", re.sub(r" +\n", "\n", text), re.MULTILINE)
+    assert "what proves it  " not in text
+    assert "/opt/secret: nothing was predicted here" in text
+    assert "/run.conf: differs in size, mtime" in text
+    assert "help: docker diff sleep" in text
+
+
+def test_without_unicode_it_is_ascii(file: Path) -> None:
+    old = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    text = piped(file, **old)
+    assert text.isascii()
+    assert "\\x" not in text
+    assert "E07  fail" in text
+
+
+def shown(form: str, report: Report) -> str:
+    out = io.StringIO()
+    render.report(form, report, out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("form", ["table", "tap", "junit", "json"])
+def test_a_foreign_reports_texts_never_reach_the_terminal_raw(form: str) -> None:
+    text = shown(form, reports.hostile())
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202e\u2028\u2029\ud800]", text)
+
+
+def test_a_name_cannot_pretend_to_be_two_entries() -> None:
+    fake = "x\n/etc/hosts   image-layer"
+    text = shown("table", reports.report([reports.entry(f"/{fake}", "kernel", reports.side())]))
+    assert not re.search(r"^/etc/hosts", text, re.MULTILINE)
+
+
+def test_junit_stays_xml() -> None:
+    found = ET.fromstring(shown("junit", reports.hostile()))
+    assert "\\x1b[31m" in (found.find(".//failure").get("message") or "")  # type: ignore[union-attr]
