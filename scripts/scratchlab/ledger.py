@@ -19,6 +19,7 @@ from typing import Self
 from scratchlab.model import Entry, Kind
 
 _CACHE_KIB = 8192
+_KINDS = {str(kind): kind for kind in Kind}  # a look-up costs a third of Kind(...)
 _values = attrgetter(*(f.name for f in fields(Entry)))
 
 
@@ -113,7 +114,7 @@ def _row(entry: Entry) -> tuple[bytes, bytes]:
 def _entry(value: bytes) -> Entry:
     # marshal: these bytes were written by this process into a database that no one else can open.
     path, kind, *rest = marshal.loads(value)  # noqa: S302
-    return Entry(path, Kind(kind), *rest)
+    return Entry(path, _KINDS[kind], *rest)
 
 
 def _normal(entry: Entry) -> bytes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 
 from scratchlab.judge.ids import Ids
 from scratchlab.ledger import Ledger, key
@@ -20,6 +21,7 @@ RULES = (
     "not compared: times of folders and links, link counts, the root folder",
 )
 _PLAIN = ("kind", "mode", "size", "sha256", "target", "device", "links")
+_plain = attrgetter(*_PLAIN)
 # Set by the security module when a container starts, in no layer.
 _LABELS = frozenset({"security.selinux"})
 _SECOND = 1_000_000_000
@@ -41,28 +43,29 @@ def compare(image: Ledger, live: Ledger, ids: Ids) -> Iterator[Pair]:
     left, right = iter(image), iter(live)
     ours, theirs = next(left, None), next(right, None)
     while ours is not None or theirs is not None:
-        if theirs is None or (ours is not None and key(ours.path) < key(theirs.path)):
-            assert ours is not None  # noqa: S101 - for the type checker: one of both is there
-            yield Pair(ours.path, Status.MISSING, ours, None)
-            ours = next(left, None)
-        elif ours is None or key(theirs.path) < key(ours.path):
-            yield Pair(theirs.path, Status.ONLY_LIVE, None, theirs)
-            theirs = next(right, None)
-        else:
+        if ours is not None and theirs is not None and ours.path == theirs.path:
             found = differences(ours, theirs, ids) if ours.path != "/" else ()
             yield Pair(ours.path, Status.ALTERED if found else Status.SAME, ours, theirs, found)
             ours, theirs = next(left, None), next(right, None)
+        elif theirs is None or (ours is not None and key(ours.path) < key(theirs.path)):
+            assert ours is not None  # noqa: S101 - for the type checker: one of both is there
+            yield Pair(ours.path, Status.MISSING, ours, None)
+            ours = next(left, None)
+        else:
+            yield Pair(theirs.path, Status.ONLY_LIVE, None, theirs)
+            theirs = next(right, None)
 
 
 def differences(image: Entry, live: Entry, ids: Ids) -> tuple[str, ...]:
     """The fields in which ``live`` is not what ``image`` says."""
-    found = [name for name in _PLAIN if getattr(image, name) != getattr(live, name)]
-    found += [
-        name
-        for name, wanted in (("uid", ids.uid(image.uid)), ("gid", ids.gid(image.gid)))
-        if wanted != getattr(live, name)
-    ]
-    if _shown(image) != _shown(live):
+    found: list[str] = []
+    if _plain(image) != _plain(live):
+        found += [name for name in _PLAIN if getattr(image, name) != getattr(live, name)]
+    if ids.uid(image.uid) != live.uid:
+        found.append("uid")
+    if ids.gid(image.gid) != live.gid:
+        found.append("gid")
+    if image.xattrs != live.xattrs and _shown(image) != _shown(live):
         found.append("xattrs")
     if image.kind is Kind.FILE and not _same_time(image.mtime, live.mtime):
         found.append("mtime")

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from scratchlab import __version__
-from scratchlab.model import Check, Facts, Finding, Ghost, Json, MountFinding, Origin, Status
+from scratchlab.model import Check, Facts, Finding, Ghost, Json, MountFinding, Origin
 from scratchlab.report import shapes
 from scratchlab.report.rules import told
+from scratchlab.report.spool import Spool
 
 if TYPE_CHECKING:
     from scratchlab.evidence import EvidenceSet
@@ -43,16 +44,6 @@ class Report:
         return iter(self._entries)
 
 
-class _Entries:
-    """The findings as JSON, made anew at each iteration."""
-
-    def __init__(self, findings: Iterable[Finding]) -> None:
-        self._findings = findings
-
-    def __iter__(self) -> Iterator[Json]:
-        return map(shapes.finding, self._findings)
-
-
 def build(
     evidence: EvidenceSet,
     judgement: _Judgement,
@@ -68,6 +59,7 @@ def build(
     ``quiz`` is the grading that scratchlab.learn.state keeps, None where there is none.
     """
     facts = evidence.facts
+    entries = Spool(judgement.findings)
     head = {
         "schema": SCHEMA,
         "tool": {"name": "scratchlab", "version": __version__},
@@ -87,12 +79,12 @@ def build(
             "vantage": facts.container.vantage,
             "ledger_digest": evidence.live.digest(),
         },
-        "summary": _summary(evidence, judgement),
+        "summary": _summary(evidence, judgement, entries),
         "mounts": [shapes.mount(one) for one in judgement.mounts],
         "ghosts": [shapes.ghost(ghost) for ghost in judgement.ghosts],
         "checks": [shapes.check(one) for one in checks],
         "problems": list(judgement.problems),
-        "rules": told((one.rule for one in judgement.findings if one.rule), facts),
+        "rules": told(entries.rules, facts),
     }
     if ladder is not None:
         head["ladder"] = ladder
@@ -100,7 +92,7 @@ def build(
         head["timelapse"] = timelapse
     if quiz is not None:
         head["quiz"] = quiz
-    return Report(head, _Entries(judgement.findings))
+    return Report(head, entries)
 
 
 def _host(facts: Facts) -> Json:
@@ -124,26 +116,16 @@ def _engine(facts: Facts) -> Json:
     }
 
 
-def _summary(evidence: EvidenceSet, judgement: _Judgement) -> Json:
-    explained = unexplained = missing = altered = 0
-    for finding in judgement.findings:
-        missing += finding.status is Status.MISSING
-        altered += finding.status is Status.ALTERED
-        if finding.live is not None:
-            unknown = finding.origin is Origin.UNEXPLAINED
-            unexplained += unknown
-            explained += not unknown
+def _summary(evidence: EvidenceSet, judgement: _Judgement, entries: Spool) -> Json:
     # A mount with an entry is counted there; what hides inside a kernel filesystem only here.
-    unexplained += sum(
-        one.origin is Origin.UNEXPLAINED for one in judgement.mounts if not one.entry
-    )
+    hidden = sum(one.origin is Origin.UNEXPLAINED for one in judgement.mounts if not one.entry)
     return {
         # The root folder itself is in no layer: what does not come from one is not counted.
         "image_entries": sum(1 for entry in evidence.image if entry.layer is not None),
         "live_entries": len(evidence.live),
-        "explained": explained,
-        "unexplained": unexplained,
-        "missing": missing,
-        "altered": altered,
+        "explained": entries.explained,
+        "unexplained": entries.unexplained + hidden,
+        "missing": entries.missing,
+        "altered": entries.altered,
         "ghosts": len(judgement.ghosts),
     }
