@@ -17,7 +17,7 @@ def labelled(kind: str) -> list[str]:
             "ls",
             "--quiet",
             "--filter",
-            "label=io.scratchlab.lab",
+            f"label=io.scratchlab.{'lab' if kind == 'container' else 'image'}",
             *(["--all"] if kind == "container" else []),
         ],
         capture_output=True,

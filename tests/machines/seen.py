@@ -60,6 +60,6 @@ class Machine:
 
     def labelled(self, kind: str) -> list[str]:
         """Ids of the lab's containers or images there."""
-        everything = "--all" if kind == "container" else ""
-        command = f"docker {kind} ls {everything} --quiet --filter label=io.scratchlab.lab"
+        everything, label = ("--all", "lab") if kind == "container" else ("", "image")
+        command = f"docker {kind} ls {everything} --quiet --filter label=io.scratchlab.{label}"
         return self.output(command).split()

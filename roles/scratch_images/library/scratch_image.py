@@ -18,7 +18,7 @@ options:
   label:
     description: Label that marks what is the lab's.
     type: str
-    default: io.scratchlab.lab
+    default: io.scratchlab.image
   epoch:
     description: SOURCE_DATE_EPOCH, in seconds since 1970.
     type: int
@@ -198,7 +198,8 @@ def main():
     module = AnsibleModule(
         argument_spec={
             "images": {"type": "dict", "required": True},
-            "label": {"default": "io.scratchlab.lab"},
+            # Not the containers' label: everyone's containers inherit it from the image.
+            "label": {"default": "io.scratchlab.image"},
             "epoch": {"type": "int", "default": 0},
             "state": {"choices": ["present", "absent"], "default": "present"},
         },

@@ -1,0 +1,67 @@
+"""The package archive fails in the middle: named with what mends it, never half a lab."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.machines.seen import Machine
+
+PORT = 8404
+MIRROR = f"deb [trusted=yes] http://127.0.0.1:{PORT}/debian bookworm main"
+# Answers 404 to everything.
+EMPTY = f"cd $(mktemp -d) && exec python3 -m http.server --bind 127.0.0.1 {PORT}"
+# Takes connections and never says a word.
+SILENT = (
+    'exec python3 -c \'import socket, time; s = socket.create_server(("127.0.0.1", '
+    f"{PORT})); time.sleep(600)'"
+)
+# A package that the lab does not need, so that apt has something to do.
+MORE = ("-e", '{"docker_host_packages_also": ["hello"]}')
+
+
+@contextmanager
+def mirror(machine: Machine, server: str) -> Iterator[None]:
+    """The machine's only source of packages is this server of its own."""
+    machine.output("mv /etc/apt/sources.list /root/sources.list")
+    machine.output("echo %s >/etc/apt/sources.list", MIRROR)
+    machine.output("systemd-run --quiet --unit=mirror sh -c %s", server)
+    try:
+        yield
+    finally:
+        machine.output("systemctl stop mirror; mv /root/sources.list /etc/apt/sources.list")
+
+
+def refused(machine: Machine, reason: str) -> None:
+    """The lab says what apt said and what mends it; what stood before still stands."""
+    done = machine.lab(*MORE)
+    assert done.returncode == 2, done.stdout
+    message = next(line for line in done.stdout.splitlines() if "apt could not" in line)
+    assert reason in done.stdout, message
+    assert "then run ./lab again" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert not machine.host.package("hello").is_installed
+    assert machine.host.run("scratchlab verify sleep").rc == 0
+
+
+def test_a_mirror_that_answers_404(machine: Machine) -> None:
+    with mirror(machine, EMPTY):
+        refused(machine, "404")
+
+
+def test_a_mirror_that_hangs(machine: Machine) -> None:
+    with mirror(machine, SILENT):
+        refused(machine, "timed out")
+
+
+def test_a_disk_that_is_full(machine: Machine) -> None:
+    machine.output("mount -t tmpfs -o size=256k tmpfs /var/lib/scratchlab/apt")
+    try:
+        refused(machine, "space")
+    finally:
+        machine.output("umount /var/lib/scratchlab/apt")
+
+
+def test_the_next_run_converges(machine: Machine) -> None:
+    done = machine.lab()
+    assert done.returncode == 0, done.stdout

@@ -1,0 +1,129 @@
+"""What the lab costs: on a bare machine against a shell script, and again against a ping.
+
+``python3 -m tests.benchmarks.provisioning [--rounds N] [--suite SUITE]``. Each round takes two new
+system containers: on one plain.sh runs, on the other the lab, in turns, over the same connection.
+Then the lab runs once more, and ``ansible -m ping`` after it. Ratios are of medians; goals: at most
+1.15 for the first run, at most 10 for the second. Needs Molecule's environment, an engine and root.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+from tests.machines.base import RELEASES
+from tests.machines.container import KEY, down, up
+from tests.scenarios import ROOT, environment
+
+PLAIN = Path(__file__).with_name("plain.sh")
+PROGRAM = ROOT / "roles" / "scratch_images" / "files" / "sleep" / "main.go"
+FIRST_GOAL = 1.15
+SECOND_GOAL = 10.0
+PINGS = 5
+
+
+@contextmanager
+def machine(name: str, suite: str) -> Iterator[Path]:
+    """A bare machine; gives the inventory to reach it. It is gone after the block."""
+    place = ROOT / "build" / "benchmarks" / name
+    place.mkdir(parents=True, exist_ok=True)
+    inventory = place / "hosts.json"
+    proxy = f"docker exec --interactive --user root {name} /usr/sbin/sshd -i"
+    host = {
+        "ansible_user": "student",
+        "ansible_ssh_private_key_file": str(KEY),
+        "ansible_ssh_common_args": f"-o ProxyCommand='{proxy}' -o IdentitiesOnly=yes "
+        "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR",
+        "rootfs_verification_reports": str(place),
+    }
+    inventory.write_text(json.dumps({"all": {"hosts": {name: host}}}))
+    down(name)
+    up(name, suite)
+    try:
+        yield inventory
+    finally:
+        down(name)
+
+
+def timed(command: Sequence[str | Path], log: Path, stdin: bytes = b"") -> float:
+    """Seconds that a command takes; raises CalledProcessError when it fails, its log stays."""
+    start = time.monotonic()
+    with open(log, "wb") as file:
+        subprocess.run(
+            command,
+            input=stdin,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            cwd=ROOT,
+            env=environment(),
+            check=True,
+        )
+    return time.monotonic() - start
+
+
+def plain(number: int, suite: str) -> float:
+    """The shell script on a bare machine."""
+    name = f"scratchlab-cost-plain-{number}"
+    with machine(name, suite) as inventory:
+        host = json.loads(inventory.read_text())["all"]["hosts"][name]
+        ssh = ["ssh", "-i", host["ansible_ssh_private_key_file"]]
+        options = host["ansible_ssh_common_args"].split("-o ")[1:]
+        for option in options:
+            ssh += ["-o", option.strip().replace("'", "")]
+        command = [*ssh, f"student@{name}", "sudo", "sh", "-c", f"'{script()}'"]
+        return timed(command, inventory.with_name("log.txt"), PROGRAM.read_bytes())
+
+
+def script() -> str:
+    """plain.sh, to be put between single quotes."""
+    return PLAIN.read_text().replace("'", "'\\''")
+
+
+def lab(number: int, suite: str) -> tuple[float, float, list[float]]:
+    """The lab on a bare machine, again, and pings."""
+    with machine(f"scratchlab-cost-lab-{number}", suite) as inventory:
+        run = ["ansible-playbook", "-i", inventory, "lab.yml"]
+        first = timed(run, inventory.with_name("first.txt"))
+        second = timed(run, inventory.with_name("second.txt"))
+        ping = ["ansible", "all", "-i", inventory, "-m", "ansible.builtin.ping"]
+        pings = [timed(ping, inventory.with_name("ping.txt")) for _ in range(PINGS)]
+        return first, second, pings
+
+
+def main() -> int:
+    """Measure and print; the exit status says whether both goals were met."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--suite", choices=sorted(RELEASES), default="bookworm")
+    options = parser.parse_args()
+    scripts: list[float] = []
+    firsts: list[float] = []
+    seconds: list[float] = []
+    pings: list[float] = []
+    for number in range(options.rounds):
+        scripts.append(plain(number, options.suite))
+        first, second, more = lab(number, options.suite)
+        firsts.append(first)
+        seconds.append(second)
+        pings += more
+        print(
+            f"round {number + 1}: script {scripts[-1]:.1f} s, lab {first:.1f} s, "
+            f"again {second:.1f} s, ping {median(more):.2f} s",
+            flush=True,
+        )
+    fresh = median(firsts) / median(scripts)
+    again = median(seconds) / median(pings)
+    print(f"fresh: {fresh:.2f} x the script (goal {FIRST_GOAL})")
+    print(f"again: {again:.1f} x a ping (goal {SECOND_GOAL:.0f})")
+    return int(fresh > FIRST_GOAL or again > SECOND_GOAL)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
