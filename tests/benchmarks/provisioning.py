@@ -52,7 +52,7 @@ def machine(name: str, suite: str) -> Iterator[Path]:
         down(name)
 
 
-def timed(command: Sequence[str | Path], log: Path, stdin: bytes = b"") -> float:
+def timed(command: Sequence[str], log: Path, stdin: bytes = b"") -> float:
     """Seconds that a command takes; raises CalledProcessError when it fails, its log stays."""
     start = time.monotonic()
     with open(log, "wb") as file:
@@ -89,10 +89,10 @@ def script() -> str:
 def lab(number: int, suite: str) -> tuple[float, float, list[float]]:
     """The lab on a bare machine, again, and pings."""
     with machine(f"scratchlab-cost-lab-{number}", suite) as inventory:
-        run = ["ansible-playbook", "-i", inventory, "lab.yml"]
+        run = ["ansible-playbook", "-i", str(inventory), "lab.yml"]
         first = timed(run, inventory.with_name("first.txt"))
         second = timed(run, inventory.with_name("second.txt"))
-        ping = ["ansible", "all", "-i", inventory, "-m", "ansible.builtin.ping"]
+        ping = ["ansible", "all", "-i", str(inventory), "-m", "ansible.builtin.ping"]
         pings = [timed(ping, inventory.with_name("ping.txt")) for _ in range(PINGS)]
         return first, second, pings
 
