@@ -55,6 +55,10 @@ def _excuse(row: Row, seen: EvidenceSet, users: frozenset[str]) -> str:
     config = seen.facts.container.inspect.get("HostConfig") or {}
     if row.path == "/dev/shm" and config.get("IpcMode") == "none":  # noqa: S108
         return "--ipc none was asked for"
+    config = seen.facts.container.oci_config or {}
+    listed = {mount.get("destination") for mount in config.get("mounts") or []}
+    if row.fstype is not None and row.level != "MUST" and config and row.path not in listed:
+        return "the engine left it out of config.json (--ipc none does)"
     return ""
 
 

@@ -74,10 +74,11 @@ class Mounts:
 
     @property
     def needed(self) -> frozenset[str]:
-        """The places of the mounts that were asked for and the folders above: what a runtime
-        makes if missing.
+        """The places of the mounts that were asked for, and the folders above them and above
+        configured devices: what a runtime makes if missing.
         """
-        return frozenset(one for place in self._told for one in (*parents(place), place))
+        places = (one for place in self._told for one in (*parents(place), place))
+        return frozenset((*places, *(one for path in self._devices for one in parents(path))))
 
     def asked(self, path: str) -> Told | None:
         """What was to be mounted at ``path``."""

@@ -32,6 +32,11 @@ def plan(draft: Plan) -> None:
         )  # fmt: skip
         draft.devices()
         draft.terminal()
+    if draft.config.get("SystemdMode"):
+        # podman v5.4.2 pkg/specgen/generate/oci_linux.go and libpod/container_internal_linux.go
+        # setupSystemd(): what systemd wants writable.
+        for path in ("/run", "/run/lock", "/tmp", "/var/log/journal"):  # noqa: S108
+            draft.mount(path, Origin.RUNTIME_FILESYSTEM, "engine-filesystem", "tmpfs")
     if "/run" not in users:
         draft.mount(
             "/run/.containerenv", Origin.ENGINE_MOUNT, "podman-files", None, kind=Kind.FILE
