@@ -17,7 +17,7 @@ from docker.types import Ulimit
 from scratchlab.collect.engines import EngineClient, connect
 
 # podman asks for the machine's maximum, which root without CAP_SYS_RESOURCE must not set.
-_ULIMITS = [Ulimit(name="nofile", soft=1024, hard=1024), Ulimit(name="nproc", soft=1024, hard=1024)]
+ULIMITS = [Ulimit(name="nofile", soft=1024, hard=1024), Ulimit(name="nproc", soft=1024, hard=1024)]
 
 
 class Podman:
@@ -35,7 +35,7 @@ class Podman:
         archive = b"".join(image.save(named=True))
         loaded = engine.client.images.load(archive)[0]
         container = engine.client.containers.create(
-            loaded, network_mode="none", ulimits=_ULIMITS, name=f"sl-test-{time.monotonic_ns()}"
+            loaded, network_mode="none", ulimits=ULIMITS, name=f"sl-test-{time.monotonic_ns()}"
         )
         container.start()
         container.reload()

@@ -1,8 +1,10 @@
-"""E14 on real engines: one that remaps users, and one that gives less than it promises."""
+"""E14 on real engines: one that remaps users, podman, and one that gives less than it promises."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -10,10 +12,11 @@ import pytest
 from docker.models.containers import Container
 
 from scratchlab.collect.engines import EngineClient
-from scratchlab.experiments import Names, run
+from scratchlab.experiments import Names, control_groups, namespaces, run
 from scratchlab.experiments.laboratory import Laboratory
 from scratchlab.model import Check, Verdict
 
+from . import podman_service
 from .docker_service import serve
 from .experiments_lab import built, lab_images, limits_program
 
@@ -84,6 +87,37 @@ def test_with_userns_remap_root_is_another_and_the_ledger_says_so(
     assert "/sleep" not in unmapped
     assert lab.observations["E14"].owned > 10
     assert not remapped.client.containers.list(all=True)
+
+
+class OnPodman(Laboratory):
+    """A laboratory on podman, where this machine's own limits need care (see podman_service)."""
+
+    def create(self, *args: Any, **options: Any) -> Container:
+        given = {"network_mode": "none", **options, "ulimits": podman_service.ULIMITS}
+        return super().create(*args, **given)
+
+
+def test_podman_keeps_its_promises_and_its_limits(
+    lab_images: Names, docker_client: docker.DockerClient
+) -> None:
+    short = Path(tempfile.mkdtemp(prefix="sl-"))  # a socket's path must be short
+    with podman_service.serve(short, "vfs") as (_, engine):
+        for image in (lab_images.image, lab_images.limits):
+            archive = docker_client.images.get(image).save(named=True)
+            engine.client.images.load(b"".join(archive))
+        lab = OnPodman(engine, lab_images)
+        try:
+            seen = namespaces.probe(lab)
+            limited = control_groups.probe(lab)
+        finally:
+            lab.close()
+    outcome = namespaces.judge(seen)
+    assert outcome.fault is None, outcome
+    assert "docker run --pid host: shared pid" in outcome.observed.splitlines()
+    assert [twin.option for twin in seen.twins if "cgroupns" in twin.option] == []
+    outcome = control_groups.judge(limited)
+    assert (outcome.fault, outcome.skip) == (None, None), outcome
+    assert "libpod" in limited.trials[0].group
 
 
 def test_a_limit_holds_for_a_remapped_root_too(lab_images: Names, remapped: EngineClient) -> None:
