@@ -3,7 +3,8 @@
 Version 1 has one hierarchy a controller (or a few), each mounted on its own, and a process has a
 group in each; version 2 has one hierarchy, and one group holds every controller's files. Sources
 of facts: cgroups(7); Linux Documentation/admin-guide/cgroup-v1/{memory,cpuacct,pids}.rst,
-Documentation/admin-guide/cgroup-v2.rst, Documentation/scheduler/sched-bwc.rst.
+Documentation/admin-guide/cgroup-v2.rst, Documentation/scheduler/sched-bwc.rst. Measured with Docker
+20.10.24, Docker 26.1.5 and podman 4.3.1 on version 1, Docker 26.1.5 (Linux 6.12) on version 2.
 """
 
 from __future__ import annotations
