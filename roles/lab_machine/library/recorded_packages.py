@@ -25,6 +25,12 @@ options:
     type: list
     elements: str
     default: []
+  repository:
+    description:
+      - Folder on the machine with a flat repository, to take packages from instead of the machine's
+        own sources.
+    type: path
+    default: ""
 author: ["scratchlab"]
 """
 
@@ -91,12 +97,13 @@ def main():
             "state": {"choices": ["present", "absent"], "default": "present"},
             "names": {"type": "list", "elements": "str", "default": []},
             "optional": {"type": "list", "elements": "str", "default": []},
+            "repository": {"type": "path", "default": ""},
         },
         supports_check_mode=True,
     )
     act = present if module.params["state"] == "present" else absent
     try:
-        result = act(module, Packages())
+        result = act(module, Packages(repository=module.params["repository"]))
     except PackageError as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)

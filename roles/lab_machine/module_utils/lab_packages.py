@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from urllib.parse import quote
 
 STATE = Path("/var/lib/scratchlab")
 POLICY = Path("/usr/sbin/policy-rc.d")
@@ -69,9 +70,14 @@ def plain(name):
 
 
 class Packages:
-    """The packages that the lab added to this machine."""
+    """The packages that the lab added to this machine.
 
-    def __init__(self, state=STATE):
+    ``repository`` is a folder with a flat repository, which takes the place of the machine's own
+    sources; its content was proved before it came here.
+    """
+
+    def __init__(self, state=STATE, repository=""):
+        self.repository = repository
         self.receipts = state / "receipts"
         self.home = state / "apt"
         self.pending = self.receipts / "packages.pending"
@@ -127,7 +133,7 @@ class Packages:
                     "install", "--yes", "--no-install-recommends", "--no-remove", *names, *known
                 )
             if done.returncode:
-                raise PackageError(_reason(done, update, names))
+                raise PackageError(self._reason(done, update, names))
             return sorted(set(self._settle()) - earlier)
 
     def unpack(self, package, member, target):
@@ -142,7 +148,7 @@ class Packages:
             update = self._apt("update")
             done = self._apt("download", package, cwd=folder)
             if done.returncode:
-                raise PackageError(_reason(done, update, [package]))
+                raise PackageError(self._reason(done, update, [package]))
         archive = max(folder.glob(package + "_*.deb"), key=lambda deb: deb.stat().st_mtime)
         with subprocess.Popen(
             ["dpkg-deb", "--fsys-tarfile", str(archive)], stdout=subprocess.PIPE
@@ -188,7 +194,7 @@ class Packages:
                     names = [name for name, wish in going.items() if wish == how]
                     done = self._apt(how, "--yes", *names) if names else None
                     if done is not None and done.returncode:
-                        raise PackageError(_reason(done, None, names))
+                        raise PackageError(self._reason(done, None, names))
             return sorted(going), sorted(kept)
 
     def _needed_by_others(self, going):
@@ -229,11 +235,39 @@ class Packages:
                     known.append(line[:-1])
         return known
 
+    def _reason(self, done, update, names):
+        lines = [
+            line
+            for run in (update, done)
+            if run is not None
+            for line in run.stderr.splitlines()
+            if line.startswith(("E:", "Err"))
+        ]
+        said = " ".join(dict.fromkeys(lines)) or (done.stderr or done.stdout).strip()[-600:]
+        mend = (
+            "does the bundle fit this machine? Make it again, ./lab bundle"
+            if self.repository
+            else "check the network, the mirror in /etc/apt/sources.list* and the proxy in "
+            "/etc/apt/apt.conf.d; 'apt-get update' must succeed; then run ./lab again"
+        )
+        return f"apt could not handle {' '.join(map(plain, names))}: {said} -- {mend}"
+
     def _options(self):
         # Lists and archives of our own: the system's stay as they are, and destroy is one folder.
         for folder in ("lists", "archives"):
             (self.home / folder).mkdir(mode=0o755, parents=True, exist_ok=True)
+        sources = []
+        if self.repository:
+            file = self.home / "sources.list"
+            file.write_text(f"deb [trusted=yes] file:{quote(str(self.repository))} ./\n")
+            sources = [
+                "-o",
+                f"Dir::Etc::sourcelist={file}",
+                "-o",
+                "Dir::Etc::sourceparts=/dev/null",
+            ]
         return [
+            *sources,
             "-o",
             f"Dir::State::lists={self.home}/lists",
             "-o",
@@ -284,22 +318,6 @@ def _environment():
     }
 
 
-def _reason(done, update, names):
-    lines = [
-        line
-        for run in (update, done)
-        if run is not None
-        for line in run.stderr.splitlines()
-        if line.startswith(("E:", "Err"))
-    ]
-    said = " ".join(dict.fromkeys(lines)) or (done.stderr or done.stdout).strip()[-600:]
-    return (
-        f"apt could not handle {' '.join(map(plain, names))}: {said} "
-        "-- check the network, the mirror in /etc/apt/sources.list* and the proxy in "
-        "/etc/apt/apt.conf.d; 'apt-get update' must succeed; then run ./lab again"
-    )
-
-
 @contextlib.contextmanager
 def forbidden_services():
     """No package starts a service inside this block, unless the machine has a policy already."""
@@ -326,10 +344,11 @@ def main():
     """Install the packages named on the command line, or remove what was installed so."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--state", type=Path, default=STATE, help="where the receipts lie")
+    parser.add_argument("--repository", default="", help="a flat repository to take them from")
     parser.add_argument("verb", choices=["install", "remove"])
     parser.add_argument("packages", nargs="*")
     wish = parser.parse_args()
-    packages = Packages(wish.state)
+    packages = Packages(wish.state, wish.repository)
     try:
         done = packages.install(wish.packages) if wish.verb == "install" else packages.remove()[0]
     except (PackageError, OSError) as error:

@@ -122,7 +122,7 @@ def _mtu(interface):
 
 
 def distribution():
-    """``ID`` and ``VERSION_ID`` of os-release(5), empty strings where they are missing."""
+    """Fields of os-release(5), empty strings where they are missing."""
     fields = {}
     with contextlib.suppress(OSError), open("/etc/os-release") as lines:
         for line in lines:
@@ -130,7 +130,12 @@ def distribution():
             fields[name] = value.strip("\"'")
     return {
         key: fields.get(name, "")
-        for key, name in (("id", "ID"), ("version", "VERSION_ID"), ("name", "PRETTY_NAME"))
+        for key, name in (
+            ("id", "ID"),
+            ("version", "VERSION_ID"),
+            ("codename", "VERSION_CODENAME"),
+            ("name", "PRETTY_NAME"),
+        )
     }
 
 

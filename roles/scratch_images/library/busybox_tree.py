@@ -21,6 +21,12 @@ options:
     description: Modification time of everything, in seconds since 1970.
     type: int
     required: true
+  repository:
+    description:
+      - Folder on the machine with a flat repository, to take the package from instead of the
+        machine's own sources.
+    type: path
+    default: ""
 author: ["scratchlab"]
 """
 
@@ -49,6 +55,7 @@ def main():
             "path": {"type": "path", "required": True},
             "package": {"default": "busybox-static"},
             "epoch": {"type": "int", "required": True},
+            "repository": {"type": "path", "default": ""},
         },
         supports_check_mode=True,
     )
@@ -59,7 +66,8 @@ def main():
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(mode=0o755, parents=True)
         try:
-            Packages().unpack(module.params["package"], "busybox", aside / "busybox")
+            packages = Packages(repository=module.params["repository"])
+            packages.unpack(module.params["package"], "busybox", aside / "busybox")
         except PackageError as error:
             module.fail_json(msg=str(error))
         listing = subprocess.run(
