@@ -54,14 +54,28 @@ def _judged(row: Row, climb: Climb, origin: str) -> Row:
     chain = [*_below(top, climb, seen), top]
     first = next(rung for rung in chain if rung in shown_by)
     makers = {MAKERS[rung] for rung in (first, *_gap(chain[: chain.index(first)], seen))}
-    origins = frozenset().union(*(ORIGINS[maker] for maker in makers))
     return replace(
         row,
         first=first,
         maker=MAKERS[first] if len(makers) == 1 else Maker.UNKNOWN,
         origin=origin if on_engine else "",
-        agrees=origin in origins if on_engine else None,
+        agrees=_agrees(row.path, origin, makers, climb) if on_engine else None,
     )
+
+
+def _agrees(path: str, origin: str, makers: set[Maker], climb: Climb) -> bool | None:
+    if origin in frozenset().union(*(ORIGINS[maker] for maker in makers)):
+        return True
+    mounted = next(view.filesystems for view in climb.rungs if view.step.id == climb.engine)
+    below = path.rstrip("/") + "/"
+    if origin == Origin.RUNTIME_MOUNTPOINT and Maker.ENGINE in makers:
+        # The runtime makes what the engine's mounts need to stand on (podman: /run).
+        return any(target == path or target.startswith(below) for target in mounted)
+    if origin == Origin.ENGINE_MOUNT and path in mounted:
+        # The engine mounts its own where the runtime would have (podman: /dev/shm): that it would,
+        # is all that the rungs below can show.
+        return None
+    return False
 
 
 def _below(rung: str, climb: Climb, seen: Mapping[str, bool | None]) -> list[str]:

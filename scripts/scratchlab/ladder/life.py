@@ -112,6 +112,8 @@ def _cannot_pause(root: str, evidence: EvidenceSet) -> str:
         return "there is no copy of the created root to prepare"
     if name not in _RUNTIMES or tools.find(name) is None:
         return f"no bare {name or 'runtime'} is here to pause it"
+    if any(inside != outside for inside, outside, _ in evidence.facts.container.uid_map):
+        return "its root in a user namespace may not enter scratchlab's private folder"
     if evidence.facts.container.oci_config is None:
         return "the engine's config.json cannot be read here"
     return ""

@@ -27,6 +27,11 @@ FIRST: Mapping[Origin, frozenset[str]] = {
     Origin.RUNTIME_MASK: _MOUNTED,
     Origin.KERNEL: _INSIDE,
 }
+# libpod makes /etc and /etc/mtab when it starts a container (podman v4.3.1
+# libpod/container_internal_linux.go prepare(), container_internal.go).
+OWN: Mapping[str, Mapping[Origin, frozenset[str]]] = {
+    "podman": {Origin.ENGINE_CREATE: _CREATED | _INSIDE},
+}
 
 
 def judge(life: Life) -> tuple[Row, ...]:
@@ -45,5 +50,7 @@ def _judged(row: Row, life: Life, origin: str) -> Row:
         if seen[stage] is not None:
             break
         possible.add(stage)  # not looked at: it may have been there already
-    allowed = FIRST.get(Origin(origin), frozenset())
+    engine = next(view.step.tool for view in life.stages if view.step.id == "running")
+    known = {**FIRST, **OWN.get(engine, {})}
+    allowed = known.get(Origin(origin), frozenset())
     return replace(row, origin=origin, agrees=bool(possible & allowed))

@@ -142,6 +142,33 @@ def test_what_podman_and_containerd_both_have_is_podmans_in_podman() -> None:
     assert (rows["/etc/hosts"].maker, rows["/etc/hosts"].agrees) == (Maker.ENGINE, None)
 
 
+def mounted(path: str, origin: str, *targets: str) -> bool | None:
+    """Whether an origin of a path agrees where the engine's rung has these mounts."""
+    seen = climb()
+    rungs = tuple(
+        replace(view, filesystems=dict.fromkeys(targets, "ext4"))
+        if view.step.id == "docker"
+        else view
+        for view in seen.rungs
+    )
+    claims = {**ORIGINS, path: origin}
+    seen = replace(seen, rungs=rungs, claims=tuple(Claim(*pair) for pair in claims.items()))
+    return by_path(seen)[path].agrees
+
+
+def test_the_runtime_makes_what_a_mount_of_the_engine_stands_on() -> None:
+    assert mounted("/etc", "runtime-mountpoint", "/etc/hosts") is True
+    assert mounted("/etc/hosts", "runtime-mountpoint", "/etc/hosts") is True
+    assert mounted("/.dockerenv", "runtime-mountpoint", "/etc/hosts", "/.docker") is False
+    assert mounted("/dev/null", "runtime-mountpoint") is True
+
+
+def test_a_mount_of_the_engine_in_place_of_the_runtimes_cannot_be_told_from_below() -> None:
+    assert mounted("/dev", "engine-mount", "/dev") is None
+    assert mounted("/dev", "engine-mount", "/etc/hosts") is False
+    assert mounted("/dev", "engine-create", "/dev") is False
+
+
 def test_the_report_takes_it() -> None:
     rules: dict[str, Any] = schema()
     part = {**rules["properties"]["ladder"], "definitions": rules["definitions"]}

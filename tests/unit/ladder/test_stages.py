@@ -90,6 +90,13 @@ def test_an_origin_that_does_not_act_then_is_contradicted(path: str, origin: str
     assert [row.path for row in rows.values() if row.agrees is False] == [path]
 
 
+def test_podman_makes_at_the_start_what_docker_makes_at_create() -> None:
+    seen = replace(life(), claims=(Claim("/dev/null", "engine-create"),))
+    assert by_path(seen)["/dev/null"].agrees is False
+    stages = tuple(replace(v, step=replace(v.step, tool="podman")) for v in seen.stages)
+    assert by_path(replace(seen, stages=stages))["/dev/null"].agrees is True
+
+
 def test_a_stage_that_was_not_seen_may_have_been_the_first() -> None:
     rows = by_path(life(created=None, prepared=None))
     assert rows["/.dockerenv"].first == "running"
