@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -29,6 +30,7 @@ from scratchlab.ladder.rungs import containerd, rungs
 from scratchlab.ladder.unpacked import unpack
 from scratchlab.model import Origin
 
+from . import podman_service
 from .conftest import BUSYBOX, SESSION, Build
 
 pytestmark = [pytest.mark.engine, pytest.mark.root]
@@ -185,6 +187,33 @@ def test_an_origin_that_is_wrong_fails_the_experiment(
     assert outcome.words["disagreements"] == (
         "/.dockerenv: engine (first on docker), by evidence runtime-mountpoint"
     )
+
+
+def test_where_podman_is_the_labs_engine_its_own_ways_agree_too(
+    sleep_image: Image, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    limits = tmp_path / "containers.conf"  # see podman_service: what this root may set
+    limits.write_text('[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n')
+    monkeypatch.setenv("CONTAINERS_CONF", str(limits))
+    few = tuple(rung for rung in rungs() if rung.id in ("chroot", "mounts", "runc"))
+    monkeypatch.setattr(observe, "rungs", lambda: few)
+    folder = tempfile.mkdtemp(prefix="sl-ladder-")
+    with podman_service.serve(Path(folder), "overlay") as (_, engine):
+        loaded = engine.client.images.load(b"".join(sleep_image.save(named=True)))[0]
+        lab = Laboratory(engine, Names(image=str(loaded.tags[0])))
+        seen = built_by_hand.probe(lab)
+        lab.close()
+    outcome = built_by_hand.judge(seen)
+    assert outcome.fault is None, outcome
+    assert "docker: not asked" in outcome.words["absent"]
+    rows = {row.path: row for row in judge.judge(seen.climb)}
+    assert (rows["/run"].maker, rows["/run"].origin) == (Maker.ENGINE, "runtime-mountpoint")
+    assert (rows["/dev/shm"].origin, rows["/dev/shm"].agrees) == ("engine-mount", None)
+    stage = {row.path: row.first for row in stages.judge(seen.life)}
+    # podman has no init layer: what is there at the start was the image's.
+    assert "created" not in stage.values()
+    assert stage["/run/.containerenv"] == "prepared"
+    assert stage["/etc/mtab"] == "running"
 
 
 def test_two_at_once_are_refused_and_the_second_disturbs_nothing(
