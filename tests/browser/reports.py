@@ -169,6 +169,10 @@ def troubled() -> Report:
     return report(rows, ghosts=ghosts, checks=checks, problems=problems)
 
 
+def _answer(path: str, given: str, right: str, verdict: str, *, hint: bool = False) -> Json:
+    return {"path": path, "given": given, "answer": right, "verdict": verdict, "hint": hint}
+
+
 def _steps(*names: str) -> list[Json]:
     return [
         {"id": name, "title": f"what {name} adds", "tool": name, "version": "1.0",
@@ -195,6 +199,15 @@ def climbed() -> Report:
                 "made_in": made, "origin": origin}  # fmt: skip
 
     return sleep(
+        quiz={
+            "seed": "student07", "taken": "2026-11-24T19:22:00+00:00", "container": "f" * 64,
+            "problem": "", "points": 3, "of": 8,
+            "answers": [_answer("/etc/hosts", "engine-mount", "engine-mount", "right", hint=True),
+                        _answer("/usr", "image-layer", "absent", "wrong"),
+                        _answer("/dev/null", "", "runtime-device", "unanswered")],
+            "exercise": {"seed": "x", "given_path": "/opt", "given_origin": "process-write",
+                         "path": "/opt/new", "origin": "process-write", "points": 1, "of": 4},
+        },
         ladder={
             "image": "sleep", "ledger_digest": f"sha256:{ZERO}", "engine": "docker", "rungs": rungs,
             "entries": [rung("/", "storage-driver", 0, "image"),

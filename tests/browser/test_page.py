@@ -201,6 +201,7 @@ def test_experiments_with_commands_to_type(show: Show, disk: Disk) -> None:
     expect(failed.locator(".copy")).to_contain_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == "echo E07"
     expect(page.locator(".check.error dd").last).to_have_text("E07")
+    expect(page.locator(".check.pass .last")).to_have_text("E01 was seen")
     page.click(".check.pass summary")
     expect(page.locator(".check.pass")).to_contain_text("E01 was seen")
 

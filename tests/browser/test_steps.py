@@ -80,4 +80,24 @@ def test_mounts_stand_in_a_table(show: Show, disk: Disk) -> None:
     page = show(disk(reports.climbed()))
     mounts = page.locator("#mounts")
     expect(mounts.locator("h2")).to_contain_text("2, 1 of them inside kernel filesystems")
+    mounts.locator("summary").click()
+    expect(mounts.locator("tr", has_text="/proc/acpi")).to_be_visible()
     expect(mounts.locator("tr", has_text="/proc/acpi")).to_contain_text("mask")
+
+
+def test_a_quiz_stands_beside_what_the_machine_says(show: Show, disk: Disk) -> None:
+    page = show(disk(reports.climbed()))
+    quiz = page.locator("#quiz")
+    expect(quiz.locator("h2")).to_contain_text("3 of 8 points, 2026-11-24 19:22")
+    told = {
+        row.locator("th").inner_text(): " ".join(
+            " ".join(row.locator("td").all_inner_texts()).split()
+        )
+        for row in quiz.locator("tbody tr").all()
+    }
+    assert told == {
+        "/etc/hosts": "EM engine mount ✔ right with a hint EM engine mount",
+        "/usr": "IM image layer ✘ wrong not there",
+        "/dev/null": "no answer not answered DV device or link",
+    }
+    expect(quiz).to_contain_text("found /opt")

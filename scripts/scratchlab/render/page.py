@@ -19,6 +19,7 @@ from scratchlab import outcome
 from scratchlab.atomic import replaced
 from scratchlab.model import Json, Origin
 from scratchlab.render import compact
+from scratchlab.render.ids import short
 from scratchlab.render.origins import ORIGINS
 from scratchlab.report import Report
 from scratchlab.text import printable
@@ -72,7 +73,7 @@ def environment() -> Environment:
         loader=FunctionLoader(asset), autoescape=True, finalize=_shown, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    found.filters |= {"data": data, "shown": _shown, "zip": zip}
+    found.filters |= {"data": data, "shown": _shown, "zip": zip, "short": short}
     return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from itertools import islice
 from typing import TextIO
@@ -13,6 +12,7 @@ from rich.table import Table
 
 from scratchlab.model import Json
 from scratchlab.render.checks_table import checks_table
+from scratchlab.render.ids import short
 from scratchlab.render.terminal import (
     NARROW,
     ORIGIN_STYLES,
@@ -24,8 +24,6 @@ from scratchlab.render.terminal import (
 from scratchlab.report import Report
 
 MOST_ROWS = 300
-# Ids of 64 digits, and the folders above them that a reader knows: the report has them in full.
-_LONG_ID = re.compile(r"([0-9a-f]{12})[0-9a-f]{52}")
 _SMALL = 60  # a report of so many entries is shown whole, the image's own entries too
 _VANTAGES = {"host": "read on the host", "debug": "read from a debug container"}
 _SIGNS = {
@@ -137,8 +135,7 @@ def _proof(one: Json) -> str:
     first = one["evidence"][0] if one["evidence"] else None
     if first is None:
         return f"{changed}no evidence"
-    detail = _LONG_ID.sub(r"\1...", first["detail"])
-    return f"{changed}{first['kind']}: {detail}"
+    return f"{changed}{first['kind']}: {short(first['detail'])}"
 
 
 def _ghosts(ghosts: list[Json], screen: Console) -> None:

@@ -95,7 +95,9 @@ class Detail {
     const list = make("ul", "facts-list");
     for (const fact of of.evidence) {
       const item = make("li");
-      item.append(make("span", "fact-kind", fact.kind), bdi(fact.detail));
+      const words = bdi(fact.detail.replace(/([0-9a-f]{12})[0-9a-f]{52}/g, "$1…")); // engines' ids
+      words.title = shown(fact.detail);
+      item.append(make("span", "fact-kind", fact.kind), words);
       list.append(item);
     }
     box.append(list);

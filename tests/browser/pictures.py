@@ -1,0 +1,66 @@
+"""The README's pictures, from a real run: ``pictures.py REPORTS DOCS [HOST]``.
+
+REPORTS is what ./lab leaves (HOST/report.json; index.html where it was a room), DOCS gets the
+pictures. Run it by the test environment, with Debian's chromium installed:
+``PYTHONPATH=scripts .cache/test-venv/bin/python tests/browser/pictures.py reports docs``
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from scratchlab.render import page
+from scratchlab.report import read
+
+CHROMIUM = "/usr/bin/chromium"
+DESK = {"width": 1280, "height": 900}
+WHOLE = {"width": 1280, "height": 1230}  # the 26 entries of the sleep container
+PHONE = {"width": 390, "height": 760}
+
+
+def opened(browser: Browser, file: Path, size: dict[str, int], scheme: str = "light") -> Page:
+    """The page of ``file`` in a window of its own."""
+    found = browser.new_page(
+        viewport=size,  # type: ignore[arg-type]
+        color_scheme=scheme,  # type: ignore[arg-type]
+        reduced_motion="reduce",  # or a picture is taken on the way
+    )
+    found.goto(file.as_uri())
+    return found
+
+
+def host(browser: Browser, file: Path, docs: Path) -> None:
+    """One host: what it is about, an entry explained (dark), the ladder, a phone."""
+    opened(browser, file, WHOLE).screenshot(path=docs / "report.png")
+    dark = opened(browser, file, DESK, "dark")
+    dark.click("#rows .row:has(.right .name:text-is('hosts'))")
+    dark.locator("#entries-title").evaluate("title => title.scrollIntoView()")
+    dark.screenshot(path=docs / "report-entry.png")
+    ladder = opened(browser, file, DESK)
+    if ladder.locator("#ladder").count():
+        ladder.locator("#ladder-title").evaluate("title => title.scrollIntoView()")
+        ladder.screenshot(path=docs / "report-ladder.png")
+    opened(browser, file, PHONE).screenshot(path=docs / "report-phone.png")
+
+
+def main(reports: Path, docs: Path, name: str | None) -> None:
+    """Take them."""
+    docs.mkdir(exist_ok=True)
+    chosen = reports / name if name else min(reports.glob("*/report.json")).parent
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM)
+        file = Path(folder, "index.html")
+        page.write(read(str(chosen / "report.json")), str(file))
+        host(browser, file, docs)
+        room = reports / "index.html"
+        if room.exists():
+            opened(browser, room, DESK).screenshot(path=docs / "room.png")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] if len(sys.argv) > 3 else None)
