@@ -1,0 +1,63 @@
+"""Whatever an archive holds, the reader opens the archive, its own program and nothing else."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.unit.archives.hostile import CORPUS, OUTSIDE
+
+ROOT = Path(__file__).parents[2]
+_READ = """
+import os, sys
+import scratchlab.render.mtree, scratchlab.listing, scratchlab.collect.archives.reading
+from scratchlab.__main__ import main
+main(["image", "/no/such/archive"])  # whatever is imported late is imported now
+os.access("/the-reading-begins", os.F_OK)
+for path in sys.argv[1:]:
+    main(["image", "--format", "mtree", path])
+os.access("/the-reading-ends", os.F_OK)
+"""
+# SQLite's temporary databases, which are unlinked as soon as they are open; where it may put
+# them, it asks before (access, stat).
+_TEMPORARY = re.compile(r"^(/var/tmp|/usr/tmp|/tmp|\.)(/etilqs_[0-9a-f]+)?$")
+
+
+def test_strace_sees_no_file_but_the_archives(tmp_path: Path) -> None:
+    Path(OUTSIDE).write_bytes(b"outside")
+    paths = []
+    for name, one in CORPUS.items():
+        if not one.big:
+            paths.append(tmp_path / f"{name}.tar")
+            paths[-1].write_bytes(one.make())
+    log = tmp_path / "strace"
+    try:
+        subprocess.run(
+            ["strace", "-f", "-s", "5000", "-e", "trace=%file,openat2", "-o", log, sys.executable,
+             "-c", _READ, *paths],
+            env={**os.environ, "PYTHONPATH": "scripts"}, cwd=ROOT, check=True, timeout=300,
+            capture_output=True,
+        )  # fmt: skip
+        assert Path(OUTSIDE).read_bytes() == b"outside"
+    finally:
+        Path(OUTSIDE).unlink()
+    calls = log.read_text().split('ss("/the-reading-begins"')[1].split('ss("/the-reading-ends"')[0]
+    archives = {str(path) for path in paths}
+    seen = set()
+    for line in calls.splitlines()[1:-1]:
+        found = re.search(r'\w+\((?:AT_FDCWD, )?"((?:[^"\\]|\\.)*)"', line)
+        if found is None:
+            assert "resumed>" in line or '""' in line or "+++" in line, line
+            continue
+        path = found[1]
+        seen.add(path)
+        own = path in archives or _TEMPORARY.match(path) or path == "/dev/urandom"
+        module = path.startswith((sys.prefix, sys.base_prefix, f"{ROOT}/scripts")) or (
+            path.startswith(("scripts", "/usr/lib", "/lib", "/etc/ld.so"))
+        )
+        assert own or (module and "O_WRONLY" not in line and "O_RDWR" not in line), line
+    assert archives <= seen
+    assert not any("passwd" in path or "shadow" in path or OUTSIDE in path for path in seen)
