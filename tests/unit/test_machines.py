@@ -10,7 +10,7 @@ import pytest
 from tests.machines import base, container
 
 
-@pytest.mark.parametrize("part", ["PACKAGES", "SETUP"])
+@pytest.mark.parametrize("part", ["PACKAGES", "OPTIONS", "SETUP"])
 def test_the_key_changes_with_what_goes_in(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     release = base.RELEASES["bookworm"]
     before = base.key(release)
