@@ -149,7 +149,12 @@ def replay(evidence_dir: str, json_file: str | None, form: str) -> int:
 
 @scratchlab.command()
 @click.argument("reports", metavar="REPORT.json...", nargs=-1, required=True)
-@click.option("--html", "page", metavar="FILE", help="Write a page for a browser instead")
+@click.option(
+    "--html",
+    "page",
+    metavar="FILE",
+    help="Write a page for a browser instead: of one report, or of a room of HOST/report.json",
+)
 @click.option("--format", "form", type=FINDINGS, default="table", show_default=True)
 def report(reports: tuple[str, ...], page: str | None, form: str) -> int:
     """Show reports that `verify --json` wrote."""
@@ -161,13 +166,13 @@ def report(reports: tuple[str, ...], page: str | None, form: str) -> int:
 
 
 def _write_page(reports: tuple[str, ...], page: str) -> int:
-    from scratchlab.errors import LabError
     from scratchlab.outcome import status
     from scratchlab.render.page import write
     from scratchlab.report import read
+    from scratchlab.room import several
 
     if len(reports) > 1:
-        raise LabError("one page shows one report", "name one report and one --html FILE at a time")
+        return int(bool(several.write(reports, page).needing_help))
     found = read(reports[0])
     write(found, page)
     return status(found)

@@ -53,6 +53,22 @@ def test_the_command_writes_a_page_and_says_what_the_report_says(tmp_path: Path)
     assert sorted(one.name for one in tmp_path.iterdir()) == ["index.html", "report.json"]
 
 
+def test_several_reports_make_the_page_of_a_room(tmp_path: Path) -> None:
+    html = tmp_path / "index.html"
+    files = [tmp_path / name / "report.json" for name in ("student01", "student02")]
+    for file in files:
+        file.parent.mkdir()
+        write(reports.sleep(), str(file))
+    arguments = [*map(str, files), "--html", str(html)]
+    assert run("report", *arguments) == 1, "two machines with one name are not believed"
+    assert "student02" in html.read_text("utf-8")
+    files[1].write_text("{")
+    assert run("report", *arguments) == 1
+    assert "damaged" in html.read_text("utf-8")
+    with pytest.raises(LabError, match=r"HOST/report\.json"):
+        run("report", str(files[0]), str(tmp_path / "other.json"), "--html", str(html))
+
+
 def test_a_page_that_cannot_be_made_leaves_the_old_one(tmp_path: Path) -> None:
     html = tmp_path / "index.html"
     html.write_text("old")
