@@ -52,6 +52,7 @@ for command in (
 @vantage_option
 @click.option("--json", "json_file", metavar="FILE", help="Also write the report to FILE")
 @click.option("--save-evidence", metavar="DIR", help="Also keep all that was seen, for replay")
+@click.option("--fresh", is_flag=True, help="Save and prove the image anew, even if it was before")
 @click.option("--format", "form", type=FINDINGS, default="table", show_default=True)
 def verify(
     *,
@@ -61,6 +62,7 @@ def verify(
     vantage: str,
     json_file: str | None,
     save_evidence: str | None,
+    fresh: bool,
     form: str,
 ) -> int:
     """Explain every entry of CONTAINER's root filesystem."""
@@ -70,7 +72,7 @@ def verify(
 
     with Progress() as progress, connect(engine, url) as client:
         evidence, judgement = verification.verify(
-            client, container, vantage=vantage, progress=progress
+            client, container, vantage=vantage, progress=progress, fresh=fresh
         )
     with evidence:
         if save_evidence:

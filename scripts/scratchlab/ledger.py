@@ -14,6 +14,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from operator import attrgetter
+from pathlib import Path
 from typing import Self
 
 from scratchlab.model import Entry, Kind
@@ -39,6 +40,24 @@ class Ledger:
         self._db.execute("CREATE TABLE e (k BLOB PRIMARY KEY, v BLOB NOT NULL) WITHOUT ROWID")
         self._db.execute("BEGIN")
         self.update(entries)
+
+    @classmethod
+    def opened(cls, path: Path) -> Self:
+        """The ledger that :meth:`save` wrote, to be read only. Raises sqlite3.Error."""
+        found = cls.__new__(cls)
+        address = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+        found._db = sqlite3.connect(
+            address, uri=True, isolation_level=None, check_same_thread=False
+        )
+        found._db.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+        found._db.execute("SELECT 1 FROM e LIMIT 1")
+        return found
+
+    def save(self, path: Path) -> None:
+        """Write all entries to ``path``, a new file. Raises sqlite3.Error."""
+        if self._db.in_transaction:
+            self._db.execute("COMMIT")
+        self._db.execute("VACUUM INTO ?", (str(path),))
 
     def __enter__(self) -> Self:
         return self

@@ -155,6 +155,7 @@ class Image:
     diff_ids: tuple[str, ...] = ()
     config: Mapping[str, Any] = field(default_factory=dict)  # the image configuration (OCI)
     problems: tuple[str, ...] = ()  # disagreements inside the archive, in words
+    source: str = "archive"  # archive: read from it just now; kept: proved by one read before
 
 
 @dataclass(frozen=True, slots=True)

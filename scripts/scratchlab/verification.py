@@ -16,13 +16,20 @@ if TYPE_CHECKING:
 
 
 def verify(
-    client: EngineClient, container: str, *, vantage: str = "auto", progress: Progress | None = None
+    client: EngineClient,
+    container: str,
+    *,
+    vantage: str = "auto",
+    progress: Progress | None = None,
+    fresh: bool = False,
 ) -> tuple[EvidenceSet, Judgement]:
     """Examine the running container; raises LabError when that is impossible.
 
+    ``fresh``: save and prove the image anew, even if its ledger is kept from before.
+
     The expected ledger is computed from image and facts before the live root is opened.
     """
-    with subject(client, container, vantage=vantage, progress=progress) as found:
+    with subject(client, container, vantage=vantage, progress=progress, fresh=fresh) as found:
         expected = predict(found.facts, found.image)
         seen = found.examine()
     return seen, judge(seen, expected)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from scratchlab.collect import kept
 from scratchlab.collect.archives import read_archive
 from scratchlab.errors import LabError
 from scratchlab.ledger import Ledger
@@ -17,14 +18,24 @@ if TYPE_CHECKING:
 
 
 def read(
-    client: EngineClient, engine: Engine, ref: str, progress: Progress
+    client: EngineClient,
+    engine: Engine,
+    ref: str,
+    progress: Progress,
+    store: kept.Store | None = None,
 ) -> tuple[Image, Ledger]:
     """Save the image ``ref`` (an id is best: a tag may have moved) and read its ledger.
 
-    Raises LabError when there is no such image, when the engine breaks off, when the archive is
+    Where ``store`` is given, a ledger that it keeps is taken instead, and a new one kept. Raises
+    LabError when there is no such image, when the engine breaks off, when the archive is
     damaged, or when it is not of the image that the engine describes.
     """
     described = client.inspect_image(ref)
+    if store is not None:
+        found = store.find(engine.name, str(described.get("Id", "")), _layers(described))
+        if found is not None:
+            image, ledger = found
+            return _named(image, described), ledger
     with client.save(ref) as stream:
         archive = read_archive(stream, progress=progress.step("reading the image", "bytes"))
     try:
@@ -32,6 +43,8 @@ def read(
     except LabError:
         archive.ledger.close()
         raise
+    if store is not None:
+        store.keep(engine.name, image, archive.ledger)
     return image, archive.ledger
 
 
@@ -45,7 +58,7 @@ def of_container(inspect: Mapping[str, Any]) -> str:
 
 
 def _proved(image: Image, described: Json, engine: Engine) -> Image:
-    layers = tuple((described.get("RootFS") or {}).get("Layers") or ())
+    layers = _layers(described)
     if image.diff_ids != layers:
         raise LabError(
             f"the archive of image {described.get('Id')} holds other layers than {engine.name} says"
@@ -58,7 +71,15 @@ def _proved(image: Image, described: Json, engine: Engine) -> Image:
     if not engine.containerd_store and _plain(image.id) != told:
         what = f"the archive is of image {image.id}, {engine.name} saved {told}"
         raise LabError(what, "try again")
-    return replace(image, id=f"sha256:{told}", tags=tuple(described.get("RepoTags") or image.tags))
+    return _named(replace(image, id=f"sha256:{told}"), described)
+
+
+def _named(image: Image, described: Json) -> Image:
+    return replace(image, tags=tuple(described.get("RepoTags") or image.tags))
+
+
+def _layers(described: Json) -> tuple[str, ...]:
+    return tuple((described.get("RootFS") or {}).get("Layers") or ())
 
 
 def _plain(digest: str) -> str:

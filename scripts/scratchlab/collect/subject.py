@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scratchlab.collect import image
+from scratchlab.collect import image, kept
 from scratchlab.collect.vantage import View, opened
 from scratchlab.evidence import EvidenceSet
 from scratchlab.ledger import Ledger
@@ -39,17 +39,24 @@ class Subject:
 
 @contextmanager
 def subject(
-    client: EngineClient, ref: str, *, vantage: str = "auto", progress: Progress | None = None
+    client: EngineClient,
+    ref: str,
+    *,
+    vantage: str = "auto",
+    progress: Progress | None = None,
+    fresh: bool = False,
 ) -> Iterator[Subject]:
     """Open a view on the container ``ref``, gather its facts and read its image.
 
-    Raises LabError when there is no such container, when it does not run, when it can be seen
-    neither from this machine nor from a debug container (:mod:`scratchlab.collect.vantage`), or
-    when its image cannot be read.
+    ``fresh``: read the image even if its ledger is kept (:mod:`scratchlab.collect.kept`). Raises
+    LabError when there is no such container, when it does not run, when it can be seen neither
+    from this machine nor from a debug container (:mod:`scratchlab.collect.vantage`), or when its
+    image cannot be read.
     """
     progress = progress or Progress()
     engine = client.facts()
     inspect = client.inspect_container(ref)
     with opened(client, inspect, vantage) as view:
-        told, ledger = image.read(client, engine, image.of_container(inspect), progress)
+        store = None if fresh else kept.store()
+        told, ledger = image.read(client, engine, image.of_container(inspect), progress, store)
         yield Subject(view.facts(engine, told), ledger, view, progress)

@@ -72,7 +72,9 @@ def _circumstances(head: Json) -> list[str]:
 
 def _digests(head: Json) -> str:
     live = head["container"].get("ledger_digest", "not told")
-    return f"ledger_digest {live} live, {head['image']['ledger_digest']} image"
+    kept = head["image"].get("source") == "kept"
+    source = " (proved by an earlier run, and kept: --fresh reads it anew)" if kept else ""
+    return f"ledger_digest {live} live, {head['image']['ledger_digest']} image{source}"
 
 
 def _tree(report: Report, screen: Console) -> None:

@@ -71,6 +71,7 @@ def build(
             "tags": list(facts.image.tags),
             "diff_ids": list(facts.image.diff_ids),
             "ledger_digest": evidence.image.digest(),
+            "source": facts.image.source,
         },
         "container": {
             "id": facts.container.id,

@@ -1,0 +1,151 @@
+"""Image ledgers that are kept: the same answer, told apart; what is not whole is not believed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from docker.models.images import Image as DockerImage
+
+from scratchlab.collect.kept import INSTALLED, Store, store
+from scratchlab.ledger import Ledger
+from scratchlab.model import Entry, Image, Kind
+from tests.integration.conftest import Run
+
+pytestmark = [pytest.mark.engine, pytest.mark.root]
+
+ROOT = Path(__file__).parents[2]
+ID = f"sha256:{'ab' * 32}"
+IMAGE = Image(id=ID, tags=("x:1",), diff_ids=("sha256:1",), config={"a": [1]}, problems=("odd",))
+ENTRIES = [
+    Entry("/", Kind.DIRECTORY, 0o755),
+    Entry("/a\udcff", Kind.FILE, 0o4755, 1, 2, 3, "ab", xattrs=(("user.x", b"\0\xff"),), mtime=-5),
+    Entry("/n", Kind.CHAR, 0o600, device=(1, 3), layer=2),
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "ledgers"
+    with Ledger(ENTRIES) as ledger:
+        Store(path).keep("docker", IMAGE, ledger)
+        ledger.put(Entry("/later", Kind.FILE, 0))  # the ledger itself can go on
+    return path
+
+
+def found(folder: Path, diff_ids: tuple[str, ...] = IMAGE.diff_ids) -> tuple[Image, Ledger] | None:
+    return Store(folder).find("docker", ID, diff_ids)
+
+
+def test_what_is_kept_is_found_to_the_last_field_and_says_so(folder: Path) -> None:
+    kept = found(folder)
+    assert kept is not None
+    image, ledger = kept
+    with ledger:
+        assert list(ledger) == ENTRIES
+        assert ledger.get("/n") == ENTRIES[2]
+    assert image.source == "kept"
+    assert (image.id, image.config, image.problems) == (IMAGE.id, IMAGE.config, IMAGE.problems)
+    assert {path.stat().st_mode & 0o077 for path in (folder, *folder.iterdir())} <= {0, 0o44}
+    assert sorted(path.suffix for path in folder.iterdir()) == [".json", ".ledger"]
+
+
+def test_nothing_is_found_of_another_image_engine_or_with_other_layers(folder: Path) -> None:
+    assert found(folder, ("sha256:2",)) is None
+    assert Store(folder).find("podman", ID, IMAGE.diff_ids) is None
+    assert Store(folder).find("docker", f"sha256:{'cd' * 32}", IMAGE.diff_ids) is None
+    assert Store(folder).find("docker", "../../etc/passwd", IMAGE.diff_ids) is None
+    assert Store(folder / "none").find("docker", ID, IMAGE.diff_ids) is None
+
+
+def test_one_changed_byte_is_not_believed(folder: Path) -> None:
+    (path,) = folder.glob("*.ledger")
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    assert found(folder) is None
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"image": {}, "sha256": 5}', "\0"])
+def test_a_damaged_voucher_is_not_believed(folder: Path, text: str) -> None:
+    (path,) = folder.glob("*.json")
+    path.write_text(text)
+    assert found(folder) is None
+
+
+def test_a_folder_that_others_may_write_to_or_that_is_a_link_is_not_believed(folder: Path) -> None:
+    for mode, owner in ((0o777, 0), (0o700, 1000)):
+        folder.chmod(mode)
+        os.chown(folder, owner, 0)
+        assert found(folder) is None
+        with Ledger(ENTRIES) as ledger:
+            Store(folder).keep("docker", IMAGE, ledger)
+    folder.chmod(0o700)
+    os.chown(folder, 0, 0)
+    link = folder.parent / "link"
+    link.symlink_to(folder)
+    assert found(link) is None
+    assert found(folder) is not None
+
+
+def test_only_so_many_are_kept(folder: Path) -> None:
+    with Ledger(ENTRIES) as ledger:
+        for number in range(40):
+            image = Image(id=f"sha256:{number:064x}", diff_ids=("sha256:1",))
+            Store(folder).keep("docker", image, ledger)
+    assert len(list(folder.glob("*.ledger"))) == len(list(folder.glob("*.json"))) == 32
+
+
+def test_a_checkout_keeps_nothing() -> None:
+    assert store() is None
+
+
+# -- the installed program -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The program as one file, which unpacks itself at its first start."""
+    program = tmp_path_factory.mktemp("installed") / "scratchlab"
+    before = set(INSTALLED.iterdir()) if INSTALLED.exists() else set()
+    build = [sys.executable, str(ROOT / "scripts/build_zipapp.py"), str(program)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "scripts")}
+    subprocess.run(build, check=True, capture_output=True, env=environment)
+    yield program
+    for folder in set(INSTALLED.iterdir()) - before:
+        shutil.rmtree(folder)
+
+
+def verified(program: Path, container: str, *words: str) -> dict[str, Any]:
+    report = program.with_suffix(".json")
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    command = [sys.executable, str(program), "verify", container, "--json", str(report), *words]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1), done.stderr
+    found: dict[str, Any] = json.loads(report.read_text())
+    words_shown = " ".join(done.stdout.split())
+    assert ("proved by an earlier run" in words_shown) == (found["image"]["source"] == "kept")
+    return found
+
+
+def test_the_installed_program_reads_once_and_answers_the_same(
+    installed: Path, shell_image: DockerImage, run_container: Run
+) -> None:
+    container = run_container(shell_image)
+    name = str(container.name)
+    first = verified(installed, name, "--fresh")
+    assert first["image"].pop("source") == "archive"
+    second = verified(installed, name)  # --fresh keeps nothing
+    assert second["image"].pop("source") == "archive"
+    third = verified(installed, name)
+    assert third["image"].pop("source") == "kept"
+    assert first == second == third
+    again = verified(installed, name, "--fresh")
+    assert again["image"]["source"] == "archive"
