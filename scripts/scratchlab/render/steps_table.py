@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scratchlab.model import Json
-from scratchlab.render.terminal import ORIGIN_STYLES, console, draws_unicode, text
+from scratchlab.render.terminal import NARROW, ORIGIN_STYLES, console, draws_unicode, text
 
 # made here, there, not there, not measured
 _DRAWN = {"made": "●", "there": "○", "absent": "·", "unknown": " "}
@@ -81,21 +81,23 @@ def _changes(details: Sequence[str]) -> Iterator[str]:
 
 
 def _legend(steps: Sequence[Json], out: TextIO) -> None:
+    screen = console(out)
+    narrow = screen.width < NARROW  # then commands are left to the report
     table = Table(box=None, pad_edge=False, show_edge=False, show_header=False)
     table.add_column(no_wrap=True, style="bold")
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=not narrow, overflow="fold")
+    table.add_column(no_wrap=not narrow, overflow="fold")
     table.add_column(overflow="fold")
     for number, step in enumerate(steps, 1):
         tool = f"{step['tool']} {step['version']}".strip()
-        note, style = step["reason"] or step["command"], "dim"
+        note, style = step["reason"] or ("" if narrow else step["command"]), "dim"
         if not step["available"]:
             style = "yellow"
         elif len(note) > _MOST_NOTE:
             note = f"{note[:_MOST_NOTE]} ..."
         title = step["title"] if step["title"] == step["id"] else f"{step['id']}: {step['title']}"
         table.add_row(text(str(number)), text(title), text(tool), text(note, style))
-    console(out).print(table)
+    screen.print(table)
 
 
 def _table(

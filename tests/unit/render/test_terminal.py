@@ -19,6 +19,7 @@ import pytest
 from tests.browser import reports
 
 from scratchlab import render
+from scratchlab.render import steps_table
 from scratchlab.report import Report, write
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
@@ -118,6 +119,19 @@ def test_narrow_it_keeps_who_and_what_is_wrong(screen: Screen) -> None:
     assert "/opt/secret: nothing was predicted here" in text
     assert "/run.conf: differs in size, mtime" in text
     assert "help: docker diff sleep" in text
+
+
+@pytest.mark.parametrize("columns", ["30", "60", "120"])
+def test_ladder_and_time_lapse_fit_too(monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    head = reports.climbed().head
+    for draw, name in ((steps_table.ladder, "ladder"), (steps_table.timelapse, "timelapse")):
+        out = io.StringIO()
+        draw(head[name], out)
+        assert widest(out.getvalue()) <= int(columns)
+        assert ("created --run" in out.getvalue()) == (name == "timelapse" and columns == "120")
+        if name == "ladder" and columns != "30":
+            assert "apt-get" in out.getvalue(), "what mends a rung that is not there"
 
 
 def test_without_unicode_it_is_ascii(file: Path) -> None:
