@@ -264,6 +264,22 @@ def hostile() -> Report:
         checks=[check(HOSTILE[0] + HOSTILE[9], "fail", **texts, depends_on=[*HOSTILE])],
         ghosts=[ghost(f"/{name}/ghost", "shadowed", "kernel", name) for name in HOSTILE],
         problems=[*HOSTILE],
+        quiz={"seed": HOSTILE[0], "taken": HOSTILE[1], "container": HOSTILE[0],
+              "problem": HOSTILE[1], "points": 0, "of": 0,
+              "answers": [_answer(name, name, name, "wrong") for name in HOSTILE],
+              "exercise": {"seed": "", "given_path": HOSTILE[0], "given_origin": HOSTILE[1],
+                           "path": HOSTILE[0], "origin": HOSTILE[1], "points": 0, "of": 0}},
+        mounts=[{"target": name, "fstype": name, "source": name, "root": name, "id": 1,
+                 "options": [name], "super_options": [], "origin": "kernel", "rule": None,
+                 "prediction": name, "entry": True, "evidence": [fact(name, name)]}
+                for name in HOSTILE],
+        timelapse={"image": HOSTILE[0], "stages": [{**one, "title": name, "command": name,
+                                                    "reason": name, "tool": name}
+                                                   for one in _steps("a", "b")
+                                                   for name in HOSTILE[:1]],
+                   "entries": [{"path": name, "kind": "file", "present": [True, None],
+                                "detail": [name, name], "made_in": name, "origin": ""}
+                               for name in HOSTILE]},
         container={"id": HOSTILE[0], "name": HOSTILE[1], "pid": 1, "vantage": "host"},
         image={"id": HOSTILE[0], "tags": [*HOSTILE[:2]], "diff_ids": [HOSTILE[1]],
                "ledger_digest": HOSTILE[0]},
