@@ -186,6 +186,7 @@ def _write_page(reports: tuple[str, ...], page: str) -> int:
 )
 @click.option("--container", default="sleep", show_default=True, help="The lab's container")
 @click.option("--image", default="sleep", show_default=True, help="The image it runs")
+@click.option("--binary", metavar="FILE", help="The program as it was built, where ./lab built it")
 @engine_options
 @click.option("--json", "json_file", metavar="FILE", help="Also write the report to FILE")
 @click.option("--save-evidence", metavar="DIR", help="Also keep all that was seen")
@@ -198,6 +199,7 @@ def experiments(
     only: tuple[str, ...],
     container: str,
     image: str,
+    binary: str | None,
     engine: str | None,
     url: str | None,
     json_file: str | None,
@@ -210,7 +212,7 @@ def experiments(
     from scratchlab.experiments.names import Names
 
     return command.main(
-        Names(container=container, image=image),
+        Names(container=container, image=image, **({"binary": binary} if binary else {})),
         only=only,
         engine=engine,
         url=url,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -143,4 +144,61 @@ def test_a_certificate_that_is_not_known_there_is_told(machine: Machine, far: st
     done = scratchlab(bare, "live", "far", "--url", machine.tcp)
     assert (done.stdout, done.returncode) == ("", 2)
     assert done.stderr.startswith(f"scratchlab: no docker engine answers at {machine.tcp}")
+    assert far
+
+
+ROOT = Path(__file__).parents[2]
+_SKIPPED = {"E10", "E11", "E13", "E14", "E15"}  # they look at the engine's own machine
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the lab, whose reports are its own."""
+    out = shutil.ignore_patterns(".*", "reports", "tests", "__pycache__")
+    place = tmp_path_factory.mktemp("copy") / "lab"
+    return Path(shutil.copytree(ROOT, place, ignore=out))
+
+
+def play(machine: Machine, folder: Path, playbook: str) -> str:
+    """Run a playbook of the copy in ``folder`` for the engine; gives its last lines."""
+    done = subprocess.run(
+        [Path(sys.executable).with_name("ansible-playbook"), playbook, "-e",
+         f"lab_engine_url={machine.ssh}"],
+        cwd=folder, env={**os.environ, **machine.environment}, capture_output=True, text=True,
+        timeout=600, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+    return done.stdout.strip().splitlines()[-1]
+
+
+def test_the_lab_on_an_engine_of_which_nothing_is_known_but_its_api(
+    machine: Machine, far: str, folder: Path
+) -> None:
+    play(machine, folder, "lab.yml")
+    report = json.loads((folder / "reports/localhost/report.json").read_text())
+    verdicts = {one["id"]: one["verdict"] for one in report["checks"]}
+    assert {one for one, verdict in verdicts.items() if verdict == "skip"} == _SKIPPED
+    assert {verdict for one, verdict in verdicts.items() if one not in _SKIPPED} == {"pass"}
+    assert {f"E{number:02}" for number in range(1, 13)} <= verdicts.keys()
+    assert report["container"]["vantage"] == "debug"
+    assert report["summary"]["unexplained"] == 0
+    assert (folder / "reports/localhost/index.html").exists()
+    assert "changed=0 " in play(machine, folder, "lab.yml")  # and a second run changes nothing
+    play(machine, folder, "playbooks/destroy.yml")
+    with entered(machine), connect("docker", machine.tcp) as engine:
+        assert [one["Names"] for one in engine.client.api.containers(all=True)] == [["/far"]]
+        assert [one.tags for one in engine.client.images.list()] == [["far:latest"]]
+    assert not (folder / ".cache/remote/localhost").exists()
+    assert far
+
+
+def test_what_is_not_the_lab_s_stays(machine: Machine, far: str, folder: Path) -> None:
+    with entered(machine), connect("docker", machine.tcp) as engine:
+        engine.client.api.tag("far", "sleep", "latest")
+        try:
+            with pytest.raises(AssertionError, match="an image 'sleep' on that engine that is"):
+                play(machine, folder, "lab.yml")
+            assert engine.client.images.get("sleep").id == engine.client.images.get("far").id
+        finally:
+            engine.client.images.remove("sleep", noprune=True)
     assert far

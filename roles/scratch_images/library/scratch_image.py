@@ -54,6 +54,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from urllib.parse import quote
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.lab_packages import STATE, read_json, write_json
@@ -162,11 +163,18 @@ def present(module, images):
     }
 
 
+def left_behind():
+    """What a scratchlab that was killed could not remove: the image of its debug container."""
+    query = quote(json.dumps({"reference": ["scratchlab-agent"]}))
+    found = ask_engine(f"/images/json?filters={query}") or []
+    return [tag for one in found for tag in one.get("RepoTags") or []]
+
+
 def absent(module, images):
     """Remove the images that the lab built; temporary containers of theirs go first."""
     receipt = read_json(RECEIPT, {})
     removed = []
-    for name in sorted({*receipt, *images}):
+    for name in sorted({*receipt, *images, *left_behind()}):
         current, labels = image(name)
         if current and module.params["label"] in labels:
             removed.append(name)

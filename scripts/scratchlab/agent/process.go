@@ -84,6 +84,10 @@ func (p *process) tell(out *writer, when string) error {
 		}
 		out.fact(when+name, text)
 	}
+	// A kernel thread has none, and one that is ending has none any more.
+	if target, err := readlinkat(p.proc, "exe"); err == nil {
+		out.fact(when+"exe", []byte(target))
+	}
 	for _, name := range namespaces {
 		// Older kernels have no namespace of some kinds.
 		if target, err := readlinkat(p.proc, "ns/"+name); err == nil {

@@ -44,9 +44,7 @@ def opened(client: EngineClient, inspect: Json, vantage: str) -> Iterator[View]:
         why = None
         if vantage != "debug":
             try:
-                view: View = stack.enter_context(
-                    _on_host(client, inspect, strict=vantage == "auto")
-                )
+                view: View = stack.enter_context(on_host(client, inspect, strict=vantage == "auto"))
             except LabError as error:
                 if vantage == "host":
                     raise
@@ -56,7 +54,8 @@ def opened(client: EngineClient, inspect: Json, vantage: str) -> Iterator[View]:
         yield view
 
 
-def _on_host(client: EngineClient, inspect: Json, *, strict: bool) -> AbstractContextManager[View]:
+def on_host(client: EngineClient, inspect: Json, *, strict: bool) -> AbstractContextManager[View]:
+    """The view from this machine's /proc; see :func:`scratchlab.collect.held.held`."""
     if not os.path.exists("/proc/self/ns"):
         raise LabError(
             "this machine has no /proc of Linux, and --vantage host is impossible",

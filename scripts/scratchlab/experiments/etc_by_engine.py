@@ -16,6 +16,7 @@ from scratchlab.experiments import listing
 from scratchlab.experiments.laboratory import Laboratory
 from scratchlab.experiments.listing import Line
 from scratchlab.experiments.table import Outcome
+from scratchlab.judge.elimination import eliminated
 from scratchlab.text import visible
 
 _BOUND = {"hostname": "HostnamePath", "hosts": "HostsPath", "resolv.conf": "ResolvConfPath"}
@@ -27,12 +28,14 @@ class Bound:
     """One file that the engine should have bound.
 
     ``told`` is the host's file that the engine names, ``behind`` those that have the device and
-    inode of what the container sees, none if no mount stands there.
+    inode of what the container sees, none if no mount stands there. ``root`` is the mount's root
+    within its file system.
     """
 
     path: str
     told: str
     behind: tuple[str, ...]
+    root: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Observation:
     bound: tuple[Bound, ...]
     init: str | None
     init_mtab: Line | None
+    vantage: str = "host"
 
 
 def probe(lab: Laboratory) -> Observation:
@@ -58,8 +62,11 @@ def probe(lab: Laboratory) -> Observation:
         mount = mounts.get(path)
         behind = [s.path for s in facts.sources if mount is not None and s.mount == mount.id]
         told = str(facts.container.inspect.get(key) or "")
-        bound.append(Bound(path, told, tuple(behind)))
-    mtab = evidence.init.get("/etc/mtab") if evidence.init is not None else None
+        root = mount.root if mount is not None else ""
+        bound.append(Bound(path, told, tuple(behind), root))
+    # Where the layer's folder cannot be read, what its ledger must hold follows from the rest.
+    init = eliminated(evidence).init
+    mtab = init.get("/etc/mtab") if init is not None else None
     return Observation(
         engine=facts.engine.name,
         container=facts.container.id,
@@ -67,6 +74,7 @@ def probe(lab: Laboratory) -> Observation:
         bound=tuple(bound),
         init=facts.layers.init,
         init_mtab=listing.line(mtab) if mtab is not None else None,
+        vantage=facts.container.vantage,
     )
 
 
@@ -81,20 +89,37 @@ def judge(seen: Observation) -> Outcome:
         # With -v FILE:/etc/hosts the engine names the user's file (moby v20.10.24
         # container/container.go TrySetNetworkMount): its own lies in the container's folder.
         own = seen.container in bound.told
-        if not own or os.path.realpath(bound.told) not in _real(bound.behind):
+        if not own or not _proved(seen, bound):
             return Outcome(said, fault="not-bound", words={"path": bound.path})
     mtab = seen.entries[_NAMES.index("mtab")]
     if mtab.target != "/proc/mounts":
         return Outcome(said, fault="mtab", words={"mtab": str(mtab)})
     folder = os.path.dirname(seen.bound[0].told)
     said = f"{said}\nbound from {visible(folder)}"
-    proved = "hostname, hosts, resolv.conf are the engine's own files by device and inode"
+    how = "device and inode" if seen.vantage == "host" else "the container's id in the mount's root"
+    proved = f"hostname, hosts, resolv.conf are the engine's own files by {how}"
     if seen.engine == "podman":
         return Outcome(f"{said}\n{proved}", today=("sizes", "podman"))
     if seen.init_mtab is None or seen.init_mtab.target != mtab.target:
         return Outcome(said, fault="no-init-layer", words={"init": seen.init or "none is known"})
-    said = f"{said}\nmtab from {visible(seen.init or '')}\n{proved}; mtab is in its init layer"
+    if seen.vantage == "host":
+        said = f"{said}\nmtab from {visible(seen.init or '')}\n{proved}; mtab is in its init layer"
+    else:
+        said = (
+            f"{said}\n{proved}; mtab is in its init layer: the image has none, and the engine does"
+            " not count it as a change"
+        )
     return Outcome(said, today=("sizes",))
+
+
+def _proved(seen: Observation, bound: Bound) -> bool:
+    """The file behind the mount is the one that the engine names: where that file cannot be
+    asked for its inode, both have the container's id and what follows it in their paths.
+    """
+    if seen.vantage == "host":
+        return os.path.realpath(bound.told) in _real(bound.behind)
+    own = bound.told[bound.told.index(seen.container) :]
+    return bound.root.endswith(f"/{own}")
 
 
 def _real(paths: tuple[str, ...]) -> set[str]:

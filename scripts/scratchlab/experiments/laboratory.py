@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from docker.errors import NotFound
 
 from scratchlab.collect.archives import ImageArchive, read_archive
+from scratchlab.collect.vantage import on_host
+from scratchlab.errors import LabError
 from scratchlab.evidence import EvidenceSet
 from scratchlab.experiments import leftovers
 from scratchlab.experiments.bounded import bounded
@@ -67,6 +69,24 @@ class Laboratory:
                 return read_archive(stream)
 
         return self.once(f"archive of {reference}", read)
+
+    @property
+    def here(self) -> bool:
+        """Whether the engine's processes are this machine's, and ours to look into: by the lab's
+        container, and where that does not run by the engine's address.
+        """
+
+        def look() -> bool:
+            inspect = self.container(self.names.container)
+            if inspect is None or not inspect["State"].get("Pid"):
+                return self.engine.url.startswith("unix://")
+            try:
+                with on_host(self.engine, inspect, strict=True):
+                    return True
+            except LabError:
+                return False
+
+        return self.once("here", look)
 
     def verification(self) -> tuple[EvidenceSet, Judgement]:
         """What `scratchlab verify` finds of the container, found once. Raises LabError."""

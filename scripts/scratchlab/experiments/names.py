@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-LABEL = "io.scratchlab.lab"
+LABEL = "io.scratchlab.lab"  # on a container
+IMAGE_LABEL = "io.scratchlab.image"  # of its own, for a container inherits its image's labels
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from docker.errors import APIError
 
+from scratchlab.collect import debug
 from scratchlab.experiments.laboratory import Laboratory
 from scratchlab.experiments.names import is_ours
 from scratchlab.experiments.table import Outcome
@@ -53,11 +55,7 @@ def probe(lab: Laboratory) -> Observation:
     pid = int(container["State"]["Pid"])
     if not pid:
         return Observation(found=True, ours=True, status=status, same_image=same)
-    proc = Path("/proc") / str(pid)
-    fields = dict(
-        line.split(":\t", 1) for line in (proc / "status").read_text().splitlines() if ":\t" in line
-    )
-    parent = Path("/proc") / fields["PPid"].strip() / "comm"
+    process = _here(pid) if lab.here else _through_the_engine(lab, container)
     shell_exit, shell = _try_shell(lab, container)
     return Observation(
         found=True,
@@ -66,12 +64,44 @@ def probe(lab: Laboratory) -> Observation:
         same_image=same,
         pid=pid,
         path=str(container["Path"]),
-        exe=os.readlink(proc / "exe"),
-        ns_pids=tuple(int(number) for number in fields["NSpid"].split()),
-        parent=parent.read_text(errors="surrogateescape").strip(),
+        exe=process.exe,
+        ns_pids=process.ns_pids,
+        parent=process.parent,
         shell_exit=shell_exit,
         shell=shell,
     )
+
+
+class _Process(NamedTuple):
+    exe: str
+    ns_pids: tuple[int, ...]
+    parent: str
+
+
+def _here(pid: int) -> _Process:
+    proc = Path("/proc") / str(pid)
+    fields = dict(
+        line.split(":\t", 1) for line in (proc / "status").read_text().splitlines() if ":\t" in line
+    )
+    parent = Path("/proc") / fields["PPid"].strip() / "comm"
+    return _Process(
+        exe=os.readlink(proc / "exe"),
+        ns_pids=tuple(int(number) for number in fields["NSpid"].split()),
+        parent=parent.read_text(errors="surrogateescape").strip(),
+    )
+
+
+def _through_the_engine(lab: Laboratory, container: Json) -> _Process:
+    """On another machine: its own `ps`, which the engine runs there (docker top), sees the
+    process from outside, a debug container from inside.
+    """
+    listed = lab.api.top(container["Id"], ps_args="-eo pid,ppid")["Processes"]
+    parents = {int(row[0]): row[1] for row in listed}
+    pid = int(container["State"]["Pid"])
+    with debug.opened(lab.engine, container) as window:
+        seen = window.seen
+    numbers = (pid, seen.pid) if pid in parents else (seen.pid,)
+    return _Process(seen.exe, numbers, f"process {parents.get(pid, '?')} there")
 
 
 def _try_shell(lab: Laboratory, container: Json) -> tuple[int | None, str]:

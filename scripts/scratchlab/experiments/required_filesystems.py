@@ -48,13 +48,20 @@ class Observation:
 
 
 def probe(lab: Laboratory) -> Observation:
-    """Read /proc/PID/mountinfo: of stacked mounts the topmost."""
+    """Read /proc/PID/mountinfo: of stacked mounts the topmost. On another machine, in a debug
+    container there.
+    """
     running: Running = lab.observations["E06"]
     inspect = lab.container(lab.names.container)
-    runtime = lab.engine.runtime(inspect) if inspect is not None else None
-    with process.hold(running.pid) as held:
-        seen = mountinfo.visible(held.mounts, held.root_mount)
-        held.recheck()
+    runtime = lab.engine.runtime(inspect, here=lab.here) if inspect is not None else None
+    if lab.here:
+        with process.hold(running.pid) as held:
+            seen = mountinfo.visible(held.mounts, held.root_mount)
+            held.recheck()
+    else:
+        evidence = lab.evidence()
+        top = evidence.live.get("/")
+        seen = mountinfo.visible(evidence.facts.mounts, top.mount if top is not None else None)
     return Observation(
         pid=running.pid,
         runtime=f"{runtime.name} {runtime.version}".strip() if runtime else "",

@@ -19,6 +19,7 @@ from scratchlab.model import Check, Json, Verdict
 
 Progress = Callable[[Experiment, Check | None], None]
 _PING_SECONDS = 5.0
+_ELSEWHERE = "not run: it looks at the machine that runs the engine, and that is not this one"
 _STATES = {
     Verdict.FAIL: "failed",
     Verdict.ERROR: "could not be answered",
@@ -122,6 +123,8 @@ def judge_again(observations: Mapping[str, Json], names: Names | None = None) ->
 def _one(lab: Laboratory, experiment: Experiment) -> Check:
     part = module(experiment)
     try:
+        if experiment.needs_host and not bounded(lambda: lab.here, experiment.timeout):
+            return row(experiment, Verdict.SKIP, lab.names, observed=_ELSEWHERE)
         seen = bounded(lambda: part.probe(lab), experiment.timeout)
         lab.observations[experiment.id] = seen
         return check(experiment, part.judge(seen), lab.names)

@@ -27,7 +27,8 @@ class Experiment:
 
     ``module`` is the file of this package that probes and judges; ``article`` is what the article
     of 2017 saw; ``today`` says why a passing answer differs from 2017, by key; ``skip`` says why
-    it cannot be tried on a machine; ``timeout`` is in seconds and bounds the probe.
+    it cannot be tried on a machine; ``timeout`` is in seconds and bounds the probe;
+    ``needs_host``: it looks at the machine that runs the engine, which an API does not show.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Experiment:
     article: str
     expected: str
     timeout: float
+    needs_host: bool = False
     depends_on: tuple[str, ...] = ()
     today: Mapping[str, str] = field(default_factory=dict)
     fault: Mapping[str, Fault] = field(default_factory=dict)

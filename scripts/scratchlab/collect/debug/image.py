@@ -14,7 +14,7 @@ import requests
 
 from scratchlab.agent import binary
 from scratchlab.errors import LabError
-from scratchlab.experiments.names import LABEL
+from scratchlab.experiments.names import IMAGE_LABEL
 
 if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient
@@ -55,7 +55,7 @@ def archive(program: bytes, architecture: str, name: str) -> bytes:
             "architecture": architecture,
             "os": "linux",
             "created": "1970-01-01T00:00:00Z",
-            "config": {"Entrypoint": [PROGRAM], "Labels": {LABEL: "1"}},
+            "config": {"Entrypoint": [PROGRAM], "Labels": {IMAGE_LABEL: "1"}},
             "rootfs": {"type": "layers", "diff_ids": [f"sha256:{diff_id}"]},
             "history": [{"created": "1970-01-01T00:00:00Z", "created_by": "scratchlab"}],
         }

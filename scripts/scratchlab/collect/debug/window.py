@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ class Seen:
     root: Look
     mounts: tuple[Mount, ...]
     cgroup: bytes
+    exe: str  # the program it runs, as it sees it
 
 
 class Window:
@@ -207,6 +209,7 @@ def _seen(told: _Told, when: str) -> Seen:
             root=look(told.one(f"{when}root")),
             mounts=mountinfo.parse(told.one(f"{when}mountinfo")),
             cgroup=told.one(f"{when}cgroup"),
+            exe=os.fsdecode(told.one(f"{when}exe")),
         )
     except (ValueError, IndexError, ArithmeticError) as error:
         raise LabError(f"the debug container sent damaged facts: {error}") from error
