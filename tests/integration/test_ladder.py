@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -133,16 +134,22 @@ def remains(client: docker.DockerClient) -> list[str]:
     found = [path for path in (workshop.FOLDER,) if os.path.exists(path)]
     mounts = Path("/proc/self/mountinfo").read_text()
     found += [line for line in mounts.splitlines() if workshop.FOLDER in line]
+    space = os.readlink("/proc/self/ns/pid")
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            root, args = os.readlink(folder / "root"), (folder / "cmdline").read_bytes()
+            args = (folder / "cmdline").read_bytes()
+            # Other labs, in containers of this machine, are none of ours.
+            ours = os.readlink(folder / "ns/pid") == space
         except OSError:
             continue
-        if root.startswith(workshop.FOLDER) or workshop.FOLDER.encode() in args:
+        if ours and workshop.FOLDER.encode() in args:
             found.append(f"process {folder.name}: {args!r}")
-    found += [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/{workshop.NAME}*")]
+    for level in (f"{workshop.NAME}*", f"*/{workshop.NAME}*"):
+        found += [str(path) for path in Path("/sys/fs/cgroup").glob(level)]
     for one in client.containers.list(all=True, filters={"label": LABEL}):
-        found += [str(one.name)] if str(one.name).startswith(workshop.NAME) else []
+        # Who else climbs a ladder on this engine, does it with another image.
+        mine = str(one.attrs["Config"]["Image"]).startswith(SESSION)
+        found += [str(one.name)] if mine and str(one.name).startswith(workshop.NAME) else []
     for socket in filter(os.path.exists, containerd.SOCKETS):
         listed = tools.run(["ctr", "--address", socket, "namespace", "list", "--quiet"])
         found += [name for name in listed.split() if name == workshop.NAME]
@@ -216,24 +223,71 @@ def test_where_podman_is_the_labs_engine_its_own_ways_agree_too(
     assert stage["/etc/mtab"] == "running"
 
 
-def test_two_at_once_are_refused_and_the_second_disturbs_nothing(
+def test_processes_of_another_lab_with_the_same_folder_names_are_left_alone(
     sleep_image: Image, engine: EngineClient
 ) -> None:
+    """A lab in a container of this machine: its folders have the same names as ours."""
+    with collect.workshop(Laboratory(engine), IMAGE) as (shop, _):
+        chroot = next(rung for rung in rungs() if rung.id == "chroot")
+        started = chroot.up(shop)
+        other = str(Path(shop.folder, "chroot"))
+        os.rename(other, f"{other}.theirs")
+        Path(other, "rootfs").mkdir(parents=True)
+        chroot.down(shop.folder)
+        assert os.path.exists(f"/proc/{started.pid}/exe")
+        Path(other, "rootfs").rmdir()
+        Path(other).rmdir()
+        os.rename(f"{other}.theirs", other)
+        chroot.down(shop.folder)
+        assert not os.path.exists(f"/proc/{started.pid}/exe")
+
+
+def test_two_at_once_wait_for_one_another_and_the_second_disturbs_nothing(
+    sleep_image: Image, engine: EngineClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workshop, "_WAIT", 0.3)
     with workshop.opened() as folder:
         Path(folder, "mine").write_text("untouched")
         with pytest.raises(LabError, match="another ladder"):
             observe.timelapse(Laboratory(engine), IMAGE)
         assert Path(folder, "mine").read_text() == "untouched"
     assert not os.path.exists(folder)
+    monkeypatch.setattr(workshop, "_WAIT", 60.0)
+    with ThreadPoolExecutor() as pool:
+        with workshop.opened():
+            second = pool.submit(_opened)
+            time.sleep(0.3)
+            assert not second.done()
+        assert second.result()
+    assert not os.path.exists(folder)
 
 
-@pytest.mark.parametrize("image", ["no-such-image-here", f"{SESSION}-silent"])
+def _opened() -> bool:
+    with workshop.opened() as folder:
+        return os.path.isdir(folder)
+
+
+@pytest.mark.parametrize(
+    ("image", "why"),
+    [
+        ("no-such-image-here", "no such image"),
+        (f"{SESSION}-silent", "names no program"),
+        (f"{SESSION}-hollow", "refused.*/absent"),
+    ],
+)
 def test_what_cannot_be_started_says_so_and_leaves_nothing(
-    image: str, build_image: Build, engine: EngineClient, docker_client: docker.DockerClient
+    image: str,
+    why: str,
+    build_image: Build,
+    engine: EngineClient,
+    docker_client: docker.DockerClient,
 ) -> None:
     build_image("FROM scratch\nCOPY data /\n", {"data": b"x"}, tag="silent")
-    with pytest.raises(LabError, match=r"no such image|names no program"):
-        observe.timelapse(Laboratory(engine), image)
+    build_image('FROM scratch\nCOPY data /\nCMD ["/absent"]\n', {"data": b"x"}, tag="hollow")
+    lab = Laboratory(engine)
+    with pytest.raises(LabError, match=why):
+        observe.timelapse(lab, image)
+    lab.close()
     assert not remains(docker_client)
 
 

@@ -57,10 +57,11 @@ def live_through(shop: Workshop, image: Ledger, twin: Twin) -> Seen:
     root = os.path.join(shop.room(_PREPARED), "rootfs")
     looked("created", "created", "create IMAGE", lambda step: _still(step, twin, root))
     evidence, judgement = twin.start()
-    seen.runtime = evidence.facts.runtime.name
-    seen.claims = claims(judgement)
-    seen.stages.append(_prepared(root, evidence))
-    looked("running", "running", "start NAME", lambda step: _running(step, twin, evidence))
+    with evidence:
+        seen.runtime = evidence.facts.runtime.name
+        seen.claims = claims(judgement)
+        seen.stages.append(_prepared(root, evidence))
+        looked("running", "running", "start NAME", lambda step: _running(step, twin, evidence))
     looked("exec", "exec -t", "exec -t NAME PROGRAM", lambda step: _exec(step, twin, shop.argv))
     twin.stop()
     stopped = os.path.join(shop.folder, "stopped")

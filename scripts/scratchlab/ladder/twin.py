@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import secrets
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from scratchlab.collect import live
+from scratchlab.collect.engines.faults import mended
 from scratchlab.errors import LabError
 from scratchlab.experiments.laboratory import Laboratory
 from scratchlab.ladder import merged
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from scratchlab.evidence import EvidenceSet
     from scratchlab.judge import Judgement
 
-_WAIT = 5.0  # seconds
+_WAIT = 20.0  # seconds, for a machine that is busy
 
 
 class ElsewhereError(LabError):
@@ -47,6 +49,9 @@ class Twin:
         """What the engine says of it."""
         return self.lab.engine.inspect_container(self.id)
 
+    def _mended(self) -> AbstractContextManager[None]:
+        return mended(self.lab.engine.url, self.lab.engine.name)
+
     def layers_copy(self, folder: str) -> Ledger:
         """Copy its root, as the engine's layers have it while it does not run, to ``folder``.
 
@@ -64,7 +69,8 @@ class Twin:
 
         Raises ElsewhereError where that cannot be seen from this machine's /proc.
         """
-        self.container.start()
+        with self._mended():
+            self.container.start()
         evidence, judgement = verify(self.lab.engine, self.id)
         if evidence.facts.container.vantage != "host":
             raise _elsewhere(self.lab)
@@ -76,8 +82,9 @@ class Twin:
 
         Raises LabError when it ends at once.
         """
-        made = self.lab.api.exec_create(self.id, list(argv), stdin=True, tty=True)
-        self.lab.api.exec_start(made["Id"], detach=True, tty=True)
+        with self._mended():
+            made = self.lab.api.exec_create(self.id, list(argv), stdin=True, tty=True)
+            self.lab.api.exec_start(made["Id"], detach=True, tty=True)
         until = time.monotonic() + _WAIT
         while time.monotonic() < until:
             state = self.lab.api.exec_inspect(made["Id"])
@@ -90,12 +97,14 @@ class Twin:
 
     def stop(self) -> None:
         """End its process."""
-        self.container.kill()
-        self.container.wait(timeout=_WAIT)
+        with self._mended():
+            self.container.kill()
+            self.container.wait(timeout=_WAIT)
 
     def remove(self) -> tuple[str, ...]:
         """Remove it: gives the folders of its layer that are still there a while later."""
-        self.container.remove(v=True, force=True)
+        with self._mended():
+            self.container.remove(v=True, force=True)
         folders = [path for path in (self.layers.upper, self.layers.init) if path]
         until = time.monotonic() + _WAIT
         while left := tuple(path for path in folders if os.path.exists(path)):
@@ -106,12 +115,13 @@ class Twin:
 
 
 def create(lab: Laboratory, image: str) -> Twin:
-    """Create a twin; what killed runs left of their kind goes first."""
+    """Create a twin; what killed runs left of their kind goes first. Raises LabError."""
     lab.clear()
     # Docker needs no network for its files in /etc, podman does.
     network = "host" if lab.engine.name == "podman" else "none"
     name = f"{NAME}-{secrets.token_hex(4)}"
-    return Twin(lab, lab.create(image, name=name, network_mode=network))
+    with mended(lab.engine.url, lab.engine.name):
+        return Twin(lab, lab.create(image, name=name, network_mode=network))
 
 
 def check_here(lab: Laboratory) -> None:

@@ -6,6 +6,7 @@ import fcntl
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from scratchlab.ladder import tools
 
 # Not below /run or /tmp, which may be mounted noexec. `./lab destroy` knows the upper folder.
 FOLDER = "/var/cache/scratchlab/ladder"
+_WAIT = 60.0  # seconds that another ladder on this machine may take
 NAME = "scratchlab-ladder"  # of containers, namespaces and control groups, with a suffix
 
 
@@ -60,17 +62,13 @@ class Workshop:
 def opened(folder: str = FOLDER) -> Iterator[str]:
     """The folder, empty, and ours alone until the block ends; then it is gone.
 
-    Raises LabError without root's rights, and when somebody else is at it.
+    Raises LabError without root's rights, and when somebody else is at it for too long.
     """
     if os.geteuid():
         raise LabError("the ladder starts containers by hand", "run it as root, with sudo")
     folder = os.path.abspath(folder)
-    made = _made(folder)
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    made, fd = _ours(folder)
     try:
-        if not _ours(fd, folder):
-            what = f"another ladder is being climbed in {folder}"
-            raise LabError(what, "wait until it has ended")
         try:
             yield folder
         finally:
@@ -82,7 +80,22 @@ def opened(folder: str = FOLDER) -> Iterator[str]:
         os.close(fd)
 
 
-def _ours(fd: int, folder: str) -> bool:
+def _ours(folder: str) -> tuple[list[str], int]:
+    """Wait for the folder: what to remove in the end, and the descriptor that locks it."""
+    until = time.monotonic() + _WAIT
+    while True:
+        made = _made(folder)
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        if _locked(fd, folder):
+            return made, fd
+        os.close(fd)
+        if time.monotonic() > until:
+            what = f"another ladder is being climbed in {folder}"
+            raise LabError(what, "wait until it has ended")
+        time.sleep(0.1)
+
+
+def _locked(fd: int, folder: str) -> bool:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -129,11 +129,20 @@ def _pairs(env: tuple[str, ...]) -> Iterator[tuple[str, str]]:
 
 
 def _rooted(root: str) -> Iterator[int]:
+    """The processes whose root is the folder ``root``: that very folder, not one of that name.
+
+    A container with a lab of its own has a folder of the same name, and we see its processes.
+    """
     for name in os.listdir("/proc"):
-        if name.isdecimal():
-            with suppress(OSError):
-                if os.readlink(f"/proc/{name}/root") == root:
-                    yield int(name)
+        if name.isdecimal() and _is_rooted(int(name), root):
+            yield int(name)
+
+
+def _is_rooted(pid: int, root: str) -> bool:
+    try:
+        return os.path.samestat(os.stat(f"/proc/{pid}/root"), os.stat(root))
+    except OSError:
+        return False
 
 
 def _end(root: str) -> None:
@@ -143,7 +152,7 @@ def _end(root: str) -> None:
             fd = os.pidfd_open(pid)
             try:
                 # Looked at again once held: the number may be somebody else's by now.
-                if os.readlink(f"/proc/{pid}/root") == root:
+                if _is_rooted(pid, root):
                     signal.pidfd_send_signal(fd, signal.SIGKILL)
                     select.select([fd], [], [], _WAIT)
             finally:

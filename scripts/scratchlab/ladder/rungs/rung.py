@@ -18,7 +18,6 @@ class Started:
 
     pid: int
     command: str
-    version: str = ""
     note: str = ""
     by_hand: tuple[str, ...] = ()
     hidden: bool = False
