@@ -17,6 +17,7 @@ STATE = ROOT / ".cache" / "e2e"  # what a later file of tests needs from an earl
 SNAPSHOT = Path(__file__).with_name("snapshot.py")
 REPORT = ROOT / "reports" / "localhost" / "report.json"
 RECEIPTS = Path("/var/lib/scratchlab/receipts")
+IMAGES = 4  # scratchtest, sleep, and the two that experiments need
 EXPERIMENTS = [f"E{number:02}" for number in range(1, 16)]
 
 

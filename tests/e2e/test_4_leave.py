@@ -32,7 +32,7 @@ def test_reset_removes_containers_and_reports_and_keeps_images() -> None:
     done = door.lab("reset")
     assert done.returncode == 0, done.stdout
     assert labelled("container") == []
-    assert len(labelled("image")) == 3
+    assert len(labelled("image")) == door.IMAGES
     assert not door.REPORT.exists()
 
 
@@ -44,7 +44,7 @@ def test_reset_again_changes_nothing() -> None:
 def test_destroy_in_check_mode_changes_nothing() -> None:
     done = door.lab("destroy", "--check", "--diff")
     assert done.returncode == 0, done.stdout
-    assert len(labelled("image")) == 3
+    assert len(labelled("image")) == door.IMAGES
 
 
 def test_destroy_leaves_no_trace() -> None:

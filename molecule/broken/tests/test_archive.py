@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.machines.seen import Machine
+from tests.machines.seen import PROGRAM, Machine
 
 PORT = 8404
 MIRROR = f"deb [trusted=yes] http://127.0.0.1:{PORT}/debian bookworm main"
@@ -41,7 +41,7 @@ def refused(machine: Machine, reason: str) -> None:
     assert "then run ./lab again" in done.stdout
     assert "Traceback" not in done.stdout
     assert not machine.host.package("hello").is_installed
-    assert machine.host.run("scratchlab verify sleep").rc == 0
+    assert machine.host.run(f"{PROGRAM} verify sleep").rc == 0
 
 
 def test_a_mirror_that_answers_404(machine: Machine) -> None:

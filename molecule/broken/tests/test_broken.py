@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.machines.seen import Machine
+from tests.machines.seen import PROGRAM, Machine
 
 BINARY = "/var/lib/scratchlab/build/sleep/sleep"
 REPORT = "/run/checks.json"
@@ -13,7 +13,7 @@ REPORT = "/run/checks.json"
 
 def checks(machine: Machine) -> dict[str, dict[str, Any]]:
     """What the experiments say when a learner runs them on the machine."""
-    done = machine.host.run(f"scratchlab experiments --json {REPORT}")
+    done = machine.host.run(f"{PROGRAM} experiments --json {REPORT}")
     assert done.rc in (0, 1), done.stderr
     report = json.loads(machine.output(f"cat {REPORT}"))
     return {check["id"]: check for check in report["checks"]}
@@ -35,7 +35,7 @@ def fails(check: dict[str, Any], cause: str, help_: str) -> None:
 
 def test_an_engine_that_was_stopped(machine: Machine) -> None:
     machine.output("systemctl stop docker.socket docker.service")
-    done = machine.host.run(f"scratchlab experiments --json {REPORT}")
+    done = machine.host.run(f"{PROGRAM} experiments --json {REPORT}")
     assert done.rc == 2
     assert done.stderr.count("\n") <= 1, done.stderr
     assert "systemctl start docker" in done.stderr or "./lab" in done.stderr, done.stderr

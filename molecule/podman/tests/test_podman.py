@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.machines.seen import Machine
+from tests.machines.seen import PROGRAM, Machine
 
 RUNTIMES = ("crun", "runc")
 
@@ -13,7 +13,7 @@ RUNTIMES = ("crun", "runc")
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_every_entry_is_explained(machine: Machine, runtime: str) -> None:
     done = machine.host.run(
-        f"scratchlab verify sleep-{runtime} --engine podman --json /tmp/{runtime}.json"
+        f"{PROGRAM} verify sleep-{runtime} --engine podman --json /tmp/{runtime}.json"
     )
     assert done.rc == 0, done.stdout + done.stderr
     report = json.loads(machine.output(f"cat /tmp/{runtime}.json"))
@@ -36,7 +36,7 @@ def test_a_change_in_the_container_is_found(machine: Machine, runtime: str) -> N
     root = machine.output(f"podman inspect --format '{{{{.State.Pid}}}}' sleep-{runtime}")
     machine.output(f"echo hello >/proc/{root}/root/planted")
     try:
-        done = machine.host.run(f"scratchlab why sleep-{runtime} /planted --engine podman")
+        done = machine.host.run(f"{PROGRAM} why sleep-{runtime} /planted --engine podman")
         assert "process-write" in done.stdout, done.stdout + done.stderr
     finally:
         machine.output(f"rm /proc/{root}/root/planted")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from tests.machines.seen import Machine
+from tests.machines.seen import PROGRAM, Machine
 
 
 def test_every_experiment_passed(machine: Machine) -> None:
@@ -37,7 +37,7 @@ def test_the_container_runs_the_image_from_scratch(machine: Machine) -> None:
 
 
 def test_scratchlab_verifies_it_from_a_shell(machine: Machine) -> None:
-    done = machine.host.run(f"scratchlab verify {machine.container}")
+    done = machine.host.run(f"{PROGRAM} verify {machine.container}")
     assert done.rc == 0, done.stdout + done.stderr
 
 

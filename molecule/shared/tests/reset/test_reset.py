@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from tests.e2e import door
 from tests.machines.seen import Machine
 
 
 def test_containers_are_gone_and_images_are_not(machine: Machine) -> None:
     assert machine.labelled("container") == []
-    assert len(machine.labelled("image")) == 3
+    assert len(machine.labelled("image")) == door.IMAGES
 
 
 def test_reports_are_gone(machine: Machine) -> None:
