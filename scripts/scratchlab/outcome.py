@@ -27,7 +27,7 @@ def status(report: Report) -> int:
         and not any(check["verdict"] in FAILED for check in head["checks"])
         and not any(ghost["kind"] in _GONE for ghost in head["ghosts"])
         and not any(map(_strange, head.get("mounts", ())))
-        and not any(map(_differs, report.entries))
+        and not any(map(differs, report.entries))
     )
     return EXPLAINED if calm else DIFFERS
 
@@ -36,7 +36,8 @@ def _strange(mount: Json) -> bool:
     return mount["origin"] == Origin.UNEXPLAINED or mount["prediction"] not in _AS_PREDICTED
 
 
-def _differs(entry: Json) -> bool:
+def differs(entry: Json) -> bool:
+    """Whether an entry is one that a person should look at."""
     return (
         entry["origin"] in _FOREIGN
         or entry["status"] == Status.MISSING

@@ -125,6 +125,19 @@ def test_what_disagrees_is_loud(show: Show, disk: Disk) -> None:
     expect(page.locator("#detail .loud")).to_contain_text("Not as predicted")
 
 
+def test_the_first_lines_lead_to_what_needs_a_look(show: Show, disk: Disk) -> None:
+    page = show(disk(reports.troubled()))
+    look = page.locator(".look")
+    chip(page, "kernel")  # which hides all of them: an address is stronger than a filter
+    assert look.locator("a").all_inner_texts() == ["/lost", "/opt", "/opt/secret", "E07", "E12"]
+    look.locator("a", has_text="/opt/secret").click()
+    expect(page.locator("#detail h3")).to_have_text("/opt/secret")
+    expect(page.locator(row(page, "secret"))).to_be_in_viewport()
+    look.locator("a", has_text="E07").click()
+    expect(page.locator("#experiments-3")).to_be_in_viewport()
+    assert show(disk(reports.sleep())).locator(".look").count() == 0
+
+
 def test_filters_show_what_matches_and_the_way_there(show: Show, disk: Disk) -> None:
     page = show(disk(reports.troubled()))
     chip(page, "kernel")

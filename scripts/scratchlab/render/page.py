@@ -10,7 +10,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import resources
+from itertools import islice
 from typing import Any, TextIO
+from urllib.parse import quote
 
 from jinja2 import Environment, FunctionLoader
 from markupsafe import Markup
@@ -28,6 +30,7 @@ STYLES = ("report.css",)
 SCRIPTS = tuple(
     f"{name}.js" for name in ("look", "data", "tree", "grid", "detail", "filters", "steps", "page")
 )
+MOST_LOOKS = 3  # entries that the first lines name where something needs a look
 _EXPERIMENT = re.compile(r"E\d")
 # A script block ends at </script> wherever that stands; JSON can spell these three otherwise.
 _SPELLED = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
@@ -50,6 +53,7 @@ def render(report: Report, out: TextIO) -> None:
         .generate(
             **report.head,
             calm=outcome.status(report) == outcome.EXPLAINED,
+            looks=list(islice(filter(outcome.differs, report.entries), MOST_LOOKS)),
             origins=_origins(report.entries),
             experiments=[one for one in checks if _EXPERIMENT.match(one["id"])],
             requirements=[one for one in checks if not _EXPERIMENT.match(one["id"])],
@@ -73,7 +77,13 @@ def environment() -> Environment:
         loader=FunctionLoader(asset), autoescape=True, finalize=_shown, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    found.filters |= {"data": data, "shown": _shown, "zip": zip, "short": short}
+    found.filters |= {
+        "data": data,
+        "shown": _shown,
+        "zip": zip,
+        "short": short,
+        "address": _address,
+    }
     return found
 
 
@@ -86,6 +96,10 @@ def data(value: Any) -> Markup:
     """``value`` as JSON that can stand in a script block whatever its texts hold."""
     text = json.dumps(value, separators=(",", ":"))
     return Markup(text.translate(_SPELLED))  # noqa: S704 - no <, > or & is left
+
+
+def _address(path: str) -> str:
+    return "#path=" + quote(path, safe="", errors="replace")
 
 
 def _shown(value: Any) -> Any:

@@ -90,11 +90,13 @@ function follow() {
   if (check && check.matches("details")) check.open = true;
   const node = address.startsWith("path=") && tree.byPath.get(address.slice(5));
   if (!node) return;
+  if (tree.filtered && !tree.visible.includes(node)) filters.reset();
   tree.reveal(node);
   tree.update();
   grid.refresh();
   grid.choose(node);
   grid.go(node);
+  grid.rows.querySelector(".active")?.scrollIntoView({ block: "center" });
 }
 
 grid.refresh();
