@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,8 @@ from docker.models.images import Image
 from scratchlab import verification
 from scratchlab.collect.debug import opened as debug_opened
 from scratchlab.collect.engines import EngineClient
-from scratchlab.collect.live import Limits
+from scratchlab.collect.live import Limits, read_root
+from scratchlab.collect.process import hold
 from scratchlab.collect.vantage import opened
 from scratchlab.errors import LabError
 from scratchlab.experiments.names import LABEL
@@ -27,7 +29,8 @@ from scratchlab.ledger import Ledger
 from scratchlab.model import Json, Origin
 from scratchlab.progress import Progress
 from scratchlab.report import build
-from tests.integration.conftest import Run
+from tests.integration import docker_service, podman_service
+from tests.integration.conftest import BUSYBOX, Run, context
 from tests.integration.live_roots import attacker, entry, live, pid, root
 from tests.integration.test_live_hostile import _DEAD_FUSE, lay_traps
 
@@ -444,3 +447,36 @@ def test_a_controller_without_an_agent_and_without_go_says_what_mends_it(
     monkeypatch.setattr("scratchlab.agent.shutil.which", lambda *_, **__: None)
     with pytest.raises(LabError, match="no Go here to build it; install Go"):
         through_debug(engine, container)
+
+
+def test_a_user_namespace_hides_no_owner() -> None:
+    with docker_service.serve(remapped=True) as engine:
+        dockerfile = 'FROM scratch\nCOPY sleep /sleep\nENTRYPOINT ["/sleep", "3600"]\n'
+        made = context(dockerfile, {"sleep": BUSYBOX.read_bytes()})
+        engine.client.images.build(fileobj=made, custom_context=True, tag="sleep", rm=True)
+        container = engine.client.containers.run("sleep", detach=True, network_mode="none")
+        container.reload()
+        with live(container) as near, through_debug(engine, container) as far:
+            assert entry(near, "/sleep").uid == 100000
+            assert_same(near, far)
+        evidence, judgement = verification.verify(engine, container.id or "", vantage="debug")
+        with evidence:
+            assert judgement.problems == ()
+            assert {one.prediction for one in judgement.findings} <= {"agrees", "none"}
+
+
+def test_podman_s_containers_are_seen_too(sleep_image: Image) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="sl-"))  # a short path: it holds a socket
+    with podman_service.serve(folder, "vfs") as (podman, engine):
+        container = podman.run(engine, sleep_image)
+        near = engine.inspect_container(container.id or "")
+        with hold(near["State"]["Pid"]) as process:
+            ledger = read_root(process.root_fd, process.mounts)
+        with ledger, through_debug(engine, container) as far:
+            assert_same(ledger, far)
+        evidence, judgement = verification.verify(engine, container.id or "", vantage="debug")
+        with evidence:
+            assert judgement.problems == ()
+            foreign = (Origin.UNEXPLAINED, Origin.PROCESS_WRITE)
+            assert [one for one in judgement.findings if one.origin in foreign] == []
+            assert {one.prediction for one in judgement.findings} <= {"agrees", "none"}

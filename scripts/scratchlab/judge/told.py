@@ -66,6 +66,11 @@ def _listed(facts: Facts) -> Iterator[Told]:
     config = facts.container.oci_config
     if config is None:
         yield from _inspected(facts.container.inspect)
+        own = str(facts.container.inspect.get("HostsPath") or "").rpartition("/")[0]
+        if facts.engine.name == "podman" and own:
+            # podman v4.3 libpod/container_internal_linux.go makeBindMounts(): beside the others.
+            source = f"{own}/.containerenv"
+            yield Told("/run/.containerenv", "bind", source, (), "inspect")
         return
     for mount in config.get("mounts") or []:
         yield Told(

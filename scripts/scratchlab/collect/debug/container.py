@@ -94,8 +94,16 @@ def _host_config(client: EngineClient, inspect: Json) -> dict[str, Any]:
         "security_opt": ["no-new-privileges", *_unconfined(info)],
         "log_config": {"Type": "none"},
     }
-    if user_namespace := (inspect.get("HostConfig") or {}).get("UsernsMode"):
-        config["userns_mode"] = user_namespace
+    if "name=userns" in (info.get("SecurityOptions") or []):
+        # With userns-remap only the host's own namespace shows every owner, and trusted.*.
+        config["userns_mode"] = "host"
+    # The engine may set what it set there; podman's own choice, the machine's maximum, takes a
+    # capability that not every root has.
+    if limits := (inspect.get("HostConfig") or {}).get("Ulimits"):
+        config["ulimits"] = [
+            {**limit, "Name": str(limit["Name"]).lower().removeprefix("rlimit_")}
+            for limit in limits
+        ]
     # An engine without these controllers refuses or warns, by version.
     if info.get("MemoryLimit"):
         config["mem_limit"] = _MEMORY

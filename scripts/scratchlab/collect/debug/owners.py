@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from scratchlab.collect.live.look import Look
 
 Ranges = tuple[tuple[int, int, int], ...]  # inside, outside, count
+_OVERFLOW = 65534  # /proc/sys/kernel/overflowuid
 _EVERYTHING = 4294967295  # the initial user namespace maps all ids to themselves
 
 
@@ -20,7 +21,8 @@ class Owners:
     def mapped(self, seen: Look) -> Look:
         """The look with the owner that a reader outside would see.
 
-        An id without a mapping shows as 65534 inside (user_namespaces(7)) and stays that.
+        An id without a mapping shows as 65534 inside (user_namespaces(7)). Whose that is cannot
+        be known, so it stays.
         """
         if not self._uids and not self._gids:
             return seen
@@ -28,6 +30,8 @@ class Owners:
 
 
 def _outside(number: int, ranges: Ranges) -> int:
+    if number == _OVERFLOW:
+        return number
     for inside, outside, count in ranges:
         if inside <= number < inside + count:
             return outside + number - inside
