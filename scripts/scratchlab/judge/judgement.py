@@ -39,7 +39,7 @@ def judge(seen: EvidenceSet, expected: Expected) -> Judgement:
     """
     seen = eliminated(seen)
     found = _Findings(seen, expected)
-    ghosts = tuple(ghost for _, ghost in found.pairs() if ghost is not None)
+    ghosts = tuple(found.ghosts())
     facts = seen.facts
     return Judgement(
         findings=found,
@@ -71,6 +71,18 @@ class _Findings:
         """For each path of either ledger what is found there, and what is hidden there."""
         for pair in compare(self._seen.image, self._seen.live, self._ids):
             yield self._missing(pair) if pair.live is None else self._present(pair)
+
+    def ghosts(self) -> Iterator[Ghost]:
+        """Every ghost, in tree order."""
+        for pair in compare(self._seen.image, self._seen.live, self._ids):
+            if pair.live is None:
+                ghost = self._missing(pair)[1]
+            elif pair.status is Status.SAME and self._mounts.is_root(pair.live.mount):
+                continue  # the image's own entry in plain sight hides nothing: most are such
+            else:
+                ghost = self._present(pair)[1]
+            if ghost is not None:
+                yield ghost
 
     def _present(self, pair: Pair) -> tuple[Finding, Ghost | None]:
         assert pair.live is not None  # noqa: S101 - for the type checker
