@@ -15,7 +15,7 @@ from scratchlab.render.terminal import NARROW, ORIGIN_STYLES, console, draws_uni
 _DRAWN = {"made": "●", "there": "○", "absent": "·", "unknown": " "}
 _PLAIN = {"made": "X", "there": "x", "absent": ".", "unknown": " "}
 _MOST_ROWS = 300
-_MOST_NOTE = 70  # characters of a command; the report has it whole
+_MOST_NOTE = 44  # characters of a command; the report has it whole
 
 
 def ladder(found: Json, out: TextIO) -> None:
@@ -94,7 +94,7 @@ def _legend(steps: Sequence[Json], out: TextIO) -> None:
         if not step["available"]:
             style = "yellow"
         elif len(note) > _MOST_NOTE:
-            note = f"{note[:_MOST_NOTE]} ..."
+            note = f"{note[:_MOST_NOTE]}..."
         title = step["title"] if step["title"] == step["id"] else f"{step['id']}: {step['title']}"
         table.add_row(text(str(number)), text(title), text(tool), text(note, style))
     screen.print(table)
