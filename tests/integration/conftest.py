@@ -116,15 +116,19 @@ def run_container(
 
 def _reap(client: docker.DockerClient) -> None:
     """Remove what sessions left behind that were killed before they could."""
-    found: list[Any] = [
-        *client.containers.list(all=True, filters={"label": LABEL}),
-        *client.images.list(filters={"label": LABEL}),
-    ]
-    for one in found:
-        pid = one.labels[LABEL].rpartition("-")[2]
-        if not os.path.exists(f"/proc/{pid}"):
+    wanted: dict[str, Any] = {"label": LABEL}
+    for container in client.containers.list(all=True, filters=wanted):
+        if _is_over(container.labels[LABEL]):
             with suppress(docker.errors.APIError):
-                one.remove(force=True)
+                container.remove(force=True, v=True)
+    for image in client.images.list(filters=wanted):
+        if _is_over(image.labels[LABEL]):
+            with suppress(docker.errors.APIError):
+                client.images.remove(str(image.id), force=True)
+
+
+def _is_over(session: str) -> bool:
+    return not os.path.exists(f"/proc/{session.rpartition('-')[2]}")
 
 
 def _remove_image(client: docker.DockerClient, name: str) -> None:
