@@ -158,7 +158,11 @@ STAGES: dict[str, Callable[[], Count]] = {
     "lint": lint,
     "unit": tests("tests/unit"),
     "before": tests("tests/e2e/test_1_before.py"),
-    "first": tests("tests/e2e/test_2_first_run.py", "tests/e2e/test_2b_pull.py"),
+    "first": tests(
+        "tests/e2e/test_2_first_run.py",
+        "tests/e2e/test_2b_pull.py",
+        "tests/e2e/test_2c_learning.py",
+    ),
     "integration": integration,
     "browser": browser,
     "scenarios": lambda: scenarios(CI_SCENARIOS),

@@ -1,9 +1,9 @@
 """How long a room takes: ``python3 -m tests.benchmarks.classroom COUNT [HOSTS:FORKS ...]``.
 
 COUNT system containers on this machine, from one prepared base (tests.machines.room prepare), are
-taken through the whole lab; then again, changing nothing, for each HOSTS:FORKS. Prints one JSON line
-a run: wall time, the controller's peak memory (Ansible and its forks, shared pages counted once,
-PSS), and how many machines passed. The machines share this machine's cores: on two of them, twenty
+taken through the whole lab; then again, changing nothing, for each HOSTS:FORKS. Prints a JSON line
+for each run: wall time, the controller's peak memory (Ansible and its forks, shared pages counted
+once, PSS), and how many machines came through. The machines share this machine's cores: on two of them, twenty
 machines that work at the same time measure the cores, and the line says how busy they were.
 """
 

@@ -36,7 +36,7 @@ def test_a_machine_pulls_its_work_and_converges(tmp_path: Path) -> None:
         text=True,
         check=False,
         timeout=600,
-        env=door.environment(),
+        env=door.environment({"HOME": str(tmp_path)}),
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -51,7 +51,7 @@ def test_a_machine_pulls_its_work_and_converges(tmp_path: Path) -> None:
         text=True,
         check=False,
         timeout=600,
-        env=door.environment(),
+        env=door.environment({"HOME": str(tmp_path)}),
         cwd=tmp_path,
     )
     assert again.returncode == 0, again.stdout + again.stderr
