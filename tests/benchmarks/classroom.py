@@ -3,8 +3,8 @@
 COUNT system containers on this machine, from one prepared base (tests.machines.room prepare), are
 taken through the whole lab; then again, changing nothing, for each HOSTS:FORKS. Prints a JSON line
 for each run: wall time, the controller's peak memory (Ansible and its forks, shared pages counted
-once, PSS), and how many machines came through. The machines share this machine's cores: on two of them, twenty
-machines that work at the same time measure the cores, and the line says how busy they were.
+once, PSS), and how many machines came through. They share this machine's cores: on two of them,
+twenty machines that work at the same time measure the cores, and the line says how busy they were.
 """
 
 from __future__ import annotations

@@ -15,12 +15,23 @@ from pathlib import Path
 from typing import Any
 
 from tests.machines.base import RELEASES, ROOT, USER
-from tests.machines.container import KEY, docker, down, run_command, up, wait_until_started
+from tests.machines.container import (
+    KEY,
+    MachineError,
+    docker,
+    down,
+    run_command,
+    up,
+    wait_until_started,
+)
 
 SUITE = "bookworm"
 PREFIX = "scratchlab-room"
 BASE = f"{PREFIX}-base"
 IMAGE = "scratchlab-machine:room"
+# All containers count as one user's; at 128 (the kernel's default) the eighteenth does not boot.
+INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")
+INSTANCES_EACH = 16
 SSH = (
     '-o ProxyCommand="docker exec --interactive --user root {name} /usr/sbin/sshd -i" '
     "-o IdentitiesOnly=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null "
@@ -58,13 +69,23 @@ def prepare() -> None:
 
 
 def start(count: int) -> dict[str, dict[str, Any]]:
-    """Start ``count`` machines; gives the variables of each by its name in the inventory."""
+    """Start ``count`` machines, few at a time; gives the variables of each by its name.
+
+    Raises MachineError where this machine is not set up for so many.
+    """
+    limit = int(INSTANCES.read_text())
+    if limit < INSTANCES_EACH * count:
+        raise MachineError(
+            f"{count} machines with a systemd each need more inotify instances than {limit}: "
+            f"sysctl fs.inotify.max_user_instances={INSTANCES_EACH * count}"
+        )
     names = [f"student{number:02}" for number in range(1, count + 1)]
-    for name in names:
-        docker(*run_command(f"{PREFIX}-{name}", name, IMAGE, RELEASES[SUITE]))
-    for name in names:
-        wait_until_started(f"{PREFIX}-{name}")
-        docker("exec", f"{PREFIX}-{name}", "sh", "-c", "mkdir -p /run/sshd; rm -f /run/nologin")
+    for batch in (names[first : first + 4] for first in range(0, count, 4)):
+        for name in batch:
+            docker(*run_command(f"{PREFIX}-{name}", name, IMAGE, RELEASES[SUITE]))
+        for name in batch:
+            wait_until_started(f"{PREFIX}-{name}")
+            docker("exec", f"{PREFIX}-{name}", "sh", "-c", "mkdir -p /run/sshd; rm -f /run/nologin")
     return {name: host(f"{PREFIX}-{name}") for name in names}
 
 
