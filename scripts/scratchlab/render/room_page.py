@@ -14,6 +14,7 @@ from scratchlab.room.history import extended
 from scratchlab.room.seat import Room, Seat
 from scratchlab.room.words import STATES, headline, sentence, shorten
 
+SIGNS = {"pass": "✔", "fail": "✘", "error": "✘", "skip": "-"}
 MOST_RUNS = 8  # of the trend, in a row of the table
 STYLES = ("report.css", "room.css")
 SCRIPTS = ("look.js", "room.js")
@@ -55,6 +56,7 @@ def render(room: Room, out: TextIO) -> None:
             sentence=sentence,
             shorten=shorten,
             verdicts=_verdicts,
+            signs=SIGNS,
             style=Markup(style),  # noqa: S704 - ours, from the package
             script=Markup(script),  # noqa: S704 - likewise
             hashes={"style": fingerprint(style), "script": fingerprint(script)},
