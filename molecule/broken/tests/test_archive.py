@@ -36,8 +36,7 @@ def refused(machine: Machine, reason: str) -> None:
     """The lab says what apt said and what mends it; what stood before still stands."""
     done = machine.lab(*MORE)
     assert done.returncode == 2, done.stdout
-    message = next(line for line in done.stdout.splitlines() if "apt could not" in line)
-    assert reason in done.stdout, message
+    assert reason in done.stdout
     assert "then run ./lab again" in done.stdout
     assert "Traceback" not in done.stdout
     assert not machine.host.package("hello").is_installed
@@ -57,7 +56,7 @@ def test_a_mirror_that_hangs(machine: Machine) -> None:
 def test_a_disk_that_is_full(machine: Machine) -> None:
     machine.output("mount -t tmpfs -o size=256k tmpfs /var/lib/scratchlab/apt")
     try:
-        refused(machine, "space")
+        refused(machine, "no space left for packages")
     finally:
         machine.output("umount /var/lib/scratchlab/apt")
 

@@ -15,6 +15,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -30,6 +31,7 @@ POLICY_TEXT = (
 )
 NUKE = Path("/usr/share/docker.io/contrib/nuke-graph-directory.sh")
 LOCK_SECONDS = 300
+SPACE = 256 << 20  # bytes; on Debian 12 the lists take 84 MB, the archives of engine and Go 140
 
 
 class PackageError(Exception):
@@ -122,6 +124,7 @@ class Packages:
         with self.locked():
             if not self.missing(names) and not self.unfinished():
                 return []
+            self._check_space()
             if not self.unfinished():
                 write_json(self.pending, states())
             earlier = set(read_json(self.receipt, {}))
@@ -223,6 +226,17 @@ class Packages:
         subprocess.run(
             ["dpkg", "--configure", "-a"], capture_output=True, env=_environment(), check=False
         )
+
+    def _check_space(self):
+        # apt 2.6 does not end on a full disk: its http method waits for ever (measured).
+        self.home.mkdir(mode=0o755, parents=True, exist_ok=True)
+        free = shutil.disk_usage(self.home).free
+        if free < SPACE:
+            raise PackageError(
+                f"no space left for packages: {free >> 20} MB free in {self.home}, and "
+                f"{SPACE >> 20} MB are needed there -- make room (df -h {self.home}), "
+                "then run ./lab again"
+            )
 
     def _known(self, names):
         policy = self._apt_cache("policy", *names) if names else ""
