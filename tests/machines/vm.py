@@ -26,7 +26,7 @@ from tests.machines.base import CACHE, RELEASES, USER
 from tests.machines.container import KEY
 from tests.machines.disk import Disk, DiskError, disk
 
-BOOT_SECONDS = 400  # emulated on two busy cores it takes 35 to 120
+BOOT_SECONDS = 900  # emulated it takes 35 on two idle cores, and many times that on busy ones
 MEMORY_MB = 2048
 KERNEL = "root=/dev/vda rw console=ttyS0 panic=-1"  # -1: a kernel that fails ends the VM at once
 
@@ -97,7 +97,8 @@ class Machine:
             "qemu-system-x86_64",
             *("-name", self.name, "-machine", "q35", "-cpu", "max", "-smp", "2"),
             *("-accel", accelerator(), "-m", str(MEMORY_MB)),
-            *("-kernel", str(disk.kernel), "-initrd", str(disk.initrd), "-append", kernel),
+            *("-kernel", str(disk.kernel), "-initrd", str(disk.initrd)),
+            *("-append", f"{kernel} systemd.hostname={self.name}"),
             *("-drive", f"file={overlay},if=virtio,format=qcow2,discard=unmap,cache=unsafe"),
             *("-netdev", f"user,id=cable,hostfwd=tcp:127.0.0.1:{port}-:22"),
             *("-device", "virtio-net-pci,netdev=cable,id=card", "-device", "virtio-rng-pci"),
@@ -118,6 +119,7 @@ class Machine:
                     f"{self.console()} -- all of it: {self.folder}/console.log"
                 )
             if time.monotonic() > ends:
+                self.switch_off()
                 raise MachineError(
                     f"{self.name} did not answer ssh in {seconds:.0f} s; its console ends with: "
                     f"{self.console()} -- all of it: {self.folder}/console.log; "
@@ -154,12 +156,16 @@ class Machine:
 
     def stop(self) -> None:
         """Power off at once, and remove what was this VM's."""
+        self.switch_off()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def switch_off(self) -> None:
+        """Power off at once."""
         for send in (signal.SIGTERM, signal.SIGKILL):
             pid = self.pid()
             if pid:
                 subprocess.run(["kill", f"-{send}", str(pid)], check=False, capture_output=True)
                 until(lambda: not self.pid(), 10)
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def accelerator() -> str:

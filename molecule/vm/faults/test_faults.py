@@ -1,0 +1,76 @@
+"""What goes wrong ends in a clear message; the scenario's converge is the next run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.e2e import door
+from tests.machines.vm import Machine
+
+SCENARIO = Path(__file__).parents[1]
+BAD_ROOT = "root=/dev/nowhere rw console=ttyS0 rootdelay=1"
+
+
+def vm(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tests.machines.vm", *arguments],
+        cwd=door.ROOT, capture_output=True, text=True, check=False, timeout=900,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def doomed() -> Iterator[Machine]:
+    machine = Machine("vm-doomed")
+    yield machine
+    machine.stop()
+    assert not machine.folder.exists()
+
+
+def test_a_machine_whose_kernel_gives_up_is_told_with_its_last_words(doomed: Machine) -> None:
+    done = vm("up", doomed.name, "--kernel", f"{BAD_ROOT} panic=-1", "--seconds", "600")
+    assert done.returncode == 2
+    assert "vm-doomed stopped before ssh answered" in done.stderr
+    assert "/dev/nowhere does not exist" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_machine_that_never_answers_is_given_up_and_switched_off(doomed: Machine) -> None:
+    done = vm("up", doomed.name, "--kernel", BAD_ROOT, "--seconds", "45")
+    assert done.returncode == 2
+    assert "vm-doomed did not answer ssh in 45 s" in done.stderr
+    assert f"{doomed.folder}/console.log" in done.stderr
+    assert doomed.pid() == 0
+
+
+def test_a_line_that_is_cut_while_packages_arrive_is_told_in_two_minutes() -> None:
+    machine = Machine("vm-fresh1")
+    process = subprocess.Popen(
+        [str(Path(sys.executable).with_name("ansible-playbook")), "lab.yml", "--limit", "fresh1",
+         "-i", str(SCENARIO / "inventory")],
+        cwd=door.ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, env=door.environment({"PYTHONUNBUFFERED": "1"}),
+    )  # fmt: skip
+    assert process.stdout is not None
+    said, cut = [], 0.0
+    try:
+        for line in process.stdout:
+            said.append(line)
+            if line.startswith("TASK [docker_host : Install]"):
+                time.sleep(15)
+                machine.qmp("set_link", name="card", up=False)
+                cut = time.monotonic()
+        status = process.wait(timeout=60)
+    finally:
+        machine.qmp("set_link", name="card", up=True)
+    text = "".join(said)
+    assert cut, text
+    assert time.monotonic() - cut < 150
+    assert status != 0
+    assert "UNREACHABLE!" in text
+    assert "over ssh" in text or "via ssh" in text
+    assert "Traceback" not in text
