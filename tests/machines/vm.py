@@ -129,11 +129,14 @@ class Machine:
 
     def answers(self, disk: Disk) -> bool:
         """Whether its user can log in now."""
-        probe = subprocess.run(
-            ["ssh", *ssh_options(disk), "-o", "ConnectTimeout=10", "-p", str(self.port),
-             f"{USER}@127.0.0.1", "true"],
-            capture_output=True, check=False, timeout=60,
-        )  # fmt: skip
+        command = ["ssh", *ssh_options(disk), "-o", "ConnectTimeout=60", "-p", str(self.port)]
+        try:
+            probe = subprocess.run(
+                [*command, f"{USER}@127.0.0.1", "true"],
+                capture_output=True, check=False, timeout=120, stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:  # a busy machine, and a slow one on it
+            return False
         return probe.returncode == 0
 
     def qmp(self, command: str, **arguments: Any) -> None:
