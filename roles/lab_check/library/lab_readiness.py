@@ -21,6 +21,10 @@ options:
     description: Seconds since 1970 on the controller.
     type: int
     required: true
+  bundle:
+    description: Packages come from a bundle, and no mirror is needed.
+    type: bool
+    default: false
 author: ["scratchlab"]
 """
 
@@ -82,10 +86,12 @@ def clock(now, wanted):
     return answer("clock", abs(off) <= wanted, words, "timedatectl set-ntp true, or: date -s")
 
 
-def engine_or_mirror():
-    """Where engine and Go are not there yet, apt's first source has to answer."""
+def engine_or_mirror(bundle):
+    """Where engine and Go are neither there nor in a bundle, apt's first source must answer."""
     if shutil.which("dockerd") and shutil.which("go"):
         return answer("mirror", True, "not needed: engine and Go are there", "")
+    if bundle and shutil.which("apt-get"):
+        return answer("mirror", True, "not needed: packages come from the bundle", "")
     if not shutil.which("apt-get"):
         mend = "install Docker and Go by this distribution's means"
         return answer("mirror", False, "there is no engine and no apt-get", mend)
@@ -146,7 +152,10 @@ def main():
     """Run the module."""
     number = {"type": "int", "required": True}
     module = AnsibleModule(
-        argument_spec=dict.fromkeys(("disk_mib", "memory_mib", "clock_seconds", "now"), number),
+        argument_spec={
+            **dict.fromkeys(("disk_mib", "memory_mib", "clock_seconds", "now"), number),
+            "bundle": {"type": "bool", "default": False},
+        },
         supports_check_mode=True,
     )
     asked = module.params
@@ -156,7 +165,7 @@ def main():
         python(),
         disk(asked["disk_mib"]),
         memory(asked["memory_mib"]),
-        engine_or_mirror(),
+        engine_or_mirror(asked["bundle"]),
     ]
     module.exit_json(changed=False, readiness=found)
 
