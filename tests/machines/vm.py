@@ -71,7 +71,7 @@ class Machine:
         except OSError:
             return "(nothing)"
         said = [line.strip() for line in text.splitlines() if line.strip()]
-        return " | ".join(line for line in said[-4:] if line.isprintable()) or "(nothing)"
+        return " | ".join(line for line in said[-8:] if line.isprintable()) or "(nothing)"
 
     def start(self, disk: Disk, kernel: str) -> None:
         """Power on. Raises MachineError where QEMU refuses."""
