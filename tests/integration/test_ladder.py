@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -224,22 +225,28 @@ def test_where_podman_is_the_labs_engine_its_own_ways_agree_too(
 
 
 def test_processes_of_another_lab_with_the_same_folder_names_are_left_alone(
-    sleep_image: Image, engine: EngineClient
+    sleep_image: Image, engine: EngineClient, tmp_path: Path
 ) -> None:
     """A lab in a container of this machine: its folders have the same names as ours."""
     with collect.workshop(Laboratory(engine), IMAGE) as (shop, _):
         chroot = next(rung for rung in rungs() if rung.id == "chroot")
         started = chroot.up(shop)
-        other = str(Path(shop.folder, "chroot"))
-        os.rename(other, f"{other}.theirs")
-        Path(other, "rootfs").mkdir(parents=True)
-        chroot.down(shop.folder)
-        assert os.path.exists(f"/proc/{started.pid}/exe")
-        Path(other, "rootfs").rmdir()
-        Path(other).rmdir()
-        os.rename(f"{other}.theirs", other)
-        chroot.down(shop.folder)
-        assert not os.path.exists(f"/proc/{started.pid}/exe")
+        root = f"{shop.folder}/chroot/rootfs"
+        shutil.copy(BUSYBOX, tmp_path / "sleep")
+        there = 'mount --bind "$0" "$1"; exec chroot "$1" /sleep 60'
+        theirs = subprocess.Popen(["unshare", "--mount", "sh", "-c", there, str(tmp_path), root])
+        try:
+            link = Path(f"/proc/{theirs.pid}/root")
+            until = time.monotonic() + 20
+            while os.readlink(link) != root and time.monotonic() < until:
+                time.sleep(0.01)
+            assert os.readlink(link) == root
+            chroot.down(shop.folder)
+            assert theirs.poll() is None
+            assert not os.path.exists(f"/proc/{started.pid}/exe")
+        finally:
+            theirs.kill()
+            theirs.wait()
 
 
 def test_two_at_once_wait_for_one_another_and_the_second_disturbs_nothing(
