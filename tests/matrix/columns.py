@@ -1,0 +1,71 @@
+"""The engines of the matrix, each in the ways it can be set up, as data."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+# Both engines and both runtimes, and what the variants use: a static busybox for the images.
+_EVERYWHERE = "docker.io iptables podman crun runc catatonit busybox-static"
+_NEWER = f"{_EVERYWHERE} docker-cli docker-buildx netavark aardvark-dns"
+PACKAGES = {
+    "bookworm": f"{_EVERYWHERE} containernetworking-plugins",
+    "trixie": _NEWER,
+    "sid": _NEWER,
+}
+# Root of a system container may lack CAP_SYS_RESOURCE: podman must not ask for the maximum.
+_LIMITS = "--ulimit nofile=1024:1024 --ulimit nproc=1024:1024"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One engine in one set-up. ``daemon`` is Docker's daemon.json."""
+
+    name: str
+    suite: str
+    engine: str = "docker"
+    daemon: Mapping[str, object] = field(default_factory=dict)
+    engine_options: str = ""
+    run_options: str = ""
+
+    def setup(self) -> str:
+        """The shell command that sets the engine up in its machine."""
+        if self.engine == "podman":
+            return "systemctl stop docker.service docker.socket; podman info >/dev/null"
+        text = shlex.quote(json.dumps(self.daemon))
+        return (
+            "systemctl stop docker.socket docker.service; systemctl reset-failed; "
+            "mkdir -p /etc/docker; "
+            f"echo {text} >/etc/docker/daemon.json; systemctl start docker.service && "
+            "docker info >/dev/null"
+        )
+
+
+def podman(name: str, suite: str, runtime: str, more: str = "") -> Column:
+    """podman with a runtime."""
+    return Column(
+        name, suite, "podman", engine_options=f"--runtime {runtime} --cgroup-manager cgroupfs",
+        run_options=f"{_LIMITS} {more}".strip(),
+    )  # fmt: skip
+
+
+_STORE = {"features": {"containerd-snapshotter": True}}
+_REMAP = {"userns-remap": "default"}
+_CRUN = {"default-runtime": "crun", "runtimes": {"crun": {"path": "/usr/bin/crun"}}}
+COLUMNS = (
+    Column("docker-20.10", "bookworm"),
+    Column("docker-20.10-vfs", "bookworm", daemon={"storage-driver": "vfs"}),
+    Column("docker-20.10-userns", "bookworm", daemon=_REMAP),
+    podman("podman-4.3-runc", "bookworm", "runc"),
+    Column("docker-26.1", "trixie"),
+    Column("docker-26.1-store", "trixie", daemon=_STORE),
+    Column("docker-26.1-crun", "trixie", daemon=_CRUN),
+    Column("docker-26.1-userns", "trixie", daemon=_REMAP),
+    podman("podman-5.4-crun", "trixie", "crun"),
+    podman("podman-5.4-runc", "trixie", "runc"),
+    Column("docker-28.5", "sid"),
+    Column("docker-28.5-store", "sid", daemon=_STORE),
+    podman("podman-5.8-crun", "sid", "crun", "--cgroups=disabled"),
+)
