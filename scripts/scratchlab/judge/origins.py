@@ -19,6 +19,7 @@ from scratchlab.judge.rules.docker import INIT_RULES
 from scratchlab.judge.rules.runtime import DEVICES, LINKS
 from scratchlab.model import Entry, Evidence, Kind, Mount, Origin, Status
 
+_ALIKE = ("kind", "mode", "uid", "gid", "size", "sha256", "target", "device")
 _UNIX98 = range(136, 144)  # majors of pseudo-terminals: Linux admin-guide/devices.txt
 
 
@@ -72,14 +73,16 @@ class Origins:
     def _on_root(self, pair: Pair, live: Entry) -> tuple[Cause, Status]:
         writable = self._seen.writable
         on_top = writable.get(live.path) if writable is not None else None
-        if on_top is not None and on_top.kind is live.kind:
+        init = self._seen.init
+        below = init.get(live.path) if init is not None else None
+        # Copied up as it was (docker cp does so to /etc from v23 on) it is still the init layer's.
+        kept = below is not None and on_top is not None and _alike(below, on_top)
+        if on_top is not None and on_top.kind is live.kind and not kept:
             cause = self._made(live, on_top) if pair.image is None else None
             cause = cause or self._written(live)
             # Of another type: the image's entry is gone, and this is another one.
             other = "kind" in pair.differences
             return cause, Status.ONLY_LIVE if other else pair.status
-        init = self._seen.init
-        below = init.get(live.path) if init is not None else None
         if below is not None and below.kind is live.kind:
             replaced = pair.image is not None
             return self._init(below), Status.ONLY_LIVE if replaced else pair.status
@@ -186,3 +189,7 @@ class Origins:
                 # crun 1.22 and later link the console to its terminal (crun#1796).
                 return "oci-console", Evidence("stat", f"the terminal {live.target}")
         return None
+
+
+def _alike(below: Entry, above: Entry) -> bool:
+    return all(getattr(below, name) == getattr(above, name) for name in _ALIKE)
