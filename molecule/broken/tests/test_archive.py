@@ -50,7 +50,7 @@ def test_a_mirror_that_answers_404(machine: Machine) -> None:
 
 def test_a_mirror_that_hangs(machine: Machine) -> None:
     with mirror(machine, SILENT):
-        refused(machine, "timed out")
+        refused(machine, "Connection failed")
 
 
 def test_a_disk_that_is_full(machine: Machine) -> None:
