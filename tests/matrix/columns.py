@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 # Both engines and both runtimes, and what the variants use: a static busybox for the images.
 _EVERYWHERE = "docker.io iptables podman crun runc catatonit busybox-static"
-_NEWER = f"{_EVERYWHERE} docker-cli docker-buildx netavark aardvark-dns"
+_NEWER = f"{_EVERYWHERE} docker-cli docker-buildx netavark aardvark-dns nftables"
 PACKAGES = {
     "bookworm": f"{_EVERYWHERE} containernetworking-plugins",
     "trixie": _NEWER,
