@@ -59,6 +59,8 @@ def test_a_machine_out_of_reach_is_reported_and_fails(tmp_path: Path) -> None:
     assert done.returncode != 0
     assert "desk99" in done.stdout
     assert "ssh" in done.stdout  # that it refused, or that this machine has no client
+    assert "desk99" in (door.ROOT / "reports" / "room.csv").read_text()
+    shutil.rmtree(door.ROOT / "reports")
 
 
 def test_without_root_and_sudo_the_door_says_what_is_needed(tmp_path: Path) -> None:
