@@ -8,6 +8,7 @@ the engine that the lab brought. A stage that fails does not keep the later ones
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -19,6 +20,12 @@ from pathlib import Path
 from junitparser import JUnitXml
 
 ROOT = Path(__file__).resolve().parents[1]
+# What podman, runc, crun and sshd make when they run; no package removes it.
+BORROWED = [
+    Path(path)
+    for path in ("/etc/cni", "/run/containers", "/run/crun", "/run/libpod", "/run/runc",
+                 "/run/sshd", "/var/lib/cni", "/var/lib/containers")
+]  # fmt: skip
 JUNIT = ROOT / "build" / "junit"
 BIN = Path(sys.executable).parent
 SHELL = [
@@ -121,11 +128,23 @@ def borrowed_packages(file: str) -> Iterator[None]:
     names = [line for line in lines if line and not line.startswith("#")]
     script = ROOT / "roles/lab_machine/module_utils/lab_packages.py"
     program = [sys.executable, str(script), "--state", str(ROOT / ".cache" / "test-packages")]
+    there = {path for path in BORROWED if path.exists()}
     subprocess.run([*program, "install", *names], check=True, stdout=subprocess.DEVNULL)
     try:
         yield
     finally:
         subprocess.run([*program, "remove"], check=True, stdout=subprocess.DEVNULL)
+        for path in BORROWED:
+            if path not in there and path.exists():
+                _remove(path)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder that borrowed programs made; podman binds parts of its own on themselves."""
+    targets = (line.split()[1] for line in Path("/proc/mounts").read_text().splitlines())
+    for target in sorted((t for t in targets if Path(t).is_relative_to(folder)), reverse=True):
+        subprocess.run(["umount", "--lazy", target], check=False)
+    shutil.rmtree(folder)
 
 
 def environment() -> dict[str, str]:
