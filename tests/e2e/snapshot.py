@@ -26,8 +26,8 @@ IGNORED = {
     r"/var/log/.*": "logs, those of apt and dpkg among them: memory is not erased",
     r"/var/cache/(apt|debconf|ldconfig|man|fontconfig|swcatalog)(/.*)?": "rebuilt by every "
     "installation",
-    r"/var/lib/ucf/(hashfile|registry)(\.\d+)?": "ucf's notes and their rotated copies, rewritten by "
-    "every installation that uses it",
+    r"/var/lib/ucf/(hashfile|registry)(\.\d+)?": "ucf's notes and their rotated copies, rewritten by"
+    " every installation that uses it",
     r"/var/lib/apt/(extended_states|periodic/.*)": "apt's notes, rewritten by every installation",
     r"/var/lib/dpkg/(status|diversions|statoverride|available|lock|triggers)(-old|/.*)?": "dpkg's "
     "database: the list of packages is compared instead",
