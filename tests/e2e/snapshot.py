@@ -26,7 +26,7 @@ IGNORED = {
     r"/var/log/.*": "logs, those of apt and dpkg among them: memory is not erased",
     r"/var/cache/(apt|debconf|ldconfig|man|fontconfig|swcatalog)(/.*)?": "rebuilt by every "
     "installation",
-    r"/var/lib/ucf/(hashfile|registry)(\.\d+)?": "ucf's notes and their rotated copies, rewritten by"
+    r"/var/lib/ucf/(hashfile|registry)(\.\d+)?": "ucf's notes and rotated copies, rewritten by"
     " every installation that uses it",
     r"/var/lib/apt/(extended_states|periodic/.*)": "apt's notes, rewritten by every installation",
     r"/var/lib/dpkg/(status|diversions|statoverride|available|lock|triggers)(-old|/.*)?": "dpkg's "
