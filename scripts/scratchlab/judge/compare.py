@@ -16,10 +16,6 @@ from scratchlab.judge.ids import Ids
 from scratchlab.ledger import Ledger, key
 from scratchlab.model import Entry, Kind, Status
 
-RULES = (
-    "compared: kind, mode, uid, gid, size, sha256, target, device, xattrs, links; mtime of files",
-    "not compared: times of folders and links, link counts, the root folder",
-)
 _PLAIN = ("kind", "mode", "size", "sha256", "target", "device", "links")
 _plain = attrgetter(*_PLAIN)
 # Set by the security module when a container starts, in no layer.

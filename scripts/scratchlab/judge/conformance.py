@@ -52,8 +52,8 @@ def _excuse(row: Row, seen: EvidenceSet, users: frozenset[str]) -> str:
     for place in upwards(row.path):
         if place in users:
             return f"the user's own mount on {place} stands instead of the runtime's"
-    config = seen.facts.container.inspect.get("HostConfig") or {}
-    if row.path == "/dev/shm" and config.get("IpcMode") == "none":  # noqa: S108
+    host_config = seen.facts.container.inspect.get("HostConfig") or {}
+    if row.path == "/dev/shm" and host_config.get("IpcMode") == "none":  # noqa: S108
         return "--ipc none was asked for"
     config = seen.facts.container.oci_config or {}
     listed = {mount.get("destination") for mount in config.get("mounts") or []}

@@ -9,7 +9,6 @@ from scratchlab.judge.expected import ExpectedMount, Prediction
 from scratchlab.judge.ids import Ids
 from scratchlab.judge.paths import is_below, parents, resolve
 from scratchlab.judge.rules.runtime import DEVICES, LINKS, SPEC_FILESYSTEMS, stub_modes
-from scratchlab.judge.versions import numbers
 from scratchlab.ledger import Ledger
 from scratchlab.model import Facts, Kind, Origin
 
@@ -67,13 +66,13 @@ class Plan:
 
     def mountpoint(self, path: str) -> None:
         """Predict the parents of a mount that neither image nor another rule provides."""
-        modes = stub_modes(self.facts.runtime.name, numbers(self.facts.runtime.version))
+        modes = stub_modes(self.facts.runtime.name)
         for folder in parents(path):
             if self._is_folder(folder) or self._on_mount(folder):
                 continue
             self.add(
                 folder, Origin.RUNTIME_MOUNTPOINT, "runtime-mountpoint",
-                kind=Kind.DIRECTORY, mode=modes["directory"],
+                kind=Kind.DIRECTORY, mode=modes,
             )  # fmt: skip
 
     def _is_folder(self, path: str) -> bool:

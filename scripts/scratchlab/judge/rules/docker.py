@@ -12,15 +12,8 @@ from scratchlab.model import Kind, Origin
 
 KNOWN = ((19, 3), (30,))  # versions that these tables were read in: from, below
 
-_INIT = Source(
-    "moby/moby",
-    "daemon/initlayer/setup_unix.go",
-    "Setup",
-)
+_INIT = Source("moby/moby", "daemon/initlayer/setup_unix.go", "Setup")
 _NETWORK = Source("moby/moby", "container/container_unix.go", "NetworkMounts")
-_MOUNTS = Source(
-    "moby/moby", "oci/defaults.go", "DefaultLinuxSpec", (((29,), "daemon/pkg/oci/defaults.go"),)
-)
 _LINUX = Source("moby/moby", "daemon/oci_linux.go")
 
 RULES = (

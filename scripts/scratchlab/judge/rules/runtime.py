@@ -112,9 +112,9 @@ LINKS = {
 SPEC_FILESYSTEMS = frozenset({"/proc", "/sys", "/dev/pts", "/dev/shm"})  # noqa: S108 - a claim
 
 
-def stub_modes(runtime: str, version: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
-    """Modes of the mountpoints that a runtime makes: folders, files."""
-    if runtime == "crun":
-        return {"directory": (0o1755, 0o755), "file": (0o700,)}
-    # runc v1.1.14 and v1.2.0-rc.3 made files 0644 (libcontainer/rootfs_linux.go).
-    return {"directory": (0o755,), "file": (0o644,) if version >= (1, 1, 14) else (0o755,)}
+def stub_modes(runtime: str) -> tuple[int, ...]:
+    """Modes that the folders may have that a runtime makes for its mounts (files lie below them).
+
+    crun 1.21 makes them 01755 (src/libcrun/linux.c), runc 0755 (libcontainer/rootfs_linux.go).
+    """
+    return (0o1755, 0o755) if runtime == "crun" else (0o755,)
