@@ -71,5 +71,16 @@ def serve(folder: Path, driver: str) -> Iterator[tuple[Podman, EngineClient]]:
     finally:
         service.terminate()
         service.wait(30)
-        subprocess.run(["umount", f"{folder}/root/overlay"], capture_output=True, check=False)
-        shutil.rmtree(folder, ignore_errors=True)
+        _unmount(f"{folder}/root/overlay")
+        shutil.rmtree(folder)
+
+
+def _unmount(target: str) -> None:
+    """Take away podman's private mount: it may be there twice, and conmon may be in it still."""
+    while _mounted(target):
+        subprocess.run(["umount", "--lazy", target], capture_output=True, check=True)
+
+
+def _mounted(target: str) -> bool:
+    """A folder bound over itself has its parent's device: only the kernel's list tells."""
+    return f" {target} " in Path("/proc/self/mountinfo").read_text()
