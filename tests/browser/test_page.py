@@ -281,13 +281,46 @@ def test_print_holds_everything(show: Show, disk: Disk) -> None:
     assert drawn.count() == int(total) - 1
     assert page.locator("details:not([open])").count() == 0
     page.evaluate("dispatchEvent(new Event('afterprint'))")
-    assert page.locator("details:not([open])").count() == 1
+    assert page.locator("details:not([open])").count() == 2  # the experiment; what is not compared
     assert page.pdf().startswith(b"%PDF")
+
+
+def printed(page: Page) -> str:
+    """What the paper says that it does not show."""
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    words = page.locator("#unprinted")
+    said = words.inner_text() if words.is_visible() else ""
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    page.emulate_media(media="screen")
+    assert words.is_hidden()
+    return said
+
+
+def test_paper_says_what_it_leaves_out(show: Show, disk: Disk) -> None:
+    page = show(disk(reports.huge(4000)))
+    total = 4000 + 1 + 1 + 40 + 26  # files, /usr, its folders, Docker's
+    page.click("#close-all")
+    closed = total - len(rows(page))
+    assert f"{closed:,} in closed folders" in printed(page)
+    page.click("#open-all")
+    assert f"{total - 3000:,} after the first 3,000" in printed(page)
+    page.fill("#search", "file0012")
+    assert f"{total - 104:,} that the filter hides" in printed(page)  # 100 files, 4 folders above
+    assert printed(show(disk(reports.sleep()))) == ""
+
+
+def test_the_page_says_what_was_not_compared(show: Show, disk: Disk) -> None:
+    page = show(disk(reports.sleep()))
+    left_out = page.locator(".left-out")
+    expect(left_out.locator("summary")).to_have_text("Not compared: times of folders")
+    left_out.locator("summary").click()
+    expect(left_out).to_contain_text("unpacking touches them")
 
 
 def test_a_report_without_rules_or_checks_still_shows(show: Show, disk: Disk) -> None:
     report = reports.sleep(checks=[])
-    del report.head["rules"]  # as the first release wrote it
+    del report.head["rules"], report.head["not_compared"]  # as the first release wrote it
     page = show(disk(report))
     page.click(row(page, "null"))
     expect(page.locator("#detail")).to_contain_text("oci-device")

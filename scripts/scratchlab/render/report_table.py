@@ -48,6 +48,7 @@ def render(report: Report, out: TextIO) -> None:
     _mounts(head.get("mounts", []), screen)
     _checks(head["checks"], screen, out)
     screen.print()
+    _not_compared(head.get("not_compared", []), screen)
     words, style = _verdict(head)
     screen.print(text(words, style))
 
@@ -177,6 +178,12 @@ def _checks(checks: list[Json], screen: Console, out: TextIO) -> None:
     if spoken:
         screen.print()
         screen.print(checks_table(spoken, out, screen.width))
+
+
+def _not_compared(left_out: list[Json], screen: Console) -> None:
+    if left_out:
+        words = ", ".join(one["what"] for one in left_out)
+        screen.print(text(f"not compared: {words}", "dim"))
 
 
 def _verdict(head: Json) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from scratchlab import __version__
+from scratchlab.judge.compare import NOT_COMPARED
 from scratchlab.model import Check, Facts, Finding, Ghost, Json, MountFinding, Origin
 from scratchlab.report import shapes
 from scratchlab.report.rules import told
@@ -85,6 +86,7 @@ def build(
         "ghosts": [shapes.ghost(ghost) for ghost in judgement.ghosts],
         "checks": [shapes.check(one) for one in checks],
         "problems": list(judgement.problems),
+        "not_compared": [{"what": what, "why": why} for what, why in NOT_COMPARED],
         "rules": told(entries.rules, facts),
     }
     if ladder is not None:

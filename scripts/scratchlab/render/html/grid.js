@@ -34,7 +34,7 @@ class Grid {
     this.rows.addEventListener("click", (event) => this.click(event));
     this.rows.addEventListener("dblclick", (event) => this.toggle(this.nodeOf(event)));
     new ResizeObserver(() => this.refresh()).observe(this.box);
-    window.addEventListener("beforeprint", () => this.draw(MOST_PRINTED));
+    window.addEventListener("beforeprint", () => this.print());
     window.addEventListener("afterprint", () => this.draw());
   }
 
@@ -50,13 +50,26 @@ class Grid {
     this.draw();
   }
 
+  // Paper has no scrolling: as many rows as it bears, and in words what it does not show.
+  print() {
+    this.draw(MOST_PRINTED);
+    const { visible, nodes, filtered } = this.tree;
+    const left = [
+      [visible.length - MOST_PRINTED, `after the first ${MOST_PRINTED.toLocaleString("en")}`],
+      [nodes.length - visible.length, filtered ? "that the filter hides" : "in closed folders"],
+    ].filter(([count]) => count > 0).map(([count, where]) => `${count.toLocaleString("en")} ${where}`);
+    const box = document.getElementById("unprinted");
+    box.textContent = `Not on paper: entries of the tree, ${left.join(", ")}. All of them are in the page and in report.json.`;
+    box.hidden = left.length === 0;
+  }
+
   draw(atLeast = 0) {
     const { visible } = this.tree;
     const first = atLeast ? 0 : Math.max(0, Math.floor(this.box.scrollTop / this.height) - BEYOND);
     const count = atLeast || Math.ceil(this.box.clientHeight / this.height) + 2 * BEYOND;
     const wanted = visible.slice(first, first + count).map((node, at) => this.row(node, first + at));
     const active = this.places.get(this.active);
-    if (active !== undefined && (active < first || active >= first + wanted.length)) {
+    if (!atLeast && active !== undefined && (active < first || active >= first + wanted.length)) {
       wanted.push(this.row(this.active, active)); // aria-activedescendant must exist
     }
     this.rows.replaceChildren(...wanted);

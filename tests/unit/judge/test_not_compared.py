@@ -1,0 +1,86 @@
+"""What image and instance are not compared in is left out, said in the report, and nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scratchlab import render
+from scratchlab.evidence import EvidenceSet
+from scratchlab.judge import judge
+from scratchlab.judge.compare import NOT_COMPARED, compare, differences
+from scratchlab.judge.ids import Ids
+from scratchlab.judge.predict import predict
+from scratchlab.ledger import Ledger
+from scratchlab.model import Entry, Kind, Status
+from scratchlab.report import build, canonical, read, write
+
+SECOND = 1_000_000_000
+NEW, OLD = 1_700_000_000 * SECOND, 1_500_000_000 * SECOND
+FILE = Entry("/a", Kind.FILE, 0o644, sha256="0" * 64, mtime=OLD)
+# By what a report says of it: an image's entry, and how the container's may differ from it.
+LEFT_OUT: dict[str, tuple[Entry, dict[str, Any]]] = {
+    "times of folders": (Entry("/a", Kind.DIRECTORY, 0o755, mtime=OLD), {"mtime": NEW}),
+    "times of links, devices and pipes": (
+        Entry("/a", Kind.SYMLINK, 0o777, target="b", mtime=OLD),
+        {"mtime": NEW},
+    ),
+    "fractions of a second": (FILE, {"mtime": OLD + 123_456_789}),
+    "the label security.selinux": (FILE, {"xattrs": (("security.selinux", b"x"),)}),
+}
+
+
+@pytest.mark.parametrize(("image", "change"), LEFT_OUT.values(), ids=LEFT_OUT)
+def test_what_is_left_out_makes_no_difference(image: Entry, change: dict[str, Any]) -> None:
+    assert differences(image, dataclasses.replace(image, **change), Ids()) == ()
+
+
+@pytest.mark.parametrize(
+    ("image", "change"),
+    [
+        (FILE, {"mtime": NEW}),
+        (FILE, {"mtime": OLD + SECOND}),
+        (FILE, {"xattrs": (("security.capability", b"x"),)}),
+        (Entry("/a", Kind.DIRECTORY, 0o755), {"mode": 0o700}),
+        (Entry("/a", Kind.SYMLINK, 0o777, target="b"), {"target": "c"}),
+        (FILE, {"links": "/b"}),
+    ],
+)
+def test_what_stands_beside_it_does(image: Entry, change: dict[str, Any]) -> None:
+    assert differences(image, dataclasses.replace(image, **change), Ids()) == tuple(change)
+
+
+def test_the_root_folder_is_left_out() -> None:
+    image, live = (
+        Ledger([Entry("/", Kind.DIRECTORY, mode, mtime=time)])
+        for mode, time in ((0o755, OLD), (0o555, NEW))
+    )
+    (pair,) = compare(image, live, Ids())
+    assert pair.status is Status.SAME
+
+
+def test_link_counts_and_inode_numbers_are_not_even_read() -> None:
+    names = {field.name for field in dataclasses.fields(Entry)}
+    assert not names & {"nlink", "ino", "atime", "ctime"}
+
+
+def test_every_report_says_so_and_all_hosts_say_the_same(
+    saved: Callable[[str], EvidenceSet], tmp_path: Path
+) -> None:
+    seen = saved("docker-20.10.24-plain")
+    made = build(seen, judge(seen, predict(seen.facts, seen.image)))
+    write(made, str(tmp_path / "report.json"))
+    report = read(str(tmp_path / "report.json"))
+    told = [(one["what"], one["why"]) for one in report.head["not_compared"]]
+    assert told == list(NOT_COMPARED)
+    assert set(LEFT_OUT) < {what for what, _ in told}
+    assert canonical(report)["not_compared"] == report.head["not_compared"]
+    out = io.StringIO()
+    render.report("table", report, out)
+    words = " ".join(out.getvalue().split())
+    assert f"not compared: {', '.join(what for what, _ in told)} " in words
