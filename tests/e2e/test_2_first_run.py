@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -66,6 +67,16 @@ def test_a_page_for_a_browser_lies_beside_the_report() -> None:
     page = door.REPORT.with_name("index.html").read_text("utf-8")
     assert page.startswith("<!DOCTYPE html>")
     assert door.report()["image"]["ledger_digest"] in page
+
+
+def test_a_controller_that_verified_nothing_yet_brings_report_and_page() -> None:
+    (door.ROOT / "build/scratchlab").unlink()
+    shutil.rmtree(door.ROOT / "reports")
+    done = door.lab("--tags", "report")
+    assert done.returncode == 0, done.stdout
+    assert set(door.verdicts().values()) == {"pass"}
+    assert door.REPORT.with_name("index.html").read_text("utf-8").startswith("<!DOCTYPE html>")
+    assert (door.ROOT / "reports/index.html").exists()
 
 
 def test_a_second_run_changes_nothing() -> None:
