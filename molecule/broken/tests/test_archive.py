@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tests.machines.seen import PROGRAM, Machine
@@ -61,6 +61,10 @@ def test_a_disk_that_is_full(machine: Machine) -> None:
         machine.output("umount /var/lib/scratchlab/apt")
 
 
-def test_the_next_run_converges(machine: Machine) -> None:
+def test_the_next_run_converges(
+    machine: Machine, record_testsuite_property: Callable[[str, object], None]
+) -> None:
     done = machine.lab()
     assert done.returncode == 0, done.stdout
+    engine = machine.report()["engine"]
+    record_testsuite_property("engine", f"{engine['name']} {engine['version']}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 from tests.machines.seen import PROGRAM, Machine
@@ -11,13 +12,17 @@ RUNTIMES = ("crun", "runc")
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_every_entry_is_explained(machine: Machine, runtime: str) -> None:
+def test_every_entry_is_explained(
+    machine: Machine, runtime: str, record_testsuite_property: Callable[[str, object], None]
+) -> None:
     done = machine.host.run(
         f"{PROGRAM} verify sleep-{runtime} --engine podman --json /tmp/{runtime}.json"
     )
     assert done.rc == 0, done.stdout + done.stderr
     report = json.loads(machine.output(f"cat /tmp/{runtime}.json"))
     assert report["engine"]["name"] == "podman"
+    engine = f"podman {report['engine']['version']} with {runtime}"
+    record_testsuite_property("engine", engine)
     assert report["runtime"]["name"] == runtime
     assert report["summary"]["unexplained"] == 0
     assert report["summary"]["image_entries"] == 1
