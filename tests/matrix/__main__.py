@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "injections.md"
 CELLS = ROOT / "build" / "matrix"  # one file a column, so that some can be run again alone
 ZIPAPP = ROOT / "build" / "scratchlab"
-Cells = dict[str, list[dict[str, Any]]]
+Measured = dict[str, list[dict[str, Any]]]  # of a column: cells, mutations
 
 
 def inside(machine: str, command: str) -> str:
@@ -59,68 +59,102 @@ def _executable(member: tarfile.TarInfo) -> tarfile.TarInfo:
     return member
 
 
-def measure(machine: str, column: Column, variants: Sequence[str]) -> list[dict[str, Any]]:
-    """All variants on one engine in one set-up."""
+def measure(machine: str, column: Column, variants: Sequence[str]) -> Measured:
+    """All variants on one engine in one set-up, and unless they are limited all mutations."""
     inside(machine, column.setup())
+    measured = {"cells": inside_json(machine, column, "tests.matrix.run", variants)}
+    mutations = [] if variants else inside_json(machine, column, "tests.matrix.mutate", ())
+    return {**measured, "mutations": mutations}
+
+
+def inside_json(
+    machine: str, column: Column, module: str, names: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Run one of this package's programs in the machine; gives what it measured."""
     words = [f"--engine={column.engine}", f"--engine-options={column.engine_options}",
-             f"--run-options={column.run_options}", "--json=/srv/matrix/cells.json"]  # fmt: skip
-    done = subprocess.run(
-        ["docker", "exec", "--workdir=/srv/matrix", machine, "python3", "-m", "tests.matrix.run",
-         *words, *variants],
-        check=False,
-    )  # fmt: skip
+             f"--run-options={column.run_options}", "--json=/srv/matrix/measured.json"]  # fmt: skip
+    command = ["docker", "exec", "--workdir=/srv/matrix", machine, "python3", "-m", module]
+    done = subprocess.run([*command, *words, *names], check=False)
     if done.returncode not in (0, 1):
-        raise MachineError(f"{column.name}: tests.matrix.run ended with {done.returncode}")
-    found: list[dict[str, Any]] = json.loads(inside(machine, "cat /srv/matrix/cells.json"))
+        raise MachineError(f"{column.name}: {module} ended with {done.returncode}")
+    found: list[dict[str, Any]] = json.loads(inside(machine, "cat /srv/matrix/measured.json"))
     return found
 
 
-def run(chosen: Sequence[Column], variants: Sequence[str]) -> None:
-    """Measure the columns, suite by suite; what was measured goes to build/matrix."""
+def run(chosen: Sequence[Column], variants: Sequence[str], keep: bool) -> None:
+    """Measure the columns, suite by suite; what was measured goes to build/matrix.
+
+    ``variants`` limits it to some, whose cells take the place of their older ones. ``keep`` leaves
+    the machines for the next run, which then need not be made and filled again.
+    """
     CELLS.mkdir(parents=True, exist_ok=True)
     for suite in dict.fromkeys(column.suite for column in chosen):
         machine = f"scratchlab-matrix-{suite}"
-        down(machine)
+        if not keep:
+            down(machine)
         up(machine, suite)
         try:
             prepare(machine, suite)
             for column in chosen:
                 if column.suite == suite:
                     print(f"=== {column.name}", flush=True)
-                    cells = measure(machine, column, variants)
-                    (CELLS / f"{column.name}.json").write_text(json.dumps(cells, indent=1))
+                    record(column, measure(machine, column, variants))
         finally:
-            down(machine)
+            if not keep:
+                down(machine)
 
 
-def saved() -> Cells:
+def record(column: Column, measured: Measured) -> None:
+    """Keep what was measured; of a part of the variants, in the place of their older cells."""
+    file = CELLS / f"{column.name}.json"
+    before = json.loads(file.read_text()) if file.exists() else {"cells": [], "mutations": []}
+    file.write_text(
+        json.dumps(
+            {part: merged(before[part], measured[part]) for part in ("cells", "mutations")},
+            indent=1,
+        )
+        + "\n"
+    )
+
+
+def merged(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those of ``before`` with ``now`` in their place, by name; what is new comes last."""
+    return [*({one["name"]: one for one in (*before, *now)}.values())]
+
+
+def saved() -> dict[str, Measured]:
     """What was measured so far, in the order of the columns."""
     files = {column.name: CELLS / f"{column.name}.json" for column in COLUMNS}
     return {name: json.loads(f.read_text()) for name, f in files.items() if f.exists()}
 
 
-def show(cells: Cells) -> bool:
-    """Print the table; says whether every cell is explained."""
+def show(measured: dict[str, Measured]) -> bool:
+    """Print the table; says whether every cell is explained and every mutation found."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("variant", *cells):
+    for heading in ("variant", *measured):
         table.add_column(heading, overflow="fold")
-    by_name = {name: {cell["variant"]: cell for cell in column} for name, column in cells.items()}
-    for variant in dict.fromkeys(cell["variant"] for column in cells.values() for cell in column):
-        table.add_row(variant, *(_cell(one.get(variant)) for one in by_name.values()))
+    by_name = [{cell["name"]: cell for cell in one["cells"]} for one in measured.values()]
+    for variant in dict.fromkeys(name for column in by_name for name in column):
+        table.add_row(variant, *(_cell(column.get(variant)) for column in by_name))
+    scores = [[not one["lacks"] for one in m["mutations"]] for m in measured.values()]
+    table.add_row("mutations found", *(f"{sum(score)}/{len(score)}" for score in scores))
     Console().print(table)
-    every = [cell for column in cells.values() for cell in column]
-    ran = [cell for cell in every if "error" not in cell]
-    good = sum(not cell["faults"] for cell in ran)
-    print(f"\n{good} of {len(ran)} cells explained: 0 unexplained, 0 missing, 0 disagreements; "
-          f"{len(every) - len(ran)} variants could not be started there")  # fmt: skip
-    return good == len(ran) > 0
+    cells = [cell for column in by_name for cell in column.values()]
+    refused = sum("refused" in cell for cell in cells)
+    good = sum(cell.get("faults") == [] for cell in cells)
+    print(
+        f"\n{good} of {len(cells) - refused} cells explained: 0 unexplained, 0 missing, "
+        f"0 disagreements; {refused} refused by their engines; "
+        f"{sum(map(sum, scores))} of {sum(map(len, scores))} mutations found"
+    )
+    return good + refused == len(cells) > 0 and all(map(all, scores))
 
 
 def _cell(cell: dict[str, Any] | None) -> str:
     if cell is None:
         return ""
-    if "error" in cell:
-        return "[yellow]not started[/]"
+    if "faults" not in cell:
+        return "[yellow]refused[/]" if "refused" in cell else "[red]error[/]"
     count = f"{cell['explained']}/{cell['total']}"
     return f"[red]{count}, {len(cell['faults'])} faults[/]" if cell["faults"] else count
 
@@ -131,6 +165,7 @@ def main() -> int:
     words.add_argument("columns", nargs="*", metavar="COLUMN")
     words.add_argument("--variant", action="append", default=[], help="only this one; repeatable")
     words.add_argument("--write", action="store_true", help="make docs/injections.md anew")
+    words.add_argument("--keep", action="store_true", help="leave the machines for the next run")
     words.add_argument("--show", action="store_true", help="only what was measured before")
     asked = words.parse_args()
     unknown = {*asked.columns} - {one.name for one in COLUMNS}
@@ -141,14 +176,14 @@ def main() -> int:
     chosen = [one for one in COLUMNS if not asked.columns or one.name in asked.columns]
     if not asked.show:
         try:
-            run(chosen, asked.variant)
+            run(chosen, asked.variant, asked.keep)
         except (MachineError, subprocess.CalledProcessError) as error:
             print(f"matrix: {error}", file=sys.stderr)
             return 2
-    cells = saved()
+    measured = saved()
     if asked.write:
-        PAGE.write_text(page(cells))
-    return 0 if show(cells) else 1
+        PAGE.write_text(page(measured))
+    return 0 if show(measured) else 1
 
 
 if __name__ == "__main__":

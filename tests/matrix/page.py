@@ -2,70 +2,176 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-Cells = dict[str, list[dict[str, Any]]]
+Cells = list[dict[str, Any]]
+Measured = Mapping[str, Mapping[str, Cells]]  # by column: cells, mutations
+Who = dict[str, str]  # by path: who put it there, and its shape
 _HEAD = """# Who injects what
 
-Made by `python3 -m tests.matrix --write` from containers that ran; do not edit. Each column is an
-engine in one set-up, each cell says who put the entry there and the rule that `scratchlab why`
-explains; empty: the entry is not there.
+Made by `python3 -m tests.matrix --write` from containers that ran, none of it by hand. A column is
+an engine in one set-up, in a fresh Debian. `scratchlab why CONTAINER PATH` tells the proof.
 
 """
 
 
-def page(cells: Cells) -> str:
+def page(measured: Measured) -> str:
     """The page in Markdown."""
-    return _HEAD + _engines(cells) + _table(cells, "plain", "A plain container") + _deltas(cells)
+    measured = {name: one for name, one in measured.items() if _ran(one["cells"])}
+    plains = {name: _who(_cell(one["cells"], "plain")) for name, one in measured.items()}
+    parts = (_setups(measured), _plain(plains), _options(measured, plains), _every(measured),
+             _refusals(measured), _rules(measured))  # fmt: skip
+    return _HEAD + "\n".join(parts)
 
 
-def _engines(cells: Cells) -> str:
-    rows = ["| column | engine | storage | runtime | kernel, cgroup | variants explained |",
-            "| --- | --- | --- | --- | --- | --- |"]  # fmt: skip
-    for name, column in cells.items():
-        ran = [cell for cell in column if "error" not in cell]
-        if not ran:
-            continue
-        one = ran[0]
-        engine, runtime, host = one["engine"], one["runtime"], one["host"]
+def _ran(cells: Cells) -> Cells:
+    return [cell for cell in cells if "faults" in cell]
+
+
+def _cell(cells: Cells, name: str) -> dict[str, Any]:
+    return next((cell for cell in _ran(cells) if cell["name"] == name), {})
+
+
+def _who(cell: Mapping[str, Any]) -> Who:
+    return {path: " ".join(two).strip() for path, two in cell.get("origins", {}).items()}
+
+
+def _setups(measured: Measured) -> str:
+    rows = []
+    for name, one in measured.items():
+        ran, mutations = _ran(one["cells"]), one["mutations"]
+        engine, runtime, host = (ran[0][what] for what in ("engine", "runtime", "host"))
         good = sum(not cell["faults"] for cell in ran)
-        rows.append(
-            f"| {name} | {engine['name']} {engine['version']} | {engine['storage_driver']} | "
-            f"{runtime['name']} {runtime['version']} | {host['kernel']}, "
-            f"v{host['cgroup_version']} | {good} of {len(ran)} |"
+        found = sum(not mutation["lacks"] for mutation in mutations)
+        rows.append((
+            name, f"{engine['name']} {engine['version']}", engine["storage_driver"],
+            f"{runtime['name']} {runtime['version']}",
+            f"{host['kernel']}, v{host['cgroup_version']}",
+            f"{good} of {len(ran)}", f"{found} of {len(mutations)}",
+        ))  # fmt: skip
+    heads = ("column", "engine", "storage", "runtime", "kernel, control groups",
+             "variants explained", "mutations found")  # fmt: skip
+    return _section("What was measured", heads, rows)
+
+
+def _plain(plains: Mapping[str, Who]) -> str:
+    """A row for paths, and a column for set-ups, that have the same."""
+    groups = _grouped((who, name) for name, who in plains.items())
+    found = [dict(who) for who, _ in groups]
+    paths = sorted({path for who in found for path in who})
+    rows = [
+        (_paths(same), *cells)
+        for cells, same in _grouped(
+            (tuple(who.get(path, "") for who in found), path) for path in paths
         )
-    return "\n".join(rows) + "\n\n"
-
-
-def _table(cells: Cells, variant: str, title: str) -> str:
-    columns = {
-        name: cell["origins"]
-        for name, column in cells.items()
-        for cell in column
-        if cell["variant"] == variant and "error" not in cell
-    }
-    paths = sorted({path for origins in columns.values() for path in origins})
-    rows = [f"## {title}", "", "| entry | " + " | ".join(columns) + " |",
-            "| --- |" + " --- |" * len(columns)]  # fmt: skip
-    rows += [
-        f"| `{path}` | " + " | ".join(origins.get(path, "") for origins in columns.values()) + " |"
-        for path in paths
     ]
-    return "\n".join(rows) + "\n\n"
+    heads = ("entry or mount", *(", ".join(names) for _, names in groups))
+    words = (
+        "The rule that put it there (explained below), mode or link target, owner; "
+        "empty: it is not there.\n"
+    )
+    return _section("A plain container, and not from its image", heads, rows, words)
 
 
-def _deltas(cells: Cells) -> str:
+def _options(measured: Measured, plains: Mapping[str, Who]) -> str:
     """What each variant adds to a plain container, and takes from it."""
-    rows = ["## What the options of `run` change", "", "| variant | column | more | less |",
-            "| --- | --- | --- | --- |"]  # fmt: skip
-    for name, column in cells.items():
-        by_name = {cell["variant"]: cell for cell in column if "error" not in cell}
-        plain = by_name.get("plain", {}).get("origins", {})
-        for variant, cell in by_name.items():
-            own = {path: who for path, who in cell["origins"].items() if plain.get(path) != who}
-            gone = [path for path in plain if path not in cell["origins"]]
-            if (own or gone) and len(own) < 30:
-                more = ", ".join(f"`{path}` ({who})" for path, who in own.items())
-                less = ", ".join(f"`{path}`" for path in gone)
-                rows.append(f"| {variant} | {name} | {more} | {less} |")
-    return "\n".join(rows) + "\n"
+    variants = _names(measured)
+    rows, none = [], []
+    for variant in variants:
+        deltas = []
+        for name, one in measured.items():
+            cell = _cell(one["cells"], variant)
+            if cell:
+                deltas.append((_delta(plains[name], _who(cell)), name))
+        if not any(delta != ("", "") for delta, _ in deltas):
+            none.append(variant)
+            continue
+        for (more, less), names in _grouped(deltas):
+            all_of_them = len(names) == len(deltas)
+            rows.append((variant, "all" if all_of_them else ", ".join(names), more, less))
+    words = f"No difference anywhere: {', '.join(one for one in none if one != 'plain')}.\n"
+    heads = ("variant", "column", "more, or otherwise", "less")
+    return _section("What the options of `run` change", heads, rows, words)
+
+
+def _delta(plain: Who, own: Who) -> tuple[str, str]:
+    more = _grouped((who, path) for path, who in own.items() if plain.get(path) != who)
+    less = [path for path in plain if path not in own]
+    return "; ".join(f"{_paths(paths)} {who}" for who, paths in more), _paths(less)
+
+
+def _every(measured: Measured) -> str:
+    rows = [
+        (variant, *(_count(one["cells"], variant) for one in measured.values()))
+        for variant in _names(measured)
+    ]
+    words = "Entries explained of all entries; 0 unexplained, 0 missing, 0 disagreements.\n"
+    return _section("Every variant", ("variant", *measured), rows, words)
+
+
+def _count(cells: Cells, variant: str) -> str:
+    one = next((cell for cell in cells if cell["name"] == variant), None)
+    if one is None:
+        return ""
+    if "faults" not in one:
+        return "refused" if "refused" in one else "error"
+    faults = f", **{len(one['faults'])} faults**" if one["faults"] else ""
+    return f"{one['explained']}/{one['total']}{faults}"
+
+
+def _refusals(measured: Measured) -> str:
+    said = [
+        ((cell["name"], (cell.get("refused") or cell["error"]).rpartition(": docker: ")[2]), name)
+        for name, one in measured.items()
+        for cell in one["cells"]
+        if "faults" not in cell
+    ]
+    rows = [(*what, ", ".join(names)) for what, names in _grouped(said)]
+    return _section("What an engine refused", ("variant", "its words", "column"), rows)
+
+
+def _rules(measured: Measured) -> str:
+    """In words, with the source at the newest version that was measured."""
+    rules: dict[str, dict[str, Any]] = {}
+    for one in measured.values():
+        for cell in _ran(one["cells"]):
+            rules.update(cell["rules"])
+    rows = [
+        (name, rule["title"], f"{rule['level']} {rule['clause']}".strip(), rule["source"])
+        for name, rule in sorted(rules.items())
+    ]
+    return _section("The rules", ("rule", "what it says", "by right", "source"), rows)
+
+
+def _names(measured: Measured) -> Iterable[str]:
+    return dict.fromkeys(cell["name"] for one in measured.values() for cell in one["cells"])
+
+
+def _grouped(pairs: Iterable[tuple[Any, str]]) -> list[tuple[Any, list[str]]]:
+    """The second items by what they have in common, in the order of their first."""
+    groups: list[tuple[Any, list[str]]] = []
+    for common, one in pairs:
+        for seen, members in groups:
+            if seen == common:
+                members.append(one)
+                break
+        else:
+            groups.append((common, [one]))
+    return groups
+
+
+def _paths(paths: Iterable[str]) -> str:
+    return ", ".join(f"`{path}`" for path in paths)
+
+
+def _section(
+    title: str, heads: Iterable[str], rows: Iterable[Iterable[str]], words: str = ""
+) -> str:
+    lines = [heads := tuple(heads), ("---",) * len(heads), *rows]
+    table = "\n".join("| " + " | ".join(_escaped(cell) for cell in line) + " |" for line in lines)
+    return f"## {title}\n\n{words}{chr(10) if words else ''}{table}\n"
+
+
+def _escaped(cell: str) -> str:
+    return " ".join(cell.replace("|", "\\|").split())

@@ -17,13 +17,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.matrix.variants import IMAGES, VARIANTS, Image, Variant
 
 NAME = "scratchlab-matrix"
+SERVICE = "com.docker.swarm.service.name"
 DOCKERFILE = (
     'FROM scratch\nCOPY tree /\n{lines}ENTRYPOINT ["/bin/busybox"]\nCMD ["sleep", "3600"]\n'
 )
@@ -73,24 +75,43 @@ class Machine:
         (folder / "Dockerfile").write_text(DOCKERFILE.format(lines=wanted.lines))
 
     def cell(self, variant: Variant, files: str) -> dict[str, Any]:
-        """Run one variant and verify it; gives its numbers, or why there are none."""
+        """Run one variant and verify it; gives its numbers, or why there are none: ``refused``
+        holds the engine's words where it is known to refuse, ``error`` any others.
+        """
         words = {"files": files, "name": NAME, "image": image(variant.image)}
-        flags = [flag.format(**words) for flag in variant.flags]
         try:
-            # stdin=/dev/null makes podman chown the container's /dev/null (crun, --user): -d alone.
-            found = self.call("run", "-d", *self.flags, *flags, image(variant.image))
+            found = self._start(variant, words)
         except RuntimeError as error:
-            return {"variant": variant.name, "error": f"not started: {error}"}
+            known = any(part in str(error) for part in variant.refused)
+            return {"name": variant.name, "refused" if known else "error": str(error)}
         words["id"] = found
         try:
             for command in variant.then:
                 self.call(*(word.format(**words) for word in command))
             with self._beside(variant, words):
-                return {"variant": variant.name, **self.verify(found, variant)}
+                return {"name": variant.name, **self.verify(found, variant)}
         except RuntimeError as error:
-            return {"variant": variant.name, "error": str(error)}
+            return {"name": variant.name, "error": str(error)}
         finally:
+            if variant.service:
+                self.call("service", "rm", NAME, check=False)
             self.call("rm", "-f", "-v", found, check=False)
+
+    def _start(self, variant: Variant, words: dict[str, str]) -> str:
+        flags = [flag.format(**words) for flag in variant.flags]
+        if not variant.service:
+            # stdin=/dev/null makes podman chown the container's /dev/null (crun, --user): -d alone.
+            return self.call("run", "-d", *self.flags, *flags, words["image"])
+        create = ("--detach", "--no-resolve-image", "--name", NAME)
+        self.call("service", "create", *create, *flags, words["image"])
+        for _ in range(60):
+            found = self.call("ps", "-q", "--no-trunc", "--filter", f"label={SERVICE}={NAME}")
+            if found:
+                return found
+            time.sleep(0.5)
+        why = self.call("service", "ps", "--no-trunc", "--format", "{{.Error}}", NAME)
+        self.call("service", "rm", NAME)
+        raise RuntimeError(f"{self.engine} service create: no container after 30 s: {why}")
 
     @contextlib.contextmanager
     def _beside(self, variant: Variant, words: dict[str, str]) -> Iterator[None]:
@@ -160,33 +181,57 @@ def numbers(report: dict[str, Any], variant: Variant, status: int) -> dict[str, 
         "engine": report["engine"],
         "runtime": report["runtime"],
         "host": report["host"],
-        "origins": _origins(report),
+        "origins": {
+            path: [one["rule"] or one["origin"], _shape(one)]
+            for path, one in told
+            if one["origin"] != "image-layer" and not _inside(one, entries)
+        },
+        "rules": {one["id"]: one for one in report["rules"]},
     }
 
 
-def _origins(report: dict[str, Any]) -> dict[str, str]:
-    return {
-        one["path"]: f"{one['origin']} {one['rule'] or ''}".strip()
-        for one in report["entries"]
-        if one["origin"] != "image-layer"
-        and not one["path"].startswith(("/dev/", "/cfg/", "/img/"))
-    }
+def _inside(one: dict[str, Any], entries: list[dict[str, Any]]) -> bool:
+    """Whether it lies in a mount of the user's: what is in there is the user's own matter."""
+    if one["origin"] != "user-mount" or not one.get("live"):
+        return False
+    above = one["path"].rpartition("/")[0]
+    return any(e["path"] == above and e["origin"] == "user-mount" for e in entries)
+
+
+def _shape(one: dict[str, Any]) -> str:
+    live = one.get("live")
+    if live is None:
+        return ""
+    owner = f"{live['uid']}:{live['gid']}"
+    if live["target"] is not None:
+        return f"-> {live['target']} {owner}"
+    return f"{live['mode']} {owner}"
 
 
 @contextlib.contextmanager
-def surroundings(machine: Machine) -> Iterator[str]:
-    """The folder, network, volume and secret that variants name; removed in the end."""
+def surroundings(machine: Machine, variants: Sequence[Variant]) -> Iterator[str]:
+    """What ``variants`` name: a folder, a network, a volume, a secret, a swarm of this one node.
+
+    Gives the folder. All of it is removed in the end.
+    """
+    swarm = any(one.service for one in variants)
     with tempfile.TemporaryDirectory(prefix="scratchlab-matrix-") as files:
         (Path(files) / "file").write_text("bound from the host\n")
         machine.call("network", "create", f"{NAME}-net", check=False)
-        if machine.engine == "podman":
-            machine.call("secret", "create", f"{NAME}-secret", f"{files}/file", check=False)
+        if swarm:
+            machine.call("swarm", "init", "--advertise-addr", "127.0.0.1")
+            machine.call("config", "create", f"{NAME}-config", f"{files}/file")
+        if swarm or machine.engine == "podman":
+            machine.call("secret", "create", f"{NAME}-secret", f"{files}/file")
         try:
             yield files
         finally:
             machine.call("network", "rm", f"{NAME}-net", check=False)
             machine.call("volume", "rm", f"{NAME}-vol", check=False)
-            if machine.engine == "podman":
+            if swarm:
+                machine.call("swarm", "leave", "--force")
+                machine.call("network", "rm", "docker_gwbridge", check=False)
+            elif machine.engine == "podman":
                 machine.call("secret", "rm", f"{NAME}-secret", check=False)
             machine.call("rmi", "-f", *map(image, IMAGES), check=False)
 
@@ -215,7 +260,7 @@ def main() -> int:
         if asked.engine in one.engines and (not asked.variants or one.name in asked.variants)
     ]
     cells = []
-    with surroundings(machine) as files:
+    with surroundings(machine, chosen) as files:
         machine.build({one.image for one in chosen})
         for variant in chosen:
             cell = machine.cell(variant, files)
@@ -223,16 +268,18 @@ def main() -> int:
             print(line(cell), flush=True)
     if asked.json:
         Path(asked.json).write_text(json.dumps(cells, indent=1) + "\n")
-    good = sum(not cell.get("faults") and "error" not in cell for cell in cells)
-    print(f"\n{good} of {len(cells)} variants explained")
-    return int(good != len(cells) or not cells)
+    ran = [cell for cell in cells if "refused" not in cell]
+    good = sum(cell.get("faults") == [] for cell in ran)
+    print(f"\n{good} of {len(ran)} variants explained, {len(cells) - len(ran)} refused")
+    return int(good != len(ran) or not cells)
 
 
 def line(cell: dict[str, Any]) -> str:
     """A cell as a person reads it."""
-    name = f"{cell['variant']:<20}"
-    if "error" in cell:
-        return f"{name} error: {cell['error']}"
+    name = f"{cell['name']:<20}"
+    for why in ("refused", "error"):
+        if why in cell:
+            return f"{name} {why}: {cell[why]}"
     counts = f"{cell['explained']}/{cell['total']}".rjust(9)
     rest = f"{cell['mounts']:>3} mounts {cell['ghosts']:>3} ghosts {cell['predicted']:>3} foreseen"
     return "\n    ".join([f"{name} {counts} {rest}", *cell["faults"][:12]])

@@ -55,7 +55,8 @@ class Variant:
     then: tuple[tuple[str, ...], ...] = ()
     keep: tuple[str, ...] = ()
     written: frozenset[str] = field(default_factory=frozenset)
-    since: tuple[int, ...] = ()  # of the engine
+    service: bool = False  # as a service of a swarm: ``flags`` are those of `service create`
+    refused: tuple[str, ...] = ()  # words of engines that are known to refuse it
 
 
 def v(name: str, *flags: str, **more: object) -> Variant:
@@ -63,6 +64,7 @@ def v(name: str, *flags: str, **more: object) -> Variant:
     return Variant(name, flags, **more)  # type: ignore[arg-type]
 
 
+_REMAPPED = "when user namespaces are enabled"  # Docker with userns-remap
 VARIANTS = (
     v("plain"),
     v("tty", "-t"),
@@ -88,15 +90,21 @@ VARIANTS = (
     v("USER", image="user"),
     v("rich image", image="rich"),
     v("etc is a link", image="etclink", engines=DOCKER),
-    v("device", "--device", "/dev/zero:/dev/mine"),
-    v("host network", "--network", "host"),
+    v(
+        "device", "--device", "/dev/zero:/dev/mine",
+        refused=("error creating device nodes",),  # runc 1.1 in a user namespace: another name
+    ),
+    v("host network", "--network", "host", refused=(_REMAPPED,)),
     v("no network", "--network", "none"),
     v("own network", "--network", "{name}-net"),
-    v("host ipc", "--ipc", "host"),
+    v(
+        "host ipc", "--ipc", "host",
+        refused=('error mounting "mqueue" to rootfs',),  # the host's, from a user namespace
+    ),
     v("no ipc", "--ipc", "none"),
     v("shareable ipc", "--ipc", "shareable"),
     v("private ipc", "--ipc", "private"),
-    v("host pid", "--pid", "host"),
+    v("host pid", "--pid", "host", refused=(_REMAPPED,)),
     v("host uts", "--uts", "host"),
     v("host cgroupns", "--cgroupns", "host"),
     v("private cgroupns", "--cgroupns", "private"),
@@ -108,7 +116,10 @@ VARIANTS = (
     v("dns", "--dns", "192.0.2.53"),
     v("shm size", "--shm-size", "1m"),
     v("ulimit and caps", "--cap-drop", "ALL", "--ulimit", "nofile=64"),
-    v("privileged", "--privileged"),
+    v(
+        "privileged", "--privileged",  # refused where root lacks a capability or is remapped
+        refused=("unable to apply caps", "privileged mode is incompatible with user namespaces"),
+    ),
     v("exec terminal", keep=("exec", "-t", "{id}", "/bin/sleep", "60")),
     v("debug container", keep=("run", "--rm", "--pid", "container:{id}", "{image}", "sleep", "60")),
     v(
@@ -119,7 +130,11 @@ VARIANTS = (
     v("unpaused", then=(("pause", "{id}"), ("unpause", "{id}"))),
     v(
         "image mount", "--mount", "type=image,source={image},destination=/img",
-        engines=PODMAN,
+        refused=("mount type unknown",),  # Docker before 28
+    ),
+    v(
+        "swarm secret", "--secret", "{name}-secret",
+        "--config", "source={name}-config,target=/cfg/file", engines=DOCKER, service=True,
     ),
     v("secret", "--secret", "{name}-secret", engines=PODMAN),
     v("systemd", "--systemd=always", engines=PODMAN),

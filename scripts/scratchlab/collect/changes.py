@@ -28,8 +28,15 @@ def over(below: Ledger, tree: Ledger) -> Ledger:
 def _new(below: Ledger, tree: Ledger) -> Iterator[Entry]:
     for entry in tree:
         old = below.get(entry.path)
-        if old is None or any(getattr(old, name) != getattr(entry, name) for name in _COMPARED):
+        if old is None or _changed(old, entry):
             yield entry
+
+
+def _changed(old: Entry, new: Entry) -> bool:
+    # Copies keep the times of files (moby v20.10.24 daemon/graphdriver/copy/copy.go DirCopy()).
+    if new.kind is Kind.FILE and old.mtime != new.mtime:
+        return True
+    return any(getattr(old, name) != getattr(new, name) for name in _COMPARED)
 
 
 def _gone(below: Ledger, tree: Ledger) -> Iterator[Entry]:

@@ -9,24 +9,26 @@ from scratchlab.evidence import EvidenceSet
 from scratchlab.judge.judgement import Judgement
 from scratchlab.judge.paths import resolve, upwards
 from scratchlab.judge.rules import RULES, Rule
-from scratchlab.judge.rules.permalink import permalink
+from scratchlab.judge.rules.permalink import Written, written
 from scratchlab.model import Finding, Ghost, MountFinding
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What is known of ``path``: at most one finding, a ghost beside it, the mounts on it (a mask,
-    say) and, for a path inside one, the mount that it lies on. ``source`` is the permalink of the
-    rule's source at the version that runs here.
+    say) and, for a path inside one, the mount that it lies on. ``rule`` is that of the finding, of
+    the mount, or of the mount that hides the ghost; ``source`` is where it is written, at the
+    version that runs here. ``absent``: this kernel has no such path.
     """
 
     path: str
     finding: Finding | None
     ghost: Ghost | None
     mounts: tuple[MountFinding, ...]
-    rule: Rule | None
-    source: str
+    rule: Rule | None = None
+    source: Written | None = None
     note: str = ""
+    absent: bool = False
 
 
 def answer(seen: EvidenceSet, judgement: Judgement, path: str) -> Answer:
@@ -44,14 +46,28 @@ def answer(seen: EvidenceSet, judgement: Judgement, path: str) -> Answer:
                 f"{landed} is neither in the image nor in the container",
                 "look at what there is: scratchlab live CONTAINER",
             )
+        if landed in _masked(seen) and landed not in seen.facts.host.existing:
+            mask = RULES["masked-path"]
+            return Answer(
+                landed, None, None, (), mask, written(mask, seen.facts), absent=True,
+                note="the engine asks for a mask over it, and this kernel has no such path",
+            )  # fmt: skip
         kernel = RULES["kernel-filesystem"]
-        note = f"it lies in {inside.mount.fstype}, mounted on {inside.mount.target}"
-        if landed in _masked(seen):
-            note += "; the engine asks for a mask over it, and this kernel has no such path"
-        return Answer(landed, None, None, (inside,), kernel, permalink(kernel, seen.facts), note)
-    name = found.rule if found is not None else (mounts[0].rule if mounts else None)
+        note = f"it lies in the {inside.mount.fstype} that is mounted on {inside.mount.target}"
+        return Answer(landed, None, None, (inside,), kernel, written(kernel, seen.facts), note)
+    name = found.rule if found is not None else None
+    if found is None:
+        name = mounts[0].rule if mounts else _hiding(judgement, landed)
     rule = RULES.get(name) if name else None
-    return Answer(landed, found, ghost, mounts, rule, permalink(rule, seen.facts), note)
+    place = written(rule, seen.facts) if rule is not None else None
+    return Answer(landed, found, ghost, mounts, rule, place, note)
+
+
+def _hiding(judgement: Judgement, path: str) -> str | None:
+    """The rule of the mount that ``path`` of the image is hidden by."""
+    by_target = {one.mount.target: one for one in judgement.mounts if one.entry}
+    over = next((by_target[folder] for folder in upwards(path) if folder in by_target), None)
+    return over.rule if over is not None else None
 
 
 def _kernel(judgement: Judgement, path: str) -> MountFinding | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from scratchlab.collect import mountinfo
 from scratchlab.evidence import EvidenceSet
 from scratchlab.judge.paths import upwards
 from scratchlab.judge.rules.spec import CONSOLE, LIBCONTAINER_ROWS, SPEC_ROWS, STALE, Row
-from scratchlab.judge.told import user_targets
+from scratchlab.judge.told import places, user_mounts
 from scratchlab.model import Check, Entry, Kind, Mount, Verdict
 
 
@@ -17,13 +19,13 @@ def checks(seen: EvidenceSet) -> tuple[Check, ...]:
     if top is None:  # nothing was read: there is nothing to hold against a specification
         return ()
     mounts = mountinfo.visible(facts.mounts, top.mount)
-    users = user_targets(facts, seen.image)
+    users = user_mounts(facts.container.inspect, seen.image, places(facts))
     found = [_check(row, seen, mounts, users) for row in (*SPEC_ROWS, *LIBCONTAINER_ROWS)]
     found.insert(len(SPEC_ROWS), _console(seen))
     return tuple(found)
 
 
-def _check(row: Row, seen: EvidenceSet, mounts: dict[str, Mount], users: frozenset[str]) -> Check:
+def _check(row: Row, seen: EvidenceSet, mounts: dict[str, Mount], users: Collection[str]) -> Check:
     live, mount = seen.live.get(row.path), mounts.get(row.path)
     shown = _shown(live, mount if row.fstype else None)
     if _fulfils(row, live, mount):
@@ -48,7 +50,7 @@ def _fulfils(row: Row, live: Entry | None, mount: Mount | None) -> bool:
     return live.kind is Kind.SYMLINK and live.target == row.target
 
 
-def _excuse(row: Row, seen: EvidenceSet, users: frozenset[str]) -> str:
+def _excuse(row: Row, seen: EvidenceSet, users: Collection[str]) -> str:
     for place in upwards(row.path):
         if place in users:
             return f"the user's own mount on {place} stands instead of the runtime's"

@@ -18,6 +18,7 @@ from scratchlab.judge.paths import parents
 from scratchlab.judge.rules.docker import INIT_PROGRAM
 from scratchlab.judge.rules.podman import INIT_PROGRAM as PODMAN_INIT
 from scratchlab.judge.rules.runtime import DEVICES, SPEC_FILESYSTEMS
+from scratchlab.judge.rules.storage import ROOT_DRIVERS
 from scratchlab.judge.told import Told
 from scratchlab.ledger import Ledger
 from scratchlab.model import Evidence, Facts, Mount, Origin
@@ -41,7 +42,7 @@ class Mounts:
         self._engine = facts.engine.name or "docker"
         self._by_id = {mount.id: mount for mount in facts.mounts}
         self._told = told.mounts(facts, image)
-        self._users = told.user_targets(facts, image)
+        self._users = told.user_mounts(facts.container.inspect, image, told.places(facts))
         self._config: Mapping[str, Any] = facts.container.oci_config or {}
         self._ids = Ids(facts.container.uid_map)
         linux = self._config.get("linux") or {}
@@ -87,7 +88,8 @@ class Mounts:
     def _cause(self, mount: Mount, below: int) -> Cause:
         line = mount_line(mount)
         if mount.id == self._root:
-            return Cause(Origin.STORAGE_DRIVER, f"{self._engine}-root", (line,))
+            driver = ROOT_DRIVERS.get(self._facts.engine.storage_driver, "")
+            return Cause(Origin.STORAGE_DRIVER, f"{self._engine}-root{driver}", (line,))
         found = self._mask(mount, line)
         if found is None and not below:  # a second mount on a place is none that was asked for
             found = self._listed(mount, line)
@@ -118,8 +120,20 @@ class Mounts:
         if proof is None:
             return None
         origin, rule = self._whose(mount.target, asked)
-        evidence = Evidence(asked.kind, str(asked))
-        return Cause(origin, rule, (evidence, proof, line), self._doubt(mount, asked))
+        wish = (self._wish(mount.target),) if origin is Origin.USER_MOUNT else ()
+        evidence = (*wish, Evidence(asked.kind, str(asked)), proof, line)
+        return Cause(origin, rule, evidence, self._doubt(mount, asked))
+
+    def _wish(self, place: str) -> Evidence:
+        """Whose wish a mount of the user's is."""
+        mount = self._users[place]
+        target = mount.get("Destination") or mount.get("Target") or place
+        image = self._facts.image.config.get("config") or {}
+        words = f"{mount.get('Type') or 'a mount'} {mount.get('Name') or mount.get('Source') or ''}"
+        said = f"{words.strip()} on {target} is asked for"
+        if mount.get("Type") == "volume" and target in (image.get("Volumes") or {}):
+            said = f"{words.strip()} on {target}: the image declares VOLUME {target}"
+        return Evidence("inspect", said)
 
     def _proof(self, mount: Mount, asked: Told) -> Evidence | None:
         if not asked.bound:

@@ -176,7 +176,9 @@ class Origins:
         if device is not None:
             number = f"{device[0]}:{device[1]}"
             if DEVICES.get(path) == device and live.kind is Kind.CHAR:
-                return "oci-device", Evidence("stat", f"the default node {number}")
+                return "oci-device", Evidence(
+                    "stat", f"it is {number}, as the specification has it"
+                )
             told = self._devices.get(path)
             if told is not None and (told.get("major"), told.get("minor")) == device:
                 detail = f"device {path} {number} is configured"
@@ -184,7 +186,7 @@ class Origins:
         if live.kind is Kind.SYMLINK:
             target, rule = LINKS.get(path, (None, ""))
             if target is not None and live.target == target:
-                return rule, Evidence("stat", f"the default link to {target}")
+                return rule, Evidence("stat", f"it links to {target}, as runtimes make it")
             if path == "/dev/console" and str(live.target).startswith("/dev/pts/"):
                 # crun 1.22 and later link the console to its terminal (crun#1796).
                 return "oci-console", Evidence("stat", f"the terminal {live.target}")

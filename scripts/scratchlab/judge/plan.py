@@ -9,6 +9,7 @@ from scratchlab.judge.expected import ExpectedMount, Prediction
 from scratchlab.judge.ids import Ids
 from scratchlab.judge.paths import is_below, parents, resolve
 from scratchlab.judge.rules.runtime import DEVICES, LINKS, SPEC_FILESYSTEMS, stub_modes
+from scratchlab.judge.told import user_mounts
 from scratchlab.ledger import Ledger
 from scratchlab.model import Facts, Kind, Origin
 
@@ -36,16 +37,8 @@ class Plan:
 
     @property
     def user_mounts(self) -> dict[str, Mapping[str, Any]]:
-        """The user's mounts and tmpfs by resolved target."""
-        found = {}
-        for mount in self.facts.container.inspect.get("Mounts") or []:
-            found[self.resolve(mount["Destination"])] = mount
-        for target, options in (self.host_config.get("Tmpfs") or {}).items():
-            found[self.resolve(target)] = {"Type": "tmpfs", "Options": options}
-        for mount in self.host_config.get("Mounts") or []:
-            if mount.get("Type") == "tmpfs":
-                found[self.resolve(mount["Target"])] = {"Type": "tmpfs"}
-        return found
+        """The user's mounts by the place where the image's links lead them."""
+        return user_mounts(self.facts.container.inspect, self.image)
 
     def add(self, path: str, origin: Origin, rule: str, **fields: Any) -> None:
         """Predict ``path``; root inside owns it unless said otherwise."""

@@ -6,7 +6,7 @@ inspect names the user's mounts and the engine's files, and the rest is the engi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,31 +41,42 @@ class Told:
 
 def mounts(facts: Facts, image: Ledger) -> dict[str, Told]:
     """What was asked for, by the place where it lands (the image's links followed)."""
-    seen = {mount.target for mount in facts.mounts}
+    seen = places(facts)
     found: dict[str, Told] = {}
-    for one in _listed(facts):
+    for one in _listed(facts, image):
         place = one.target if one.target in seen else resolve(image, one.target)
         found[place] = one
     return found
 
 
-def user_targets(facts: Facts, image: Ledger) -> frozenset[str]:
-    """Where the user or the image's VOLUME asked for a mount, by the place where it lands."""
-    inspect = facts.container.inspect
+def places(facts: Facts) -> frozenset[str]:
+    """Where mountinfo shows a mount."""
+    return frozenset(mount.target for mount in facts.mounts)
+
+
+def user_mounts(
+    inspect: Mapping[str, Any], image: Ledger, seen: Collection[str] = ()
+) -> dict[str, Mapping[str, Any]]:
+    """What the user or the image's VOLUME asked for, by the place where it lands, as inspect tells
+    it (``Type``, and for most ``Source`` and ``RW``).
+
+    ``seen`` are places that mountinfo names: with none, the image's links alone decide.
+    """
     config = inspect.get("HostConfig") or {}
-    asked = [mount.get("Destination") for mount in inspect.get("Mounts") or []]
-    asked += [mount.get("Target") for mount in config.get("Mounts") or []]
-    asked += list(config.get("Tmpfs") or {})
-    seen = {mount.target for mount in facts.mounts}
-    return frozenset(
-        target if target in seen else resolve(image, target) for target in asked if target
-    )
+    asked = [(mount.get("Destination"), mount) for mount in inspect.get("Mounts") or []]
+    asked += [(target, {"Type": "tmpfs"}) for target in config.get("Tmpfs") or {}]
+    asked += [(mount.get("Target"), mount) for mount in config.get("Mounts") or []]
+    found: dict[str, Mapping[str, Any]] = {}
+    for target, mount in asked:
+        if target:
+            found.setdefault(target if target in seen else resolve(image, target), mount)
+    return found
 
 
-def _listed(facts: Facts) -> Iterator[Told]:
+def _listed(facts: Facts, image: Ledger) -> Iterator[Told]:
     config = facts.container.oci_config
     if config is None:
-        yield from _inspected(facts.container.inspect)
+        yield from _inspected(facts, image)
         own = str(facts.container.inspect.get("HostsPath") or "").rpartition("/")[0]
         if facts.engine.name == "podman" and own:
             # podman v4.3 libpod/container_internal_linux.go makeBindMounts(): beside the others.
@@ -82,21 +93,17 @@ def _listed(facts: Facts) -> Iterator[Told]:
         )
 
 
-def _inspected(inspect: Mapping[str, Any]) -> Iterator[Told]:
-    config = inspect.get("HostConfig") or {}
+def _inspected(facts: Facts, image: Ledger) -> Iterator[Told]:
+    inspect = facts.container.inspect
     for target, fstype in DEFAULT_FILESYSTEMS.items():
         yield Told(target, fstype, fstype, (), "inspect")
     for name, target in _NETWORK.items():
         if inspect.get(name):
             yield Told(target, "bind", str(inspect[name]), (), "inspect")
-    if config.get("Init"):
+    if (inspect.get("HostConfig") or {}).get("Init"):
         yield Told(INIT_PROGRAM, "bind", "", (), "inspect")
-    for target in config.get("Tmpfs") or {}:
-        yield Told(target, "tmpfs", "tmpfs", (), "inspect")
-    for mount in inspect.get("Mounts") or []:
+    for place, mount in user_mounts(inspect, image, places(facts)).items():
         tmpfs = mount.get("Type") == "tmpfs"
+        source = "tmpfs" if tmpfs else str(mount.get("Source") or "")
         options = () if mount.get("RW", True) else ("ro",)
-        yield Told(
-            str(mount["Destination"]), "tmpfs" if tmpfs else "bind",
-            str(mount.get("Source") or ""), options, "inspect",
-        )  # fmt: skip
+        yield Told(place, "tmpfs" if tmpfs else "bind", source, options, "inspect")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TextIO
 
-from rich.padding import Padding
-from rich.table import Table
-
 from scratchlab.judge.answer import Answer
+from scratchlab.judge.rules import Rule
+from scratchlab.judge.rules.permalink import Written
 from scratchlab.model import Entry, Evidence, Finding, Ghost, MountFinding, Origin, Status
 from scratchlab.render.terminal import ORIGIN_STYLES, console, text
 from scratchlab.text import visible
@@ -20,17 +20,19 @@ _WHEN = {
 
 
 def render(found: Answer, out: TextIO) -> None:
-    """Write the answer."""
+    """Write the answer. Lines are broken between words only: a URL stays one that can be used."""
     screen = console(out)
-    screen.print(text(_headline(found), "bold"))
+    screen.print(text(_headline(found), "bold"), soft_wrap=True)
     if found.note:
-        screen.print(text(visible(found.note), "dim"))
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, words, style in _rows(found):
-        table.add_row(name, text(words, style))
-    screen.print(Padding(table, (0, 0, 0, 2)))
+        screen.print(text(visible(found.note), "dim"), soft_wrap=True)
+    rows = _rows(found)
+    width = max(len(name) for name, _, _ in rows) + 2
+    for name, words, style in rows:
+        room = max(screen.width - width - 2, 20)
+        lines = textwrap.wrap(words, room, break_long_words=False, break_on_hyphens=False)
+        for number, words_of_line in enumerate(lines):
+            head = text(f"  {'' if number else name:<{width}}", "bold")
+            screen.print(head.append_text(text(words_of_line, style)), soft_wrap=True)
 
 
 def _headline(found: Answer) -> str:
@@ -42,15 +44,23 @@ def _headline(found: Answer) -> str:
         return f"{path}  is in the image, and the container cannot see it"
     if finding is not None:
         return f"{path}  should be there, and is not"
+    if found.absent:
+        return f"{path}  is not there"
     mount = found.mounts[0].mount
     if mount.target != found.path:
         return f"{path}  the kernel's"
-    return f"{path}  a mount of {mount.fstype} ({','.join(mount.options)})"
+    shown = f"{mount.fstype} ({','.join(mount.options)})"
+    if found.mounts[0].rule == "masked-path":
+        what = "/dev/null" if mount.root == "/null" else "an empty folder"
+        return f"{path}  masked: it reads as {what}; {shown}"
+    if found.mounts[0].rule == "readonly-path":
+        return f"{path}  read-only: bound over itself; {shown}"
+    return f"{path}  a mount of {shown}"
 
 
 def _rows(found: Answer) -> list[tuple[str, str, str]]:
     rows: list[tuple[str, str, str]] = []
-    finding = found.finding
+    finding, ghost = found.finding, found.ghost
     if finding is not None:
         rows.append(("origin", str(finding.origin), ORIGIN_STYLES[finding.origin]))
         if finding.status in (Status.ALTERED, Status.MISSING):
@@ -60,21 +70,28 @@ def _rows(found: Answer) -> list[tuple[str, str, str]]:
         inside = mount.mount.target != found.path  # what lies in a kernel filesystem
         origin = Origin.KERNEL if inside else mount.origin
         rows.append(("origin", str(origin), ORIGIN_STYLES[origin]))
+    if ghost is not None and finding is None:
+        rows.append(("origin", str(Origin.IMAGE_LAYER), ORIGIN_STYLES[Origin.IMAGE_LAYER]))
+        rows += _hidden(ghost)
+        rows.append(("hidden by", str(ghost.origin), ORIGIN_STYLES[ghost.origin]))
     if found.rule is not None:
-        rule = found.rule
-        rows.append(("why", rule.title, ""))
-        rows.append(("when", _WHEN[rule.stage], ""))
-        if rule.level:
-            rows.append(("by right", f"{rule.level}: {rule.clause}", ""))
-        if found.source:
-            symbol = rule.source.symbol if rule.source is not None else ""
-            rows.append(("source", f"{found.source}{f' ({symbol})' if symbol else ''}", ""))
+        rows += _ruled(found.rule, found.source)
     rows += [("proof", words, "") for words in _proofs(found)]
     rows += _predictions(finding, found.mounts)
-    if found.ghost is not None:
-        rows += _hidden(found.ghost)
+    if ghost is not None and finding is not None:
+        rows += _hidden(ghost)
     if found.rule is not None and found.rule.removed_by:
         rows.append(("without it", found.rule.removed_by, ""))
+    return rows
+
+
+def _ruled(rule: Rule, source: Written | None) -> list[tuple[str, str, str]]:
+    rows = [("why", rule.title, ""), ("when", _WHEN[rule.stage], "")]
+    if rule.level:
+        rows.append(("by right", f"{rule.level}: {rule.clause}", ""))
+    if source is not None:
+        symbol = f" ({source.symbol})" if source.symbol else ""
+        rows.append(("source", f"{source.url}{symbol}", ""))
     return rows
 
 
@@ -82,6 +99,8 @@ def _proofs(found: Answer) -> list[str]:
     facts: list[Evidence] = list(found.finding.evidence if found.finding is not None else ())
     for mount in found.mounts:
         facts += mount.evidence
+    if found.ghost is not None and found.finding is None:
+        facts += found.ghost.evidence
     return [f"{fact.kind}: {visible(fact.detail)}" for fact in facts]
 
 
@@ -98,11 +117,8 @@ def _predictions(
 
 
 def _hidden(ghost: Ghost) -> list[tuple[str, str, str]]:
-    proof = f"; {ghost.evidence[0].kind}: {visible(ghost.evidence[0].detail)}"
-    return [
-        ("the image's", f"{_shape(ghost.image)}, {ghost.kind} by {visible(ghost.actor)}", "yellow"),
-        ("its origin", f"image-layer, layer {ghost.image.layer}{proof}", ""),
-    ]
+    words = f"{_shape(ghost.image)} of layer {ghost.image.layer}, {ghost.kind} by {ghost.actor}"
+    return [("the image's", visible(words), "yellow")]
 
 
 def _shape(entry: Entry) -> str:

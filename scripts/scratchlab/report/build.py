@@ -87,7 +87,7 @@ def build(
         "checks": [shapes.check(one) for one in checks],
         "problems": list(judgement.problems),
         "not_compared": [{"what": what, "why": why} for what, why in NOT_COMPARED],
-        "rules": told(entries.rules, facts),
+        "rules": told(entries.rules | {one.rule for one in judgement.mounts if one.rule}, facts),
     }
     if ladder is not None:
         head["ladder"] = ladder

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from scratchlab.judge.rules import RULES
-from scratchlab.judge.rules.permalink import permalink
+from scratchlab.judge.rules.permalink import written
 from scratchlab.model import Facts, Json
 
 
@@ -16,6 +16,7 @@ def told(ids: Iterable[str], facts: Facts) -> list[Json]:
 
 def _told(name: str, facts: Facts) -> Json:
     rule = RULES[name]
+    source = written(rule, facts)
     return {
         "id": rule.id,
         "title": rule.title,
@@ -23,7 +24,7 @@ def _told(name: str, facts: Facts) -> Json:
         "stage": rule.stage,
         "level": rule.level,
         "clause": rule.clause,
-        "source": permalink(rule, facts),
-        "symbol": rule.source.symbol if rule.source else "",
+        "source": source.url,
+        "symbol": source.symbol,
         "removed_by": rule.removed_by,
     }

@@ -8,14 +8,21 @@ from scratchlab.model import Entry, Kind
 
 ROOT = Entry("/", Kind.DIRECTORY, 0o755)
 FOLDER = Entry("/d", Kind.DIRECTORY, 0o755)
-FILE = Entry("/d/f", Kind.FILE, 0o644, size=1, sha256="aa")
+FILE = Entry("/d/f", Kind.FILE, 0o644, size=1, sha256="aa", mtime=5)
 OTHER = Entry("/d/g", Kind.FILE, 0o644)
 WHITEOUT = (0, 0)
 
 
 def test_what_is_the_same_is_no_change() -> None:
-    tree = [ROOT, FOLDER, Entry("/d/f", Kind.FILE, 0o644, size=1, sha256="aa", mtime=5, mount=3)]
+    written = Entry("/d", Kind.DIRECTORY, 0o755, mtime=7)  # as copying into a folder does
+    tree = [ROOT, written, Entry("/d/f", Kind.FILE, 0o644, size=1, sha256="aa", mtime=5, mount=3)]
     assert list(changes.over(Ledger([ROOT, FOLDER, FILE]), Ledger(tree))) == []
+
+
+def test_another_time_of_a_file_is_a_change() -> None:
+    touched = Entry("/d/f", Kind.FILE, 0o644, size=1, sha256="aa", mtime=6)
+    found = changes.over(Ledger([ROOT, FOLDER, FILE]), Ledger([ROOT, FOLDER, touched]))
+    assert list(found) == [touched]
 
 
 def test_what_is_new_or_other_is_a_change() -> None:

@@ -13,7 +13,14 @@ from scratchlab.model import Kind, Origin
 KNOWN = ((19, 3), (30,))  # versions that these tables were read in: from, below
 
 _INIT = Source("moby/moby", "daemon/initlayer/setup_unix.go", "Setup")
-_NETWORK = Source("moby/moby", "container/container_unix.go", "NetworkMounts")
+
+
+def _container(file: str, symbol: str) -> Source:
+    """A file of moby's package container, which went below daemon in v29."""
+    return Source("moby/moby", f"container/{file}", symbol, (((29,), f"daemon/container/{file}"),))
+
+
+_NETWORK = _container("container_unix.go", "NetworkMounts")
 _LINUX = Source("moby/moby", "daemon/oci_linux.go")
 
 RULES = (
@@ -45,7 +52,7 @@ RULES = (
         "docker-shm",
         "Docker shares /dev/shm from its folder of the container (--ipc shareable) or the host",
         Origin.ENGINE_MOUNT, "start",
-        Source("moby/moby", "container/container_unix.go", "IpcMounts"),
+        _container("container_unix.go", "IpcMounts"),
         removed_by="--ipc private, or --ipc none for no /dev/shm at all",
     ),
     Rule(
@@ -58,14 +65,14 @@ RULES = (
         "docker-secrets",
         "Swarm puts a service's secrets below /run/secrets, from memory, its configs where asked",
         Origin.ENGINE_MOUNT, "start",
-        Source("moby/moby", "container/container_unix.go", "SecretMounts"),
+        _container("container_unix.go", "SecretMounts"),
         removed_by="the service without --secret and --config",
     ),
     Rule(
         "docker-workdir",
         "Docker makes the working directory that the image lacks, when the container is created",
         Origin.ENGINE_CREATE, "create",
-        Source("moby/moby", "container/container.go", "SetupWorkingDirectory"),
+        _container("container.go", "SetupWorkingDirectory"),
         removed_by="no WORKDIR in the image and no -w",
     ),
     Rule(
@@ -79,6 +86,23 @@ RULES = (
         "the storage driver makes the root folder of the container, 0755",
         Origin.STORAGE_DRIVER, "create",
         Source("moby/moby", "daemon/graphdriver/overlay2/overlay.go", "create"),
+        removed_by="none",
+    ),
+    Rule(
+        "docker-root-vfs",
+        "the storage driver copies the image for the container, its root folder with it, 0755",
+        Origin.STORAGE_DRIVER, "create",
+        Source("moby/moby", "daemon/graphdriver/vfs/driver.go", "create"),
+        removed_by="none",
+    ),
+    Rule(
+        "docker-root-snapshot",
+        "containerd's snapshotter makes the root folder of the container, 0755",
+        Origin.STORAGE_DRIVER, "create",
+        Source(
+            "containerd/containerd", "snapshots/overlay/overlay.go", "prepareDirectory",
+            (((2,), "plugins/snapshots/overlay/overlay.go"),),
+        ),
         removed_by="none",
     ),
 )  # fmt: skip

@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from scratchlab.judge.rules.rule import Rule
 from scratchlab.judge.versions import numbers
 from scratchlab.model import Facts
 
-_PROJECTS = {"moby/moby": "docker", "containers/podman": "podman",
-             "opencontainers/runc": "runc", "containers/crun": "crun"}  # fmt: skip
+
+class Written(NamedTuple):
+    """A URL, and what to look for in that file (empty: all of it)."""
+
+    url: str
+    symbol: str
 
 
-def permalink(rule: Rule | None, facts: Facts) -> str:
-    """URL of ``rule``'s source; at its newest where another program made this container."""
-    if rule is None or rule.source is None:
-        return ""
-    project = rule.source.project
-    name = _PROJECTS.get(project)
-    if name == facts.engine.name:
-        return rule.source.permalink(numbers(facts.engine.version))
-    if name == facts.runtime.name:
-        return rule.source.permalink(numbers(facts.runtime.version))
-    if project == "torvalds/linux":
-        return rule.source.permalink(numbers(facts.host.kernel)[:2])  # v6.12, never v6.12.0
-    return rule.source.permalink(())
+def written(rule: Rule, facts: Facts) -> Written:
+    """The source of the program that made this container, at its version.
+
+    At its newest where none of the programs that the rule names is the one that ran.
+    """
+    running = _running(facts)
+    for source in (rule.source, *rule.others):
+        version = running.get(source.project)
+        if version:
+            return Written(source.permalink(version), source.symbol)
+    return Written(rule.source.permalink(()), rule.source.symbol)
+
+
+def _running(facts: Facts) -> dict[str, tuple[int, ...]]:
+    """Versions of the programs that took part, by their project."""
+    engine, runtime = facts.engine, facts.runtime
+    engines = {"docker": "moby/moby", "podman": "containers/podman"}
+    runtimes = {"runc": "opencontainers/runc", "crun": "containers/crun"}
+    return {
+        engines.get(engine.name, ""): numbers(engine.version),
+        runtimes.get(runtime.name, ""): numbers(runtime.version),
+        "containerd/containerd": numbers(engine.containerd_version),
+        "torvalds/linux": numbers(facts.host.kernel)[:2],  # v6.12, never v6.12.0
+    }

@@ -1,4 +1,4 @@
-"""What podman itself puts there. Read in podman v4.3 and v5.4, measured on 5.4.2."""
+"""What podman itself puts there. Read in podman v4.3 to v5.8, measured on 4.3.1, 5.4.2, 5.8.6."""
 
 from __future__ import annotations
 
@@ -8,6 +8,15 @@ from scratchlab.model import Origin
 KNOWN = ((4,), (6,))
 _BIND = Source("containers/podman", "libpod/container_internal_common.go", "makeBindMounts")
 _INTERNAL = Source("containers/podman", "libpod/container_internal.go", "mountStorage")
+
+
+def _storage(driver: str) -> Source:
+    """A driver of containers/storage, as podman carries it with it."""
+    return Source(
+        "containers/podman", f"vendor/github.com/containers/storage/drivers/{driver}",
+        "defaultPerms", (((5, 7), f"vendor/go.podman.io/storage/drivers/{driver}"),),
+    )  # fmt: skip
+
 
 RULES = (
     Rule(
@@ -26,7 +35,7 @@ RULES = (
         "podman-init-program",
         "podman run --init binds the host's catatonit over /run/podman-init",
         Origin.ENGINE_MOUNT, "start",
-        Source("containers/podman", "pkg/specgen/generate/oci_linux.go", "addContainerInitBinary"),
+        Source("containers/podman", "pkg/specgen/generate/storage.go", "addContainerInitBinary"),
         removed_by="run without --init",
     ),
     Rule(
@@ -53,7 +62,8 @@ RULES = (
     Rule(
         "podman-workdir",
         "podman makes the image's WORKDIR where the image lacks it",
-        Origin.ENGINE_CREATE, "create", _INTERNAL,
+        Origin.ENGINE_CREATE, "start",
+        Source("containers/podman", "libpod/container_internal_common.go", "resolveWorkDir"),
         removed_by="no WORKDIR in the image",
     ),
     Rule(
@@ -67,8 +77,15 @@ RULES = (
         "podman-root",
         "containers/storage makes the root folder of the container, 0555",
         Origin.STORAGE_DRIVER, "create",
-        Source("containers/storage", "drivers/overlay/overlay.go", "defaultPerms"),
-        removed_by="none",
+        _storage("overlay/overlay.go"),
+        removed_by="none; an image that has an entry for its root folder decides its mode",
+    ),
+    Rule(
+        "podman-root-vfs",
+        "containers/storage copies the image's root folder for the container, 0555",
+        Origin.STORAGE_DRIVER, "create",
+        _storage("vfs/driver.go"),
+        removed_by="none; an image that has an entry for its root folder decides its mode",
     ),
 )  # fmt: skip
 

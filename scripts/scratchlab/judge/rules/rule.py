@@ -25,7 +25,7 @@ class Source:
         """The file at ``version`` (numbers), or at its newest where the version is not known."""
         path = self.path
         for first, elsewhere in self.moved:
-            if version >= first:
+            if not version or version >= first:
                 path = elsewhere
         prefix = "" if self.project == "containers/crun" else "v"
         if self.project == "moby/moby" and version >= (29,):
@@ -38,14 +38,16 @@ class Source:
 class Rule:
     """One rule. ``stage`` is when it appears: create, start or run. ``level`` is the RFC 2119
     word of the clause behind ``clause`` (a URL), empty where no specification speaks.
-    ``removed_by`` is what a person changes so that it does not appear.
+    ``removed_by`` is what a person changes so that it does not appear. ``others`` are the sources
+    of other programs that do the same.
     """
 
     id: str
     title: str
     origin: Origin
     stage: str
-    source: Source | None = None
+    source: Source
     level: str = ""
     clause: str = ""
     removed_by: str = ""
+    others: tuple[Source, ...] = ()

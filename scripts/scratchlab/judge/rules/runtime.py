@@ -9,9 +9,15 @@ from __future__ import annotations
 from scratchlab.judge.rules.rule import SPEC, Rule, Source
 from scratchlab.model import Origin
 
-_ROOTFS = Source("opencontainers/runc", "libcontainer/rootfs_linux.go")
+_ROOTFS = Source("opencontainers/runc", "libcontainer/rootfs_linux.go", "mountToRootfs")
 _DEVICES = Source("opencontainers/runc", "libcontainer/specconv/spec_linux.go", "AllowedDevices")
 _LINKS = Source("opencontainers/runc", "libcontainer/rootfs_linux.go", "setupDevSymlinks")
+
+
+def _crun(symbol: str) -> tuple[Source]:
+    """Where crun does the same: v1.8.1 to v1.28."""
+    return (Source("containers/crun", "src/libcrun/linux.c", symbol),)
+
 
 RULES = (
     Rule(
@@ -20,12 +26,14 @@ RULES = (
         Origin.RUNTIME_FILESYSTEM, "start", _ROOTFS, "SHOULD",
         f"{SPEC}/config-linux.md#default-filesystems",
         removed_by="-v over it; bare runc: take the mount out of config.json",
+        others=_crun("do_mounts"),
     ),
     Rule(
         "engine-filesystem",
         "a filesystem that the engine's configuration asks for and no specification requires",
         Origin.RUNTIME_FILESYSTEM, "start", _ROOTFS,
         removed_by="bare runc: take the mount out of config.json",
+        others=_crun("do_mounts"),
     ),
     Rule(
         "oci-device",
@@ -33,6 +41,7 @@ RULES = (
         Origin.RUNTIME_DEVICE, "start", _DEVICES, "MUST",
         f"{SPEC}/config-linux.md#default-devices",
         removed_by="-v /dev:/dev replaces the whole folder; nothing removes one node",
+        others=_crun("needed_devs"),
     ),
     Rule(
         "oci-ptmx",
@@ -41,6 +50,7 @@ RULES = (
         Source("opencontainers/runc", "libcontainer/rootfs_linux.go", "setupPtmx"), "MUST",
         f"{SPEC}/config-linux.md#default-devices",
         removed_by="-v /dev:/dev (then it is the host's)",
+        others=_crun("create_missing_devs"),
     ),
     Rule(
         "oci-dev-link",
@@ -48,12 +58,14 @@ RULES = (
         Origin.RUNTIME_DEVICE, "start", _LINKS, "MUST",
         f"{SPEC}/runtime-linux.md#dev-symbolic-links",
         removed_by="-v /dev:/dev",
+        others=_crun("symlinks"),
     ),
     Rule(
         "runtime-core",
         "the runtime links /dev/core to /proc/kcore (runc: only where the kernel has it)",
         Origin.RUNTIME_DEVICE, "start", _LINKS,
         removed_by="-v /dev:/dev; a kernel without CONFIG_PROC_KCORE",
+        others=_crun("symlinks"),
     ),
     Rule(
         "oci-console",
@@ -62,6 +74,7 @@ RULES = (
         Source("opencontainers/runc", "libcontainer/console_linux.go", "mountConsole"), "MUST",
         f"{SPEC}/config-linux.md#default-devices",
         removed_by="run without -t",
+        others=_crun("libcrun_set_terminal"),
     ),
     Rule(
         "configured-device",
@@ -70,29 +83,33 @@ RULES = (
         Source("opencontainers/runc", "libcontainer/rootfs_linux.go", "createDevices"), "MUST",
         f"{SPEC}/config-linux.md#devices",
         removed_by="run without that --device, or without --privileged",
+        others=_crun("libcrun_create_dev"),
     ),
     Rule(
         "runtime-mountpoint",
         "the runtime makes the folders and files that its mounts need and the root lacks",
         Origin.RUNTIME_MOUNTPOINT, "start",
-        Source("opencontainers/runc", "libcontainer/rootfs_linux.go", "createMountpoint"),
+        Source("opencontainers/runc", "libcontainer/rootfs_linux.go", "mountToRootfs"),
         removed_by="an image that has the mountpoint, or run without the mount",
+        others=_crun("do_mounts"),
     ),
     Rule(
         "masked-path",
         "the runtime hides paths of /proc and /sys that tell or do too much",
         Origin.RUNTIME_MASK, "start",
-        Source("opencontainers/runc", "libcontainer/rootfs_linux.go", "maskPath"), "MUST",
+        Source("opencontainers/runc", "libcontainer/rootfs_linux.go", "maskPath"), "OPTIONAL",
         f"{SPEC}/config-linux.md#masked-paths",
         removed_by="--security-opt systempaths=unconfined, or --privileged",
+        others=_crun("do_masked_and_readonly_paths"),
     ),
     Rule(
         "readonly-path",
         "the runtime makes paths of /proc read-only",
         Origin.RUNTIME_MASK, "start",
-        Source("opencontainers/runc", "libcontainer/rootfs_linux.go", "readonlyPath"), "MUST",
+        Source("opencontainers/runc", "libcontainer/rootfs_linux.go", "readonlyPath"), "OPTIONAL",
         f"{SPEC}/config-linux.md#readonly-paths",
         removed_by="--security-opt systempaths=unconfined, or --privileged",
+        others=_crun("do_masked_and_readonly_paths"),
     ),
 )  # fmt: skip
 
