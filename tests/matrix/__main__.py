@@ -1,9 +1,10 @@
 """The whole matrix: ``python3 -m tests.matrix [--write] [COLUMN...]``.
 
-For each suite one system container with the engines of that Debian; in it, column by column, an
-engine set up in one way and all variants on it. Prints the table (explained/total in each cell,
-or what is wrong) and with ``--write`` makes docs/injections.md anew from what was measured.
-Needs a Docker engine that runs system containers, as the scenarios do. About 6 minutes a column.
+For each suite one system container with the engines of that Debian, for columns that need a kernel
+of their own a virtual machine; in it, column by column, an engine set up in one way, all variants
+on it and all mutations. Prints the table (explained/total in each cell, or what is wrong) and with
+``--write`` makes docs/injections.md anew from what was measured.
+Needs a Docker engine that runs system containers, and QEMU, as the scenarios do.
 """
 
 from __future__ import annotations
@@ -21,9 +22,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.machines.container import MachineError, docker, down, up
+from tests.machines.container import MachineError
+from tests.machines.disk import DiskError
+from tests.machines.vm import MachineError as VirtualError
 from tests.matrix.columns import COLUMNS, PACKAGES, Column
 from tests.matrix.page import page
+from tests.matrix.places import Place, output, show
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "injections.md"
@@ -32,16 +36,13 @@ ZIPAPP = ROOT / "build" / "scratchlab"
 Measured = dict[str, list[dict[str, Any]]]  # of a column: cells, mutations
 
 
-def inside(machine: str, command: str) -> str:
-    """Run a shell command in the machine; raises MachineError."""
-    return docker("exec", machine, "sh", "-c", command)
-
-
-def prepare(machine: str, suite: str) -> None:
+def prepare(place: Place, suite: str) -> None:
     """Engines, scratchlab and this package into the machine."""
     apt = "DEBIAN_FRONTEND=noninteractive apt-get --quiet --yes -o Acquire::Check-Valid-Until=false"
     names = PACKAGES[suite]
-    inside(machine, f"{apt} update && {apt} install --no-install-recommends {names}")
+    output(
+        place, "sh", "-c", f"{apt} update && {apt} install --no-install-recommends {names}"
+    )  # fmt: skip
     subprocess.run(
         [sys.executable, str(ROOT / "scripts/build_zipapp.py"), str(ZIPAPP)],
         check=True, stdout=subprocess.DEVNULL,
@@ -51,7 +52,7 @@ def prepare(machine: str, suite: str) -> None:
             archive.add(ZIPAPP, "usr/local/bin/scratchlab", filter=_executable)
             archive.add(ROOT / "tests/__init__.py", "srv/matrix/tests/__init__.py")
             archive.add(ROOT / "tests/matrix", "srv/matrix/tests/matrix")
-        docker("exec", "--interactive", machine, "tar", "-x", "-C", "/", stdin=packed.getvalue())
+        output(place, "tar", "-x", "-C", "/", stdin=packed.getvalue())
 
 
 def _executable(member: tarfile.TarInfo) -> tarfile.TarInfo:
@@ -59,55 +60,56 @@ def _executable(member: tarfile.TarInfo) -> tarfile.TarInfo:
     return member
 
 
-def measure(machine: str, column: Column, variants: Sequence[str]) -> Measured:
+def measure(place: Place, column: Column, variants: Sequence[str]) -> Measured:
     """All variants on one engine in one set-up, and unless they are limited all mutations."""
-    inside(machine, column.setup())
-    measured = {"cells": inside_json(machine, column, "tests.matrix.run", variants)}
-    mutations = [] if variants else inside_json(machine, column, "tests.matrix.mutate", ())
-    return {**measured, "mutations": mutations}
+    output(place, "sh", "-c", column.setup())
+    cells = measured(place, column, "tests.matrix.run", variants)
+    mutations = [] if variants else measured(place, column, "tests.matrix.mutate", ())
+    return {"cells": cells, "mutations": mutations}
 
 
-def inside_json(
-    machine: str, column: Column, module: str, names: Sequence[str]
+def measured(
+    place: Place, column: Column, module: str, names: Sequence[str]
 ) -> list[dict[str, Any]]:
     """Run one of this package's programs in the machine; gives what it measured."""
     words = [f"--engine={column.engine}", f"--engine-options={column.engine_options}",
              f"--run-options={column.run_options}", "--json=/srv/matrix/measured.json"]  # fmt: skip
-    command = ["docker", "exec", "--workdir=/srv/matrix", machine, "python3", "-m", module]
-    done = subprocess.run([*command, *words, *names], check=False)
-    if done.returncode not in (0, 1):
-        raise MachineError(f"{column.name}: {module} ended with {done.returncode}")
-    found: list[dict[str, Any]] = json.loads(inside(machine, "cat /srv/matrix/measured.json"))
+    program = ("env", "--chdir=/srv/matrix", "python3", "-m", module)
+    status = show(place, *program, *words, *names)
+    if status not in (0, 1):
+        raise RuntimeError(f"{column.name}: {module} ended with {status}")
+    found: list[dict[str, Any]] = json.loads(output(place, "cat", "/srv/matrix/measured.json"))
     return found
 
 
 def run(chosen: Sequence[Column], variants: Sequence[str], keep: bool) -> None:
-    """Measure the columns, suite by suite; what was measured goes to build/matrix.
+    """Measure the columns, machine by machine; what was measured goes to build/matrix.
 
     ``variants`` limits it to some, whose cells take the place of their older ones. ``keep`` leaves
     the machines for the next run, which then need not be made and filled again.
     """
     CELLS.mkdir(parents=True, exist_ok=True)
-    for suite in dict.fromkeys(column.suite for column in chosen):
-        machine = f"scratchlab-matrix-{suite}"
+    for suite, place_type in dict.fromkeys((column.suite, column.place) for column in chosen):
+        place = place_type(f"scratchlab-matrix-{suite}", suite)
         if not keep:
-            down(machine)
-        up(machine, suite)
+            place.down()
+        place.up()
         try:
-            prepare(machine, suite)
+            prepare(place, suite)
             for column in chosen:
-                if column.suite == suite:
+                if (column.suite, column.place) == (suite, place_type):
                     print(f"=== {column.name}", flush=True)
-                    record(column, measure(machine, column, variants))
+                    record(column, measure(place, column, variants), whole=not variants)
         finally:
             if not keep:
-                down(machine)
+                place.down()
 
 
-def record(column: Column, measured: Measured) -> None:
+def record(column: Column, measured: Measured, *, whole: bool) -> None:
     """Keep what was measured; of a part of the variants, in the place of their older cells."""
     file = CELLS / f"{column.name}.json"
-    before = json.loads(file.read_text()) if file.exists() else {"cells": [], "mutations": []}
+    nothing: Measured = {"cells": [], "mutations": []}
+    before = nothing if whole or not file.exists() else json.loads(file.read_text())
     file.write_text(
         json.dumps(
             {part: merged(before[part], measured[part]) for part in ("cells", "mutations")},
@@ -128,17 +130,17 @@ def saved() -> dict[str, Measured]:
     return {name: json.loads(f.read_text()) for name, f in files.items() if f.exists()}
 
 
-def show(measured: dict[str, Measured]) -> bool:
+def table(measured: dict[str, Measured]) -> bool:
     """Print the table; says whether every cell is explained and every mutation found."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    grid = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("variant", *measured):
-        table.add_column(heading, overflow="fold")
+        grid.add_column(heading, overflow="fold")
     by_name = [{cell["name"]: cell for cell in one["cells"]} for one in measured.values()]
     for variant in dict.fromkeys(name for column in by_name for name in column):
-        table.add_row(variant, *(_cell(column.get(variant)) for column in by_name))
+        grid.add_row(variant, *(_cell(column.get(variant)) for column in by_name))
     scores = [[not one["lacks"] for one in m["mutations"]] for m in measured.values()]
-    table.add_row("mutations found", *(f"{sum(score)}/{len(score)}" for score in scores))
-    Console().print(table)
+    grid.add_row("mutations found", *(f"{sum(score)}/{len(score)}" for score in scores))
+    Console().print(grid)
     cells = [cell for column in by_name for cell in column.values()]
     refused = sum("refused" in cell for cell in cells)
     good = sum(cell.get("faults") == [] for cell in cells)
@@ -177,13 +179,19 @@ def main() -> int:
     if not asked.show:
         try:
             run(chosen, asked.variant, asked.keep)
-        except (MachineError, subprocess.CalledProcessError) as error:
+        except (
+            MachineError,
+            VirtualError,
+            DiskError,
+            RuntimeError,
+            subprocess.CalledProcessError,
+        ) as error:
             print(f"matrix: {error}", file=sys.stderr)
             return 2
     measured = saved()
     if asked.write:
         PAGE.write_text(page(measured))
-    return 0 if show(measured) else 1
+    return 0 if table(measured) else 1
 
 
 if __name__ == "__main__":

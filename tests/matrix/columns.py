@@ -7,6 +7,8 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tests.matrix.places import Container, Virtual
+
 # Both engines and both runtimes, and what the variants use: a static busybox for the images.
 _EVERYWHERE = "docker.io iptables podman crun runc catatonit busybox-static"
 _NEWER = f"{_EVERYWHERE} docker-cli docker-buildx netavark aardvark-dns nftables"
@@ -29,6 +31,7 @@ class Column:
     daemon: Mapping[str, object] = field(default_factory=dict)
     engine_options: str = ""
     run_options: str = ""
+    place: type[Container | Virtual] = Container
 
     def setup(self) -> str:
         """The shell command that sets the engine up in its machine."""
@@ -63,6 +66,7 @@ COLUMNS = (
     Column("docker-26.1-store", "trixie", daemon=_STORE),
     Column("docker-26.1-crun", "trixie", daemon=_CRUN),
     Column("docker-26.1-userns", "trixie", daemon=_REMAP),
+    Column("docker-26.1-vm", "trixie", place=Virtual),
     podman("podman-5.4-crun", "trixie", "crun"),
     podman("podman-5.4-runc", "trixie", "runc"),
     Column("docker-28.5", "sid"),

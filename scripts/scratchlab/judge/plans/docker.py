@@ -26,6 +26,10 @@ def plan(draft: Plan) -> None:
         _init_layer(draft)
     _network_files(draft, users)
     _users(draft, users)
+    if "com.docker.swarm.service.id" in (draft.config.get("Labels") or {}):
+        # Its secrets and configs are the service's: inspect tells none of them, config.json does
+        # (moby v26.1.5 daemon/cluster/executor/container/adapter.go).
+        draft.complete = False
     if host.get("Init"):
         draft.mount(INIT_PROGRAM, Origin.ENGINE_MOUNT, "docker-init-program", None, kind=Kind.FILE)
     workdir = draft.config.get("WorkingDir")
