@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from scratchlab.experiments import LABEL
 from scratchlab.learn import exercise, stage
 from scratchlab.report import build
 
+from . import podman_service
 from .conftest import Run
 
 pytestmark = [pytest.mark.engine, pytest.mark.root]
@@ -106,26 +108,75 @@ def exercised(
         left.remove(force=True, v=True)
 
 
-@pytest.mark.parametrize("way", exercise.WAYS)
-def test_each_exercise_shows_what_was_drawn_and_goes_without_a_trace(
-    engine: EngineClient, sleep_image: Image, container: Container, exercised: str, way: str
-) -> None:
+def goes_as_drawn(engine: EngineClient, image: str, usual: str, changed: str, way: str) -> None:
+    """Set an exercise up, find what was drawn, and take it away without a trace."""
     path = "/dev/helper12" if way == "device" else "/srv/notes12"
     drawn = exercise.Exercise("anna", way, path)
-    stage.start(engine, sleep_image.tags[0], drawn)
+    stage.start(engine, image, drawn)
     reports = []
-    for name in (str(container.name), exercised):
+    for name in (usual, changed):
         evidence, judgement = verification.verify(engine, name)
         with evidence:
             made = build(evidence, judgement)
             reports.append(type(made)(made.head, list(made.entries)))
-    usual, changed = reports
-    outcome = exercise.check(drawn, usual, changed, path, str(drawn.origin))
+    outcome = exercise.check(drawn, reports[0], reports[1], path, str(drawn.origin))
     assert outcome.points == outcome.of, f"the machine says {outcome.truth}"
     assert stage.stop(engine)
     assert not stage.stop(engine)
     left = engine.client.images.list(filters={"label": LABEL, "dangling": True})
     assert left == []
+
+
+@pytest.mark.parametrize("way", exercise.WAYS)
+def test_each_exercise_shows_what_was_drawn_and_goes_without_a_trace(
+    engine: EngineClient, sleep_image: Image, container: Container, exercised: str, way: str
+) -> None:
+    goes_as_drawn(engine, sleep_image.tags[0], str(container.name), exercised, way)
+
+
+@pytest.fixture(scope="module")
+def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineClient]:
+    """A podman of the tests' own, which makes containers by itself: within this root's limits."""
+    conf = tmp_path_factory.mktemp("podman") / "containers.conf"
+    limits = '["nofile=1024:1024", "nproc=1024:1024"]'  # see podman_service
+    conf.write_text(f'[containers]\ndefault_ulimits = {limits}\nnetns = "none"\n')
+    folder = Path(tempfile.mkdtemp(prefix="sl-test-"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CONTAINERS_CONF", str(conf))
+        with podman_service.serve(folder, "vfs") as (_, engine):
+            yield engine
+
+
+@pytest.fixture(scope="module")
+def podmans_own(podman: EngineClient, sleep_image: Image) -> Container:
+    """The lab's image and container as podman has them."""
+    image = podman.client.images.load(b"".join(sleep_image.save(named=True)))[0]
+    found: Container = podman.client.containers.create(image.tags[0], name="sl-test-usual")
+    found.start()
+    return found
+
+
+@pytest.mark.parametrize("way", exercise.WAYS)
+def test_podmans_exercises_go_the_same_way(
+    podman: EngineClient, podmans_own: Container, exercised: str, way: str
+) -> None:
+    goes_as_drawn(
+        podman, podmans_own.attrs["Config"]["Image"], str(podmans_own.name), exercised, way
+    )
+
+
+def test_the_quiz_knows_podmans_makers(
+    podman: EngineClient, podmans_own: Container, tmp_path: Path
+) -> None:
+    here = (str(podmans_own.name), "--url", podman.url, "--seed", "anna")
+    key = scratchlab("worksheet", *here, "--key")
+    assert key.returncode == 0, key.stderr
+    answers = {line.split()[0]: line.split()[1] for line in key.stdout.splitlines()}
+    assert len(answers) == 12
+    (tmp_path / "answers.json").write_text(json.dumps({"answers": answers}))
+    more = ("--answers", str(tmp_path / "answers.json"), "--keep", str(tmp_path / "graded.json"))
+    done = scratchlab("quiz", *here, *more)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "24 of 24 points"), done.stderr
 
 
 def test_a_strangers_container_of_that_name_stays(

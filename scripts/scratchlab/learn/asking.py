@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import sys
 from typing import TextIO
 
 import click
+from rich.padding import Padding
+from rich.table import Table
 
 from scratchlab.errors import LabError
 from scratchlab.learn.grade import Graded, grade
 from scratchlab.learn.hints import hints as hint_texts
 from scratchlab.learn.worksheet import ABSENT, Worksheet
 from scratchlab.model import Origin
+from scratchlab.render.ids import short
 from scratchlab.render.origins import ORIGINS
-from scratchlab.text import printable, visible
+from scratchlab.render.terminal import ORIGIN_STYLES, console, text
+from scratchlab.text import visible
 
 Answers = tuple[dict[str, str], tuple[str, ...]]
+_MARKS = {"right": ("right", "green"), "wrong": ("WRONG", "bold red"), "unanswered": ("-----", "")}
 CHOICES = (ABSENT, *(str(origin) for origin in ORIGINS if origin is not Origin.UNEXPLAINED))
 
 
@@ -45,10 +50,16 @@ def from_file(path: str) -> Answers:
 
 def ask(sheet: Worksheet, out: TextIO) -> Answers:
     """Ask one question after the other; the expert's answer follows each try."""
+    screen = console(out)
+    choices = Table.grid(padding=(0, 2))
+    choices.add_column(justify="right")
+    choices.add_column(no_wrap=True)
+    choices.add_column(overflow="fold")
     for number, choice in enumerate(CHOICES):
         means = "it is not there" if choice == ABSENT else ORIGINS[Origin(choice)].means
-        click.echo(f"{number:>3}  {choice:<20} {means}", out)
-    click.echo("Answer with a number or a word; ? for a hint, nothing to leave it out.", out)
+        choices.add_row(str(number), text(choice, ORIGIN_STYLES.get(choice, "")), text(means))
+    screen.print(choices)
+    screen.print(text("Answer with a number or a word; ? for a hint, nothing to leave it out."))
     answers: dict[str, str] = {}
     hints: list[str] = []
     for number, question in enumerate(sheet.questions, 1):
@@ -56,7 +67,7 @@ def ask(sheet: Worksheet, out: TextIO) -> Answers:
         try:
             while (said := _read(where)) == "?":
                 hints.append(question.path)
-                click.echo(hint_texts()[question.answer], out)
+                screen.print(text(hint_texts()[question.answer], "yellow"))
         except click.Abort:
             click.echo("", out)
             break
@@ -71,6 +82,8 @@ def _read(where: str) -> str:
     """One answer: a choice, ``?``, or nothing. Asks again until it is one of them."""
     while True:
         said = str(click.prompt(where, default="", show_default=False)).strip().lower()
+        if not sys.stdin.isatty():  # nobody typed the end of the line
+            click.echo()
         if said in ("", "?", *CHOICES):
             return said
         if said.isdigit() and int(said) < len(CHOICES):
@@ -80,8 +93,9 @@ def _read(where: str) -> str:
 
 def tell(graded: Graded, out: TextIO) -> None:
     """Each answer with its verdict and the expert's answer."""
-    marks: Mapping[str, str] = {"right": "right", "wrong": "WRONG", "unanswered": "-----"}
+    screen = console(out)
     for one in graded.tries:
+        mark, style = _MARKS[one.verdict]
         given = f" (you said {one.given})" if one.verdict == "wrong" else ""
-        click.echo(f"{marks[one.verdict]}  {visible(one.path)}: {one.answer}{given}", out)
-        click.echo(f"       {printable(one.because)}", out)
+        screen.print(text(f"{mark}  {visible(one.path)}: {one.answer}{given}", style))
+        screen.print(Padding(text(short(one.because), "dim"), (0, 0, 0, 7)))

@@ -43,7 +43,7 @@ def stop(engine: EngineClient) -> bool:
     if not is_ours(found["Config"].get("Labels")):
         raise LabError(
             f"the container {CONTAINER} is not the lab's, and stays as it is",
-            f"docker rename {CONTAINER} my-{CONTAINER}",
+            f"{engine.name} rename {CONTAINER} my-{CONTAINER}",
         )
     api.remove_container(found["Id"], force=True, v=True)
     image = api.inspect_image(found["Image"])

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scratchlab.model import Json
+from scratchlab.outcome import EXPLAINED, differs, status
 from scratchlab.render.checks_table import checks_table
 from scratchlab.render.ids import short
 from scratchlab.render.terminal import (
@@ -24,6 +25,7 @@ from scratchlab.render.terminal import (
 from scratchlab.report import Report
 
 MOST_ROWS = 300
+MOST_LOOKS = 3  # entries that the last line names
 _SMALL = 60  # a report of so many entries is shown whole, the image's own entries too
 _VANTAGES = {"host": "read on the host", "debug": "read from a debug container"}
 _SIGNS = {
@@ -39,7 +41,8 @@ def render(report: Report, out: TextIO) -> None:
     screen.print(text(_heading(head), "bold"))
     dot = " · " if draws_unicode(out) else ", "
     screen.print(text(dot.join(_circumstances(head)), "dim"))
-    screen.print(text(_digests(head), "dim"))
+    for words in _digests(head, narrow=screen.width < NARROW):
+        screen.print(text(words, "dim"))
     screen.print()
     _tree(report, screen)
     _ghosts(head["ghosts"], screen)
@@ -49,8 +52,9 @@ def render(report: Report, out: TextIO) -> None:
     _checks(head["checks"], screen, out)
     screen.print()
     _not_compared(head.get("not_compared", []), screen)
-    words, style = _verdict(head)
-    screen.print(text(words, style))
+    screen.print(text(_counts(head)))
+    words, style = _verdict(report)
+    screen.print(line(words, style))
 
 
 def _heading(head: Json) -> str:
@@ -71,11 +75,14 @@ def _circumstances(head: Json) -> list[str]:
     return [part for part in parts if part]
 
 
-def _digests(head: Json) -> str:
+def _digests(head: Json, *, narrow: bool) -> list[str]:
     live = head["container"].get("ledger_digest", "not told")
     kept = head["image"].get("source") == "kept"
     source = " (proved by an earlier run, and kept: --fresh reads it anew)" if kept else ""
-    return f"ledger_digest {live} live, {head['image']['ledger_digest']} image{source}"
+    image = f"{head['image']['ledger_digest']} image{source}"
+    if narrow:  # the report has them whole
+        return [f"ledger_digest {short(live)} live", f"ledger_digest {short(image)}"]
+    return [f"ledger_digest {live} live, {image}"]
 
 
 def _tree(report: Report, screen: Console) -> None:
@@ -127,8 +134,8 @@ def _name(one: Json, tree: bool) -> str:
 
 
 def _whose(one: Json) -> str:
-    status = "" if one["status"] in ("same", "only-live") else f"{one['status']}: "
-    return f"{status}{one['origin']}"
+    differing = "" if one["status"] in ("same", "only-live") else f"{one['status']}: "
+    return f"{differing}{one['origin']}"
 
 
 def _proof(one: Json) -> str:
@@ -186,18 +193,38 @@ def _not_compared(left_out: list[Json], screen: Console) -> None:
         screen.print(text(f"not compared: {words}", "dim"))
 
 
-def _verdict(head: Json) -> tuple[str, str]:
+def _counts(head: Json) -> str:
     counts = head["summary"]
     total = counts["explained"] + counts["unexplained"]
-    facts = (
-        f"{counts['image_entries']} image entries, {counts['live_entries']} live, "
-        f"{counts['explained']}/{total} explained, {counts['missing']} missing, "
-        f"{counts['altered']} altered, {counts['ghosts']} ghosts"
+    facts = ", ".join(
+        (
+            _some(counts["image_entries"], "image entry", "image entries"),
+            f"{counts['live_entries']} live",
+            f"{counts['explained']}/{total} explained",
+            f"{counts['missing']} missing",
+            f"{counts['altered']} altered",
+            _some(counts["ghosts"], "ghost", "ghosts"),
+        )
     )
     verdicts = Counter(check["verdict"] for check in head["checks"])
-    if verdicts:
-        said = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
-        facts = f"{facts}; checks: {said}"
-    sound = not (counts["unexplained"] or counts["missing"] or head["problems"])
-    sound = sound and not (set(verdicts) - {"pass"})
-    return facts, "bold green" if sound else "bold red"
+    said = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
+    return f"{facts}; checks: {said}" if said else facts
+
+
+def _some(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
+
+
+def _verdict(report: Report) -> tuple[str, str]:
+    """What the exit status says, in words, and what to look at first."""
+    if status(report) == EXPLAINED:
+        return "all explained, and as predicted", "bold green"
+    found = list(islice(filter(differs, report.entries), MOST_LOOKS + 1))
+    named = [f"{one['path']} ({_trouble(one)})" for one in found[:MOST_LOOKS]]
+    more = ["..."] if len(found) > MOST_LOOKS else []
+    where = f": {', '.join([*named, *more])}" if named else ""
+    return f"something here needs a look{where}", "bold red"
+
+
+def _trouble(one: Json) -> str:
+    return str(one["status"] if one["status"] == "missing" else one["origin"])

@@ -25,6 +25,7 @@ class Card:
     address: str
     user: str
     login: str
+    engine: str  # the command that lists its containers
 
 
 def worksheet(sheet: Worksheet, head: Json, out: TextIO, *, key: bool = False) -> None:
@@ -56,7 +57,8 @@ def _card(seat: Seat) -> Card:
     user, address = (record.user, record.address) if record else ("", "")
     port = f" -p {record.port}" if record and record.port else ""
     login = f"ssh{port} {user + '@' if user else ''}{address or seat.name}"
-    return Card(seat.name, address, user, login)
+    engine = "podman" if seat.summary and seat.summary.engine.startswith("podman ") else "docker"
+    return Card(seat.name, address, user, login, engine)
 
 
 def _write(out: TextIO, **values: Any) -> None:

@@ -26,7 +26,7 @@ _FACETS: tuple[tuple[str, str, str], ...] = (
     ("control groups", "cgroup", ""),
 )
 _OF_CONTAINER = {"ledger", "live", "runtime"}
-_PREFIX = re.compile(r"^((Task|Action|Module) failed: )+")
+_PREFIX = re.compile(r"^((Task|Action|Module) failed: |Failed to connect to the host via ssh: )+")
 
 
 def judge(folder: Folder, differing: Differing) -> Room:
@@ -63,7 +63,7 @@ def _stand(one: Found, folder: Folder, shared: dict[str, str]) -> tuple[State, s
         if without:
             return without
     elif folder.known and not one.fault:
-        return State.WAITING, "not run since the room was set up or reset", again
+        return State.WAITING, "not since the room was set up or reset", again
     if one.fault:
         return State.DAMAGED, one.fault, f"look at what wrote it, then: {again}"
     if one.summary is None:

@@ -203,3 +203,18 @@ def test_telling_ends_with_the_experts_answer() -> None:
     asking.tell(grade(draw(REPORT, "anna"), {"/sleep": "kernel"}), out)
     assert "WRONG  /sleep: image-layer (you said kernel)" in out.getvalue()
     assert "made up for /sleep" in out.getvalue()
+
+
+@pytest.mark.parametrize("columns", [40, 60, 132])
+def test_questions_and_answers_fit_the_terminal(
+    columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr("click.prompt", lambda *_, **__: "1")
+    out = io.StringIO()
+    answers, _ = asking.ask(draw(REPORT, "anna"), out)
+    assert set(answers.values()) == {"image-layer"}
+    lines = [line.rstrip() for line in out.getvalue().splitlines()]
+    assert max(map(len, lines)) <= columns
+    assert "\x1b" not in out.getvalue()
+    assert sum(line.startswith("WRONG") for line in lines) == len(answers) - 1  # /sleep is right

@@ -121,6 +121,19 @@ def test_narrow_it_keeps_who_and_what_is_wrong(screen: Screen) -> None:
     assert "help: docker diff sleep" in text
 
 
+def test_the_last_line_says_what_the_exit_status_says(screen: Screen, tmp_path: Path) -> None:
+    last = screen(120, TERM="dumb").rstrip().splitlines()[-1]
+    assert last == (
+        "something here needs a look: /lost (missing), /opt (process-write), "
+        "/opt/secret (unexplained), ..."
+    )
+    written = reports.report([reports.entry("/notes", "process-write", reports.side())])
+    assert shown("table", written).splitlines()[-1] == (
+        "something here needs a look: /notes (process-write)"
+    ), "explained, and yet nothing that was shipped"
+    assert shown("table", reports.sleep()).splitlines()[-1] == "all explained, and as predicted"
+
+
 @pytest.mark.parametrize("columns", ["30", "60", "120"])
 def test_ladder_and_time_lapse_fit_too(monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
     monkeypatch.setenv("COLUMNS", columns)

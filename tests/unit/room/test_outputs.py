@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -16,6 +18,7 @@ from tests import rooms
 from tests.rooms import Reports, made
 
 from scratchlab import report
+from scratchlab.render import room_table
 from scratchlab.room.build import OUTPUTS, build
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -111,6 +114,41 @@ def test_where_nothing_is_left_the_page_goes_too(reports: Reports) -> None:
     here.rmdir()
     build(str(reports.folder))
     assert list(reports.folder.iterdir()) == []
+
+
+def test_a_card_names_the_engine_of_its_machine(reports: Reports) -> None:
+    reports.machine("anna")
+    reports.machine("ben", made("ben", engine={"name": "podman", "version": "4.3.1"}))
+    reports.machine("cleo", report=None, state="unreachable", reason="no route to host")
+    build(str(reports.finish()))
+    cards = (reports.folder / "cards.html").read_text("utf-8").split('class="card"')[1:]
+    assert [re.findall(r"sudo (\w+) ps", card) for card in cards] == [
+        ["docker"],
+        ["podman"],
+        ["docker"],
+    ]
+
+
+@pytest.mark.parametrize("columns", [40, 60, 132])
+def test_a_narrow_terminal_names_the_checks_that_did_not_pass(
+    reports: Reports, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    bad = [rooms.check(i, "fail" if i == "E07" else "pass", "it stopped") for i in rooms.CHECKS]
+    reports.machine("anna")
+    reports.machine("ben", made("ben", checks=bad))
+    reports.machine("cleo", report=None, state="unreachable", reason="no route to host")
+    out = io.StringIO()
+    room_table.render(build(str(reports.finish())), out)
+    lines = [line.rstrip() for line in out.getvalue().splitlines()]
+    assert max(map(len, lines)) <= columns
+    assert "\u2026" not in out.getvalue(), "nothing is cut off"
+    (ben,) = (line.split() for line in lines if line.startswith("ben "))
+    if columns < 132:
+        assert ben[-1] == "E07"
+        assert "11 of 12" in " ".join(ben)
+    else:
+        assert (lines[0].split()[1:], ben.count("ok")) == (rooms.CHECKS, 11)
 
 
 def show(reports: Reports, *, started: float) -> subprocess.CompletedProcess[str]:
