@@ -258,8 +258,7 @@ def test_larger_for_a_projector(show: Show, disk: Disk) -> None:
 
 def test_a_phone_needs_no_sideways_scrolling(show: Show, disk: Disk) -> None:
     page = show(disk(reports.troubled()), viewport={"width": 360, "height": 740})
-    wide = page.evaluate("document.documentElement.scrollWidth")
-    assert wide <= 360
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.locator(row(page, "null")).click()
     detail = page.locator("#detail").bounding_box()
     chosen = page.locator(row(page, "null")).bounding_box()
@@ -267,6 +266,12 @@ def test_a_phone_needs_no_sideways_scrolling(show: Show, disk: Disk) -> None:
     assert chosen is not None
     assert chosen["y"] + chosen["height"] <= detail["y"], "the entry stays in sight"
     expect(page.locator("#detail .badge-o .label")).to_be_visible()
+
+
+def test_nor_do_ladder_answers_and_mounts(show: Show, disk: Disk) -> None:
+    page = show(disk(reports.climbed()), viewport={"width": 360, "height": 740})
+    page.click("#mounts summary")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 def test_print_holds_everything(show: Show, disk: Disk) -> None:

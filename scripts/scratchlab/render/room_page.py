@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -49,6 +49,7 @@ def render(room: Room, out: TextIO) -> None:
             room=room,
             headline=headline(room),
             counts=counts.most_common(),
+            facets=sorted(room.facets, key=lambda facet: facet.same),
             helped=tuple(_needs(room)),
             rows=[(seat, extended(seat)[-MOST_RUNS:]) for seat in room.seats],
             graded=any(seat.summary and seat.summary.grade for seat in room.seats),
@@ -68,14 +69,24 @@ def render(room: Room, out: TextIO) -> None:
 
 def _needs(room: Room) -> Iterator[Need]:
     """Who needs help, those with the same trouble together."""
-    groups: dict[tuple[str, str], list[tuple[Place, str]]] = {}
+    groups: dict[tuple[str, str], list[tuple[Place, Seat]]] = {}
     needing = set(room.needing_help)
     for place, seat in enumerate(room.seats, 1):
         if seat in needing:
             key = (STATES[seat.state], seat.reason)
-            groups.setdefault(key, []).append((Place(seat.name, place), seat.help))
+            groups.setdefault(key, []).append((Place(seat.name, place), seat))
     for (state, reason), members in groups.items():
-        yield Need(state, reason, members[0][1], tuple(place for place, _ in members))
+        places = tuple(place for place, _ in members)
+        yield Need(state, reason, _help([seat for _, seat in members]), places)
+
+
+def _help(seats: Sequence[Seat]) -> str:
+    """What mends all of them: one command where theirs differ in the machine's name only."""
+    first, *others = seats
+    chosen = f"-l {first.name}"
+    if all(seat.help == first.help.replace(chosen, f"-l {seat.name}") for seat in others):
+        return first.help.replace(chosen, f"-l {','.join(seat.name for seat in seats)}")
+    return "\n".join(dict.fromkeys(seat.help for seat in seats))
 
 
 def _verdicts(seat: Seat) -> Mapping[str, str]:

@@ -9,12 +9,12 @@ from scratchlab.room.seat import Facet, Room, State
 MOST_NAMES = 6  # of machines or paths in one sentence
 STATES = {
     State.PASSED: "passed",
-    State.FAILED: "a check failed",
-    State.DISPUTED: "report is not its own",
-    State.DAMAGED: "report is damaged",
+    State.FAILED: "did not pass",
+    State.DISPUTED: "not its own report",
+    State.DAMAGED: "damaged report",
     State.NO_REPORT: "no report",
-    State.BROKEN: "the run failed there",
-    State.INTERRUPTED: "the run was killed",
+    State.BROKEN: "broke off",
+    State.INTERRUPTED: "killed",
     State.UNREACHABLE: "unreachable",
     State.WAITING: "not run",
 }
@@ -34,7 +34,8 @@ def sentence(facet: Facet) -> str:
     first, *others = facet.groups
     value = shorten(first.value) or "none"
     if not others:
-        return f"all {count} have {value}" if count > 1 else f"one machine: {value}"
+        same = "the same: " if value != first.value else ""  # nobody reads a digest
+        return f"all {count} have {same}{value}" if count > 1 else f"one machine: {value}"
     said = [f"{len(first.hosts)} of {count} have {value}"]
     for group in others:
         verb = "differs" if len(group.hosts) == 1 else "differ"

@@ -129,6 +129,21 @@ def test_a_card_names_the_engine_of_its_machine(reports: Reports) -> None:
     ]
 
 
+def test_machines_with_the_same_trouble_are_mended_by_one_command(reports: Reports) -> None:
+    for name in ("anna", "ben"):
+        reports.machine(name, report=None, state="failed", stage="Provision", reason="no space")
+    for name in ("cleo", "dora"):
+        reports.machine(name, report=None, state="unreachable", reason="timed out")
+    build(str(reports.finish()))
+    page = (reports.folder / "index.html").read_text("utf-8")
+    helps = re.findall(r'<div class="command"><pre><code>(.*?)</code>', page, re.S)
+    assert helps == [
+        "./lab -l anna,ben",
+        "ssh student@192.0.2.3; when that works: ./lab -l cleo\n"
+        "ssh student@192.0.2.4; when that works: ./lab -l dora",
+    ]
+
+
 @pytest.mark.parametrize("columns", [40, 60, 132])
 def test_a_narrow_terminal_names_the_checks_that_did_not_pass(
     reports: Reports, columns: int, monkeypatch: pytest.MonkeyPatch
