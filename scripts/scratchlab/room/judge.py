@@ -82,7 +82,8 @@ def _without_report(one: Found, record: Record, again: str) -> tuple[State, str,
         login = f"ssh {record.user + '@' if record.user else ''}{record.address or one.name}"
         return State.UNREACHABLE, why, f"{login}; when that works: {again}"
     if record.report:
-        return None if one.sha1 else (State.NO_REPORT, "its report came and is gone", again)
+        kept = one.sha1 or one.fault
+        return None if kept else (State.NO_REPORT, "its report came and is gone", again)
     where = f"{record.stage}, {record.task}" if record.task else record.stage
     if record.state == "failed":
         return State.BROKEN, f"{where}: {why}", again

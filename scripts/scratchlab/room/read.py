@@ -83,7 +83,9 @@ def machine(path: str, name: str) -> Found:
     ):  # a trend that is lost is no fault of the machine
         runs = record.history(os.path.join(here, "history.json"))
     file = os.path.join(here, "report.json")
-    if os.path.lexists(file):
+    if os.path.lexists(file) and not os.path.isfile(file):  # who opens a pipe waits for ever
+        faults.append("damaged report: report.json is no file")
+    elif os.path.lexists(file):
         try:
             sha1 = _sha1(file)
             summary = summarize(report.read(file, MOST_BYTES))

@@ -24,6 +24,8 @@ class DamagedError(Exception):
 def load(path: str, schema: str) -> Json | None:
     """The object in ``path``; None where there is no such file. Raises DamagedError."""
     name = os.path.basename(path)
+    if os.path.lexists(path) and not os.path.isfile(path):  # who opens a pipe waits for ever
+        raise DamagedError(f"{name} is damaged: it is no file")
     try:
         with open(path, "rb") as file:
             data = json.loads(file.read(MOST_BYTES))

@@ -14,6 +14,7 @@ from tests import rooms
 from tests.rooms import Reports, entry, made
 
 from scratchlab import report
+from scratchlab.room import read
 from scratchlab.room.judge import judge
 from scratchlab.room.read import differing, folder
 from scratchlab.room.seat import Room, State
@@ -152,6 +153,57 @@ def test_a_damaged_report_is_named_and_the_others_are_not_touched(
     room = judged(reports.finish())
     assert states(room) == {"anna": State.PASSED, "ben": State.DAMAGED}
     assert "report" in room.needing_help[0].reason
+
+
+def pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def folder_there(path: Path) -> None:
+    path.mkdir()
+
+
+def dead_link(path: Path) -> None:
+    path.symlink_to("/nothing/there")
+
+
+@pytest.mark.parametrize("make", [pipe, folder_there, dead_link])
+@pytest.mark.parametrize("name", ["report.json", "status.json"])
+def test_what_is_no_file_is_named_and_nobody_waits_for_it(
+    reports: Reports, make: Callable[[Path], None], name: str
+) -> None:
+    reports.machine("anna")
+    file = reports.machine("ben") / name
+    file.unlink()
+    make(file)
+    room = judged(reports.finish())
+    assert states(room) == {"anna": State.PASSED, "ben": State.DAMAGED}
+    assert f"{name} is" in room.needing_help[0].reason
+
+
+def test_a_report_larger_than_a_room_reads_is_named(
+    reports: Reports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports.machine("anna")
+    many = [entry(f"/file{number}", "file", "image-layer") for number in range(1000)]
+    reports.machine("ben", made("ben", many))
+    monkeypatch.setattr(read, "MOST_BYTES", 100_000)
+    room = judged(reports.finish())
+    assert states(room) == {"anna": State.PASSED, "ben": State.DAMAGED}
+    assert "larger than 100000 bytes" in room.needing_help[0].reason
+
+
+def test_one_machine_under_two_names_passes_for_neither(reports: Reports) -> None:
+    reports.machine("cleo")
+    for name in ("anna", "ben"):  # both lead to the same address
+        reports.machine(name, made("vm"), hostname="vm")
+    room = judged(reports.finish())
+    assert states(room) == {
+        "anna": State.DISPUTED,
+        "ben": State.DISPUTED,
+        "cleo": State.PASSED,
+    }
+    assert "the same container as ben" in room.needing_help[0].reason
 
 
 def test_a_report_that_was_changed_after_it_came_is_named(reports: Reports) -> None:
