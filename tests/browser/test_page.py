@@ -7,6 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
+from scratchlab.model import Status
 from scratchlab.report import Report
 from tests.browser import reports
 from tests.browser.conftest import Show
@@ -153,6 +154,14 @@ def test_filters_show_what_matches_and_the_way_there(show: Show, disk: Disk) -> 
     assert len(rows(page)) == 38
 
 
+def test_every_status_says_what_it_means(show: Show, disk: Disk) -> None:
+    page = show(disk(reports.troubled()))
+    chips = page.locator("#statuses .chip")
+    assert chips.count() == len(Status)
+    assert all(chip.get_attribute("title") for chip in chips.all())
+    expect(page.locator(".legend")).to_contain_text("only in the instance")
+
+
 def test_search_narrows_as_one_types(show: Show, disk: Disk) -> None:
     page = show(disk(reports.sleep()))
     page.keyboard.press("/")
@@ -240,7 +249,10 @@ def test_light_and_dark_follow_the_system_and_the_button(show: Show, disk: Disk)
     assert paper(light) != paper(dark)
     light.click("#theme")
     assert paper(light) == paper(dark)
-    light.reload()
+    for _ in range(5):  # Chromium writes down what to remember when it has time
+        light.reload()
+        if paper(light) == paper(dark):
+            break
     assert paper(light) == paper(dark), "remembered"
     light.click("#theme")
     assert paper(light) != paper(dark)

@@ -1,5 +1,17 @@
 // Chips and the search box: what they ask of the tree, and what they say of it.
 
+const STATUS_MEANS = {
+  same: "The container sees it as the image has it.",
+  altered: "The container sees it otherwise than the image has it.",
+  "only-live": "The container sees it, and the image does not have it.",
+  missing: "The image has it, the container does not see it, and nothing explains that.",
+  shadowed: "The image has it, and a mount above hides it.",
+  replaced: "The image has it, and the engine's init layer stands in its place.",
+  overridden: "The image has it, and a mount on the very path hides it.",
+  deleted: "The image has it, and a process deleted it.",
+  changed: "The image has it, and a process changed it.",
+};
+
 class Filters {
   constructor(tree, changed) {
     this.tree = tree;
@@ -28,6 +40,7 @@ class Filters {
       chip.dataset.filter = "status";
       chip.dataset.value = status;
       chip.setAttribute("aria-pressed", "false");
+      chip.title = STATUS_MEANS[status] || "";
       const mark = make("span", "mark", MARKS[status] || "◌");
       mark.setAttribute("aria-hidden", "true");
       chip.append(mark, make("span", "", status), " ", make("b", "", counts.get(status).toLocaleString("en")));
