@@ -101,3 +101,18 @@ def test_a_quiz_stands_beside_what_the_machine_says(show: Show, disk: Disk) -> N
         "/dev/null": "no answer not answered DV device or link",
     }
     expect(quiz).to_contain_text("found /opt")
+
+
+def test_on_a_phone_the_table_follows_the_slider(show: Show, disk: Disk) -> None:
+    page = show(disk(reports.climbed()), viewport={"width": 360, "height": 740})
+    ladder = page.locator("#ladder")
+    slider, chosen = ladder.locator("input[type=range]"), ladder.locator("thead .at")
+    for key, name in (("End", "gvisor"), ("Home", "chroot")):
+        slider.press(key)
+        expect(chosen).to_have_text(name)
+        column, entry = chosen.bounding_box(), ladder.locator("thead th").first.bounding_box()
+        assert column is not None
+        assert entry is not None
+        assert entry["x"] + entry["width"] <= column["x"] + 1, "not below the names"
+        assert column["x"] + column["width"] <= 360
+    expect(ladder.locator(".legend")).to_contain_text("made on this rung")

@@ -30,6 +30,7 @@ class Steps {
     for (const one of this.section.querySelectorAll(".step")) one.hidden = one !== step;
     this.slider.setAttribute("aria-valuetext", step.querySelector("p").textContent.trim());
     for (const cell of this.section.querySelectorAll(".col")) cell.classList.toggle("at", Number(cell.dataset.step) === at);
+    this.reveal(this.section.querySelector("thead .at"));
     for (const row of this.rows) {
       const { present } = row.dataset;
       row.classList.toggle("gone", present[at] === "0");
@@ -37,6 +38,15 @@ class Steps {
       const now = row.querySelector(".now");
       if (now) now.textContent = row.querySelector(`td[data-step="${at}"]`)?.dataset.detail || "";
     }
+  }
+
+  // On a narrow screen the chosen column may lie outside of the table's window.
+  reveal(head) {
+    const box = head.closest(".scroll");
+    const first = head.parentElement.cells[0].offsetWidth; // stays where it is
+    const end = head.offsetLeft + head.offsetWidth;
+    if (head.offsetLeft - first < box.scrollLeft) box.scrollLeft = head.offsetLeft - first;
+    else if (end > box.scrollLeft + box.clientWidth) box.scrollLeft = end - box.clientWidth;
   }
 
   play() {
