@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,10 +80,34 @@ def node(path: Path, major: int, minor: int) -> None:
     os.mknod(path, 0o020666, os.makedev(major, minor))
 
 
+@contextmanager
+def owner_of(folder: Path) -> Iterator[int]:
+    """Be the folder's owner, and hold it open: in a filesystem that was mounted in a user namespace
+    nobody else can make anything. Gives the descriptor.
+    """
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        owner = os.fstat(fd)
+        os.setegid(owner.st_gid)
+        os.seteuid(owner.st_uid)
+        yield fd
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+        os.close(fd)
+
+
 def link(path: Path, target: str) -> None:
     """Another link in the place of one."""
-    path.unlink()
-    path.symlink_to(target)
+    with owner_of(path.parent) as folder:
+        os.unlink(path.name, dir_fd=folder)
+        os.symlink(target, path.name, dir_fd=folder)
+
+
+def file(path: Path) -> None:
+    """An empty file."""
+    with owner_of(path.parent) as folder:
+        os.close(os.open(path.name, os.O_CREAT | os.O_WRONLY, 0o644, dir_fd=folder))
 
 
 def folder_for_file(path: Path) -> None:
@@ -172,7 +197,7 @@ RUNNING = (
         wrote("/dev/fd", "only-live", "foreseen as runtime-device"),
     ),
     m(
-        "a file in /dev/shm", lambda t: (t.root / "dev/shm/left").write_text("x"),
+        "a file in /dev/shm", lambda t: file(t.root / "dev/shm/left"),
         wrote("/dev/shm/left", "only-live"), engines=DOCKER,
     ),
     m(
@@ -200,8 +225,8 @@ RUNNING = (
     ),
     m(
         "a mount with other options",
-        lambda t: busybox(t.pid, "mount", "-o", "remount,bind,rw,nosuid,nodev", "shm", "/dev/shm"),
-        Seen("entries", "/dev/shm", "runtime-filesystem", "only-live", "noexec"),
+        lambda t: busybox(t.pid, "mount", "-o", "remount,bind,rw,nosuid", "pts", "/dev/pts"),
+        Seen("entries", "/dev/pts", "runtime-filesystem", "only-live", "noexec"),
     ),
     m(
         "a read-only path made writable", lambda t: busybox(t.pid, "umount", "/proc/sys"),

@@ -41,6 +41,7 @@ class Machine:
         self.scratchlab = shlex.split(asked.scratchlab)
         self.flags = shlex.split(asked.run_options)
         self.busybox: str = asked.busybox
+        self.save: str = asked.save
 
     def call(self, *words: str, check: bool = True) -> str:
         """A command of the engine; gives what it prints."""
@@ -133,6 +134,8 @@ class Machine:
         """What `scratchlab verify` says of it, in numbers."""
         with tempfile.NamedTemporaryFile(suffix=".json") as file:
             command = ["verify", container, "--engine", self.engine, "--json", file.name]
+            if self.save:
+                command += ["--save-evidence", f"{self.save}/{variant.name.replace(' ', '-')}"]
             done = subprocess.run(
                 [*self.scratchlab, *command], capture_output=True, text=True, check=False
             )
@@ -244,6 +247,7 @@ def options(about: str | None) -> argparse.ArgumentParser:
     words.add_argument("--run-options", default="", help="of each run and create")
     words.add_argument("--scratchlab", default="scratchlab")
     words.add_argument("--busybox", default="/bin/busybox")
+    words.add_argument("--save", metavar="FOLDER", help="the evidence of each variant goes there")
     return words
 
 

@@ -120,10 +120,10 @@ class Plan:
             kind=Kind.DIRECTORY, mode=(mode,), **fields,
         )  # fmt: skip
 
-    def masks(self) -> None:
-        """Masked and read-only paths that this kernel has."""
-        for name, rule in (("MaskedPaths", "masked-path"), ("ReadonlyPaths", "readonly-path")):
-            for path in self.host_config.get(name) or []:
+    def masks(self, masked: Iterable[str], readonly: Iterable[str]) -> None:
+        """Masked and read-only paths, those that this kernel has."""
+        for paths, rule in ((masked, "masked-path"), (readonly, "readonly-path")):
+            for path in paths:
                 if path in self.facts.host.existing:
                     self.mount(path, Origin.RUNTIME_MASK, rule, None, walked=False)
 

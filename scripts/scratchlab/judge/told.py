@@ -15,8 +15,9 @@ from scratchlab.judge.rules.docker import DEFAULT_FILESYSTEMS, INIT_PROGRAM
 from scratchlab.ledger import Ledger
 from scratchlab.model import Facts
 
-_NETWORK = {"HostnamePath": "/etc/hostname", "HostsPath": "/etc/hosts",
-            "ResolvConfPath": "/etc/resolv.conf"}  # fmt: skip
+# The engine's own files, as inspect names them.
+NETWORK_FILES = {"HostnamePath": "/etc/hostname", "HostsPath": "/etc/hosts",
+                 "ResolvConfPath": "/etc/resolv.conf"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def _inspected(facts: Facts, image: Ledger) -> Iterator[Told]:
     inspect = facts.container.inspect
     for target, fstype in DEFAULT_FILESYSTEMS.items():
         yield Told(target, fstype, fstype, (), "inspect")
-    for name, target in _NETWORK.items():
+    for name, target in NETWORK_FILES.items():
         if inspect.get(name):
             yield Told(target, "bind", str(inspect[name]), (), "inspect")
     if (inspect.get("HostConfig") or {}).get("Init"):

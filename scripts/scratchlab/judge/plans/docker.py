@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from scratchlab.judge.plan import Plan
-from scratchlab.judge.rules.docker import INIT_PROGRAM, INIT_VISIBLE, NETWORK_FILES
+from scratchlab.judge.rules.docker import INIT_PROGRAM, INIT_VISIBLE
+from scratchlab.judge.told import NETWORK_FILES
 from scratchlab.judge.versions import numbers
 from scratchlab.model import Kind, Origin
 
@@ -39,7 +40,7 @@ def plan(draft: Plan) -> None:
         draft.devices()
         draft.terminal()
         _devices(draft, host, privileged)
-    draft.masks()
+    draft.masks(host.get("MaskedPaths") or (), host.get("ReadonlyPaths") or ())
 
 
 def _has_init_layer(draft: Plan) -> bool:
@@ -104,7 +105,7 @@ def _init_layer(draft: Plan) -> None:
 def _network_files(draft: Plan, users: dict[str, Any]) -> None:
     # /etc itself is the init layer's folder, whatever the image had there.
     ro = {"ro"} if draft.host_config.get("ReadonlyRootfs") else set()
-    for path in NETWORK_FILES:
+    for path in NETWORK_FILES.values():
         if path not in users:
             draft.mount(
                 path, Origin.ENGINE_MOUNT, "docker-network-files", None, ro,

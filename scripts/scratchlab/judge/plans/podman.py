@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from scratchlab.judge.plan import Plan
+from scratchlab.judge.rules.podman import CHANGES_MASKS, MASKED, READONLY
+from scratchlab.judge.told import NETWORK_FILES
+from scratchlab.judge.versions import numbers
 from scratchlab.model import Kind, Origin
 
 _SAFE = ("nosuid", "noexec", "nodev")
 
 
 def plan(draft: Plan) -> None:
-    """Add what podman and its runtime put there, as far as it was measured (5.4).
+    """Add what podman and its runtime put there, as far as it was measured (4.3 to 5.8).
 
     What hangs on containers.conf, hooks, networks and secrets is left to the evidence.
     """
@@ -41,14 +44,31 @@ def plan(draft: Plan) -> None:
         draft.mount(
             "/run/.containerenv", Origin.ENGINE_MOUNT, "podman-files", None, kind=Kind.FILE
         )  # fmt: skip
-    draft.add("/etc", Origin.ENGINE_CREATE, "podman-etc", kind=Kind.DIRECTORY) if (
-        draft.image.get("/etc") is None
-    ) else None
+    if draft.image.get("/etc") is None:
+        draft.add("/etc", Origin.ENGINE_CREATE, "podman-etc", kind=Kind.DIRECTORY)
     if draft.image.get("/etc/mtab") is None:
         draft.add(
             "/etc/mtab", Origin.ENGINE_CREATE, "podman-etc",
             kind=Kind.SYMLINK, target="/proc/mounts",
         )  # fmt: skip
+    for name, path in NETWORK_FILES.items():
+        if draft.facts.container.inspect.get(name) and path not in users:
+            draft.mount(path, Origin.ENGINE_MOUNT, "podman-files", None, kind=Kind.FILE)
     for path in sorted(users):
         draft.mount(path, Origin.USER_MOUNT, "podman-user-mount", None)
-    draft.masks()
+    _masks(draft)
+
+
+def _masks(draft: Plan) -> None:
+    """Those of podman's lists, unless an option changes these; inspect tells neither."""
+    command = draft.config.get("CreateCommand") or ()
+    changed = any(word in argument for argument in command for word in CHANGES_MASKS)
+    if draft.host_config.get("Privileged") or changed or not command:
+        return
+    version = numbers(draft.facts.engine.version)
+    masked = {path for path, bounds in MASKED.items() if bounds[0] <= version < bounds[1]}
+    here = draft.facts.host.existing
+    draft.masks(
+        [path for path in here if path in masked or path.rpartition("/")[2] in masked],
+        READONLY,
+    )

@@ -127,7 +127,6 @@ INIT_VISIBLE = (
 )
 # By path, the rule behind an entry of the init layer.
 INIT_RULES = {row.path: row.rule for row in INIT_VISIBLE}
-NETWORK_FILES = ("/etc/hostname", "/etc/hosts", "/etc/resolv.conf")
 INIT_PROGRAM = "/sbin/docker-init"
 # The mounts of a container whose runtime's configuration cannot be read: type by target.
 # moby v20.10.24 oci/defaults.go DefaultLinuxSpec(), the same up to v29.

@@ -90,3 +90,30 @@ RULES = (
 )  # fmt: skip
 
 INIT_PROGRAM = "/run/podman-init"  # since podman v4: pkg/specgen/generate/oci_linux.go
+
+# Paths that podman masks, and the versions (from, below) that do: v4.0 to v5.8,
+# pkg/specgen/generate/config_linux.go BlockAccessToKernelFilesystems(), from v5.0 on
+# containers/common pkg/config/default.go DefaultMaskedPaths; powercap is added in
+# libpod/container_internal_linux.go addMaskedPaths(). thermal_throttle: of each processor.
+_ALWAYS = KNOWN
+MASKED = {
+    "/proc/acpi": _ALWAYS,
+    "/proc/kcore": _ALWAYS,
+    "/proc/keys": _ALWAYS,
+    "/proc/latency_stats": _ALWAYS,
+    "/proc/sched_debug": _ALWAYS,
+    "/proc/scsi": _ALWAYS,
+    "/proc/timer_list": _ALWAYS,
+    "/proc/timer_stats": _ALWAYS,
+    "/sys/firmware": _ALWAYS,
+    "/sys/fs/selinux": _ALWAYS,
+    "/sys/dev/block": ((4,), (5, 4)),
+    "/sys/devices/virtual/powercap": ((4, 8), (6,)),
+    "/proc/interrupts": ((5, 5), (6,)),
+    "thermal_throttle": ((5, 5), (6,)),
+}
+# The same list in v4.0 to v5.8; Docker masks the first.
+READONLY = ("/proc/asound", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
+            "/proc/sysrq-trigger")  # fmt: skip
+# Options that change both lists: pkg/specgenutil/specgen.go, v4.0 to v5.8.
+CHANGES_MASKS = ("mask=", "systempaths=", "label=nested")
