@@ -124,8 +124,9 @@ def test_what_was_foreseen_and_is_not_there_is_missing(saved: Saved, path: str) 
     assert found.prediction.startswith("foreseen as ")
 
 
-def test_a_mask_that_was_foreseen_and_is_not_mounted_is_missing(saved: Saved) -> None:
-    seen = saved(PLAIN)
+@pytest.mark.parametrize("name", [PLAIN, "podman-4.3.1-plain"])
+def test_a_mask_that_was_foreseen_and_is_not_mounted_is_missing(saved: Saved, name: str) -> None:
+    seen = saved(name)
     mounts = tuple(mount for mount in seen.facts.mounts if mount.target != "/proc/bus")
     assert by_path(judged(facts(seen, mounts=mounts)))["/proc/bus"].status is Status.MISSING
 
