@@ -1,4 +1,4 @@
-"""What podman promises: its lists of masked and read-only paths, which inspect does not tell."""
+"""What podman promises and inspect does not tell: masks, and writable folders of its own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scratchlab.model import Container, Engine, Facts, Host, Json, Runtime
 CPU = "/sys/devices/system/cpu/cpu0/thermal_throttle"
 
 
-def masks(version: str, rule: str, *options: str, **host_config: bool) -> set[str]:
+def promised(version: str, rule: str, *options: str, **host_config: object) -> set[str]:
     inspect: Json = {
         "Config": {"CreateCommand": ["podman", "run", *options]},
         "HostConfig": host_config,
@@ -23,13 +23,13 @@ def masks(version: str, rule: str, *options: str, **host_config: bool) -> set[st
         runtime=Runtime("crun", "1.21"),
         container=Container(inspect=inspect),
     )
-    promised = predict(facts, Ledger()).predictions.values()
-    return {one.path for one in promised if one.rule == rule}
+    found = predict(facts, Ledger()).predictions.values()
+    return {one.path for one in found if one.rule == rule}
 
 
 def test_what_is_masked_changes_with_the_version() -> None:
     block, powercap = "/sys/dev/block", "/sys/devices/virtual/powercap"
-    old, middle, new = (masks(one, "masked-path") for one in ("4.3.1", "5.4.2", "5.8.6"))
+    old, middle, new = (promised(one, "masked-path") for one in ("4.3.1", "5.4.2", "5.8.6"))
     assert block in old
     assert powercap not in old
     assert middle - old == {powercap}
@@ -38,8 +38,8 @@ def test_what_is_masked_changes_with_the_version() -> None:
 
 
 def test_paths_are_read_only_that_docker_masks() -> None:
-    assert "/proc/asound" in masks("5.4.2", "readonly-path")
-    assert "/proc/asound" not in masks("5.4.2", "masked-path")
+    assert "/proc/asound" in promised("5.4.2", "readonly-path")
+    assert "/proc/asound" not in promised("5.4.2", "masked-path")
 
 
 @pytest.mark.parametrize(
@@ -47,8 +47,22 @@ def test_paths_are_read_only_that_docker_masks() -> None:
     ["--security-opt=unmask=ALL", "--security-opt=mask=/proc/x", "--security-opt=label=nested"],
 )
 def test_nothing_is_foreseen_where_an_option_changes_the_lists(option: str) -> None:
-    assert masks("5.4.2", "masked-path", option) == set()
+    assert promised("5.4.2", "masked-path", option) == set()
 
 
 def test_a_privileged_container_has_none() -> None:
-    assert masks("5.4.2", "readonly-path", Privileged=True) == set()
+    assert promised("5.4.2", "readonly-path", Privileged=True) == set()
+
+
+def test_an_api_s_container_tells_only_that_nothing_is_masked() -> None:
+    assert promised("5.4.2", "masked-path", SecurityOpt=["unmask=all"]) == set()
+
+
+def test_a_read_only_root_has_three_writable_folders_unless_told_not_to() -> None:
+    folders = {"/run", "/tmp", "/var/tmp"}
+    assert folders <= promised("5.4.2", "engine-filesystem", ReadonlyRootfs=True)
+    assert folders.isdisjoint(promised("5.4.2", "engine-filesystem"))
+    told = promised(
+        "5.4.2", "engine-filesystem", "--read-only-tmpfs=false", ReadonlyRootfs=True
+    )  # fmt: skip
+    assert folders.isdisjoint(told)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from scratchlab.judge.plan import Plan
-from scratchlab.judge.rules.podman import CHANGES_MASKS, MASKED, READONLY
+from scratchlab.judge.rules.podman import CHANGES_MASKS, KEEPS_READONLY, MASKED, READONLY
 from scratchlab.judge.told import NETWORK_FILES
 from scratchlab.judge.versions import numbers
 from scratchlab.model import Kind, Origin
@@ -40,6 +42,7 @@ def plan(draft: Plan) -> None:
         # setupSystemd(): what systemd wants writable.
         for path in ("/run", "/run/lock", "/tmp", "/var/log/journal"):  # noqa: S108
             draft.mount(path, Origin.RUNTIME_FILESYSTEM, "engine-filesystem", "tmpfs")
+    _writable(draft)
     if "/run" not in users:
         draft.mount(
             "/run/.containerenv", Origin.ENGINE_MOUNT, "podman-files", None, kind=Kind.FILE
@@ -59,11 +62,29 @@ def plan(draft: Plan) -> None:
     _masks(draft)
 
 
+def _writable(draft: Plan) -> None:
+    """What podman keeps writable in a read-only root, unless told not to."""
+    # podman v4.4 to v5.8 pkg/specgen/generate/storage.go addReadWriteTmpfsMounts(); before, they
+    # are mounts like the user's, and inspect names them.
+    known = numbers(draft.facts.engine.version) >= (4, 4)
+    if draft.host_config.get("ReadonlyRootfs") and known and not _told(draft, KEEPS_READONLY):
+        for path in ("/run", "/tmp", "/var/tmp"):  # noqa: S108 - a container's paths
+            if draft.resolve(path) not in draft.user_mounts:
+                draft.mount(
+                    draft.resolve(path), Origin.RUNTIME_FILESYSTEM, "engine-filesystem", "tmpfs"
+                )
+
+
+def _told(draft: Plan, words: Iterable[str]) -> bool:
+    """Whether one of ``words`` is in what inspect keeps of podman's options."""
+    options = (*(draft.config.get("CreateCommand") or ()),
+               *(draft.host_config.get("SecurityOpt") or ()))  # fmt: skip
+    return any(word in option for option in options for word in words)
+
+
 def _masks(draft: Plan) -> None:
     """Those of podman's lists, unless an option changes these; inspect tells neither."""
-    command = draft.config.get("CreateCommand") or ()
-    changed = any(word in argument for argument in command for word in CHANGES_MASKS)
-    if draft.host_config.get("Privileged") or changed or not command:
+    if draft.host_config.get("Privileged") or _told(draft, CHANGES_MASKS):
         return
     version = numbers(draft.facts.engine.version)
     masked = {path for path, bounds in MASKED.items() if bounds[0] <= version < bounds[1]}

@@ -117,3 +117,5 @@ READONLY = ("/proc/asound", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
             "/proc/sysrq-trigger")  # fmt: skip
 # Options that change both lists: pkg/specgenutil/specgen.go, v4.0 to v5.8.
 CHANGES_MASKS = ("mask=", "systempaths=", "label=nested")
+# Leaves a read-only root without writable folders: cmd/podman/common/create.go, v4.0 to v5.8.
+KEEPS_READONLY = ("--read-only-tmpfs=false",)
