@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 Cells = list[dict[str, Any]]
@@ -35,7 +35,32 @@ def _cell(cells: Cells, name: str) -> dict[str, Any]:
 
 
 def _who(cell: Mapping[str, Any]) -> Who:
-    return {path: " ".join(two).strip() for path, two in cell.get("origins", {}).items()}
+    origins = cell.get("origins", {})
+    _, root = origins.get("/", ("", "0755 0:0"))
+    first = int(root.split()[-1].split(":")[0])  # the host's id of root inside
+    return {
+        _place(
+            path
+        ): f"{rule} {'' if rule.endswith('user-mount') else _shape(shape, first)}".strip()
+        for path, (rule, shape) in sorted(origins.items())
+    }
+
+
+def _place(path: str) -> str:
+    """A path; control groups of version 1 have one mount for each controller."""
+    path = path.removeprefix("mount ")
+    return "/sys/fs/cgroup/*" if path.startswith("/sys/fs/cgroup/") else path
+
+
+def _shape(shape: str, first: int) -> str:
+    """A mode, or that it is a link, and the owner as the container sees it if that is not root."""
+    if not shape:
+        return ""
+    mode, _, owner = shape.rpartition(" ")
+    ids = [int(one) for one in owner.split(":")]
+    seen = [str(one - first) if one >= first else "nobody" for one in ids]  # no id inside
+    what = "link" if mode.startswith("->") else mode
+    return what if seen == ["0", "0"] else f"{what} {':'.join(dict.fromkeys(seen))}"
 
 
 def _setups(measured: Measured) -> str:
@@ -48,7 +73,7 @@ def _setups(measured: Measured) -> str:
         rows.append((
             name, f"{engine['name']} {engine['version']}", engine["storage_driver"],
             f"{runtime['name']} {runtime['version']}",
-            f"{host['kernel']}, v{host['cgroup_version']}",
+            f"{'.'.join(host['kernel'].split('.')[:2])}, v{host['cgroup_version']}",
             f"{good} of {len(ran)}", f"{found} of {len(mutations)}",
         ))  # fmt: skip
     heads = ("column", "engine", "storage", "runtime", "kernel, control groups",
@@ -71,10 +96,10 @@ def _plain(plains: Mapping[str, Who]) -> str:
             (tuple(who.get(path, "") for who in found), path) for path in paths
         )
     ]
-    heads = ("entry or mount", *(", ".join(names) for _, names in groups))
+    heads = ("entry or mount", *(_columns(names, [*plains]) for _, names in groups))
     words = (
-        "The rule that put it there (explained below), mode or link target, owner; "
-        "empty: it is not there.\n"
+        "The rule that put it there (explained below), its mode, its owner if that is not the "
+        "container's root; empty: it is not there.\n"
     )
     return _section("A plain container, and not from its image", heads, rows, words)
 
@@ -92,9 +117,10 @@ def _options(measured: Measured, plains: Mapping[str, Who]) -> str:
         if not any(delta != ("", "") for delta, _ in deltas):
             none.append(variant)
             continue
+        every = [name for _, name in deltas]
         for (more, less), names in _grouped(deltas):
-            all_of_them = len(names) == len(deltas)
-            rows.append((variant, "all" if all_of_them else ", ".join(names), more, less))
+            if more or less:
+                rows.append((variant, _columns(names, every), more, less))
     words = f"No difference anywhere: {', '.join(one for one in none if one != 'plain')}.\n"
     heads = ("variant", "column", "more, or otherwise", "less")
     return _section("What the options of `run` change", heads, rows, words)
@@ -103,7 +129,26 @@ def _options(measured: Measured, plains: Mapping[str, Who]) -> str:
 def _delta(plain: Who, own: Who) -> tuple[str, str]:
     more = _grouped((who, path) for path, who in own.items() if plain.get(path) != who)
     less = [path for path in plain if path not in own]
+    masks = {path for path, who in plain.items() if who in ("masked-path", "readonly-path")}
+    dev = {path for path in plain if path.startswith("/dev/")} - {"/dev/pts/ptmx"}
+    for some, name in ((masks, "every masked and read-only path"), (dev, "/dev/*")):
+        if some and some <= {*less}:
+            less = [name, *(path for path in less if path not in some)]
     return "; ".join(f"{_paths(paths)} {who}" for who, paths in more), _paths(less)
+
+
+def _columns(names: Sequence[str], every: Sequence[str]) -> str:
+    """Set-ups in few words: all of an engine's, or all but some."""
+    said = []
+    for engine in ("docker", "podman"):
+        own = [name for name in every if name.startswith(engine)]
+        here = [name for name in own if name in names]
+        lacking = [name for name in own if name not in names]
+        if here and len(lacking) < len(here):
+            said.append(f"{engine} but {', '.join(lacking)}" if lacking else f"every {engine}")
+        else:
+            said += here
+    return "; ".join(said) if len(names) < len(every) else "all"
 
 
 def _every(measured: Measured) -> str:
@@ -149,10 +194,15 @@ def _rules(measured: Measured) -> str:
         for cell in _ran(one["cells"]):
             rules.update(cell["rules"])
     rows = [
-        (name, rule["title"], f"{rule['level']} {rule['clause']}".strip(), rule["source"])
+        (
+            name, rule["title"],
+            f"[{rule['level']}]({rule['clause']})" if rule["level"] else "",
+            f"[{rule['symbol'] or rule['source'].rpartition('/')[2]}]({rule['source']})",
+        )
         for name, rule in sorted(rules.items())
-    ]
-    return _section("The rules", ("rule", "what it says", "by right", "source"), rows)
+    ]  # fmt: skip
+    heads = ("rule", "what it says", "by right", "where it is written")
+    return _section("The rules", heads, rows)
 
 
 def _names(measured: Measured) -> Iterable[str]:
@@ -173,7 +223,7 @@ def _grouped(pairs: Iterable[tuple[Any, str]]) -> list[tuple[Any, list[str]]]:
 
 
 def _paths(paths: Iterable[str]) -> str:
-    return ", ".join(f"`{path}`" for path in paths)
+    return ", ".join(f"`{path}`" if path.startswith("/") else path for path in paths)
 
 
 def _section(
