@@ -43,6 +43,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
+        self._lab = Path()  # the folder of ./lab
         self._reports: Path | None = None
         self._room: dict[str, Any] = {}
         self._hosts: dict[str, dict[str, Any]] = {}
@@ -53,9 +54,11 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         """Only the lab is recorded, and only a run that is to bring reports."""
         path = Path(playbook._file_name).absolute()
         if path.match(CHECK):
-            self._reports = path.parents[1] / ".cache" / "check"
+            self._lab = path.parents[1]
+            self._reports = self._lab / ".cache" / "check"
         elif path.match(LAB) and _reporting():
-            self._reports = path.parent / "reports"
+            self._lab = path.parent
+            self._reports = self._lab / "reports"
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         """A stage begins for every host that is still there."""
@@ -78,7 +81,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             "schema": "scratchlab-run-1",
             "started": now,
             "ended": None,
-            "inventory": [str(one) for one in context.CLIARGS.get("inventory") or ()],
+            "inventory": [self._typed(str(one)) for one in context.CLIARGS.get("inventory") or ()],
             "hosts": [host.name for host in everyone],
             "chosen": [],
         }
@@ -99,6 +102,10 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
                 "seconds": 0.0,
                 "report": None,
             }
+
+    def _typed(self, inventory: str) -> str:
+        """An inventory as a person types it beside ./lab; Ansible made an absolute path of it."""
+        return inventory.removeprefix(f"{self._lab}{os.sep}")
 
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
         """Begin to count a host's own time: waiting for the others is not its fault."""

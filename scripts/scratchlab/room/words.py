@@ -33,10 +33,11 @@ def sentence(facet: Facet) -> str:
     count = sum(len(group.hosts) for group in facet.groups)
     first, *others = facet.groups
     value = shorten(first.value) or "none"
+    # A digest that stands nowhere else says nothing to anybody.
+    have = "agree" if value != first.value and ":" not in value else f"have {value}"
     if not others:
-        same = "the same: " if value != first.value else ""  # nobody reads a digest
-        return f"all {count} have {same}{value}" if count > 1 else f"one machine: {value}"
-    said = [f"{len(first.hosts)} of {count} have {value}"]
+        return f"all {count} {have}" if count > 1 else f"one machine: {value}"
+    said = [f"{len(first.hosts)} of {count} {have}"]
     for group in others:
         verb = "differs" if len(group.hosts) == 1 else "differ"
         where = f" in {enough(group.paths)}" if group.paths else f": {shorten(group.value)}"

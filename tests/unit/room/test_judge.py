@@ -65,7 +65,7 @@ def test_what_only_one_container_sees_is_named(reports: Reports) -> None:
     reports.machine("cleo", made("cleo", tree))
     room = judged(reports.finish())
     facet = next(f for f in room.facets if f.title.startswith("what the container sees"))
-    assert "cleo differs in /left\\x1b[31m" in sentence(facet)
+    assert sentence(facet) == "2 of 3 agree; cleo differs in /left\\x1b[31m"
     assert states(room)["cleo"] is State.FAILED
 
 
