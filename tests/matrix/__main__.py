@@ -17,7 +17,7 @@ import sys
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -34,6 +34,16 @@ PAGE = ROOT / "docs" / "injections.md"
 CELLS = ROOT / "build" / "matrix"  # one file a column, so that some can be run again alone
 ZIPAPP = ROOT / "build" / "scratchlab"
 Measured = dict[str, list[dict[str, Any]]]  # of a column: cells, mutations
+
+
+class Only(NamedTuple):
+    """Names of variants and mutations that were asked for."""
+
+    variants: Sequence[str] = ()
+    mutations: Sequence[str] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.variants or self.mutations)
 
 
 def prepare(place: Place, suite: str) -> None:
@@ -60,12 +70,17 @@ def _executable(member: tarfile.TarInfo) -> tarfile.TarInfo:
     return member
 
 
-def measure(place: Place, column: Column, variants: Sequence[str]) -> Measured:
-    """All variants on one engine in one set-up, and unless they are limited all mutations."""
+def measure(place: Place, column: Column, only: Only) -> Measured:
+    """All variants on one engine in one set-up and all mutations, or only some of either."""
     output(place, "sh", "-c", column.setup())
-    cells = measured(place, column, "tests.matrix.run", variants)
-    mutations = [] if variants else measured(place, column, "tests.matrix.mutate", ())
-    return {"cells": cells, "mutations": mutations}
+    found: Measured = {"cells": [], "mutations": []}
+    for part, module, names in (
+        ("cells", "tests.matrix.run", only.variants),
+        ("mutations", "tests.matrix.mutate", only.mutations),
+    ):
+        if names or not only:
+            found[part] = measured(place, column, module, names)
+    return found
 
 
 def measured(
@@ -82,11 +97,11 @@ def measured(
     return found
 
 
-def run(chosen: Sequence[Column], variants: Sequence[str], keep: bool) -> None:
+def run(chosen: Sequence[Column], only: Only, keep: bool) -> None:
     """Measure the columns, machine by machine; what was measured goes to build/matrix.
 
-    ``variants`` limits it to some, whose cells take the place of their older ones. ``keep`` leaves
-    the machines for the next run, which then need not be made and filled again.
+    ``only`` limits it to some, which take the place of their older ones. ``keep`` leaves the
+    machines for the next run, which then need not be made and filled again.
     """
     CELLS.mkdir(parents=True, exist_ok=True)
     for suite, place_type in dict.fromkeys((column.suite, column.place) for column in chosen):
@@ -99,7 +114,7 @@ def run(chosen: Sequence[Column], variants: Sequence[str], keep: bool) -> None:
             for column in chosen:
                 if (column.suite, column.place) == (suite, place_type):
                     print(f"=== {column.name}", flush=True)
-                    record(column, measure(place, column, variants), whole=not variants)
+                    record(column, measure(place, column, only), whole=not only)
         finally:
             if not keep:
                 place.down()
@@ -166,6 +181,7 @@ def main() -> int:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("columns", nargs="*", metavar="COLUMN")
     words.add_argument("--variant", action="append", default=[], help="only this one; repeatable")
+    words.add_argument("--mutation", action="append", default=[], help="likewise")
     words.add_argument("--write", action="store_true", help="make docs/injections.md anew")
     words.add_argument("--keep", action="store_true", help="leave the machines for the next run")
     words.add_argument("--show", action="store_true", help="only what was measured before")
@@ -178,7 +194,7 @@ def main() -> int:
     chosen = [one for one in COLUMNS if not asked.columns or one.name in asked.columns]
     if not asked.show:
         try:
-            run(chosen, asked.variant, asked.keep)
+            run(chosen, Only(asked.variant, asked.mutation), asked.keep)
         except (
             MachineError,
             VirtualError,

@@ -241,6 +241,10 @@ RUNNING = (
         wrote("/.dockerenv", "only-live"),
     ),
     m(
+        "the mode of the engine's folder", lambda t: (t.root / "etc").chmod(0o777),
+        wrote("/etc", "only-live", "foreseen as engine-init-layer"), engines=DOCKER,
+    ),
+    m(
         "mtab retargeted", lambda t: link(t.root / "etc/mtab", "/lab/file"),
         wrote("/etc/mtab", "only-live", "foreseen as"),
     ),

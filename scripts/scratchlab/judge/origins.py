@@ -78,7 +78,8 @@ class Origins:
         # Copied up as it was (docker cp does so to /etc from v23 on) it is still the init layer's.
         kept = below is not None and on_top is not None and _alike(below, on_top)
         if on_top is not None and on_top.kind is live.kind and not kept:
-            cause = self._made(live, on_top) if pair.image is None else None
+            new = pair.image is None and below is None
+            cause = self._made(live, on_top) if new else None
             cause = cause or self._written(live)
             # Of another type: the image's entry is gone, and this is another one.
             other = "kind" in pair.differences

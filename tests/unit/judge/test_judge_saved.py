@@ -131,6 +131,21 @@ def test_a_mask_that_was_foreseen_and_is_not_mounted_is_missing(saved: Saved, na
     assert by_path(judged(facts(seen, mounts=mounts)))["/proc/bus"].status is Status.MISSING
 
 
+@pytest.mark.parametrize(
+    ("mode", "origin"), [(0o755, Origin.ENGINE_INIT_LAYER), (0o700, Origin.PROCESS_WRITE)]
+)
+def test_a_folder_that_was_copied_up_as_it_was_is_still_the_init_layers(
+    saved: Saved, mode: int, origin: Origin
+) -> None:
+    seen = saved(PLAIN)
+    assert seen.init is not None
+    assert seen.writable is not None
+    below = seen.init.get("/etc")
+    assert below is not None
+    seen.writable.put(replace(below, mode=mode))  # docker cp, from v23 on, copies /etc up
+    assert by_path(judged(seen))["/etc"].origin is origin
+
+
 def test_without_an_init_layer_nothing_vouches_for_dockerenv(saved: Saved) -> None:
     found = by_path(judged(replace(saved(PLAIN), init=None)))
     assert found["/.dockerenv"].origin is Origin.UNEXPLAINED
