@@ -104,7 +104,10 @@ VARIANTS = (
     v("no ipc", "--ipc", "none"),
     v("shareable ipc", "--ipc", "shareable"),
     v("private ipc", "--ipc", "private"),
-    v("host pid", "--pid", "host", refused=(_REMAPPED,)),
+    v(
+        "host pid", "--pid", "host",
+        refused=(_REMAPPED, "containers not creating Cgroups must create a private PID namespace"),
+    ),
     v("host uts", "--uts", "host"),
     v("host cgroupns", "--cgroupns", "host"),
     v("private cgroupns", "--cgroupns", "private"),
