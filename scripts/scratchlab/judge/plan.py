@@ -85,16 +85,20 @@ class Plan:
 
     def devices(self) -> None:
         """The runtime's own nodes and links in a /dev of its own."""
+        # --privileged copies the host's nodes, with their owners and modes, over the default ones:
+        # containerd v1.6 to v2.1 oci/utils_unix.go getDevices(), podman v4.3 to v5.8
+        # pkg/util/utils_linux.go AddPrivilegedDevices().
+        copied = bool(self.host_config.get("Privileged"))
         for path, device in DEVICES.items():
             if self.ids.mapped:  # bound from the host: the host's owners
                 self.mount(
                     path, Origin.RUNTIME_DEVICE, "oci-device", None, kind=Kind.CHAR, device=device
                 )
             else:
-                owner = {"uid": None, "gid": None} if path == "/dev/null" else {}
+                owner = {"uid": None, "gid": None} if copied or path == "/dev/null" else {}
                 self.add(
                     path, Origin.RUNTIME_DEVICE, "oci-device",
-                    kind=Kind.CHAR, mode=(0o666,), device=device, **owner,
+                    kind=Kind.CHAR, mode=() if copied else (0o666,), device=device, **owner,
                 )  # fmt: skip
         crun = self.facts.runtime.name == "crun"
         for path, (target, rule) in LINKS.items():

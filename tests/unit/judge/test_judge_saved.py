@@ -187,6 +187,33 @@ def test_a_bind_whose_file_is_another_is_unexplained(saved: Saved) -> None:
     assert "is not what stands there" in found.prediction
 
 
+@pytest.mark.parametrize("privileged", [True, False])
+def test_a_privileged_container_has_the_hosts_nodes_with_their_owners(
+    saved: Saved, privileged: bool
+) -> None:
+    seen = saved(PLAIN)
+    tty = seen.live.get("/dev/tty")
+    assert tty is not None
+    seen.live.put(replace(tty, mode=0o620, gid=5))
+    config = {**seen.facts.container.inspect["HostConfig"], "Privileged": privileged}
+    inspect = {**seen.facts.container.inspect, "HostConfig": config}
+    found = by_path(judged(container(seen, inspect=inspect)))["/dev/tty"]
+    assert found.origin is Origin.RUNTIME_DEVICE
+    assert (found.prediction == "agrees") is privileged
+
+
+def test_a_swarms_secret_and_config_are_the_engines(saved: Saved) -> None:
+    found = by_path(judged(saved("docker-28.5.2-swarm-secret")))
+    for path in ("/run/secrets/scratchlab-matrix-secret", "/cfg/file"):
+        assert (found[path].origin, found[path].rule) == (Origin.ENGINE_MOUNT, "docker-secrets")
+    assert found["/run/secrets"].origin is Origin.RUNTIME_MOUNTPOINT
+
+
+def test_an_image_that_is_mounted_is_the_users(saved: Saved) -> None:
+    found = by_path(judged(saved("docker-28.5.2-image-mount")))
+    assert {found[path].origin for path in ("/img", "/img/bin/busybox")} == {Origin.USER_MOUNT}
+
+
 def test_a_mount_that_config_json_lists_and_nobody_asked_for_is_a_tools(saved: Saved) -> None:
     seen = saved("docker-20.10.24-folder-ro")
     inspect = dict(seen.facts.container.inspect)
