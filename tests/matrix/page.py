@@ -9,6 +9,8 @@ from typing import Any
 Cells = list[dict[str, Any]]
 Measured = Mapping[str, Mapping[str, Cells]]  # by column: cells, mutations
 Who = dict[str, str]  # by path: who put it there, and its shape
+USER = "user-mount"  # the end of each engine's rule for what its user asked for
+MANY = 12  # paths in a cell; of more the number is told
 _HEAD = """# Who injects what
 
 Made by `python3 -m tests.matrix --write` from containers that ran, none of it by hand. A column is
@@ -39,9 +41,8 @@ def _who(cell: Mapping[str, Any]) -> Who:
     _, root = origins.get("/", ("", "0755 0:0"))
     first = int(root.split()[-1].split(":")[0])  # the host's id of root inside
     return {
-        _place(
-            path
-        ): f"{rule} {'' if rule.endswith('user-mount') else _shape(shape, first)}".strip()
+        # whatever the user has there
+        _place(path): USER if rule.endswith(USER) else f"{rule} {_shape(shape, first)}".strip()
         for path, (rule, shape) in sorted(origins.items())
     }
 
@@ -86,21 +87,17 @@ def _setups(measured: Measured) -> str:
 
 
 def _plain(plains: Mapping[str, Who]) -> str:
-    """A row for paths, and a column for set-ups, that have the same."""
-    groups = _grouped((who, name) for name, who in plains.items())
-    found = [dict(who) for who, _ in groups]
-    paths = sorted({path for who in found for path in who})
-    rows = [
-        (_paths(same), *cells)
-        for cells, same in _grouped(
-            (tuple(who.get(path, "") for who in found), path) for path in paths
-        )
-    ]
-    heads = ("entry or mount", *(_columns(names, [*plains]) for _, names in groups))
+    """A row for paths that the same set-ups have from the same."""
+    found = []
+    for path in sorted({path for who in plains.values() for path in who}):
+        for who, names in _grouped((own[path], one) for one, own in plains.items() if path in own):
+            found.append(((who, _columns(names, [*plains])), path))
+    rows = [(_paths(paths), *what) for what, paths in _grouped(found)]
     words = (
         "The rule that put it there (explained below), its mode, its owner if that is not the "
-        "container's root; empty: it is not there.\n"
+        "container's root.\n"
     )
+    heads = ("entry or mount", "put there by", "column")
     return _section("A plain container, and not from its image", heads, rows, words)
 
 
@@ -121,7 +118,10 @@ def _options(measured: Measured, plains: Mapping[str, Who]) -> str:
         for (more, less), names in _grouped(deltas):
             if more or less:
                 rows.append((variant, _columns(names, every), more, less))
-    words = f"No difference anywhere: {', '.join(one for one in none if one != 'plain')}.\n"
+    words = (
+        f"No difference anywhere: {', '.join(one for one in none if one != 'plain')}. "
+        "*all* is every column that has the option.\n"
+    )
     heads = ("variant", "column", "more, or otherwise", "less")
     return _section("What the options of `run` change", heads, rows, words)
 
@@ -223,7 +223,8 @@ def _grouped(pairs: Iterable[tuple[Any, str]]) -> list[tuple[Any, list[str]]]:
 
 
 def _paths(paths: Iterable[str]) -> str:
-    return ", ".join(f"`{path}`" if path.startswith("/") else path for path in paths)
+    told = [f"`{path}`" if path.startswith("/") else path for path in paths]
+    return ", ".join(told if len(told) <= MANY else (*told[:2], f"{len(told) - 2} more"))
 
 
 def _section(
