@@ -79,9 +79,13 @@ def _setups(measured: Measured) -> str:
         ))  # fmt: skip
     heads = ("column", "engine", "storage", "runtime", "kernel, control groups",
              "variants explained", "mutations found")  # fmt: skip
+    most = max((len(one["mutations"]) for one in measured.values()), default=0)
+    partly = [name for name, one in measured.items() if len(one["mutations"]) < most // 2]
     words = (
         "Mutations are faults seeded into running containers, one of them to change nothing. Those "
-        "in an init layer only Docker has; with user namespaces a device node cannot be seeded.\n"
+        "in an init layer only Docker has; with user namespaces a device node cannot be seeded."
+        + (f" Measured only in part: {', '.join(partly)}." if partly else "")
+        + "\n"
     )
     return _section("What was measured", heads, rows, words)
 
@@ -183,7 +187,8 @@ def _refusals(measured: Measured) -> str:
 
 def _words(error: str) -> str:
     """The engine's own, without what is another at every time: ids, numbers of descriptors."""
-    first = error.rpartition(": docker: ")[2].splitlines()[0]
+    said = re.split(r": (?:docker: (?:Error response from daemon: )?|Error: )", error)[-1]
+    first = said.splitlines()[0].rpartition("unable to start container process: ")[2]
     return re.sub(r"[0-9a-f]{64}|(?<=/fd/)\d+", "...", first)
 
 

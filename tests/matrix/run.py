@@ -83,8 +83,7 @@ class Machine:
         try:
             found = self._start(variant, words)
         except RuntimeError as error:
-            known = any(part in str(error) for part in variant.refused)
-            return {"name": variant.name, "refused" if known else "error": str(error)}
+            return _without_numbers(variant, error)
         words["id"] = found
         try:
             for command in variant.then:
@@ -92,7 +91,7 @@ class Machine:
             with self._beside(variant, words):
                 return {"name": variant.name, **self.verify(found, variant)}
         except RuntimeError as error:
-            return {"name": variant.name, "error": str(error)}
+            return _without_numbers(variant, error)
         finally:
             if variant.service:
                 self.call("service", "rm", NAME, check=False)
@@ -143,6 +142,11 @@ class Machine:
                 raise RuntimeError(f"scratchlab: {done.stderr.strip()}")
             report = json.loads(Path(file.name).read_text())
         return numbers(report, variant, done.returncode)
+
+
+def _without_numbers(variant: Variant, error: RuntimeError) -> dict[str, Any]:
+    known = any(part in str(error) for part in variant.refused)
+    return {"name": variant.name, "refused" if known else "error": str(error)}
 
 
 def image(name: str) -> str:

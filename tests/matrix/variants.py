@@ -124,13 +124,20 @@ VARIANTS = (
         refused=("unable to apply caps", "privileged mode is incompatible with user namespaces"),
     ),
     v("exec terminal", keep=("exec", "-t", "{id}", "/bin/sleep", "60")),
-    v("debug container", keep=("run", "--rm", "--pid", "container:{id}", "{image}", "sleep", "60")),
+    v(
+        "debug container",
+        keep=("run", "--rm", "--pid", "container:{id}", "{image}", "sleep", "60"),
+        refused=("cannot join another container's PID namespace if not creating cgroups",),
+    ),
     v(
         "cp into it", then=(("cp", "{files}/file", "{id}:/copied"),),
         written=frozenset({"/copied"}),
     ),
     v("restarted", then=(("restart", "-t", "0", "{id}"),)),
-    v("unpaused", then=(("pause", "{id}"), ("unpause", "{id}"))),
+    v(
+        "unpaused", then=(("pause", "{id}"), ("unpause", "{id}")),
+        refused=("cannot pause without using Cgroups",),
+    ),
     v(
         "image mount", "--mount", "type=image,source={image},destination=/img",
         refused=("mount type unknown",),  # Docker before 28
