@@ -83,6 +83,9 @@ class Machine:
         try:
             found = self._start(variant, words)
         except RuntimeError as error:
+            left = self.call("ps", "-aq", "--filter", f"label={NAME}", check=False).split()
+            if left:  # created, and refused at the start
+                self.call("rm", "-f", "-v", *left, check=False)
             return _without_numbers(variant, error)
         words["id"] = found
         try:
@@ -101,7 +104,7 @@ class Machine:
         flags = [flag.format(**words) for flag in variant.flags]
         if not variant.service:
             # stdin=/dev/null makes podman chown the container's /dev/null (crun, --user): -d alone.
-            return self.call("run", "-d", *self.flags, *flags, words["image"])
+            return self.call("run", "-d", "--label", NAME, *self.flags, *flags, words["image"])
         create = ("--detach", "--no-resolve-image", "--name", NAME)
         self.call("service", "create", *create, *flags, words["image"])
         for _ in range(60):
