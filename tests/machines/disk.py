@@ -16,7 +16,8 @@ from tests.machines.base import CACHE, USER, base_system, locked
 from tests.machines.container import public_key
 
 SIZE = "8G"  # sparse: it takes the room of what is in it
-PACKAGES = ("linux-image-cloud-amd64", "udev")
+# libnss-myhostname: the machine's name comes with its start, and sudo wants to resolve it.
+PACKAGES = ("linux-image-cloud-amd64", "udev", "libnss-myhostname")
 FILES = {
     "etc/hosts": "127.0.0.1 localhost\n::1 localhost\n",
     "etc/fstab": "/dev/vda / ext4 defaults,discard 0 1\n",
