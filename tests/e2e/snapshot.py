@@ -35,6 +35,7 @@ IGNORED = {
     r"/etc/(group|gshadow|passwd|shadow|subuid|subgid)-": "the backup that groupadd(8) leaves",
     r"/etc/ld\.so\.cache": "rebuilt by every installation; libraries are compared instead",
     r"/etc/(\.pwd\.lock|mtab|resolv\.conf)": "written by the system at any time",
+    r"/var/backups(/.*)?": "dpkg-db-backup(8), once a day",
     r"/var/lib/systemd/(timers|random-seed|coredump|deb-systemd-.*)(/.*)?": "systemd's clockwork",
     r"/var/lib/(private|logrotate|ntp|chrony|dhcp|NetworkManager)(/.*)?": "services' own clockwork",
     r"/var/spool/.*|/var/tmp/.*|/var/mail/.*": "scratch space of others",

@@ -72,7 +72,7 @@ def serve(folder: Path, driver: str) -> Iterator[tuple[Podman, EngineClient]]:
         service.terminate()
         service.wait(30)
         _unmount(f"{folder}/root/overlay")
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)  # podman may still be writing its last words
 
 
 def _unmount(target: str) -> None:

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from scratchlab.judge import Judgement
 from scratchlab.ladder import collect, command, judge, observe, stages, tools, twin, workshop
 from scratchlab.ladder.model import Climb, Life, Maker, View
 from scratchlab.ladder.rungs import containerd, rungs
+from scratchlab.ladder.rungs.bare_runtime import BareRuntime
 from scratchlab.ladder.unpacked import unpack
 from scratchlab.model import Origin
 
@@ -128,6 +130,28 @@ def test_the_next_run_removes_what_a_killed_one_left(
     killed.wait()
     assert command.clean() == 0
     assert not remains(docker_client)
+
+
+def test_a_child_of_a_killed_runtime_that_no_state_names_is_ended_by_its_control_group(
+    tmp_path: Path,
+) -> None:
+    tops = [Path("/sys/fs/cgroup"), *Path("/sys/fs/cgroup").iterdir()]
+    groups = [top / f"{workshop.NAME}-orphan" for top in tops if (top / "cgroup.procs").exists()]
+    child = subprocess.Popen(["sleep", "60"])
+    try:
+        for group in groups:
+            group.mkdir()
+            with suppress(OSError):  # a cpuset takes nobody before it is set up
+                (group / "cgroup.procs").write_text(str(child.pid))
+        BareRuntime("runc").down(str(tmp_path))
+        assert child.wait(5) == -signal.SIGKILL
+        assert not [group for group in groups if group.exists()]
+    finally:
+        child.kill()
+        child.wait()
+        for group in groups:
+            with suppress(OSError):
+                group.rmdir()
 
 
 def remains(client: docker.DockerClient) -> list[str]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
+import signal
+import time
 from contextlib import suppress
 
 from scratchlab.collect.engines import runtime_version
@@ -14,6 +17,7 @@ from scratchlab.model import Json
 
 # crun 1.8 src/libcrun/cgroup.c refuses a machine that has both versions of control groups mounted.
 _UNIFIED = "/sys/fs/cgroup/unified"
+_ORPHAN_SECONDS = 5.0
 
 
 class BareRuntime:
@@ -65,11 +69,11 @@ class BareRuntime:
             return int(file.read()), note
 
     def down(self, folder: str) -> None:
-        """Delete every container in this runtime's state folder."""
-        if tools.find(self.tool) is None or not os.path.isdir(self._state(folder)):
-            return
-        for name in tools.run([self.tool, *self._root(folder), "list", "--quiet"]).split():
-            self._command(folder, "delete", "--force", name)
+        """Delete every container in this runtime's state folder, and what it knows nothing of."""
+        if tools.find(self.tool) is not None and os.path.isdir(self._state(folder)):
+            for name in tools.run([self.tool, *self._root(folder), "list", "--quiet"]).split():
+                self._command(folder, "delete", "--force", name)
+        _end_orphans()
 
     def _command(self, folder: str, *arguments: str) -> str:
         """Run the runtime: what was special about it, or nothing."""
@@ -106,9 +110,43 @@ class Gvisor(BareRuntime):
 
 def forget_groups() -> None:
     """Remove the control groups that engines made for our name and left behind, empty."""
-    top = "/sys/fs/cgroup"
-    for hierarchy in (top, *(os.path.join(top, name) for name in os.listdir(top))):
+    for hierarchy in _hierarchies():
         group = os.path.join(hierarchy, NAME)
         for folder, _, _ in os.walk(group, topdown=False):
             with suppress(OSError):  # one that is in use stays
                 os.rmdir(folder)
+
+
+def _end_orphans() -> None:
+    """End what a runtime that was killed left in its control group.
+
+    runc puts its child into the group before it writes the state that ``runc list`` reads
+    (runc 1.1 libcontainer/process_linux.go): killed in between, nothing else knows of the child.
+    """
+    groups = [g for h in _hierarchies() for g in glob.glob(f"{glob.escape(h)}/{NAME}-*")]
+    until = time.monotonic() + _ORPHAN_SECONDS
+    while time.monotonic() < until:
+        for pid in {pid for group in groups for pid in _members(group)}:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for group in groups:
+            with suppress(OSError):  # in use until its last process is gone
+                os.rmdir(group)
+        groups = [group for group in groups if os.path.isdir(group)]
+        if not groups:
+            return
+        time.sleep(0.02)
+
+
+def _members(group: str) -> list[int]:
+    """The processes in a control group; those of another PID namespace read as 0 and are left."""
+    try:
+        with open(os.path.join(group, "cgroup.procs"), encoding="ascii") as file:
+            return [pid for pid in map(int, file) if pid > 1]
+    except OSError:
+        return []
+
+
+def _hierarchies() -> list[str]:
+    top = "/sys/fs/cgroup"
+    return [top, *(os.path.join(top, name) for name in os.listdir(top))]
