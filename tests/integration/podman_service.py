@@ -71,16 +71,29 @@ def serve(folder: Path, driver: str) -> Iterator[tuple[Podman, EngineClient]]:
     finally:
         service.terminate()
         service.wait(30)
-        _unmount(f"{folder}/root/overlay")
-        shutil.rmtree(folder, ignore_errors=True)  # podman may still be writing its last words
+        _settle(folder)
 
 
-def _unmount(target: str) -> None:
-    """Take away podman's private mount: it may be there twice, and conmon may be in it still."""
-    while _mounted(target):
+def _settle(folder: Path) -> None:
+    """Wait for what conmon starts once a container has ended (``podman container cleanup``).
+
+    It mounts the storage again; only then is the mount taken away for good, and the folder.
+    """
+    until = time.monotonic() + 20
+    while _busy(folder) and time.monotonic() < until:
+        time.sleep(0.05)
+    target = f"{folder}/root/overlay"
+    # A folder bound over itself has its parent's device: only the kernel's list tells.
+    while f" {target} " in Path("/proc/self/mountinfo").read_text():
         subprocess.run(["umount", "--lazy", target], capture_output=True, check=True)
+    shutil.rmtree(folder)
 
 
-def _mounted(target: str) -> bool:
-    """A folder bound over itself has its parent's device: only the kernel's list tells."""
-    return f" {target} " in Path("/proc/self/mountinfo").read_text()
+def _busy(folder: Path) -> bool:
+    """Whether a process of this podman's is left; each has the folder among its arguments."""
+    mark = f"{folder}/".encode()
+    for arguments in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if mark in arguments.read_bytes():
+                return True
+    return False
