@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -75,13 +77,16 @@ def serve(folder: Path, driver: str) -> Iterator[tuple[Podman, EngineClient]]:
 
 
 def _settle(folder: Path) -> None:
-    """Wait for what conmon starts once a container has ended (``podman container cleanup``).
+    """Take away what outlives the service: processes first, the mount, the folder.
 
-    It mounts the storage again; only then is the mount taken away for good, and the folder.
+    The conmon of an ``exec`` by the API waits 300 seconds (``--exit-delay``) and then starts a
+    ``podman container cleanup``, which would make the folder and mount the storage again.
     """
-    until = time.monotonic() + 20
-    while _busy(folder) and time.monotonic() < until:
-        time.sleep(0.05)
+    while left := _processes(folder):
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.02)
     target = f"{folder}/root/overlay"
     # A folder bound over itself has its parent's device: only the kernel's list tells.
     while f" {target} " in Path("/proc/self/mountinfo").read_text():
@@ -89,11 +94,13 @@ def _settle(folder: Path) -> None:
     shutil.rmtree(folder)
 
 
-def _busy(folder: Path) -> bool:
-    """Whether a process of this podman's is left; each has the folder among its arguments."""
+def _processes(folder: Path) -> list[int]:
+    """What is left of this podman; each process has the folder among its arguments."""
     mark = f"{folder}/".encode()
+    found = []
     for arguments in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):
-            if mark in arguments.read_bytes():
-                return True
-    return False
+            command = arguments.read_bytes()
+            if mark in command and command.split(b"\0")[0].endswith((b"conmon", b"podman")):
+                found.append(int(arguments.parent.name))
+    return found
