@@ -24,9 +24,10 @@ ROOT = Path(__file__).resolve().parents[1]
 # What podman, runc, crun and sshd make when they run; no package removes it.
 BORROWED = [
     Path(path)
-    for path in ("/etc/cni", "/run/containers", "/run/crun", "/run/libpod", "/run/runc",
-                 "/run/sshd", "/var/lib/cni", "/var/lib/containers")
+    for path in ("/etc/cni", "/run/containers", "/run/crun", "/run/libpod", "/run/netns",
+                 "/run/runc", "/run/sshd", "/var/lib/cni", "/var/lib/containers")
 ]  # fmt: skip
+BRIDGE = "cni-podman0"  # podman's, made with the first container that has a network
 JUNIT = ROOT / "build" / "junit"
 BIN = Path(sys.executable).parent
 SHELL = [
@@ -135,7 +136,8 @@ def borrowed_packages(file: str) -> Iterator[None]:
     names = [line for line in lines if line and not line.startswith("#")]
     script = ROOT / "roles/lab_machine/module_utils/lab_packages.py"
     program = [sys.executable, str(script), "--state", str(ROOT / ".cache" / "test-packages")]
-    there = {path for path in BORROWED if path.exists()}
+    bridge = Path("/sys/class/net", BRIDGE)
+    there = {path for path in (*BORROWED, bridge) if path.exists()}
     subprocess.run([*program, "install", *names], check=True, stdout=subprocess.DEVNULL)
     try:
         yield
@@ -144,6 +146,8 @@ def borrowed_packages(file: str) -> Iterator[None]:
         for path in BORROWED:
             if path not in there and path.exists():
                 _remove(path)
+        if bridge not in there and bridge.exists():
+            subprocess.run(["ip", "link", "delete", BRIDGE], check=True)
 
 
 def _remove(folder: Path) -> None:
