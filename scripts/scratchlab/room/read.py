@@ -83,7 +83,7 @@ def machine(path: str, name: str) -> Found:
     ):  # a trend that is lost is no fault of the machine
         runs = record.history(os.path.join(here, "history.json"))
     file = os.path.join(here, "report.json")
-    if os.path.lexists(file) and not os.path.isfile(file):  # who opens a pipe waits for ever
+    if record.no_file(file):
         faults.append("damaged report: report.json is no file")
     elif os.path.lexists(file):
         try:

@@ -21,10 +21,15 @@ class DamagedError(Exception):
     """A file of the record is not what it should be; the text says why."""
 
 
+def no_file(path: str) -> bool:
+    """Whether what lies at ``path`` is no file: who opens a pipe there waits for ever."""
+    return os.path.lexists(path) and not os.path.isfile(path)
+
+
 def load(path: str, schema: str) -> Json | None:
     """The object in ``path``; None where there is no such file. Raises DamagedError."""
     name = os.path.basename(path)
-    if os.path.lexists(path) and not os.path.isfile(path):  # who opens a pipe waits for ever
+    if no_file(path):
         raise DamagedError(f"{name} is damaged: it is no file")
     try:
         with open(path, "rb") as file:
