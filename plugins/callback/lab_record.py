@@ -29,7 +29,7 @@ description:
 
 LAB = "lab.yml"
 CHECK = "playbooks/check.yml"
-FETCHES = ("fetch", "ansible.builtin.fetch", "ansible.legacy.fetch")
+FETCH = "bring_report"
 ADDRESS = ("ansible_host", "ansible_user", "ansible_port", "ansible_connection")
 LONGEST = 2000  # characters of a reason that are kept
 
@@ -123,7 +123,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         machine = facts.get("lab_machine") if isinstance(facts, dict) else None
         if isinstance(machine, dict):
             record["hostname"] = _word(machine.get("hostname"))
-        if result._task.action in FETCHES and str(data.get("dest", "")).endswith("/report.json"):
+        if result._task.action == FETCH:
             record["report"] = _word(data.get("checksum"))
 
     def v2_runner_on_skipped(self, result: Any) -> None:

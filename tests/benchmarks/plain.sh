@@ -1,12 +1,12 @@
 #!/bin/sh
-# What a person types who wants the article's container on a bare Debian, and nothing else: the same
-# packages, builds, run and saves as the lab. The measure for ./lab on a fresh machine.
+# What a person types who wants the lab's images and its container on a bare Debian, and no proof: the
+# same packages, builds, run and saves. The measure for ./lab on a fresh machine.
 set -eu
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 apt-get -q update
 apt-get -q --yes --no-install-recommends install docker.io iptables golang-go
 work=/root/article
-mkdir -p $work/scratchtest $work/sleep $work/debug/bin
+mkdir -p $work/scratchtest $work/debug/bin
 cd $work/debug
 apt-get -q download busybox-static
 dpkg-deb -x busybox-static_*.deb unpacked
@@ -18,11 +18,12 @@ cd $work/scratchtest
 touch test
 printf 'FROM scratch\nCOPY test .\n' >Dockerfile
 docker build -q -t scratchtest .
-cd $work/sleep
-cat >main.go # comes by standard input
-printf 'FROM scratch\nCOPY sleep /\nENTRYPOINT ["/sleep"]\n' >Dockerfile
-CGO_ENABLED=0 GO111MODULE=off go build -o sleep main.go
-docker build -q -t sleep .
+tar -xf - -C $work # both programs and their Dockerfiles come by standard input
+for name in sleep limits; do
+    cd $work/$name
+    CGO_ENABLED=0 GO111MODULE=off go build -trimpath -ldflags='-s -w -buildid=' -o $name main.go
+    docker build -q -t $name .
+done
 docker run --detach --restart=unless-stopped --name sleep sleep
 docker save scratchtest | sha256sum
 docker save sleep | sha256sum

@@ -17,7 +17,7 @@ from tests.e2e import door
 STAGES = [
     ("docker_host : Install", 4.0),
     ("docker_host : Run the engine", 0.3),
-    ("scratch_images : Build the programs", 0.5),
+    ("scratch_images : Make the build contexts", 0.5),
     ("scratch_images : Build the images", 0.4),
     ("sleep_container : Run the container", 0.3),
     ("rootfs_verification : Run the experiments", 0.5),

@@ -55,6 +55,7 @@ def serve(folder: Path, driver: str) -> Iterator[tuple[Podman, EngineClient]]:
     podman = Podman(folder, driver)
     service = subprocess.Popen(
         [*podman.command, "system", "service", "--time=0", podman.url],
+        cwd=folder,  # conmon writes a file "oom" where it stands
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

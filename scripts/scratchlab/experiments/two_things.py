@@ -63,7 +63,8 @@ def judge(seen: Observation) -> Outcome:
     only_live, missing = by_status.get(Status.ONLY_LIVE, 0), by_status.get(Status.MISSING, 0)
     whose = ", ".join(f"{one.number} {one.word}" for one in seen.origins)
     said = (
-        f"{whose}\nimage {seen.image_entries} entries ({_short(seen.image_digest)}), "
+        f"{whose}\n"
+        f"roots counted: image {seen.image_entries} entries ({_short(seen.image_digest)}), "
         f"instance {seen.live_entries} ({_short(seen.live_digest)}): {same} the same, "
         f"{altered} altered, {only_live} only in the instance, {missing} missing, {ghosts} hidden"
     )

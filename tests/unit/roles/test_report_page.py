@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -34,7 +34,12 @@ def play(
     return subprocess.run(
         [*command, "-e", json.dumps({**variables, **here}), str(tmp_path / "play.yml")],
         cwd=tmp_path,
-        env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"HOME": str(tmp_path)},
+        env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+        | {
+            "HOME": str(tmp_path),
+            "ANSIBLE_ACTION_PLUGINS": str(ROOT / "roles/rootfs_verification/action_plugins"),
+            "ANSIBLE_LIBRARY": str(ROOT / "roles/rootfs_verification/library"),
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -58,7 +63,7 @@ def stage(
         {
             "__rootfs_verification_report": str(source),
             "__rootfs_verification_brought": str(brought),
-            "__rootfs_verification_file": str(program),
+            "__rootfs_verification_python_path": str(program),
             "__rootfs_verification_built": {"stdout": "unchanged"},  # no zipapp: a folder will do
             "__remote_engine_report": str(brought / "report.json"),
             "__remote_engine_program": str(program),
@@ -106,6 +111,51 @@ def test_a_damaged_report_is_named_where_its_page_is_made(tmp_path: Path) -> Non
     assert not (tmp_path / "reports/index.html").exists()
 
 
+def missing(place: Path) -> None:
+    """Nothing lies there."""
+
+
+def link(place: Path) -> None:
+    place.symlink_to("/etc/shadow")
+
+
+def large(place: Path) -> None:
+    with place.open("wb") as file:
+        file.truncate(64 * 1024 * 1024 + 1)
+
+
+@pytest.mark.parametrize(
+    ("lay", "words"),
+    [
+        (missing, "No such file"),
+        (os.mkdir, "Is a directory"),
+        (os.mkfifo, "no regular file"),
+        (link, "symbolic links"),
+        (large, "larger than 64 MiB"),
+    ],
+    ids=["missing", "folder", "fifo", "link", "large"],
+)
+def test_what_is_no_report_is_not_brought(
+    tmp_path: Path, lay: Callable[[Path], None], words: str
+) -> None:
+    there, brought = tmp_path / "there.json", tmp_path / "reports"
+    lay(there)
+    done = play(
+        tmp_path,
+        ROLES[0],
+        "report.yml",
+        {
+            "__rootfs_verification_report": str(there),
+            "__rootfs_verification_brought": str(brought),
+        },
+    )
+    assert failed_in(done.stdout) == "Bring the report back", done.stdout
+    assert words in done.stdout
+    assert f"no report: {there} on here: " in done.stdout
+    assert "run ./lab -l here" in done.stdout
+    assert not brought.exists()
+
+
 @pytest.mark.root
 @pytest.mark.parametrize(("words", "status"), [("", 1), ("what it says", 0), ("", 2)])
 def test_a_program_that_never_began_is_no_check_that_failed(
@@ -116,7 +166,7 @@ def test_a_program_that_never_began_is_no_check_that_failed(
     program.chmod(0o755)
     variables = {
         "__rootfs_verification_program": str(program),
-        "__rootfs_verification_report": str(tmp_path / "there/report.json"),
+        "__rootfs_verification_report": str(tmp_path / "report.json"),
         "__rootfs_verification_quiz": "",
         "__rootfs_verification_chosen": [],
         "rootfs_verification_container": "sleep",

@@ -37,11 +37,16 @@ LAB = """
   tags: [report]
   tasks:
     - name: Bring the report back
-      ansible.builtin.fetch:
+      bring_report:
         src: "{{ playbook_dir }}/source.json"
         dest: "{{ playbook_dir }}/reports/{{ inventory_hostname }}/report.json"
-        flat: true
+        page: "{{ playbook_dir }}/reports/{{ inventory_hostname }}/index.html"
 """
+PLUGINS = {
+    "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "plugins/callback"),
+    "ANSIBLE_ACTION_PLUGINS": str(ROOT / "roles/rootfs_verification/action_plugins"),
+    "ANSIBLE_LIBRARY": str(ROOT / "roles/rootfs_verification/library"),
+}
 INVENTORY: dict[str, Any] = {
     "all": {
         "vars": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable},
@@ -67,7 +72,7 @@ def start(lab: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [str(program), "-i", "inventory.json", "lab.yml", *arguments],
         cwd=lab,
-        env=os.environ | {"ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "plugins" / "callback")},
+        env=os.environ | PLUGINS,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

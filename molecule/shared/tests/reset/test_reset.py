@@ -12,7 +12,7 @@ def test_containers_are_gone_and_images_are_not(machine: Machine) -> None:
 
 
 def test_reports_are_gone(machine: Machine) -> None:
-    assert not machine.host.file("/var/lib/scratchlab/report").exists
+    assert not machine.host.file("/var/lib/scratchlab/report.json").exists
     assert not (machine.results / "reports" / machine.name).exists()
 
 

@@ -1,0 +1,85 @@
+#!/usr/bin/python
+"""Ansible module: the folders that images are built from."""
+
+DOCUMENTATION = r"""
+module: build_contexts
+short_description: Make build contexts whose bytes and times are the same everywhere
+description:
+  - Writes files, builds Go programs and unpacks a static busybox, each only where it is not there
+    yet as wished. In one task, because each costs a way to the machine and back.
+options:
+  files:
+    description: Absolute names and contents of text files.
+    type: dict
+    default: {}
+  programs:
+    description: Go files, and the programs to build from them.
+    type: dict
+    default: {}
+  shell:
+    description: Folder for busybox, under the names of all its programs; none where empty.
+    type: path
+    default: ""
+  epoch:
+    description: Modification time of everything, in seconds since 1970.
+    type: int
+    required: true
+  repository:
+    description:
+      - Folder on the machine with a flat repository, to take busybox from instead of the machine's
+        own sources.
+    type: path
+    default: ""
+author: ["scratchlab"]
+"""
+
+EXAMPLES = r"""
+- name: Make the build contexts
+  build_contexts:
+    files:
+      /var/lib/scratchlab/build/scratchtest/test: ""
+    programs:
+      /var/lib/scratchlab/build/sleep/main.go: /var/lib/scratchlab/build/sleep/sleep
+    shell: /var/lib/scratchlab/build/scratchlab-debug/bin
+    epoch: 1511222400
+"""
+
+RETURN = r"""
+built:
+  description: The programs that were built.
+  type: list
+  elements: str
+  returned: always
+"""
+
+from ansible.module_utils import busybox, context_files, go_programs
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.lab_packages import PackageError
+
+
+def main():
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "files": {"type": "dict", "default": {}},
+            "programs": {"type": "dict", "default": {}},
+            "shell": {"type": "path", "default": ""},
+            "epoch": {"type": "int", "required": True},
+            "repository": {"type": "path", "default": ""},
+        },
+        supports_check_mode=True,
+    )
+    wish, check = module.params, module.check_mode
+    try:
+        diffs = context_files.write(wish["files"], wish["epoch"], check)
+        built = go_programs.build(wish["programs"], wish["epoch"], check)
+        unpacked = wish["shell"] and busybox.unpack(
+            wish["shell"], wish["epoch"], wish["repository"], check
+        )
+    except (go_programs.BuildError, PackageError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=bool(diffs or built or unpacked), built=built, diff=diffs)
+
+
+if __name__ == "__main__":
+    main()
