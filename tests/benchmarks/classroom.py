@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
+from tests.benchmarks import keeping_bytecode
 from tests.machines import room
 from tests.machines.base import ROOT
 
@@ -74,7 +75,13 @@ def run(inventory: Path, hosts: int, forks: int) -> dict[str, object]:
     start, busy, peak = time.monotonic(), os.times(), 0
     command = [str(ROOT / "lab"), "-i", str(inventory), "-l", names, "--forks", str(forks)]
     with open(FOLDER / "log", "ab") as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=keeping_bytecode(os.environ),
+        )
         while process.poll() is None:
             peak = max(peak, memory(process.pid))
             time.sleep(0.5)

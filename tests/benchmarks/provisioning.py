@@ -4,8 +4,8 @@
 system containers: on one plain.sh runs, on the other the lab, in turns, over the same connection.
 Then the lab runs once more, and ``ansible -m ping`` after it. Ratios are of medians; goals: at most
 1.15 for the first run, at most 10 for the second. Each is given for the whole, and for the part
-before the proof, which is what the script does as well. Python keeps what it compiles here, as it
-does for everyone who has not forbidden it. Needs Molecule's environment, an engine and root.
+before the proof, which is what the script does as well. Needs Molecule's environment, an engine
+and root.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from tests.benchmarks import keeping_bytecode
 from tests.machines.base import RELEASES
 from tests.machines.container import KEY, down, up
 from tests.scenarios import ROOT, environment
@@ -32,7 +33,6 @@ FILES = ROOT / "roles" / "scratch_images" / "files"
 PROOF = b"PLAY [Prove"  # where the lab begins what the script has not
 FIRST_GOAL = 1.15
 SECOND_GOAL = 10.0
-KEEPS_NOTHING = "PYTHONDONTWRITEBYTECODE"
 PINGS = 5
 
 
@@ -70,7 +70,6 @@ class Took:
 def timed(command: Sequence[str], log: Path, stdin: bytes = b"") -> Took:
     """Time a command; raises CalledProcessError when it fails, its log stays."""
     start, work = time.monotonic(), 0.0
-    keeps = {key: value for key, value in environment().items() if key != KEEPS_NOTHING}
     with (
         open(log, "wb") as file,
         subprocess.Popen(
@@ -79,7 +78,7 @@ def timed(command: Sequence[str], log: Path, stdin: bytes = b"") -> Took:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd=ROOT,
-            env=keeps,
+            env=keeping_bytecode(environment()),
         ) as process,
     ):
         assert process.stdin is not None
