@@ -21,13 +21,14 @@ from pathlib import Path
 from junitparser import JUnitXml
 
 ROOT = Path(__file__).resolve().parents[1]
+NETWORKS = Path("/sys/class/net")
 # What podman, runc, crun and sshd make when they run; no package removes it.
 BORROWED = [
     Path(path)
     for path in ("/etc/cni", "/run/containers", "/run/crun", "/run/libpod", "/run/netns",
-                 "/run/runc", "/run/sshd", "/var/lib/cni", "/var/lib/containers")
+                 "/run/runc", "/run/sshd", "/var/lib/cni", "/var/lib/containers",
+                 NETWORKS / "cni-podman0")
 ]  # fmt: skip
-BRIDGE = "cni-podman0"  # podman's, made with the first container that has a network
 JUNIT = ROOT / "build" / "junit"
 BIN = Path(sys.executable).parent
 SHELL = [
@@ -136,8 +137,7 @@ def borrowed_packages(file: str) -> Iterator[None]:
     names = [line for line in lines if line and not line.startswith("#")]
     script = ROOT / "roles/lab_machine/module_utils/lab_packages.py"
     program = [sys.executable, str(script), "--state", str(ROOT / ".cache" / "test-packages")]
-    bridge = Path("/sys/class/net", BRIDGE)
-    there = {path for path in (*BORROWED, bridge) if path.exists()}
+    there = {path for path in BORROWED if path.exists()}
     subprocess.run([*program, "install", *names], check=True, stdout=subprocess.DEVNULL)
     try:
         yield
@@ -146,12 +146,14 @@ def borrowed_packages(file: str) -> Iterator[None]:
         for path in BORROWED:
             if path not in there and path.exists():
                 _remove(path)
-        if bridge not in there and bridge.exists():
-            subprocess.run(["ip", "link", "delete", BRIDGE], check=True)
 
 
 def _remove(folder: Path) -> None:
-    """Remove a folder that borrowed programs made; podman binds parts of its own on themselves."""
+    """Remove a network or a folder that borrowed programs made; podman binds parts of its own on
+    themselves."""
+    if folder.parent == NETWORKS:
+        subprocess.run(["ip", "link", "delete", folder.name], check=True)
+        return
     targets = (line.split()[1] for line in Path("/proc/mounts").read_text().splitlines())
     for target in sorted((t for t in targets if Path(t).is_relative_to(folder)), reverse=True):
         subprocess.run(["umount", "--lazy", target], check=False)

@@ -31,9 +31,8 @@ POLICY_TEXT = (
 )
 NUKE = Path("/usr/share/docker.io/contrib/nuke-graph-directory.sh")
 LOCK_SECONDS = 300
-SPACE = (
-    320 << 20
-)  # bytes; on Debian 12 the lists take 84 MB, apt's caches of them 70, the archives 140
+# Bytes: on Debian 12 the lists take 84 MB, apt's caches of them 70, the archives 140.
+SPACE = 320 << 20
 
 
 class PackageError(Exception):

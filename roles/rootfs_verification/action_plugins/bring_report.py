@@ -43,14 +43,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         # The machine decides what it sends: no more than the limit is unpacked, whatever it says.
         content = zlib.decompressobj().decompress(base64.b64decode(packed), wish["limit"])
         try:
-            with_new_file(wish["dest"], wish["page"], content)
+            put(wish["dest"], wish["page"], content)
         except OSError as error:
             return {"failed": True, "msg": f"cannot write {wish['dest']}: {error.strerror}"}
         checksum = hashlib.sha1(content, usedforsecurity=False).hexdigest()
         return result | {"changed": False, "dest": wish["dest"], "checksum": checksum}
 
 
-def with_new_file(path: str, page: str, content: bytes) -> None:
+def put(path: str, page: str, content: bytes) -> None:
     """Remove ``page``, and make ``content`` the file ``path``, whole or not at all."""
     folder = os.path.dirname(path)
     os.makedirs(folder, exist_ok=True)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from tests import plugins
 from tests.browser import reports
 
 from scratchlab.report import Report, write
@@ -35,11 +36,8 @@ def play(
         [*command, "-e", json.dumps({**variables, **here}), str(tmp_path / "play.yml")],
         cwd=tmp_path,
         env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-        | {
-            "HOME": str(tmp_path),
-            "ANSIBLE_ACTION_PLUGINS": str(ROOT / "roles/rootfs_verification/action_plugins"),
-            "ANSIBLE_LIBRARY": str(ROOT / "roles/rootfs_verification/library"),
-        },
+        | plugins.ENVIRONMENT
+        | {"HOME": str(tmp_path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import plugins
 from tests.rooms import sha1
 
-ROOT = Path(__file__).resolve().parents[3]
 LAB = """
 - name: Provision
   hosts: all
@@ -42,11 +42,6 @@ LAB = """
         dest: "{{ playbook_dir }}/reports/{{ inventory_hostname }}/report.json"
         page: "{{ playbook_dir }}/reports/{{ inventory_hostname }}/index.html"
 """
-PLUGINS = {
-    "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "plugins/callback"),
-    "ANSIBLE_ACTION_PLUGINS": str(ROOT / "roles/rootfs_verification/action_plugins"),
-    "ANSIBLE_LIBRARY": str(ROOT / "roles/rootfs_verification/library"),
-}
 INVENTORY: dict[str, Any] = {
     "all": {
         "vars": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable},
@@ -72,7 +67,7 @@ def start(lab: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [str(program), "-i", "inventory.json", "lab.yml", *arguments],
         cwd=lab,
-        env=os.environ | PLUGINS,
+        env=os.environ | plugins.ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
