@@ -113,7 +113,9 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     """What differs between two snapshots, one line each."""
     found = []
     for part, saved in before.items():
-        old, new = by_name(saved), by_name(after[part])
+        # What an earlier lab left was no part of the machine; destroy takes it along.
+        old = {name: v for name, v in by_name(saved).items() if "scratchlab" not in name}
+        new = by_name(after[part])
         for name in sorted({*old, *new}):
             if old.get(name) != new.get(name):
                 found.append(f"{part}: {name}: {old.get(name)} -> {new.get(name)}")

@@ -117,7 +117,7 @@ def run_container(
 def _reap(client: docker.DockerClient) -> None:
     """Remove what sessions left behind that were killed before they could."""
     wanted: dict[str, Any] = {"label": LABEL}
-    for container in client.containers.list(all=True, filters=wanted):
+    for container in client.containers.list(all=True, ignore_removed=True, filters=wanted):
         if _is_over(container.labels[LABEL]):
             with suppress(docker.errors.APIError):
                 container.remove(force=True, v=True)

@@ -44,7 +44,7 @@ def serve(*options: str, remapped: bool = False) -> Iterator[EngineClient]:
             try:
                 yield engine
             finally:
-                for container in engine.client.containers.list(all=True):
+                for container in engine.client.containers.list(all=True, ignore_removed=True):
                     container.remove(force=True, v=True)
     finally:
         daemon.terminate()

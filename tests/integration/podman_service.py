@@ -68,7 +68,7 @@ def serve(folder: Path, driver: str) -> Iterator[tuple[Podman, EngineClient]]:
             try:
                 yield podman, engine
             finally:
-                for container in engine.client.containers.list(all=True):
+                for container in engine.client.containers.list(all=True, ignore_removed=True):
                     with suppress(docker.errors.NotFound):
                         container.remove(force=True)
     finally:

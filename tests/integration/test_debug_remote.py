@@ -16,6 +16,7 @@ from scratchlab.collect.engines import connect
 from scratchlab.collect.live import read_root
 from scratchlab.collect.process import hold
 from scratchlab.ledger import Ledger
+from tests import ansible_here
 from tests.integration.conftest import BUSYBOX, context
 from tests.integration.other_machine import Machine, entered, other_machine
 
@@ -164,8 +165,8 @@ def play(machine: Machine, folder: Path, playbook: str) -> str:
     done = subprocess.run(
         [Path(sys.executable).with_name("ansible-playbook"), playbook, "-e",
          f"lab_engine_url={machine.ssh}"],
-        cwd=folder, env={**os.environ, **machine.environment}, capture_output=True, text=True,
-        timeout=600, check=False,
+        cwd=folder, env=ansible_here.environment(folder) | machine.environment,
+        capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
     return done.stdout.strip().splitlines()[-1]

@@ -96,7 +96,12 @@ def test_a_program_that_was_not_killed_is_found(
 
 
 def _temporary(client: docker.DockerClient) -> set[str | None]:
-    return {c.id for c in client.containers.list(all=True, filters={"label": leftovers.OWNER})}
+    return {
+        c.id
+        for c in client.containers.list(
+            all=True, ignore_removed=True, filters={"label": leftovers.OWNER}
+        )
+    }
 
 
 KILLED = """

@@ -86,7 +86,7 @@ def test_with_userns_remap_root_is_another_and_the_ledger_says_so(
     assert unmapped > {"/dev/null", "/dev/zero", "/etc/mtab", "/proc", "/sys"}
     assert "/sleep" not in unmapped
     assert lab.observations["E14"].owned > 10
-    assert not remapped.client.containers.list(all=True)
+    assert not remapped.client.containers.list(all=True, ignore_removed=True)
 
 
 class OnPodman(Laboratory):

@@ -43,7 +43,9 @@ def test_the_learners_container_keeps_running_and_nothing_is_left_behind(
     docker_client: docker.DockerClient,
 ) -> None:
     def ours() -> set[str | None]:
-        listed = docker_client.containers.list(all=True, filters={"label": LABEL})
+        listed = docker_client.containers.list(
+            all=True, ignore_removed=True, filters={"label": LABEL}
+        )
         return {one.id for one in listed if _tag(one).startswith(lab_images.image)}
 
     before, state = ours(), lab_container.attrs["State"]

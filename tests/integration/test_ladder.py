@@ -171,7 +171,7 @@ def remains(client: docker.DockerClient) -> list[str]:
             found.append(f"process {folder.name}: {args!r}")
     for level in (f"{workshop.NAME}*", f"*/{workshop.NAME}*"):
         found += [str(path) for path in Path("/sys/fs/cgroup").glob(level)]
-    for one in client.containers.list(all=True, filters={"label": LABEL}):
+    for one in client.containers.list(all=True, ignore_removed=True, filters={"label": LABEL}):
         # Who else climbs a ladder on this engine, does it with another image.
         mine = str(one.attrs["Config"]["Image"]).startswith(SESSION)
         found += [str(one.name)] if mine and str(one.name).startswith(workshop.NAME) else []

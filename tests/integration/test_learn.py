@@ -104,7 +104,9 @@ def exercised(
     name = f"{sleep_image.tags[0].partition(':')[0]}-exercise"
     monkeypatch.setattr(stage, "CONTAINER", name)
     yield name
-    for left in docker_client.containers.list(all=True, filters={"name": name}):
+    for left in docker_client.containers.list(
+        all=True, ignore_removed=True, filters={"name": name}
+    ):
         left.remove(force=True, v=True)
 
 

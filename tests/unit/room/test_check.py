@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests import ansible_here
 
 ROOT = Path(__file__).resolve().parents[3]
 HOSTS = {
@@ -33,7 +34,7 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedPro
     run = subprocess.run(
         [str(program), "-i", "class.yml", "playbooks/check.yml"],
         cwd=here,
-        env=os.environ | {"ANSIBLE_CONFIG": str(here / "ansible.cfg")},
+        env=ansible_here.environment(here) | {"ANSIBLE_CONFIG": str(here / "ansible.cfg")},
         capture_output=True,
         text=True,
         check=False,
