@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PLUGINS = {
     "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "plugins/callback"),
     "ANSIBLE_ACTION_PLUGINS": str(ROOT / "roles/rootfs_verification/action_plugins"),
+    "ANSIBLE_ROLES_PATH": str(ROOT / "roles"),
     "ANSIBLE_LIBRARY": str(ROOT / "roles/rootfs_verification/library"),
 }
 

@@ -70,9 +70,10 @@ def stage(
 
 
 def failed_in(said: str) -> str:
-    """The task after which the machine dropped out, or nothing."""
+    """The task after which the machine dropped out, without its role, or nothing."""
     before, fatal, _ = said.partition("fatal: [here")
-    return before.rpartition("TASK [")[2].partition("]")[0] if fatal else ""
+    task = before.rpartition("TASK [")[2].partition("]")[0] if fatal else ""
+    return task.rpartition(" : ")[2]
 
 
 each_role = pytest.mark.parametrize("role", ROLES)
