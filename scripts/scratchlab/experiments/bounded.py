@@ -1,10 +1,10 @@
-"""Act within a time limit, whatever the act waits for."""
+"""Act within a time limit, whatever the act waits for, and several acts side by side."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar, cast
 
 from scratchlab.errors import LabError
 
@@ -34,3 +34,23 @@ def bounded(act: Callable[[], T], seconds: float) -> T:
     if not result:
         raise LabError(f"no answer within {seconds:g} s", "see whether `docker info` answers")
     return result[0]
+
+
+def side_by_side(acts: Sequence[Callable[[], T]]) -> Iterator[T]:
+    """The results of ``acts``, which raise nothing, in their order, each as soon as it is there.
+
+    Whoever stops waiting leaves the rest behind, as :func:`bounded` does.
+    """
+    results: list[T | None] = [None] * len(acts)
+
+    def act(number: int) -> None:
+        results[number] = acts[number]()
+
+    threads = [
+        threading.Thread(target=act, args=(number,), daemon=True) for number in range(len(acts))
+    ]
+    for thread in threads:
+        thread.start()
+    for number, thread in enumerate(threads):
+        thread.join()
+        yield cast(T, results[number])

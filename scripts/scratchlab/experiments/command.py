@@ -190,6 +190,7 @@ class StatusLine:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._shown = stream.isatty()
+        self._running: list[Experiment] = []
 
     def __enter__(self) -> StatusLine:
         return self
@@ -200,8 +201,14 @@ class StatusLine:
     def show(self, experiment: Experiment, check: Check | None) -> None:
         """The runner's progress: before (None) and after each experiment."""
         if check is None:
-            number = EXPERIMENTS.index(experiment) + 1
-            self._write(f"{experiment.id} ({number}/{len(EXPERIMENTS)}) {experiment.title} ...")
+            self._running.append(experiment)
+        else:
+            self._running.remove(experiment)
+        if self._running:
+            ids = ", ".join(one.id for one in self._running)
+            number = EXPERIMENTS.index(self._running[0]) + 1
+            what = self._running[0].title if len(self._running) == 1 else "side by side"
+            self._write(f"{ids} ({number}/{len(EXPERIMENTS)}) {what} ...")
 
     def _write(self, text: str) -> None:
         if self._shown:

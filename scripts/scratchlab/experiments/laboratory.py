@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from functools import partial
+from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from docker.errors import NotFound
@@ -38,16 +39,18 @@ class Laboratory:
         self.names = names or Names()
         self.observations: dict[str, Any] = {}  # by experiment id, what the probes saw
         self._once: dict[str, Any] = {}
+        self._making: dict[str, Lock] = {}
         self._temporary: list[str] = []
 
     def once(self, key: str, make: Callable[[], T]) -> T:
         """The result of ``make``, made at the first call for ``key``; a failure is kept too."""
-        if key not in self._once:
-            try:
-                self._once[key] = make()
-            except Exception as error:  # raised again below, for every experiment that asks
-                self._once[key] = error
-        value = self._once[key]
+        with self._making.setdefault(key, Lock()):  # experiments run side by side
+            if key not in self._once:
+                try:
+                    self._once[key] = make()
+                except Exception as error:  # raised again below, for every experiment that asks
+                    self._once[key] = error
+            value = self._once[key]
         if isinstance(value, Exception):
             raise value
         found: T = value

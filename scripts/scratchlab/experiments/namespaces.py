@@ -11,6 +11,7 @@ import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from docker.errors import APIError
 
@@ -23,6 +24,9 @@ from scratchlab.experiments.namespace_table import Option
 from scratchlab.experiments.table import Outcome
 from scratchlab.model import Entry, Kind
 from scratchlab.text import visible
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
 
 _DEVICES = {Kind.CHAR, Kind.BLOCK}
 _MOST = 8  # entries that are named one by one
@@ -90,7 +94,7 @@ def probe(lab: Laboratory) -> Observation:
     twins = []
     for option in table.options(facts.name, facts.security_options):
         try:
-            pid = _start(lab, option)
+            container, pid = _start(lab, option)
         except APIError as error:
             twins.append(Twin(option.text, refused=" ".join(str(error.explanation).split())))
             continue
@@ -108,7 +112,7 @@ def probe(lab: Laboratory) -> Observation:
                         for e in strangers
                     )
             held.recheck()
-        lab.close()  # one at a time: each shares with the host, never with another twin
+        container.remove(force=True)  # each shares with the host, never with another twin
     return Observation(
         engine=facts.name,
         version=facts.version,
@@ -122,8 +126,8 @@ def probe(lab: Laboratory) -> Observation:
     )
 
 
-def _start(lab: Laboratory, option: Option) -> int:
-    """The PID of a new container with this option; raises what the engine says."""
+def _start(lab: Laboratory, option: Option) -> tuple[Container, int]:
+    """A new container with this option, and its PID; raises what the engine says."""
     container = lab.create(
         lab.names.image, name=f"scratchlab-twin-{secrets.token_hex(4)}", **option.sdk
     )
@@ -134,7 +138,7 @@ def _start(lab: Laboratory, option: Option) -> int:
             f"a container from {lab.names.image} ended at once (exit status {state['ExitCode']})",
             f"try it: docker run --rm {option.text} {lab.names.image}",
         )
-    return int(state["Pid"])
+    return container, int(state["Pid"])
 
 
 def _look(pid: int) -> Seen:

@@ -1,9 +1,11 @@
-"""Run the experiments in order: bounded, and a check whose prerequisite failed is not run."""
+"""Run the experiments in order, some side by side; none runs whose prerequisite failed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from importlib import import_module
+from itertools import groupby
 from typing import Any, Protocol, cast
 
 from docker.errors import APIError, DockerException
@@ -11,7 +13,7 @@ from requests.exceptions import RequestException
 
 from scratchlab import codec
 from scratchlab.errors import LabError
-from scratchlab.experiments.bounded import bounded
+from scratchlab.experiments.bounded import bounded, side_by_side
 from scratchlab.experiments.laboratory import Laboratory
 from scratchlab.experiments.names import Names
 from scratchlab.experiments.table import EXPERIMENTS, Experiment, Outcome, check, row
@@ -74,36 +76,44 @@ def run(
     """Run the experiments (see :func:`select`) and give one check each, in the table's order.
 
     ``progress`` is called before (with None) and after each one. What the probes saw stays in
-    ``lab.observations``. An engine that dies is an ``error`` of the experiment that met it; the
+    ``lab.observations``. An engine that dies is an ``error`` of the experiments that met it; the
     rest is then not run. Raises LabError for an unknown id only.
     """
     reasons: dict[str, str] = {}  # why an experiment, or what depends on it, is not run
-    checks = []
+    checks: list[Check] = []
     chosen = select(only, table)
     lab.clear()
     try:
-        for experiment in chosen:
-            blocked = [
-                reasons[name] for name in ("engine", *experiment.depends_on) if name in reasons
-            ]
-            if progress:
-                progress(experiment, None)
-            if blocked:
-                done = row(experiment, Verdict.SKIP, lab.names, observed=blocked[0])
-            else:
-                done = _one(lab, experiment)
-            if blocked:
-                reasons[experiment.id] = blocked[0]
-            elif done.verdict in _STATES:
-                reasons[experiment.id] = f"not run: {experiment.id} {_STATES[done.verdict]}"
-            if done.verdict is Verdict.ERROR and not _answers(lab):
-                reasons["engine"] = f"not run: the engine stopped answering in {experiment.id}"
-            if progress:
-                progress(experiment, done)
-            checks.append(done)
+        for group in _groups(chosen):
+            acts = []
+            for experiment in group:
+                names = ("engine", *experiment.depends_on)
+                blocked = next((reasons[name] for name in names if name in reasons), None)
+                if blocked:
+                    reasons[experiment.id] = blocked
+                if progress:
+                    progress(experiment, None)
+                acts.append(partial(_one, lab, experiment, blocked))
+            for experiment, done in zip(group, side_by_side(acts), strict=True):
+                if done.verdict in _STATES:
+                    why = f"not run: {experiment.id} {_STATES[done.verdict]}"
+                    reasons.setdefault(experiment.id, why)
+                broken = done.verdict is Verdict.ERROR and "engine" not in reasons
+                if broken and not _answers(lab):
+                    reasons["engine"] = f"not run: the engine stopped answering in {experiment.id}"
+                if progress:
+                    progress(experiment, done)
+                checks.append(done)
     finally:
         lab.close()
     return tuple(checks)
+
+
+def _groups(chosen: Sequence[Experiment]) -> Iterator[list[Experiment]]:
+    """The experiments in their order, those together that run side by side."""
+    for together, experiments in groupby(chosen, lambda one: one.side_by_side):
+        found = list(experiments)
+        yield from [found] if together else ([one] for one in found)
 
 
 def judge_again(observations: Mapping[str, Json], names: Names | None = None) -> tuple[Check, ...]:
@@ -120,7 +130,10 @@ def judge_again(observations: Mapping[str, Json], names: Names | None = None) ->
     return tuple(checks)
 
 
-def _one(lab: Laboratory, experiment: Experiment) -> Check:
+def _one(lab: Laboratory, experiment: Experiment, blocked: str | None) -> Check:
+    """Its check; ``blocked`` says why it is not run. Raises nothing."""
+    if blocked:
+        return row(experiment, Verdict.SKIP, lab.names, observed=blocked)
     part = module(experiment)
     try:
         if experiment.needs_host and not bounded(lambda: lab.here, experiment.timeout):

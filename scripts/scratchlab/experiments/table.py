@@ -29,6 +29,8 @@ class Experiment:
     of 2017 saw; ``today`` says why a passing answer differs from 2017, by key; ``skip`` says why
     it cannot be tried on a machine; ``timeout`` is in seconds and bounds the probe;
     ``needs_host``: it looks at the machine that runs the engine, which an API does not show.
+    ``side_by_side``: neighbours in the table that say so run at the same time, because none of
+    them disturbs another or depends on one.
     """
 
     id: str
@@ -40,6 +42,7 @@ class Experiment:
     expected: str
     timeout: float
     needs_host: bool = False
+    side_by_side: bool = False
     depends_on: tuple[str, ...] = ()
     today: Mapping[str, str] = field(default_factory=dict)
     fault: Mapping[str, Fault] = field(default_factory=dict)

@@ -104,6 +104,17 @@ def test_a_terminal_shows_which_one_runs_and_is_left_clean() -> None:
     assert terminal.getvalue().endswith("\r\x1b[K")
 
 
+def test_a_terminal_shows_which_ones_run_side_by_side() -> None:
+    terminal = Terminal()
+    with command.StatusLine(terminal) as status:
+        for experiment in EXPERIMENTS[12:14]:
+            status.show(experiment, None)
+        assert terminal.getvalue().endswith("E13, E14 (13/15) side by side ...")
+        checks = judge_again(json.loads(OBSERVED.read_text()))
+        status.show(EXPERIMENTS[12], checks[12])
+        assert terminal.getvalue().endswith("E14 (14/15) some namespaces are its own ...")
+
+
 def test_a_pipe_is_told_nothing() -> None:
     pipe = io.StringIO()
     with command.StatusLine(pipe) as status:

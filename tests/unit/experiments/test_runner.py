@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 import types
 from collections.abc import Callable
@@ -14,7 +15,8 @@ from docker.errors import APIError
 from requests.exceptions import ConnectionError as ConnectionLost
 
 from scratchlab.errors import LabError
-from scratchlab.experiments import Experiment, runner
+from scratchlab.experiments import EXPERIMENTS, Experiment, runner
+from scratchlab.experiments.bounded import side_by_side
 from scratchlab.experiments.laboratory import Laboratory
 from scratchlab.experiments.table import Fault, Outcome
 from scratchlab.model import Check, Verdict
@@ -78,6 +80,16 @@ def bad(_: Any) -> Observation:
     return Observation(good=False)
 
 
+def together(barrier: threading.Barrier) -> Callable[[Any], Observation]:
+    """A probe that goes on only when as many as the barrier counts are at it."""
+
+    def probe(_: Any) -> Observation:
+        barrier.wait(0.2)
+        return Observation()
+
+    return probe
+
+
 def run(
     *table: Experiment, engine: Engine | None = None, only: tuple[str, ...] = ()
 ) -> dict[str, Check]:
@@ -94,6 +106,56 @@ def test_what_depends_on_a_failure_is_not_run(make: Make) -> None:
     )
     assert [c.verdict for c in checks.values()] == ["fail", "skip", "skip", "pass"]
     assert checks["T2"].observed == checks["T3"].observed == "not run: T1 failed"
+
+
+def test_neighbours_that_may_run_side_by_side(make: Make) -> None:
+    barrier = threading.Barrier(2)
+    pair = [replace(make(name, together(barrier)), side_by_side=True) for name in ("T2", "T3")]
+    said: list[str] = []
+    lab = Laboratory(cast(Any, Engine()))
+
+    def progress(experiment: Experiment, check: Check | None) -> None:
+        said.append(f"{experiment.id} {check.verdict if check else 'runs'}")
+
+    runner.run(lab, progress=progress, table=[make("T1", good), *pair, make("T4", good)])
+    pair_said = ["T2 runs", "T3 runs", "T2 pass", "T3 pass"]
+    assert said == ["T1 runs", "T1 pass", *pair_said, "T4 runs", "T4 pass"]
+
+
+def test_the_others_wait_for_nobody(make: Make) -> None:
+    barrier = threading.Barrier(2)
+    checks = run(make("T1", together(barrier)), make("T2", together(barrier)))
+    assert [c.verdict for c in checks.values()] == ["error", "error"]
+    assert "BrokenBarrierError" in checks["T1"].observed
+
+
+def test_an_engine_that_dies_is_an_error_of_all_who_asked_it(make: Make) -> None:
+    def lost(_: Any) -> Observation:
+        raise ConnectionLost("gone")
+
+    pair = [replace(make(name, lost), side_by_side=True) for name in ("T1", "T2")]
+    checks = run(*pair, make("T3", good), engine=Engine(alive=False))
+    assert [c.verdict for c in checks.values()] == ["error", "error", "skip"]
+    assert checks["T3"].observed == "not run: the engine stopped answering in T1"
+
+
+def test_nothing_runs_beside_what_it_depends_on() -> None:
+    beside = {one.id for one in EXPERIMENTS if one.side_by_side}
+    assert len(beside) > 1
+    assert not beside & {name for one in EXPERIMENTS for name in one.depends_on}
+
+
+def test_what_two_ask_for_at_once_is_made_once() -> None:
+    lab = Laboratory(cast(Any, Engine()))
+    made: list[int] = []
+
+    def make() -> int:
+        time.sleep(0.1)
+        made.append(1)
+        return len(made)
+
+    acts = [lambda: lab.once("it", make)] * 2
+    assert list(side_by_side(acts)) == [1, 1]
 
 
 def test_what_depends_on_what_this_machine_cannot_answer_is_not_run(make: Make) -> None:
