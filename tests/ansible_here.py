@@ -19,7 +19,7 @@ def environment(home: Path) -> dict[str, str]:
     """This process's environment, with ``home`` for all that Ansible keeps.
 
     Ansible finds the home of the machine's user in the list of users, not in HOME, so its folder
-    there is named as well (ansible-core 2.14, plugins/action/__init__.py: _remote_expand_user).
+    there is named as well (ansible-core 2.19, plugins/action/__init__.py: _remote_expand_user).
     """
     places = {
         "HOME": home,

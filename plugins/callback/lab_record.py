@@ -34,7 +34,7 @@ ADDRESS = ("ansible_host", "ansible_user", "ansible_port", "ansible_connection")
 LONGEST = 2000  # characters of a reason that are kept
 
 
-class CallbackModule(CallbackBase):  # type: ignore[misc]
+class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no types
     """Keeps one record a host and writes it whenever a stage begins or a host drops out."""
 
     CALLBACK_VERSION = 2.0

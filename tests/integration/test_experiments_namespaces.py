@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from scratchlab.experiments.laboratory import Laboratory
 from scratchlab.model import Check, Verdict
 
 from . import podman_service
+from .conftest import Build
 from .docker_service import serve
 from .experiments_lab import built, lab_images, limits_program
 
@@ -86,7 +88,17 @@ def test_with_userns_remap_root_is_another_and_the_ledger_says_so(
     assert unmapped > {"/dev/null", "/dev/zero", "/etc/mtab", "/proc", "/sys"}
     assert "/sleep" not in unmapped
     assert lab.observations["E14"].owned > 10
-    assert not remapped.client.containers.list(all=True, ignore_removed=True)
+    assert not remapped.client.containers.list(all=True)
+
+
+def test_the_volumes_of_an_image_go_with_its_twins(
+    lab_images: Names, engine: EngineClient, build_image: Build, docker_client: docker.DockerClient
+) -> None:
+    image = build_image(f"FROM {lab_images.image}\nVOLUME /data\n", {}, tag="e-volume")
+    before = {one.id for one in docker_client.volumes.list()}
+    lab = Laboratory(engine, replace(lab_images, image=str(image.id)))
+    assert all(twin.process for twin in namespaces.probe(lab).twins)
+    assert {one.id for one in docker_client.volumes.list()} == before
 
 
 class OnPodman(Laboratory):

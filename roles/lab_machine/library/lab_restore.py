@@ -115,7 +115,7 @@ def main():
         for entry in [*STATE.glob("*")] if STATE.is_dir() else []:
             if entry.name != "receipts":
                 remove(str(entry))
-        shutil.rmtree(STATE / "receipts", ignore_errors=True)
+        shutil.rmtree(STATE / "receipts", ignore_errors=True)  # the next destroy sees what stays
         with contextlib.suppress(OSError):
             STATE.rmdir()
     module.exit_json(

@@ -120,11 +120,18 @@ class Laboratory:
     def close(self) -> None:
         """Remove the temporary containers that are still there."""
         while self._temporary:
-            # Best effort: an engine that no longer answers cannot remove anything, and the label
-            # lets `./lab destroy` find what stays behind.
-            with contextlib.suppress(Exception):
-                name = self._temporary.pop()
-                bounded(partial(self.api.remove_container, name, force=True, v=True), _SECONDS)
+            self._remove(self._temporary.pop())
+
+    def discard(self, container: Container) -> None:
+        """Remove one temporary container now; the others are perhaps somebody's at this moment."""
+        self._temporary.remove(str(container.id))
+        self._remove(str(container.id))
+
+    def _remove(self, name: str) -> None:
+        # Best effort: an engine that no longer answers cannot remove anything, and the label
+        # lets `./lab destroy` find what stays behind.
+        with contextlib.suppress(Exception):
+            bounded(partial(self.api.remove_container, name, force=True, v=True), _SECONDS)
 
 
 def _found(ask: Callable[[], Any]) -> Json | None:

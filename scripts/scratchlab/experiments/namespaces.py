@@ -112,7 +112,7 @@ def probe(lab: Laboratory) -> Observation:
                         for e in strangers
                     )
             held.recheck()
-        container.remove(force=True)  # each shares with the host, never with another twin
+        lab.discard(container)  # each shares with the host, never with another twin
     return Observation(
         engine=facts.name,
         version=facts.version,
