@@ -21,7 +21,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from scratchlab import agent
+from scratchlab.collect.remote import agent
 from scratchlab.errors import LabError
 
 HERE = Path(__file__).resolve().parent
@@ -161,7 +161,7 @@ def agents(architectures: list[str]) -> Iterator[tuple[str, bytes]]:
     """Name and content of the agents to carry along. Raises BuildError."""
     for one in architectures:
         try:
-            yield f"scratchlab/agent/{agent.CARRIED.format(one)}", agent.build(one)
+            yield f"scratchlab/collect/remote/agent/{agent.CARRIED.format(one)}", agent.build(one)
         except LabError as error:
             raise BuildError(str(error)) from error
 

@@ -14,10 +14,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from rich.table import Table
 from rich.text import Text
 
+from scratchlab.classroom import records
+from scratchlab.classroom.comparison import without_prefix
 from scratchlab.model import Json
 from scratchlab.render.terminal import console, text
-from scratchlab.room import record
-from scratchlab.room.judge import without_prefix
 from scratchlab.text import printable, visible
 
 QUESTIONS = ("clock", "root", "python", "disk", "memory", "mirror")
@@ -42,13 +42,13 @@ def reason(status: Json | None) -> str:
 def main(folder: str) -> int:
     """Show it; gives the exit status."""
     try:
-        run = record.load(os.path.join(folder, "run.json"), record.RUN)
+        run = records.load_record(os.path.join(folder, "run.json"), records.RUN)
         names = [str(name) for name in run["chosen"]] if run else []
         machines = {
-            name: record.load(os.path.join(folder, name, "status.json"), record.STATUS)
+            name: records.load_record(os.path.join(folder, name, "status.json"), records.STATUS)
             for name in names
         }
-    except (record.DamagedError, KeyError) as error:
+    except (records.DamagedRecordError, KeyError) as error:
         print(f"lab: {error}; run ./lab check again", file=sys.stderr)
         return 2
     if not names:

@@ -14,11 +14,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from scratchlab import report
+from scratchlab.classroom.results import Classroom, MachineState
+from scratchlab.cli.classroom import build_classroom
+from scratchlab.cli.experiments import show
 from scratchlab.errors import LabError
-from scratchlab.experiments.command import show
-from scratchlab.render import room_table
-from scratchlab.room.build import build
-from scratchlab.room.seat import Room, State
+from scratchlab.render.terminal import classroom
 from scratchlab.text import printable
 
 
@@ -28,14 +28,14 @@ def recorded(reports: Path, started: Path) -> bool:
     return run.exists() and run.stat().st_mtime_ns >= started.stat().st_mtime_ns
 
 
-def shown(room: Room, reports: Path) -> None:
+def shown(room: Classroom, reports: Path) -> None:
     """The room on the terminal; the only machine of a room with its experiments."""
     print(f"\nAll that was seen: {reports.resolve() / 'index.html'}\n")
     seat = room.seats[0] if len(room.seats) == 1 else None
     if seat is None or seat.summary is None:
-        room_table.render(room, sys.stdout)
+        classroom.render(room, sys.stdout)
         return
-    if seat.state is not State.PASSED and seat.passed == len(seat.summary.checks):
+    if seat.state is not MachineState.PASSED and seat.passed == len(seat.summary.checks):
         print(f"{seat.name}: {seat.reason}; {seat.help}\n")
     show(report.read(str(reports / seat.found.folder / "report.json")), sys.stdout)
 
@@ -44,17 +44,17 @@ def main(reports: Path, started: Path | None) -> int:
     """Judge and show; gives the exit status."""
     try:
         if started is None:
-            build(str(reports))
+            build_classroom(str(reports))
             return 0
         if not recorded(reports, started):
             return 0
-        room = build(str(reports))
+        room = build_classroom(str(reports))
         shown(room, reports)
     except LabError as error:
         print(f"lab: {printable(str(error))}", file=sys.stderr)
         return 2
     states = {seat.state for seat in room.seats if seat.name in room.chosen}
-    return 0 if states == {State.PASSED} else 1
+    return 0 if states == {MachineState.PASSED} else 1
 
 
 if __name__ == "__main__":

@@ -185,7 +185,7 @@ class Layers:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class BindSource:
     """A host file behind a bind mount, as stat(2) saw it: proof by st_dev and st_ino."""
 
     path: str
@@ -205,7 +205,7 @@ class Facts:
     container: Container = Container()
     mounts: tuple[Mount, ...] = ()
     layers: Layers = Layers()
-    sources: tuple[Source, ...] = ()
+    sources: tuple[BindSource, ...] = ()
     host_namespaces: Mapping[str, str] = field(default_factory=dict)
     # Path to "added", "changed" or "deleted": what the engine itself counts (docker diff). Asked
     # only where the layers' folders cannot be read; None where it was not.

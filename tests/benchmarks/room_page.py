@@ -19,7 +19,7 @@ from pathlib import Path
 
 from playwright.sync_api import CDPSession, sync_playwright
 
-from scratchlab.room.build import build
+from scratchlab.cli.classroom import build_classroom
 from tests import rooms
 from tests.rooms import Reports, made
 
@@ -78,7 +78,7 @@ def main(count: int) -> int:
     with tempfile.TemporaryDirectory() as folder:
         place = fleet(Path(folder) / "reports", count)
         start = time.monotonic()
-        build(str(place))
+        build_classroom(str(place))
         built = time.monotonic() - start
         page = place / "index.html"
         loaded, used, searched = opened(page)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from scratchlab.render import page
+from scratchlab.render.html import page
 from scratchlab.report import Report, read, write
 from tests.integration.conftest import build_image, docker_client, engine, run_container
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from scratchlab.render import page
+from scratchlab.render.html import page
 from scratchlab.report import read
 
 CHROMIUM = "/usr/bin/chromium"

@@ -8,7 +8,7 @@ from typing import Any
 from scratchlab.model import Engine as EngineFacts
 from scratchlab.model import Facts, Json, Runtime
 from scratchlab.report import Report
-from scratchlab.report.rules import told
+from scratchlab.report.sections import rules_cited
 
 ZERO = "0" * 64
 NAMES = {"mode": "0755", "uid": 0, "gid": 0}
@@ -80,7 +80,7 @@ def report(entries: Iterable[Json], **head: Any) -> Report:
         },
         "ghosts": [], "checks": [], "problems": [],
         "not_compared": [{"what": "times of folders", "why": "unpacking touches them"}],
-        "rules": told((one["rule"] for one in rows if one["rule"]), facts),
+        "rules": rules_cited((one["rule"] for one in rows if one["rule"]), facts),
         **head,
     }  # fmt: skip
     return Report(whole, rows)

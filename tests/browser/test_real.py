@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from scratchlab import verification
 from scratchlab.collect.engines import EngineClient
+from scratchlab.lab import verification
 from scratchlab.report import build, write
 from tests.browser.conftest import Show
 from tests.integration.conftest import BUSYBOX, Build, Run

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from scratchlab.room.build import build
+from scratchlab.cli.classroom import build_classroom
 from tests import rooms
 from tests.browser.conftest import DESK, Visit
 from tests.browser.test_access import PHONE, violations
@@ -33,7 +33,7 @@ def room(tmp_path: Path) -> Path:
     reports.machine("emil", report=None, state="unreachable", reason="no route to host")
     hostile = made("finn", checks=[rooms.check(HOSTILE, "fail", HOSTILE, HOSTILE)])
     reports.machine("finn", hostile)
-    build(str(reports.finish()))
+    build_classroom(str(reports.finish()))
     return reports.folder / "index.html"
 
 
@@ -138,6 +138,6 @@ def test_five_hundred_machines_are_all_there(visit: Visit, tmp_path: Path) -> No
     reports = Reports(tmp_path / "reports")
     for number in range(500):
         reports.machine(f"student{number:03}")
-    build(str(reports.finish()))
+    build_classroom(str(reports.finish()))
     page = visit(reports.folder / "index.html")
     assert len(names(page)) == 500

@@ -17,7 +17,7 @@ from docker.models.containers import Container
 
 from scratchlab.collect.engines import EngineClient
 from scratchlab.experiments import LABEL, Names, run
-from scratchlab.experiments.laboratory import Laboratory
+from scratchlab.lab.session import Laboratory
 from scratchlab.model import Check
 
 from .conftest import BUSYBOX, SESSION, Build, Run

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from docker.models.containers import Container
 
-from scratchlab.collect.live import Limits, read_root
+from scratchlab.collect.live import WalkLimits, read_root
 from scratchlab.collect.process import hold
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry
@@ -33,7 +33,7 @@ def root(container: Container) -> Path:
 def live(
     container: Container,
     *,
-    limits: Limits | None = None,
+    limits: WalkLimits | None = None,
     progress: Callable[[int], None] | None = None,
     recheck: bool = True,
 ) -> Ledger:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from scratchlab import agent
-from scratchlab.experiments import elf
+from scratchlab.collect.remote import agent
+from scratchlab.experiments import e04_static_program
 
 SOURCE = Path(agent.__file__).parent
 ENVIRONMENT = {**os.environ, "GO111MODULE": "off", "CGO_ENABLED": "0", "GOOS": "linux"}
@@ -39,7 +39,7 @@ def test_it_compiles_for_other_processors(architecture: str) -> None:
 def test_it_is_static_and_its_bytes_do_not_depend_on_the_folder() -> None:
     first = agent.build("amd64")
     assert first == agent.binary("amd64")  # built elsewhere, and kept
-    found = elf.read(io.BytesIO(first))
+    found = e04_static_program.read_elf(io.BytesIO(first))
     assert (found.bits, found.interpreter, found.dynamic) == (64, None, False)
 
 

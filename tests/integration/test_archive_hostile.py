@@ -8,12 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.unit.archives.hostile import CORPUS, OUTSIDE
+from tests.unit.image.hostile import CORPUS, OUTSIDE
 
 ROOT = Path(__file__).parents[2]
 _READ = """
 import os, sys
-import scratchlab.render.mtree, scratchlab.listing, scratchlab.collect.archives.reading
+import scratchlab.render.exports.mtree, scratchlab.cli.ledgers, scratchlab.collect.image.reading
 from scratchlab.__main__ import main
 main(["image", "/no/such/archive"])  # whatever is imported late is imported now
 os.access("/the-reading-begins", os.F_OK)

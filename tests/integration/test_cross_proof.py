@@ -18,15 +18,15 @@ import docker
 import pytest
 from docker.models.containers import Container
 
-from scratchlab.collect.archives import ImageArchive, read_archive
+from scratchlab.collect.image import ImageArchive, read_archive
 from scratchlab.collect.live import read_tree
+from scratchlab.idmap import IdMap
 from scratchlab.judge.compare import compare
-from scratchlab.judge.ids import Ids
 from scratchlab.ledger import Ledger
 from scratchlab.model import Kind, Status
 from tests.integration.conftest import BUSYBOX, SESSION, Build, Run
 from tests.integration.live_roots import live, root
-from tests.unit.archives.build import (
+from tests.unit.image.build import (
     FORMATS,
     Made,
     device,
@@ -98,7 +98,7 @@ def differences(one: Ledger, other: Ledger) -> list[str]:
     """What compare() finds, the root folder left out."""
     return [
         f"{pair.path}: {pair.status} {', '.join(pair.differences)}"
-        for pair in compare(one, other, Ids(()))
+        for pair in compare(one, other, IdMap(()))
         if pair.status is not Status.SAME and pair.path != "/"
     ]
 
@@ -235,7 +235,7 @@ def test_tar_compare_agrees_where_it_can_see(built: Container, tmp_path: Path) -
     (inside / "srv/a/three").unlink()
     told = {
         pair.path: set(pair.differences) or {str(pair.status)}
-        for pair in compare(found.ledger, live(built), Ids(()))
+        for pair in compare(found.ledger, live(built), IdMap(()))
         if pair.status is not Status.SAME and not INJECTED.match(pair.path)
     }
     assert told.pop("/etc") == {"only-live"}  # the engine's: the image has none

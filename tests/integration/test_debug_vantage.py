@@ -17,14 +17,14 @@ import pytest
 from docker.models.containers import Container
 from docker.models.images import Image
 
-from scratchlab import verification
-from scratchlab.collect.debug import opened as debug_opened
 from scratchlab.collect.engines import EngineClient
-from scratchlab.collect.live import Limits, read_root
+from scratchlab.collect.live import WalkLimits, read_root
 from scratchlab.collect.process import hold
-from scratchlab.collect.vantage import opened
+from scratchlab.collect.remote import open_window as debug_opened
+from scratchlab.collect.vantage import open_view
 from scratchlab.errors import LabError
-from scratchlab.experiments.names import LABEL
+from scratchlab.lab import verification
+from scratchlab.labels import LABEL
 from scratchlab.ledger import Ledger
 from scratchlab.model import Json, Origin
 from scratchlab.progress import Progress
@@ -64,7 +64,7 @@ def described(engine: EngineClient, container: Container) -> Json:
 
 
 def through_debug(
-    engine: EngineClient, container: Container, limits: Limits | None = None
+    engine: EngineClient, container: Container, limits: WalkLimits | None = None
 ) -> Ledger:
     with debug_opened(engine, described(engine, container), limits=limits) as window:
         return window.read()
@@ -157,7 +157,7 @@ def test_both_vantages_of_a_hostile_container_are_the_same(
 
 
 def test_limits_hold_in_both_vantages(engine: EngineClient, hostile: Container) -> None:
-    limits = Limits(file_bytes=500_000, root_bytes=5_000_000)
+    limits = WalkLimits(file_bytes=500_000, root_bytes=5_000_000)
     with live(hostile, limits=limits) as near, through_debug(engine, hostile, limits) as far:
         assert_same(near, far)
         notes = {one.note for one in far}
@@ -169,7 +169,7 @@ def test_a_ledger_that_would_be_too_large_is_refused(
     engine: EngineClient, hostile: Container
 ) -> None:
     with pytest.raises(LabError, match="holds more names than 100000 bytes can list"):
-        through_debug(engine, hostile, Limits(ledger_bytes=100_000))
+        through_debug(engine, hostile, WalkLimits(ledger_bytes=100_000))
 
 
 def test_a_filesystem_that_never_answers_keeps_nobody_waiting(
@@ -294,7 +294,7 @@ def test_a_stopped_container_names_the_command_that_starts_it(
 
 _HANGS = """
 import sys, time
-from scratchlab.collect.debug import opened
+from scratchlab.collect.remote import opened
 from scratchlab.collect.engines import connect
 with connect("docker") as client, opened(client, client.inspect_container(sys.argv[1])):
     print("ready", flush=True)
@@ -366,7 +366,7 @@ def test_auto_reads_on_the_host_where_it_can(
     engine: EngineClient, sleep_image: Image, run_container: Run
 ) -> None:
     container = run_container(sleep_image)
-    with opened(engine, described(engine, container), "auto") as view:
+    with open_view(engine, described(engine, container), "auto") as view:
         assert type(view).__name__ == "HostView"
 
 
@@ -399,7 +399,7 @@ def test_auto_takes_the_other_window_where_the_number_is_not_that_process(
     }
     client = Elsewhere(engine, **states[case])
     inspect = client.inspect_container(container.id or "")
-    with opened(client, inspect, "auto") as view:  # type: ignore[arg-type]
+    with open_view(client, inspect, "auto") as view:  # type: ignore[arg-type]
         assert type(view).__name__ == "DebugView"
         with view.live(Progress()) as far:
             assert entry(far, "/bin/sh").sha256
@@ -443,8 +443,8 @@ def test_a_controller_without_an_agent_and_without_go_says_what_mends_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     container = run_container(sleep_image)
-    monkeypatch.setattr("scratchlab.agent._cache", lambda: tmp_path)
-    monkeypatch.setattr("scratchlab.agent.shutil.which", lambda *_, **__: None)
+    monkeypatch.setattr("scratchlab.collect.remote.agent._cache", lambda: tmp_path)
+    monkeypatch.setattr("scratchlab.collect.remote.agent.shutil.which", lambda *_, **__: None)
     with pytest.raises(LabError, match="no Go here to build it; install Go"):
         through_debug(engine, container)
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from docker.models.images import Image
 
-from scratchlab.collect import layer_ledgers, layers
+from scratchlab.collect import layer_ledgers, storage
 from scratchlab.collect.engines import EngineClient, connect
-from scratchlab.collect.held import held
+from scratchlab.collect.holding import hold_container
 from scratchlab.errors import LabError
 from tests.integration.podman_service import Podman, serve
 
@@ -49,8 +49,8 @@ def test_a_container_is_held_and_its_layers_are_found(podman: Served, sleep_imag
     runtime = engine.runtime(inspect)
     said = subprocess.run(["runc", "--version"], capture_output=True, text=True, check=True).stdout
     assert f"{runtime.name} version {runtime.version}" == said.splitlines()[0]
-    with held(engine, inspect) as process:
-        found, problem = layers.find(
+    with hold_container(engine, inspect) as process:
+        found, problem = storage.find_layers(
             inspect, engine.facts(), (), process.mounts, process.root_mount
         )
         init, writable = layer_ledgers.read(found)

@@ -14,7 +14,7 @@ from docker.models.containers import Container
 
 from scratchlab.collect.engines import EngineClient, connect
 from scratchlab.experiments import EXPERIMENTS, LABEL, Experiment, Names, run
-from scratchlab.experiments.laboratory import Laboratory
+from scratchlab.lab.session import Laboratory
 from scratchlab.model import Check, Verdict
 
 from .conftest import LABEL as TEST_LABEL

@@ -16,8 +16,9 @@ import pytest
 from docker.models.containers import Container
 
 from scratchlab.collect.engines import EngineClient
-from scratchlab.experiments import Names, leftovers, run
-from scratchlab.experiments.laboratory import Laboratory
+from scratchlab.experiments import Names, run
+from scratchlab.lab import leftovers
+from scratchlab.lab.session import Laboratory
 from scratchlab.model import Verdict
 
 from .conftest import SESSION, Build
@@ -108,7 +109,7 @@ KILLED = """
 import sys
 from scratchlab.collect.engines import connect
 from scratchlab.experiments import Names, run
-from scratchlab.experiments.laboratory import Laboratory
+from scratchlab.lab.session import Laboratory
 run(Laboratory(connect("docker"), Names(limits=sys.argv[1])), ["E13"])
 """
 

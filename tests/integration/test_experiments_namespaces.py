@@ -13,8 +13,8 @@ import pytest
 from docker.models.containers import Container
 
 from scratchlab.collect.engines import EngineClient
-from scratchlab.experiments import Names, control_groups, namespaces, run
-from scratchlab.experiments.laboratory import Laboratory
+from scratchlab.experiments import Names, e13_control_groups, e14_namespaces, run
+from scratchlab.lab.session import Laboratory
 from scratchlab.model import Check, Verdict
 
 from . import podman_service
@@ -97,7 +97,7 @@ def test_the_volumes_of_an_image_go_with_its_twins(
     image = build_image(f"FROM {lab_images.image}\nVOLUME /data\n", {}, tag="e-volume")
     before = {one.id for one in docker_client.volumes.list()}
     lab = Laboratory(engine, replace(lab_images, image=str(image.id)))
-    assert all(twin.process for twin in namespaces.probe(lab).twins)
+    assert all(twin.process for twin in e14_namespaces.probe(lab).twins)
     assert {one.id for one in docker_client.volumes.list()} == before
 
 
@@ -119,15 +119,15 @@ def test_podman_keeps_its_promises_and_its_limits(
             engine.client.images.load(b"".join(archive))
         lab = OnPodman(engine, lab_images)
         try:
-            seen = namespaces.probe(lab)
-            limited = control_groups.probe(lab)
+            seen = e14_namespaces.probe(lab)
+            limited = e13_control_groups.probe(lab)
         finally:
             lab.close()
-    outcome = namespaces.judge(seen)
+    outcome = e14_namespaces.judge(seen)
     assert outcome.fault is None, outcome
     assert "docker run --pid host: shared pid" in outcome.observed.splitlines()
     assert [twin.option for twin in seen.twins if "cgroupns" in twin.option] == []
-    outcome = control_groups.judge(limited)
+    outcome = e13_control_groups.judge(limited)
     assert (outcome.fault, outcome.skip) == (None, None), outcome
     assert "libpod" in limited.trials[0].group
 

@@ -12,9 +12,9 @@ from docker.models.containers import Container
 from scratchlab import codec
 from scratchlab.collect.engines import EngineClient
 from scratchlab.experiments import EXPERIMENTS, LABEL, Names, run
-from scratchlab.experiments.laboratory import Laboratory
 from scratchlab.experiments.runner import judge_again
 from scratchlab.experiments.table import fill
+from scratchlab.lab.session import Laboratory
 from scratchlab.model import Verdict
 
 from .experiments_lab import RunLab, built, lab_container, lab_images, limits_program, run_lab

@@ -12,8 +12,7 @@ import pytest
 from docker.models.images import Image
 
 from scratchlab.collect.engines import EngineClient, connect
-from scratchlab.collect.held import held
-from scratchlab.collect.state import belongs, parent_pid
+from scratchlab.collect.holding import belongs, hold_container, parent_pid
 from scratchlab.errors import LabError
 from scratchlab.model import Json
 from tests.integration.conftest import Run
@@ -22,7 +21,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.root]
 
 
 def refused(engine: EngineClient, inspect: Json) -> str:
-    with pytest.raises(LabError) as caught, held(engine, inspect):
+    with pytest.raises(LabError) as caught, hold_container(engine, inspect):
         pass
     return str(caught.value)
 
@@ -31,7 +30,7 @@ def test_a_running_container_is_held(
     engine: EngineClient, sleep_image: Image, run_container: Run
 ) -> None:
     inspect = engine.inspect_container(run_container(sleep_image).id or "")
-    with held(engine, inspect) as process:
+    with hold_container(engine, inspect) as process:
         assert process.pid == inspect["State"]["Pid"]
         process.recheck()
 
@@ -41,7 +40,7 @@ def test_a_paused_container_is_held(
 ) -> None:
     container = run_container(sleep_image)
     container.pause()
-    with held(engine, engine.inspect_container(container.id or "")) as process:
+    with hold_container(engine, engine.inspect_container(container.id or "")) as process:
         process.recheck()
 
 
@@ -49,7 +48,7 @@ def test_a_container_with_the_hosts_namespaces_is_held(
     engine: EngineClient, sleep_image: Image, run_container: Run
 ) -> None:
     container = run_container(sleep_image, pid_mode="host", network_mode="host", ipc_mode="host")
-    with held(engine, engine.inspect_container(container.id or "")) as process:
+    with hold_container(engine, engine.inspect_container(container.id or "")) as process:
         process.recheck()
 
 
@@ -122,7 +121,7 @@ def test_each_proof_of_belonging_is_enough(
     engine: EngineClient, sleep_image: Image, run_container: Run, proof: str
 ) -> None:
     inspect = engine.inspect_container(run_container(sleep_image).id or "")
-    with held(engine, inspect) as process, open("/dev/null") as nothing:
+    with hold_container(engine, inspect) as process, open("/dev/null") as nothing:
         lone = replace(
             process,
             proc_fd=process.proc_fd if proof == "cgroup" else nothing.fileno(),
@@ -137,7 +136,7 @@ def test_a_container_that_exits_while_it_is_read_is_told(
     engine: EngineClient, sleep_image: Image, run_container: Run
 ) -> None:
     container = run_container(sleep_image)
-    with held(engine, engine.inspect_container(container.id or "")) as process:
+    with hold_container(engine, engine.inspect_container(container.id or "")) as process:
         container.kill()
         container.wait()
         with pytest.raises(LabError, match="ended while it was read"):
@@ -185,7 +184,7 @@ def test_a_local_engine_behind_tcp_is_as_good_as_its_socket(
         url = f"tcp://127.0.0.1:{server.getsockname()[1]}"
         with connect("docker", url) as engine:
             inspect = engine.inspect_container(container.id or "")
-            with held(engine, inspect) as process:
+            with hold_container(engine, inspect) as process:
                 assert process.pid == inspect["State"]["Pid"]
 
 

@@ -17,8 +17,8 @@ from docker.models.containers import Container
 
 from tests.integration.conftest import BUSYBOX, SESSION, Run
 from tests.integration.live_roots import root
-from tests.unit.archives.build import Made, classic, file, folder, layer, symlink
-from tests.unit.archives.hostile import EVIL
+from tests.unit.image.build import Made, classic, file, folder, layer, symlink
+from tests.unit.image.hostile import EVIL
 
 pytestmark = [pytest.mark.engine, pytest.mark.root]
 

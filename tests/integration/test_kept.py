@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from docker.models.images import Image as DockerImage
 
-from scratchlab.collect.kept import INSTALLED, Store, store
+from scratchlab.collect.image.kept import INSTALLED, Store, store
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Image, Kind
 from tests.integration.conftest import Run

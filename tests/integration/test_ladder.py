@@ -20,15 +20,16 @@ import docker
 import pytest
 from docker.models.images import Image
 
-from scratchlab import verification
-from scratchlab.collect.archives import read_archive
+from scratchlab.cli import ladder
 from scratchlab.collect.engines import EngineClient
+from scratchlab.collect.image import read_archive
 from scratchlab.errors import LabError
-from scratchlab.experiments import LABEL, Names, built_by_hand
-from scratchlab.experiments.laboratory import Laboratory
+from scratchlab.experiments import LABEL, Names, e15_built_by_hand
 from scratchlab.judge import Judgement
-from scratchlab.ladder import collect, command, judge, observe, stages, tools, twin, workshop
-from scratchlab.ladder.model import Climb, Life, Maker, View
+from scratchlab.lab import verification
+from scratchlab.lab.session import Laboratory
+from scratchlab.ladder import judge, observe, probe_container, stages, workspace
+from scratchlab.ladder.model import Lifecycle, Maker, RootView, RungRun
 from scratchlab.ladder.rungs import containerd, rungs
 from scratchlab.ladder.rungs.bare_runtime import BareRuntime
 from scratchlab.ladder.unpacked import unpack
@@ -47,14 +48,14 @@ CORE = {"/dev/core"}  # where the host's kernel has /proc/kcore, crun even where
 
 
 @pytest.fixture(scope="module")
-def climbed(sleep_image: Image, engine: EngineClient) -> Iterator[tuple[Climb, Life]]:
+def climbed(sleep_image: Image, engine: EngineClient) -> Iterator[tuple[RungRun, Lifecycle]]:
     """Everything, seen once."""
     lab = Laboratory(engine)
     yield observe.ladder(lab, IMAGE)
     lab.close()
 
 
-def paths(views: tuple[View, ...]) -> dict[str, set[str]]:
+def paths(views: tuple[RootView, ...]) -> dict[str, set[str]]:
     return {
         view.step.id: {entry.path for entry in view.entries} - {"/"}
         for view in views
@@ -62,7 +63,7 @@ def paths(views: tuple[View, ...]) -> dict[str, set[str]]:
     }
 
 
-def test_every_rung_shows_what_its_tool_makes(climbed: tuple[Climb, Life]) -> None:
+def test_every_rung_shows_what_its_tool_makes(climbed: tuple[RungRun, Lifecycle]) -> None:
     seen = paths(climbed[0].rungs)
     bare = {"/sleep", "/dev/pts/ptmx"} | MOUNTED | DEVICES | LINKS
     kcore = CORE if os.path.exists("/proc/kcore") else set()
@@ -79,7 +80,7 @@ def test_every_rung_shows_what_its_tool_makes(climbed: tuple[Climb, Life]) -> No
     assert "/sleep" not in hidden.reason
 
 
-def test_construction_and_evidence_agree_entry_by_entry(climbed: tuple[Climb, Life]) -> None:
+def test_construction_and_evidence_agree_entry_by_entry(climbed: tuple[RungRun, Lifecycle]) -> None:
     rows = {row.path: row for row in judge.judge(climbed[0])}
     compared = {path for path, row in rows.items() if row.agrees is not None}
     assert compared == paths(climbed[0].rungs)["docker"] | {"/"}
@@ -93,7 +94,7 @@ def test_construction_and_evidence_agree_entry_by_entry(climbed: tuple[Climb, Li
     assert not made[Maker.UNKNOWN]
 
 
-def test_a_life_appears_and_vanishes(climbed: tuple[Climb, Life]) -> None:
+def test_a_life_appears_and_vanishes(climbed: tuple[RungRun, Lifecycle]) -> None:
     seen = paths(climbed[1].stages)
     init = {"/.dockerenv", "/etc", "/dev", "/dev/console", "/dev/pts", "/dev/shm", "/proc", "/sys"}
     assert seen["image"] == {"/sleep"}
@@ -110,7 +111,9 @@ def test_a_life_appears_and_vanishes(climbed: tuple[Climb, Life]) -> None:
     assert prepared.entries == running.entries
 
 
-def test_nothing_is_left(climbed: tuple[Climb, Life], docker_client: docker.DockerClient) -> None:
+def test_nothing_is_left(
+    climbed: tuple[RungRun, Lifecycle], docker_client: docker.DockerClient
+) -> None:
     assert climbed
     assert not remains(docker_client)
 
@@ -128,7 +131,7 @@ def test_the_next_run_removes_what_a_killed_one_left(
         killed.wait(seconds)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
-    assert command.clean() == 0
+    assert ladder.remove_leftovers() == 0
     assert not remains(docker_client)
 
 
@@ -136,7 +139,7 @@ def test_a_child_of_a_killed_runtime_that_no_state_names_is_ended_by_its_control
     tmp_path: Path,
 ) -> None:
     tops = [Path("/sys/fs/cgroup"), *Path("/sys/fs/cgroup").iterdir()]
-    groups = [top / f"{workshop.NAME}-orphan" for top in tops if (top / "cgroup.procs").exists()]
+    groups = [top / f"{workspace.NAME}-orphan" for top in tops if (top / "cgroup.procs").exists()]
     child = subprocess.Popen(["sleep", "60"])
     try:
         for group in groups:
@@ -156,9 +159,9 @@ def test_a_child_of_a_killed_runtime_that_no_state_names_is_ended_by_its_control
 
 def remains(client: docker.DockerClient) -> list[str]:
     """Traces of a ladder anywhere on this machine."""
-    found = [path for path in (workshop.FOLDER,) if os.path.exists(path)]
+    found = [path for path in (workspace.FOLDER,) if os.path.exists(path)]
     mounts = Path("/proc/self/mountinfo").read_text()
-    found += [line for line in mounts.splitlines() if workshop.FOLDER in line]
+    found += [line for line in mounts.splitlines() if workspace.FOLDER in line]
     space = os.readlink("/proc/self/ns/pid")
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -167,30 +170,30 @@ def remains(client: docker.DockerClient) -> list[str]:
             ours = os.readlink(folder / "ns/pid") == space
         except OSError:
             continue
-        if ours and workshop.FOLDER.encode() in args:
+        if ours and workspace.FOLDER.encode() in args:
             found.append(f"process {folder.name}: {args!r}")
-    for level in (f"{workshop.NAME}*", f"*/{workshop.NAME}*"):
+    for level in (f"{workspace.NAME}*", f"*/{workspace.NAME}*"):
         found += [str(path) for path in Path("/sys/fs/cgroup").glob(level)]
     for one in client.containers.list(all=True, ignore_removed=True, filters={"label": LABEL}):
         # Who else climbs a ladder on this engine, does it with another image.
         mine = str(one.attrs["Config"]["Image"]).startswith(SESSION)
-        found += [str(one.name)] if mine and str(one.name).startswith(workshop.NAME) else []
+        found += [str(one.name)] if mine and str(one.name).startswith(workspace.NAME) else []
     for socket in filter(os.path.exists, containerd.SOCKETS):
-        listed = tools.run(["ctr", "--address", socket, "namespace", "list", "--quiet"])
-        found += [name for name in listed.split() if name == workshop.NAME]
+        listed = workspace.run_program(["ctr", "--address", socket, "namespace", "list", "--quiet"])
+        found += [name for name in listed.split() if name == workspace.NAME]
     return found
 
 
 def test_a_rung_that_is_not_here_is_named_and_the_rest_holds(
     sleep_image: Image, engine: EngineClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here = tools.find
+    here = workspace.find_program
     gone = {"crun", "podman", "runsc", "ctr"}
-    monkeypatch.setattr(tools, "find", lambda name: None if name in gone else here(name))
+    monkeypatch.setattr(workspace, "find", lambda name: None if name in gone else here(name))
     lab = Laboratory(engine, Names(image=IMAGE))
-    seen = built_by_hand.probe(lab)
+    seen = e15_built_by_hand.probe(lab)
     lab.close()
-    outcome = built_by_hand.judge(seen)
+    outcome = e15_built_by_hand.judge(seen)
     assert outcome.fault is None, outcome
     for package in ("crun", "podman", "runsc", "containerd"):
         assert f"not here: install {package}" in outcome.words["absent"]
@@ -209,11 +212,11 @@ def test_an_origin_that_is_wrong_fails_the_experiment(
         )
         return evidence, replace(found, findings=findings)
 
-    monkeypatch.setattr(twin, "verify", lying)
+    monkeypatch.setattr(probe_container, "verify", lying)
     few = tuple(rung for rung in rungs() if rung.id in ("chroot", "mounts", "runc"))
     monkeypatch.setattr(observe, "rungs", lambda: few)
     lab = Laboratory(engine, Names(image=IMAGE))
-    outcome = built_by_hand.judge(built_by_hand.probe(lab))
+    outcome = e15_built_by_hand.judge(e15_built_by_hand.probe(lab))
     lab.close()
     assert outcome.fault == "disagrees"
     assert outcome.words["disagreements"] == (
@@ -233,9 +236,9 @@ def test_where_podman_is_the_labs_engine_its_own_ways_agree_too(
     with podman_service.serve(Path(folder), "overlay") as (_, engine):
         loaded = engine.client.images.load(b"".join(sleep_image.save(named=True)))[0]
         lab = Laboratory(engine, Names(image=str(loaded.tags[0])))
-        seen = built_by_hand.probe(lab)
+        seen = e15_built_by_hand.probe(lab)
         lab.close()
-    outcome = built_by_hand.judge(seen)
+    outcome = e15_built_by_hand.judge(seen)
     assert outcome.fault is None, outcome
     assert "docker: not asked" in outcome.words["absent"]
     rows = {row.path: row for row in judge.judge(seen.climb)}
@@ -252,7 +255,7 @@ def test_processes_of_another_lab_with_the_same_folder_names_are_left_alone(
     sleep_image: Image, engine: EngineClient, tmp_path: Path
 ) -> None:
     """A lab in a container of this machine: its folders have the same names as ours."""
-    with collect.workshop(Laboratory(engine), IMAGE) as (shop, _):
+    with observe.workshop(Laboratory(engine), IMAGE) as (shop, _):
         chroot = next(rung for rung in rungs() if rung.id == "chroot")
         started = chroot.up(shop)
         root = f"{shop.folder}/chroot/rootfs"
@@ -276,16 +279,16 @@ def test_processes_of_another_lab_with_the_same_folder_names_are_left_alone(
 def test_two_at_once_wait_for_one_another_and_the_second_disturbs_nothing(
     sleep_image: Image, engine: EngineClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workshop, "_WAIT", 0.3)
-    with workshop.opened() as folder:
+    monkeypatch.setattr(workspace, "_WAIT", 0.3)
+    with workspace.open_workspace() as folder:
         Path(folder, "mine").write_text("untouched")
         with pytest.raises(LabError, match="another ladder"):
             observe.timelapse(Laboratory(engine), IMAGE)
         assert Path(folder, "mine").read_text() == "untouched"
     assert not os.path.exists(folder)
-    monkeypatch.setattr(workshop, "_WAIT", 60.0)
+    monkeypatch.setattr(workspace, "_WAIT", 60.0)
     with ThreadPoolExecutor() as pool:
-        with workshop.opened():
+        with workspace.open_workspace():
             second = pool.submit(_opened)
             time.sleep(0.3)
             assert not second.done()
@@ -294,7 +297,7 @@ def test_two_at_once_wait_for_one_another_and_the_second_disturbs_nothing(
 
 
 def _opened() -> bool:
-    with workshop.opened() as folder:
+    with workspace.open_workspace() as folder:
         return os.path.isdir(folder)
 
 
@@ -402,8 +405,10 @@ def test_a_program_that_ends_at_once_is_a_rung_that_says_so(
         observe.ladder(lab, f"{SESSION}-short")
     lab.close()
     assert time.monotonic() - start < 10
-    with collect.workshop(lab, f"{SESSION}-short") as (shop, _):
-        seen = [collect.climb(shop, rung).step for rung in rungs() if rung.id in ("chroot", "runc")]
+    with observe.workshop(lab, f"{SESSION}-short") as (shop, _):
+        seen = [
+            observe.run_rung(shop, rung).step for rung in rungs() if rung.id in ("chroot", "runc")
+        ]
     assert [step.available for step in seen] == [False, False]
     assert all(step.reason for step in seen)
     assert not remains(docker_client)

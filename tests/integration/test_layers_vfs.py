@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 from docker.models.images import Image
 
-from scratchlab.collect import layer_ledgers, layers, oci_config
-from scratchlab.collect.held import held
-from scratchlab.collect.state import parent_pid
+from scratchlab.collect import layer_ledgers, runtime_config, storage
+from scratchlab.collect.holding import hold_container, parent_pid
 from tests.integration.docker_service import serve
 
 pytestmark = [pytest.mark.engine, pytest.mark.root]
@@ -23,9 +22,9 @@ def test_an_own_daemon_with_vfs_tells_its_layers_and_its_config(shell_image: Ima
         inspect = engine.inspect_container("sl-test-vfs")
         facts = engine.facts()
         diff_ids = engine.inspect_image(inspect["Image"])["RootFS"]["Layers"]
-        with held(engine, inspect) as process:
-            config = oci_config.find(inspect, facts, engine.info(), parent_pid(process))
-            found, problem = layers.find(
+        with hold_container(engine, inspect) as process:
+            config = runtime_config.find_config(inspect, facts, engine.info(), parent_pid(process))
+            found, problem = storage.find_layers(
                 inspect, facts, diff_ids, process.mounts, process.root_mount
             )
             init, writable = layer_ledgers.read(found)

@@ -15,10 +15,11 @@ import pytest
 from docker.models.containers import Container
 from docker.models.images import Image
 
-from scratchlab import verification
+from scratchlab.classroom import exercise
 from scratchlab.collect.engines import EngineClient
+from scratchlab.course import stage
 from scratchlab.experiments import LABEL
-from scratchlab.learn import exercise, stage
+from scratchlab.lab import verification
 from scratchlab.report import build
 
 from . import podman_service
@@ -121,7 +122,7 @@ def goes_as_drawn(engine: EngineClient, image: str, usual: str, changed: str, wa
         with evidence:
             made = build(evidence, judgement)
             reports.append(type(made)(made.head, list(made.entries)))
-    outcome = exercise.check(drawn, reports[0], reports[1], path, str(drawn.origin))
+    outcome = exercise.check_exercise(drawn, reports[0], reports[1], path, str(drawn.origin))
     assert outcome.points == outcome.of, f"the machine says {outcome.truth}"
     assert stage.stop(engine)
     assert not stage.stop(engine)
@@ -186,6 +187,6 @@ def test_a_strangers_container_of_that_name_stays(
 ) -> None:
     stranger = run_container(sleep_image, name=exercised)
     with pytest.raises(Exception, match="not the lab's"):
-        stage.start(engine, sleep_image.tags[0], exercise.draw("anna"))
+        stage.start(engine, sleep_image.tags[0], exercise.draw_exercise("anna"))
     stranger.reload()
     assert stranger.status == "running"

@@ -18,10 +18,10 @@ import pytest
 from docker.models.containers import Container
 from docker.models.images import Image
 
-from scratchlab.collect.mountinfo import parse, visible
 from scratchlab.collect.process import hold
 from scratchlab.errors import LabError
 from scratchlab.model import Kind
+from scratchlab.mountinfo import parse, visible
 from tests.integration.conftest import BUSYBOX, SESSION, Run
 from tests.integration.live_roots import entry, live, pid, root
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from scratchlab.model import Origin, Status
-from scratchlab.outcome import status
 from scratchlab.report import Report
+from scratchlab.report.verdict import exit_status
 
 
 def report(entry: dict[str, Any] | None = None, **head: Any) -> Report:
@@ -17,12 +17,12 @@ def report(entry: dict[str, Any] | None = None, **head: Any) -> Report:
 
 
 def test_all_explained_and_as_predicted_is_0() -> None:
-    assert status(report()) == 0
+    assert exit_status(report()) == 0
 
 
 @pytest.mark.parametrize("origin", sorted(set(Origin) - {"process-write", "unexplained"}))
 def test_every_origin_but_two_explains(origin: str) -> None:
-    assert status(report({"origin": origin})) == 0
+    assert exit_status(report({"origin": origin})) == 0
 
 
 @pytest.mark.parametrize(
@@ -36,15 +36,15 @@ def test_every_origin_but_two_explains(origin: str) -> None:
     ],
 )
 def test_one_entry_that_differs_is_1(entry: dict[str, Any]) -> None:
-    assert status(report(entry)) == 1
+    assert exit_status(report(entry)) == 1
 
 
 def test_what_a_mount_altered_is_explained() -> None:
-    assert status(report({"status": "altered", "origin": "engine-mount"})) == 0
+    assert exit_status(report({"status": "altered", "origin": "engine-mount"})) == 0
 
 
 def test_what_was_not_predicted_but_is_proved_is_explained() -> None:
-    assert status(report({"prediction": "none"})) == 0
+    assert exit_status(report({"prediction": "none"})) == 0
 
 
 @pytest.mark.parametrize(
@@ -53,15 +53,15 @@ def test_what_was_not_predicted_but_is_proved_is_explained() -> None:
 )
 def test_ghosts_are_a_difference_when_the_process_made_them(kind: str, expected: int) -> None:
     assert Status(kind)
-    assert status(report(ghosts=[{"kind": kind}])) == expected
+    assert exit_status(report(ghosts=[{"kind": kind}])) == expected
 
 
 @pytest.mark.parametrize(
     ("verdict", "expected"), [("pass", 0), ("skip", 0), ("fail", 1), ("error", 1)]
 )
 def test_a_check_that_failed_is_1(verdict: str, expected: int) -> None:
-    assert status(report(checks=[{"verdict": verdict}])) == expected
+    assert exit_status(report(checks=[{"verdict": verdict}])) == expected
 
 
 def test_a_problem_is_1() -> None:
-    assert status(report(problems=["the archive's index.json disagrees"])) == 1
+    assert exit_status(report(problems=["the archive's index.json disagrees"])) == 1

@@ -8,7 +8,7 @@ from testinfra.host import Host
 from tests.machines.seen import Machine
 
 from scratchlab import report
-from scratchlab.report.canonical import canonical
+from scratchlab.report.file import canonical
 
 HOSTS = ("fresh1", "fresh2")
 

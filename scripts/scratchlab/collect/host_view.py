@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from scratchlab.collect import facts, layer_ledgers, live
-from scratchlab.collect.held import held
+from scratchlab.collect.holding import hold_container
 from scratchlab.collect.process import Process
 from scratchlab.evidence import EvidenceSet
 from scratchlab.ledger import Ledger
@@ -62,7 +62,7 @@ class HostView:
 
 
 @contextmanager
-def host_view(client: EngineClient, inspect: Json, *, strict: bool) -> Iterator[HostView]:
+def open_host_view(client: EngineClient, inspect: Json, *, strict: bool) -> Iterator[HostView]:
     """Hold the process of the container that ``inspect`` describes; raises LabError."""
-    with held(client, inspect, strict=strict) as process:
+    with hold_container(client, inspect, strict=strict) as process:
         yield HostView(client, inspect, process)

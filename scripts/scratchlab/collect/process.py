@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from scratchlab.collect import mountinfo
+from scratchlab import mountinfo
 from scratchlab.collect.live.look import look
 from scratchlab.errors import LabError
 from scratchlab.model import Mount

@@ -4,8 +4,8 @@
 the lab's objects and the observations are all one needs to judge again without an engine.
 """
 
-from scratchlab.experiments.names import LABEL, Names
 from scratchlab.experiments.runner import run, select
 from scratchlab.experiments.table import EXPERIMENTS, Experiment
+from scratchlab.labels import LABEL, Names
 
 __all__ = ["EXPERIMENTS", "LABEL", "Experiment", "Names", "run", "select"]

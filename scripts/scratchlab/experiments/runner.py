@@ -13,10 +13,10 @@ from requests.exceptions import RequestException
 
 from scratchlab import codec
 from scratchlab.errors import LabError
-from scratchlab.experiments.bounded import bounded, side_by_side
-from scratchlab.experiments.laboratory import Laboratory
-from scratchlab.experiments.names import Names
-from scratchlab.experiments.table import EXPERIMENTS, Experiment, Outcome, check, row
+from scratchlab.experiments.table import EXPERIMENTS, Experiment, ExperimentOutcome, check, row
+from scratchlab.lab.bounded import bounded, side_by_side
+from scratchlab.lab.session import Laboratory
+from scratchlab.labels import Names
 from scratchlab.model import Check, Json, Verdict
 
 Progress = Callable[[Experiment, Check | None], None]
@@ -38,7 +38,7 @@ class Module(Protocol):
     def probe(self, lab: Laboratory) -> Any:
         """Observe; judge nothing."""
 
-    def judge(self, observation: Any) -> Outcome:
+    def judge(self, observation: Any) -> ExperimentOutcome:
         """Decide; observe nothing."""
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from string import Template
 
-from scratchlab.experiments.names import Names
+from scratchlab.labels import Names
 from scratchlab.model import Check, Verdict
 from scratchlab.text import printable
 
@@ -50,7 +50,7 @@ class Experiment:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ExperimentOutcome:
     """What a judge decided: ``fault`` is a key of the experiment's faults, None means passed.
 
     ``skip`` is a key of the reasons for which this machine cannot answer, None means it can.
@@ -66,7 +66,7 @@ class Outcome:
     skip: str | None = None
 
 
-def check(experiment: Experiment, outcome: Outcome, names: Names) -> Check:
+def check(experiment: Experiment, outcome: ExperimentOutcome, names: Names) -> Check:
     """The check that ``outcome`` makes of ``experiment``, with every text filled in."""
     words = {**names.words(), **outcome.words}
     verdict, told = Verdict.PASS, None
@@ -138,3 +138,35 @@ def _read() -> tuple[Experiment, ...]:
 
 
 EXPERIMENTS = _read()
+
+
+# The experiments as documentation: the README's table, made from the table that is run.
+
+
+# The README holds the table between these two lines; a test compares it with what is made here.
+BEGIN, END = "<!-- experiments: begin -->", "<!-- experiments: end -->"
+
+
+def markdown(table: Iterable[Experiment] = EXPERIMENTS, names: Names | None = None) -> str:
+    """The experiments as a table in Markdown, one row each, with a newline at the end."""
+    words = (names or Names()).words()
+    rows = [
+        (e.id, fill(e.claim, words), _code(fill(e.command, words)), fill(e.article, words))
+        for e in table
+    ]
+    head = ("ID", "Claim", "Command a person types", "What the article saw in 2017")
+    lines = [head, ("---",) * len(head), *rows]
+    return "".join(f"| {' | '.join(map(_cell, line))} |\n" for line in lines)
+
+
+def in_sync(text: str) -> bool:
+    """Whether ``text`` (a README) holds the table of today between its two marks."""
+    return f"{BEGIN}\n{markdown()}{END}\n" in text
+
+
+def _code(command: str) -> str:
+    return f"`{command}`"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

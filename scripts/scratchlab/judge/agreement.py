@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from scratchlab.judge.cause import Cause
-from scratchlab.judge.expected import Expected
 from scratchlab.judge.paths import upwards
+from scratchlab.judge.prediction.plan import Expected
 from scratchlab.model import Entry, Mount, Origin
 
 _DEV = "/dev"  # a mount whose content a runtime makes

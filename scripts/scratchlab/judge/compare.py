@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import attrgetter
 
-from scratchlab.judge.ids import Ids
+from scratchlab.idmap import IdMap
 from scratchlab.ledger import Ledger, key
 from scratchlab.model import Entry, Kind, Status
 
@@ -45,7 +45,7 @@ class Pair:
     differences: tuple[str, ...] = ()
 
 
-def compare(image: Ledger, live: Ledger, ids: Ids) -> Iterator[Pair]:
+def compare(image: Ledger, live: Ledger, ids: IdMap) -> Iterator[Pair]:
     """Every path of either ledger, in tree order. ``ids`` translates the image's owners."""
     left, right = iter(image), iter(live)
     ours, theirs = next(left, None), next(right, None)
@@ -63,7 +63,7 @@ def compare(image: Ledger, live: Ledger, ids: Ids) -> Iterator[Pair]:
             theirs = next(right, None)
 
 
-def differences(image: Entry, live: Entry, ids: Ids) -> tuple[str, ...]:
+def differences(image: Entry, live: Entry, ids: IdMap) -> tuple[str, ...]:
     """The fields in which ``live`` is not what ``image`` says."""
     found: list[str] = []
     if _plain(image) != _plain(live):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from scratchlab.collect import mountinfo
+from scratchlab import mountinfo
 from scratchlab.evidence import EvidenceSet
 from scratchlab.judge.paths import upwards
-from scratchlab.judge.rules.spec import CONSOLE, LIBCONTAINER_ROWS, SPEC_ROWS, STALE, Row
-from scratchlab.judge.told import places, user_mounts
+from scratchlab.judge.requested_mounts import requested_places, user_mounts
+from scratchlab.judge.rules.spec import CONSOLE, LIBCONTAINER_ROWS, SPEC_ROWS, STALE, SpecRow
 from scratchlab.model import Check, Entry, Kind, Mount, Verdict
 
 
@@ -19,13 +19,15 @@ def checks(seen: EvidenceSet) -> tuple[Check, ...]:
     if top is None:  # nothing was read: there is nothing to hold against a specification
         return ()
     mounts = mountinfo.visible(facts.mounts, top.mount)
-    users = user_mounts(facts.container.inspect, seen.image, places(facts))
+    users = user_mounts(facts.container.inspect, seen.image, requested_places(facts))
     found = [_check(row, seen, mounts, users) for row in (*SPEC_ROWS, *LIBCONTAINER_ROWS)]
     found.insert(len(SPEC_ROWS), _console(seen))
     return tuple(found)
 
 
-def _check(row: Row, seen: EvidenceSet, mounts: dict[str, Mount], users: Collection[str]) -> Check:
+def _check(
+    row: SpecRow, seen: EvidenceSet, mounts: dict[str, Mount], users: Collection[str]
+) -> Check:
     live, mount = seen.live.get(row.path), mounts.get(row.path)
     shown = _shown(live, mount if row.fstype else None)
     if _fulfils(row, live, mount):
@@ -40,7 +42,7 @@ def _check(row: Row, seen: EvidenceSet, mounts: dict[str, Mount], users: Collect
     )  # fmt: skip
 
 
-def _fulfils(row: Row, live: Entry | None, mount: Mount | None) -> bool:
+def _fulfils(row: SpecRow, live: Entry | None, mount: Mount | None) -> bool:
     if row.fstype is not None:
         return mount is not None and mount.fstype == row.fstype
     if live is None:
@@ -50,7 +52,7 @@ def _fulfils(row: Row, live: Entry | None, mount: Mount | None) -> bool:
     return live.kind is Kind.SYMLINK and live.target == row.target
 
 
-def _excuse(row: Row, seen: EvidenceSet, users: Collection[str]) -> str:
+def _excuse(row: SpecRow, seen: EvidenceSet, users: Collection[str]) -> str:
     for place in upwards(row.path):
         if place in users:
             return f"the user's own mount on {place} stands instead of the runtime's"
@@ -64,7 +66,7 @@ def _excuse(row: Row, seen: EvidenceSet, users: Collection[str]) -> str:
     return ""
 
 
-def _flags(row: Row, mount: Mount | None) -> str:
+def _flags(row: SpecRow, mount: Mount | None) -> str:
     if mount is None or not row.flags:
         return ""
     lacking = [flag for flag in row.flags if flag not in mount.options]
@@ -80,7 +82,9 @@ def _console(seen: EvidenceSet) -> Check:
     return _row(CONSOLE, verdict, _shown(live, None))
 
 
-def _row(row: Row, verdict: Verdict, observed: str, *, cause: str = "", help_: str = "") -> Check:
+def _row(
+    row: SpecRow, verdict: Verdict, observed: str, *, cause: str = "", help_: str = ""
+) -> Check:
     wanted = (
         row.fstype
         or row.target

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from scratchlab.evidence import EvidenceSet
+from scratchlab.idmap import IdMap
 from scratchlab.judge.compare import Pair, compare
-from scratchlab.judge.ids import Ids
 from scratchlab.judge.rules.docker import INIT_RULES
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Evidence, Kind, Status
@@ -32,7 +32,7 @@ def eliminated(seen: EvidenceSet) -> EvidenceSet:
         return seen
     top = seen.live.get("/")
     init, writable = Ledger(), Ledger()
-    for pair in compare(seen.image, seen.live, Ids(facts.container.uid_map)):
+    for pair in compare(seen.image, seen.live, IdMap(facts.container.uid_map)):
         if pair.status is Status.SAME or pair.path == "/":
             continue
         changed = _changed(pair, facts.changes or {}) if docker else _other(pair, seen)

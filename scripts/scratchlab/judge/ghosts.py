@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from scratchlab.collect import mountinfo
+from scratchlab import mountinfo
 from scratchlab.evidence import EvidenceSet
 from scratchlab.judge.cause import mount_line
 from scratchlab.judge.elimination import evidence as by_elimination
-from scratchlab.judge.mounts import Mounts
+from scratchlab.judge.mounts import MountOrigins
 from scratchlab.judge.paths import upwards
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Evidence, Ghost, Kind, Mount, Origin, Status
@@ -17,7 +17,7 @@ _OPAQUE = frozenset({"trusted.overlay.opaque", "user.overlay.opaque"})
 class Ghosts:
     """Ghosts of one live root."""
 
-    def __init__(self, seen: EvidenceSet, mounts: Mounts, root: int | None) -> None:
+    def __init__(self, seen: EvidenceSet, mounts: MountOrigins, root: int | None) -> None:
         """``root`` is the id of the mount that the live root lies on."""
         self._seen = seen
         self._mounts = mounts

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from scratchlab.evidence import EvidenceSet
+from scratchlab.idmap import IdMap
 from scratchlab.judge import agreement, conformance
 from scratchlab.judge.compare import Pair, compare
 from scratchlab.judge.elimination import eliminated
-from scratchlab.judge.expected import Expected
 from scratchlab.judge.ghosts import Ghosts
-from scratchlab.judge.ids import Ids
-from scratchlab.judge.mounts import Mounts
-from scratchlab.judge.origins import Origins
+from scratchlab.judge.mounts import MountOrigins
+from scratchlab.judge.origins import EntryOrigins
+from scratchlab.judge.prediction.plan import Expected
 from scratchlab.ledger import key
 from scratchlab.model import Check, Finding, Ghost, MountFinding, Origin, Status
 
@@ -58,10 +58,10 @@ class _Findings:
         self._expected = expected
         top = seen.live.get("/")
         root = top.mount if top is not None else None
-        self._mounts = Mounts(seen.facts, seen.image, root)
-        self._origins = Origins(seen, self._mounts)
+        self._mounts = MountOrigins(seen.facts, seen.image, root)
+        self._origins = EntryOrigins(seen, self._mounts)
         self._ghosts = Ghosts(seen, self._mounts, root)
-        self._ids = Ids(seen.facts.container.uid_map)
+        self._ids = IdMap(seen.facts.container.uid_map)
 
     def __iter__(self) -> Iterator[Finding]:
         found = (finding for finding, _ in self.pairs() if finding is not None)

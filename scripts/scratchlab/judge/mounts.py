@@ -11,15 +11,15 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from scratchlab.judge import told
+from scratchlab.idmap import IdMap
+from scratchlab.judge import requested_mounts
 from scratchlab.judge.cause import Cause, mount_line
-from scratchlab.judge.ids import Ids
 from scratchlab.judge.paths import parents
+from scratchlab.judge.requested_mounts import RequestedMount
 from scratchlab.judge.rules.docker import INIT_PROGRAM
 from scratchlab.judge.rules.podman import INIT_PROGRAM as PODMAN_INIT
+from scratchlab.judge.rules.rule import ROOT_DRIVERS
 from scratchlab.judge.rules.runtime import DEVICES, SPEC_FILESYSTEMS
-from scratchlab.judge.rules.storage import ROOT_DRIVERS
-from scratchlab.judge.told import Told
 from scratchlab.ledger import Ledger
 from scratchlab.model import Evidence, Facts, Mount, Origin
 
@@ -32,7 +32,7 @@ _SECRETS = "/run/secrets"
 _OWN_HOOKS = ("libnetwork-setkey", "/libnetwork/")
 
 
-class Mounts:
+class MountOrigins:
     """The mounts of one container, judged once each."""
 
     def __init__(self, facts: Facts, image: Ledger, root: int | None) -> None:
@@ -41,10 +41,12 @@ class Mounts:
         self._root = root
         self._engine = facts.engine.name or "docker"
         self._by_id = {mount.id: mount for mount in facts.mounts}
-        self._told = told.mounts(facts, image)
-        self._users = told.user_mounts(facts.container.inspect, image, told.places(facts))
+        self._told = requested_mounts.requested_mounts(facts, image)
+        self._users = requested_mounts.user_mounts(
+            facts.container.inspect, image, requested_mounts.requested_places(facts)
+        )
         self._config: Mapping[str, Any] = facts.container.oci_config or {}
-        self._ids = Ids(facts.container.uid_map)
+        self._ids = IdMap(facts.container.uid_map)
         linux = self._config.get("linux") or {}
         host_config = facts.container.inspect.get("HostConfig") or {}
         self._masked = {*(linux.get("maskedPaths") or host_config.get("MaskedPaths") or ())}
@@ -81,7 +83,7 @@ class Mounts:
         places = (one for place in self._told for one in (*parents(place), place))
         return frozenset((*places, *(one for path in self._devices for one in parents(path))))
 
-    def asked(self, path: str) -> Told | None:
+    def asked(self, path: str) -> RequestedMount | None:
         """What was to be mounted at ``path``."""
         return self._told.get(path)
 
@@ -135,7 +137,7 @@ class Mounts:
             said = f"{words.strip()} on {target}: the image declares VOLUME {target}"
         return Evidence("inspect", said)
 
-    def _proof(self, mount: Mount, asked: Told) -> Evidence | None:
+    def _proof(self, mount: Mount, asked: RequestedMount) -> Evidence | None:
         if not asked.bound:
             if mount.fstype in _TYPES.get(asked.type, (asked.type,)):
                 return Evidence("mountinfo", f"its type is {mount.fstype}")
@@ -160,7 +162,7 @@ class Mounts:
         identity = self._facts.container.id
         return path.rpartition(identity)[2] if identity and identity in path else ""
 
-    def _aliases(self, asked: Told) -> tuple[str, ...]:
+    def _aliases(self, asked: RequestedMount) -> tuple[str, ...]:
         """The same source as inspect names it (a path with links in it, resolved)."""
         return tuple(
             str(one.get("Source") or "")
@@ -168,7 +170,7 @@ class Mounts:
             if one.get("Destination") == asked.target
         )
 
-    def _whose(self, path: str, asked: Told) -> tuple[Origin, str | None]:
+    def _whose(self, path: str, asked: RequestedMount) -> tuple[Origin, str | None]:
         if path in self._users:
             return Origin.USER_MOUNT, f"{self._engine}-user-mount"
         if not asked.bound:
@@ -189,7 +191,7 @@ class Mounts:
         # a wrapper around the runtime).
         return Origin.HOOK_OR_TOOL, None
 
-    def _doubt(self, mount: Mount, asked: Told) -> str:
+    def _doubt(self, mount: Mount, asked: RequestedMount) -> str:
         if asked.type in _TYPES and (self._ids.mapped or mount.fstype == "tmpfs"):
             # In a user namespace runc mounts the cgroups writable; of version 1 it is not the
             # tmpfs that is read-only but what is mounted in it

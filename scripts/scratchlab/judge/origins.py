@@ -13,7 +13,7 @@ from scratchlab.evidence import EvidenceSet
 from scratchlab.judge.cause import Cause, mount_line
 from scratchlab.judge.compare import Pair
 from scratchlab.judge.elimination import evidence as by_elimination
-from scratchlab.judge.mounts import Mounts
+from scratchlab.judge.mounts import MountOrigins
 from scratchlab.judge.paths import parents, resolve
 from scratchlab.judge.rules.docker import INIT_RULES
 from scratchlab.judge.rules.runtime import DEVICES, LINKS
@@ -23,10 +23,10 @@ _ALIKE = ("kind", "mode", "uid", "gid", "size", "sha256", "target", "device")
 _UNIX98 = range(136, 144)  # majors of pseudo-terminals: Linux admin-guide/devices.txt
 
 
-class Origins:
+class EntryOrigins:
     """Origins of the entries of one live root."""
 
-    def __init__(self, seen: EvidenceSet, mounts: Mounts) -> None:
+    def __init__(self, seen: EvidenceSet, mounts: MountOrigins) -> None:
         self._seen = seen
         self._mounts = mounts
         facts = seen.facts

@@ -1,14 +1,59 @@
-"""The ladder's judgement: the first rung that shows an entry made it, and evidence must agree."""
+"""Views side by side: one row for each path, in tree order."""
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import takewhile
 
-from scratchlab.ladder.model import Climb, Maker, Row
-from scratchlab.ladder.rows import rows
+from scratchlab.lab.listing import KINDS, ListedLine
+from scratchlab.ladder.model import LadderRow, Maker, RootView, RungRun
+from scratchlab.ledger import key
 from scratchlab.model import Origin
+from scratchlab.text import visible
+
+_TYPES = {str(kind): bits for bits, kind in KINDS.items()}
+
+
+def rows(views: Sequence[RootView]) -> Iterator[LadderRow]:
+    """One row a path; ``first`` is the first view that shows it, put there by hand or not."""
+    shown = [{one.path: one for one in view.entries} for view in views]
+    paths = sorted({path for entries in shown for path in entries}, key=key)
+    for path in paths:
+        lines = [entries.get(path) for entries in shown]
+        first = next(index for index, line in enumerate(lines) if line is not None)
+        yield LadderRow(
+            path=path,
+            kind=next(line.kind for line in lines if line is not None),
+            present=tuple(
+                line is not None if view.step.available else None
+                for view, line in zip(views, lines, strict=True)
+            ),
+            first=views[first].step.id,
+            details=tuple(
+                detail(line, view) if line is not None else ""
+                for view, line in zip(views, lines, strict=True)
+            ),
+        )
+
+
+def detail(line: ListedLine, view: RootView) -> str:
+    """What a person reads of an entry: mode, owner, size or numbers, target, filesystem."""
+    parts = [stat.filemode(_TYPES[line.kind] | line.mode), f"{line.uid}:{line.gid}"]
+    if line.device is not None:
+        parts.append("{}, {}".format(*line.device))
+    elif line.kind == "file":
+        parts.append(f"{line.size} B")
+    if line.target is not None:
+        parts.append(f"-> {visible(line.target)}")
+    if line.path in view.filesystems:
+        parts.append(f"[{visible(view.filesystems[line.path])}]")
+    return " ".join(parts)
+
+
+# The ladder's judgement: the first rung that shows an entry made it, and evidence must agree.
+
 
 MAKERS: Mapping[str, Maker] = {
     "chroot": Maker.IMAGE,
@@ -37,13 +82,13 @@ ORIGINS: Mapping[Maker, frozenset[Origin]] = {
 }
 
 
-def judge(climb: Climb) -> tuple[Row, ...]:
+def judge(climb: RungRun) -> tuple[LadderRow, ...]:
     """Who made each entry, and whether the origin by evidence agrees, in tree order."""
     claims = {claim.path: claim.origin for claim in climb.claims}
     return tuple(_judged(row, climb, claims.get(row.path, "")) for row in rows(climb.rungs))
 
 
-def _judged(row: Row, climb: Climb, origin: str) -> Row:
+def _judged(row: LadderRow, climb: RungRun, origin: str) -> LadderRow:
     seen = dict(zip((view.step.id for view in climb.rungs), row.present, strict=True))
     by_hand = {view.step.id for view in climb.rungs if row.path in view.by_hand}
     shown_by = [rung for rung, present in seen.items() if present and rung not in by_hand]
@@ -63,7 +108,7 @@ def _judged(row: Row, climb: Climb, origin: str) -> Row:
     )
 
 
-def _agrees(path: str, origin: str, makers: set[Maker], climb: Climb) -> bool | None:
+def _agrees(path: str, origin: str, makers: set[Maker], climb: RungRun) -> bool | None:
     if origin in frozenset().union(*(ORIGINS[maker] for maker in makers)):
         return True
     mounted = next(view.filesystems for view in climb.rungs if view.step.id == climb.engine)
@@ -78,7 +123,7 @@ def _agrees(path: str, origin: str, makers: set[Maker], climb: Climb) -> bool | 
     return False
 
 
-def _below(rung: str, climb: Climb, seen: Mapping[str, bool | None]) -> list[str]:
+def _below(rung: str, climb: RungRun, seen: Mapping[str, bool | None]) -> list[str]:
     """The rungs that ``rung`` stands on: podman knows no containerd, and runc no crun.
 
     containerd is left out where it could not be measured: it is the engine's own part.

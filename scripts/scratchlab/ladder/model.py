@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from scratchlab.experiments.listing import Line
+from scratchlab.lab.listing import ListedLine
 
 
 class Maker(StrEnum):
@@ -38,14 +38,14 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class RootView:
     """What a step showed; ``by_hand`` are entries that scratchlab itself had to put there.
 
     ``filesystems`` names what is mounted on a path.
     """
 
     step: Step
-    entries: tuple[Line, ...] = ()
+    entries: tuple[ListedLine, ...] = ()
     by_hand: tuple[str, ...] = ()
     filesystems: Mapping[str, str] = field(default_factory=dict)
 
@@ -59,7 +59,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Climb:
+class RungRun:
     """The ladder as it was seen, barest rung first.
 
     ``engine`` is the id of the rung that the ``claims`` are about, ``runtime`` that of the bare
@@ -68,23 +68,23 @@ class Climb:
 
     image: str = ""
     ledger_digest: str = ""
-    rungs: tuple[View, ...] = ()
+    rungs: tuple[RootView, ...] = ()
     engine: str = ""
     runtime: str = ""
     claims: tuple[Claim, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
+class Lifecycle:
     """One container's life as it was seen; the ``claims`` are about the running container."""
 
     image: str = ""
-    stages: tuple[View, ...] = ()
+    stages: tuple[RootView, ...] = ()
     claims: tuple[Claim, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class LadderRow:
     """One path over all steps: ``present`` is None where that step was not measured.
 
     ``first`` is the id of the step that made it, ``details`` holds a text for each step.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from scratchlab.ladder import judge, stages
-from scratchlab.ladder.model import Climb, Life, Row, Step, View
+from scratchlab.ladder.model import LadderRow, Lifecycle, RootView, RungRun, Step
 from scratchlab.model import Json
 from scratchlab.text import printable, visible
 
 
-def ladder(climb: Climb) -> Json:
+def ladder(climb: RungRun) -> Json:
     """The report's ``ladder``."""
     return {
         "image": climb.image,
@@ -29,7 +29,7 @@ def ladder(climb: Climb) -> Json:
     }
 
 
-def timelapse(life: Life) -> Json:
+def timelapse(life: Lifecycle) -> Json:
     """The report's ``timelapse``."""
     return {
         "image": life.image,
@@ -41,7 +41,7 @@ def timelapse(life: Life) -> Json:
     }
 
 
-def _steps(views: Iterable[View]) -> list[Json]:
+def _steps(views: Iterable[RootView]) -> list[Json]:
     return [_step(view.step) for view in views]
 
 
@@ -57,7 +57,7 @@ def _step(step: Step) -> Json:
     }
 
 
-def _row(row: Row) -> Json:
+def _row(row: LadderRow) -> Json:
     return {
         "path": visible(row.path),
         "kind": row.kind,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from scratchlab.ladder.model import Life, Row
-from scratchlab.ladder.rows import rows
+from scratchlab.ladder.judge import rows
+from scratchlab.ladder.model import LadderRow, Lifecycle
 from scratchlab.model import Origin
 
 # The first stages at which the work of an origin can be seen. A mount may have had its mountpoint
@@ -34,13 +34,13 @@ OWN: Mapping[str, Mapping[Origin, frozenset[str]]] = {
 }
 
 
-def judge(life: Life) -> tuple[Row, ...]:
+def judge(life: Lifecycle) -> tuple[LadderRow, ...]:
     """When each entry appeared, and whether its origin by evidence could do that then."""
     claims = {claim.path: claim.origin for claim in life.claims}
     return tuple(_judged(row, life, claims.get(row.path, "")) for row in rows(life.stages))
 
 
-def _judged(row: Row, life: Life, origin: str) -> Row:
+def _judged(row: LadderRow, life: Lifecycle, origin: str) -> LadderRow:
     seen = dict(zip((view.step.id for view in life.stages), row.present, strict=True))
     if not origin or not seen.get("running"):
         return row

@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 
 # What verify, replay, report and experiments print.
 REPORTS: Mapping[str, str] = {
-    "table": "report_table",
-    "json": "report_json",
-    "tap": "tap",
-    "junit": "junit",
+    "table": "terminal.report",
+    "json": "exports.report_json",
+    "tap": "exports.tap",
+    "junit": "exports.junit",
 }
 # What image and live print.
-LEDGERS: Mapping[str, str] = {"table": "ledger_table", "json": "ledger_json", "mtree": "mtree"}
+LEDGERS: Mapping[str, str] = {
+    "table": "terminal.ledger",
+    "json": "exports.ledger_json",
+    "mtree": "exports.mtree",
+}
 
 
 def report(form: str, what: Report, out: TextIO) -> None:

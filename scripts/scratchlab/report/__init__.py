@@ -1,7 +1,6 @@
 """report.json: what a verification found, in the form that other programs read."""
 
 from scratchlab.report.build import Report, build
-from scratchlab.report.canonical import canonical
-from scratchlab.report.file import dump, read, write
+from scratchlab.report.file import canonical, dump, read, write
 
 __all__ = ["Report", "build", "canonical", "dump", "read", "write"]

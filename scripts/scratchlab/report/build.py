@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 from scratchlab import __version__
 from scratchlab.judge.compare import NOT_COMPARED
 from scratchlab.model import Check, Facts, Finding, Ghost, Json, MountFinding, Origin
-from scratchlab.report import shapes
-from scratchlab.report.rules import told
-from scratchlab.report.spool import Spool
+from scratchlab.report import sections
+from scratchlab.report.sections import rules_cited
+from scratchlab.report.spool import EntrySpool
 
 if TYPE_CHECKING:
     from scratchlab.evidence import EvidenceSet
@@ -57,10 +57,10 @@ def build(
     """The report of one verification. ``checks`` are the experiments and the spec's rows.
 
     ``ladder`` and ``timelapse`` are what scratchlab.ladder.shapes gives, None where not measured;
-    ``quiz`` is the grading that scratchlab.learn.state keeps, None where there is none.
+    ``quiz`` is the grading that scratchlab.course.state keeps, None where there is none.
     """
     facts = evidence.facts
-    entries = Spool(judgement.findings)
+    entries = EntrySpool(judgement.findings)
     head = {
         "schema": SCHEMA,
         "tool": {"name": "scratchlab", "version": __version__},
@@ -82,12 +82,14 @@ def build(
             "ledger_digest": evidence.live.digest(),
         },
         "summary": _summary(evidence, judgement, entries),
-        "mounts": [shapes.mount(one) for one in judgement.mounts],
-        "ghosts": [shapes.ghost(ghost) for ghost in judgement.ghosts],
-        "checks": [shapes.check(one) for one in checks],
+        "mounts": [sections.mount_section(one) for one in judgement.mounts],
+        "ghosts": [sections.ghost_section(ghost) for ghost in judgement.ghosts],
+        "checks": [sections.check_section(one) for one in checks],
         "problems": list(judgement.problems),
         "not_compared": [{"what": what, "why": why} for what, why in NOT_COMPARED],
-        "rules": told(entries.rules | {one.rule for one in judgement.mounts if one.rule}, facts),
+        "rules": rules_cited(
+            entries.rules | {one.rule for one in judgement.mounts if one.rule}, facts
+        ),
     }
     if ladder is not None:
         head["ladder"] = ladder
@@ -119,7 +121,7 @@ def _engine(facts: Facts) -> Json:
     }
 
 
-def _summary(evidence: EvidenceSet, judgement: _Judgement, entries: Spool) -> Json:
+def _summary(evidence: EvidenceSet, judgement: _Judgement, entries: EntrySpool) -> Json:
     # A mount with an entry is counted there; what hides inside a kernel filesystem only here.
     hidden = sum(one.origin is Origin.UNEXPLAINED for one in judgement.mounts if not one.entry)
     return {

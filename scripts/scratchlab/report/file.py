@@ -1,4 +1,4 @@
-"""Reports on disk: written whole or not at all, read with suspicion."""
+"""The part of a report that any two hosts share that ship the same content."""
 
 from __future__ import annotations
 
@@ -14,12 +14,39 @@ from scratchlab.errors import LabError
 from scratchlab.model import Json
 from scratchlab.report.build import SCHEMA, Report
 
+
+def canonical(report: Report) -> Json:
+    """``report`` without the fields that the schema marks ``x-host-specific``."""
+    rules = schema()
+    whole = {**report.head, "entries": list(report.entries)}
+    found: Json = _shared(whole, rules, rules["definitions"])
+    return found
+
+
+def _shared(value: Any, rule: Json, definitions: Json) -> Any:
+    if "$ref" in rule:
+        rule = definitions[rule["$ref"].rpartition("/")[2]]
+    if isinstance(value, dict) and "properties" in rule:
+        rules = rule["properties"]
+        return {
+            name: _shared(item, rules[name], definitions)
+            for name, item in value.items()
+            if not rules[name].get("x-host-specific")
+        }
+    if isinstance(value, list) and "items" in rule:
+        return [_shared(item, rule["items"], definitions) for item in value]
+    return value
+
+
+# Reports on disk: written whole or not at all, read with suspicion.
+
+
 MOST_BYTES = 1 << 30  # of a report that is read: about a million entries
 
 
 def schema() -> Json:
     """The JSON Schema of a report (draft 7)."""
-    text = resources.files("scratchlab").joinpath("schema/report-1.schema.json").read_text("utf-8")
+    text = (resources.files(__package__) / "schema" / "report-1.schema.json").read_text("utf-8")
     found: Json = json.loads(text)
     return found
 

@@ -11,13 +11,13 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 
 from scratchlab.model import Finding, Json, Origin, Status
-from scratchlab.report import shapes
+from scratchlab.report import sections
 
 _BATCH = 64
 _CACHE_KIB = 2048
 
 
-class Spool:
+class EntrySpool:
     """The findings as JSON, in their order, and what the summary counts of them.
 
     They lie in a private temporary database that spills to disk by itself.
@@ -42,7 +42,7 @@ class Spool:
         batch: list[Json] = []
         for finding in findings:
             self._count(finding)
-            batch.append(shapes.finding(finding))
+            batch.append(sections.finding_section(finding))
             if len(batch) == _BATCH:
                 yield (marshal.dumps(batch),)
                 batch.clear()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from scratchlab.collect import mountinfo
-from scratchlab.collect.host import cgroups, host
+from scratchlab import mountinfo
+from scratchlab.collect.facts import cgroups, host
 
 
 def mounts(*lines: str) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scratchlab.collect import layers, vfs
+from scratchlab.collect import storage
 from scratchlab.model import Engine, Layers, Mount
 
 STORE = "/var/lib/docker/overlay2"
@@ -24,7 +24,9 @@ def root(*options: str, fstype: str = "overlay") -> Mount:
 def find(
     engine: Engine, mount: Mount, image_layers: int = 1, **inspect: Any
 ) -> tuple[Layers, str | None]:
-    return layers.find({"Id": "c0ffee", **inspect}, engine, ["x"] * image_layers, [mount], mount.id)
+    return storage.find_layers(
+        {"Id": "c0ffee", **inspect}, engine, ["x"] * image_layers, [mount], mount.id
+    )
 
 
 def test_docker_keeps_its_init_layer_on_top_of_the_image() -> None:
@@ -100,14 +102,14 @@ def docker_vfs(tmp_path: Path) -> Engine:
     books = tmp_path / "image/vfs/layerdb"
     write(books / "mounts/c0ffee/mount-id", "m")
     write(books / "mounts/c0ffee/init-id", "m-init")
-    for number, chain in enumerate(vfs.chain_ids(DIFF_IDS)):
+    for number, chain in enumerate(storage.chain_ids(DIFF_IDS)):
         write(books / chain.replace(":", "/") / "cache-id", f"cache{number}\n")
     return Engine(name="docker", storage_driver="vfs", root_dir=str(tmp_path))
 
 
 def test_dockers_books_tell_the_folders_of_vfs(tmp_path: Path) -> None:
     engine, folder = docker_vfs(tmp_path), f"{tmp_path}/vfs/dir"
-    found = layers.find({"Id": "c0ffee"}, engine, DIFF_IDS, [root(fstype="ext4")], 9)
+    found = storage.find_layers({"Id": "c0ffee"}, engine, DIFF_IDS, [root(fstype="ext4")], 9)
     lower = (f"{folder}/cache1", f"{folder}/cache0")
     assert found == (Layers("vfs", lower, f"{folder}/m-init", f"{folder}/m"), None)
 
@@ -116,7 +118,9 @@ def test_dockers_books_tell_the_folders_of_vfs(tmp_path: Path) -> None:
 def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
     engine = docker_vfs(tmp_path)
     write(tmp_path / "image/vfs/layerdb/mounts/c0ffee/mount-id", name)
-    found, problem = layers.find({"Id": "c0ffee"}, engine, DIFF_IDS, [root(fstype="ext4")], 9)
+    found, problem = storage.find_layers(
+        {"Id": "c0ffee"}, engine, DIFF_IDS, [root(fstype="ext4")], 9
+    )
     assert found == Layers(driver="vfs")
     assert problem is not None
     assert "holds no name" in problem
@@ -127,7 +131,7 @@ def test_podmans_books_tell_the_folders_of_vfs(tmp_path: Path) -> None:
     books = [{"id": "m", "parent": "b"}, {"id": "b", "parent": "a"}, {"id": "a"}]
     write(tmp_path / "vfs-layers/layers.json", json.dumps(books))
     engine = Engine(name="podman", storage_driver="vfs", root_dir=str(tmp_path))
-    found = layers.find({"Id": "c0ffee"}, engine, [], [root(fstype="ext4")], 9)
+    found = storage.find_layers({"Id": "c0ffee"}, engine, [], [root(fstype="ext4")], 9)
     folder = f"{tmp_path}/vfs/dir"
     assert found == (Layers("vfs", (f"{folder}/b", f"{folder}/a"), None, f"{folder}/m"), None)
 
@@ -137,7 +141,7 @@ def test_books_that_cannot_be_read_are_told(tmp_path: Path, text: str) -> None:
     write(tmp_path / "vfs-containers/containers.json", text)
     write(tmp_path / "vfs-layers/layers.json", "[]")
     engine = Engine(name="podman", storage_driver="vfs", root_dir=str(tmp_path))
-    found, problem = layers.find({"Id": "c0ffee"}, engine, [], [root(fstype="ext4")], 9)
+    found, problem = storage.find_layers({"Id": "c0ffee"}, engine, [], [root(fstype="ext4")], 9)
     assert found == Layers(driver="vfs")
     assert problem is not None
 
@@ -146,5 +150,5 @@ def test_chain_ids_are_those_of_the_image_spec() -> None:
     # image-spec v1.1 config.md: ChainID(A|B) = Digest(ChainID(A) + " " + DiffID(B)).
     # What sha256sum says of 'sha256:aa…a sha256:bb…b'.
     second = "sha256:ccd722928bd92476ba1745586fed6e45a102504185ad88cd89e01ff116fd146c"
-    assert vfs.chain_ids(DIFF_IDS)[0] == DIFF_IDS[0]
-    assert vfs.chain_ids(DIFF_IDS)[1] == second
+    assert storage.chain_ids(DIFF_IDS)[0] == DIFF_IDS[0]
+    assert storage.chain_ids(DIFF_IDS)[1] == second

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from scratchlab.collect import oci_config
+from scratchlab.collect import runtime_config
 from scratchlab.model import Engine
 
 CONFIG = {"ociVersion": "1.0.2", "root": {"path": "rootfs"}}
@@ -38,20 +38,20 @@ def bundle(tmp_path: Path, container: str, text: str | None = None) -> Path:
 def test_the_shims_working_folder_is_the_bundle(tmp_path: Path) -> None:
     folder = bundle(tmp_path, "c0ffee")
     with process_in(folder) as shim:
-        found = oci_config.find({"Id": "c0ffee"}, DOCKER, {}, shim)
+        found = runtime_config.find_config({"Id": "c0ffee"}, DOCKER, {}, shim)
     assert found == (CONFIG, f"{folder}/config.json", None)
 
 
 def test_a_parent_in_another_folder_is_no_shim(tmp_path: Path) -> None:
     with process_in(bundle(tmp_path, "another")) as parent:
-        found = oci_config.find({"Id": "c0ffee"}, DOCKER, {}, parent)
+        found = runtime_config.find_config({"Id": "c0ffee"}, DOCKER, {}, parent)
     assert found == (None, "", "no config.json of the runtime was found")
 
 
 def test_podman_says_where_it_is(tmp_path: Path) -> None:
     path = f"{bundle(tmp_path, 'userdata')}/config.json"
     inspect = {"Id": "c0ffee", "OCIConfigPath": path}
-    assert oci_config.find(inspect, Engine(name="podman"), {}, 0) == (CONFIG, path, None)
+    assert runtime_config.find_config(inspect, Engine(name="podman"), {}, 0) == (CONFIG, path, None)
 
 
 def test_containerds_address_says_where_its_state_is(tmp_path: Path) -> None:
@@ -59,13 +59,15 @@ def test_containerds_address_says_where_its_state_is(tmp_path: Path) -> None:
     tasks.mkdir(parents=True)
     path = f"{bundle(tasks, 'c0ffee')}/config.json"
     info = {"Containerd": {"Address": f"{tmp_path}/containerd.sock"}}
-    assert oci_config.find({"Id": "c0ffee"}, DOCKER, info, 0) == (CONFIG, path, None)
+    assert runtime_config.find_config({"Id": "c0ffee"}, DOCKER, info, 0) == (CONFIG, path, None)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"ociVersion'])
 def test_what_is_no_config_is_told_with_its_path(tmp_path: Path, text: str) -> None:
     path = f"{bundle(tmp_path, 'userdata', text)}/config.json"
-    found = oci_config.find({"Id": "c0ffee", "OCIConfigPath": path}, Engine(name="podman"), {}, 0)
+    found = runtime_config.find_config(
+        {"Id": "c0ffee", "OCIConfigPath": path}, Engine(name="podman"), {}, 0
+    )
     assert found.data is None
     assert found.problem is not None
     assert path in found.problem
@@ -78,5 +80,7 @@ def test_neither_a_fifo_nor_a_link_is_read(tmp_path: Path, kind: str) -> None:
         os.mkfifo(path)
     else:
         os.symlink(bundle(tmp_path, "another") / "config.json", path)
-    found = oci_config.find({"Id": "c0ffee", "OCIConfigPath": path}, Engine(name="podman"), {}, 0)
+    found = runtime_config.find_config(
+        {"Id": "c0ffee", "OCIConfigPath": path}, Engine(name="podman"), {}, 0
+    )
     assert found.data is None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scratchlab.collect import sources
+from scratchlab.collect import runtime_config
 from scratchlab.model import Engine, Mount
 
 
@@ -30,7 +30,9 @@ MOUNTS = [mount(1, "/", 0), mount(2, "/etc/hosts")]
 
 def test_a_source_under_another_name_is_found(tmp_path: Path, root: int) -> None:
     os.link(tmp_path / "root/etc/hosts", tmp_path / "other name")
-    found = sources.find(root, MOUNTS, 1, iter([f"{tmp_path}/other name", f"{tmp_path}/absent"]))
+    found = runtime_config.find_sources(
+        root, MOUNTS, 1, iter([f"{tmp_path}/other name", f"{tmp_path}/absent"])
+    )
     inode = os.stat(tmp_path / "other name").st_ino
     assert [(one.path, one.inode, one.mount) for one in found] == [
         (f"{tmp_path}/other name", inode, 2)
@@ -39,7 +41,7 @@ def test_a_source_under_another_name_is_found(tmp_path: Path, root: int) -> None
 
 def test_a_file_of_the_same_content_is_no_source(tmp_path: Path, root: int) -> None:
     (tmp_path / "copy").write_text("x")
-    assert sources.find(root, MOUNTS, 1, iter([f"{tmp_path}/copy"])) == ()
+    assert runtime_config.find_sources(root, MOUNTS, 1, iter([f"{tmp_path}/copy"])) == ()
 
 
 def test_a_link_in_the_containers_path_leads_nowhere(tmp_path: Path, root: int) -> None:
@@ -47,17 +49,19 @@ def test_a_link_in_the_containers_path_leads_nowhere(tmp_path: Path, root: int) 
     (tmp_path / "host/hosts").write_text("secret")
     (tmp_path / "root/etc").rename(tmp_path / "root/away")
     (tmp_path / "root/etc").symlink_to(tmp_path / "host")
-    assert sources.find(root, MOUNTS, 1, iter([f"{tmp_path}/host/hosts"])) == ()
+    assert runtime_config.find_sources(root, MOUNTS, 1, iter([f"{tmp_path}/host/hosts"])) == ()
 
 
 def test_the_root_itself_can_be_a_source(tmp_path: Path, root: int) -> None:
-    found = sources.find(root, MOUNTS, 1, iter([f"{tmp_path}/root"]))
+    found = runtime_config.find_sources(root, MOUNTS, 1, iter([f"{tmp_path}/root"]))
     assert [one.mount for one in found] == [1]
 
 
 def test_no_descriptor_is_left_open(tmp_path: Path, root: int) -> None:
     before = len(os.listdir("/proc/self/fd"))
-    sources.find(root, [*MOUNTS, mount(3, "/no/such/place")], 1, iter([f"{tmp_path}/root"]))
+    runtime_config.find_sources(
+        root, [*MOUNTS, mount(3, "/no/such/place")], 1, iter([f"{tmp_path}/root"])
+    )
     assert len(os.listdir("/proc/self/fd")) == before
 
 
@@ -76,7 +80,9 @@ def test_candidates_come_from_inspect_and_from_the_runtimes_configuration() -> N
         ],
         "linux": {"devices": [{"path": "/dev/kvm"}]},
     }
-    found = set(sources.candidates(inspect, config, Engine(name="docker", root_dir="/d")))
+    found = set(
+        runtime_config.source_candidates(inspect, config, Engine(name="docker", root_dir="/d"))
+    )
     assert {"/c/hosts", "/v/_data", "/b", "/r", "/dev/kvm", "/dev/null"} <= found
     assert "/d/containers/c0ffee/mounts/shm" in found
     assert not {"", "tmpfs"} & found

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from scratchlab.collect.holding import belongs, parent_pid, running_pid, same_run
 from scratchlab.collect.process import hold
-from scratchlab.collect.state import belongs, parent_pid, running_pid, same_run
 from scratchlab.errors import LabError
 
 

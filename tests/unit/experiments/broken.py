@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from scratchlab.experiments.elf import Elf
-from scratchlab.experiments.listing import Line
-from scratchlab.experiments.more_than_image import Added
-from scratchlab.experiments.two_things import Counted
+from scratchlab.experiments.e04_static_program import Elf
+from scratchlab.experiments.e07_more_than_image import Added
+from scratchlab.experiments.e12_two_things import Counted
+from scratchlab.lab.listing import ListedLine
 
 Change = Callable[[Any], Any]
 SHA = "0" * 64
-STRANGER = Line("/stranger", "file", 0o644, 0, 0, 5, SHA)
+STRANGER = ListedLine("/stranger", "file", 0o644, 0, 0, 5, SHA)
 MARK = "stray"
 
 

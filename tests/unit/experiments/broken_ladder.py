@@ -6,20 +6,22 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from scratchlab.experiments.built_by_hand import Observation
-from scratchlab.experiments.listing import Line
-from scratchlab.ladder.model import Claim, View
+from scratchlab.experiments.e15_built_by_hand import Observation
+from scratchlab.lab.listing import ListedLine
+from scratchlab.ladder.model import Claim, RootView
 
 Change = Callable[[Any], Any]
 
 
-def _views(views: Iterable[View], name: str, change: Callable[[View], View]) -> tuple[View, ...]:
+def _views(
+    views: Iterable[RootView], name: str, change: Callable[[RootView], RootView]
+) -> tuple[RootView, ...]:
     found = tuple(change(view) if view.step.id == name else view for view in views)
     assert found != tuple(views)
     return found
 
 
-def rung(change: Callable[[View], View], *names: str) -> Change:
+def rung(change: Callable[[RootView], RootView], *names: str) -> Change:
     """The observation with these rungs changed."""
 
     def changed(seen: Observation) -> Observation:
@@ -31,26 +33,28 @@ def rung(change: Callable[[View], View], *names: str) -> Change:
     return changed
 
 
-def stage(change: Callable[[View], View], name: str) -> Change:
+def stage(change: Callable[[RootView], RootView], name: str) -> Change:
     """The observation with this stage changed."""
     return lambda seen: replace(
         seen, life=replace(seen.life, stages=_views(seen.life.stages, name, change))
     )
 
 
-def absent(view: View) -> View:
+def absent(view: RootView) -> RootView:
     """A step that was not measured."""
-    return View(replace(view.step, available=False, reason=f"not here: install {view.step.tool}"))
+    return RootView(
+        replace(view.step, available=False, reason=f"not here: install {view.step.tool}")
+    )
 
 
-def without(path: str) -> Callable[[View], View]:
+def without(path: str) -> Callable[[RootView], RootView]:
     """A step that does not show this entry."""
     return lambda view: replace(view, entries=tuple(e for e in view.entries if e.path != path))
 
 
-def showing(path: str) -> Callable[[View], View]:
+def showing(path: str) -> Callable[[RootView], RootView]:
     """A step that shows this entry as well."""
-    line = Line(path, "file", 0o644, 0, 0, 0)
+    line = ListedLine(path, "file", 0o644, 0, 0, 0)
     return lambda view: replace(view, entries=(*view.entries, line))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from scratchlab.experiments import namespaces
+from scratchlab.experiments import e14_namespaces
 
 from .broken import Change, more, named, put
 from .conftest import seen_on
@@ -80,7 +80,7 @@ BROKEN: list[tuple[str, str, Change]] = [
     ("E14", "not-shared", remapped(put(security=()))),
     ("E14", "uid-map", twin("", uid_map=((0, 100000, 65536),))),
     ("E14", "uid-map", remapped(twin("", uid_map=((0, 0, 2**32 - 1),)))),
-    ("E14", "owners", remapped(more("unmapped", namespaces.Owner("/sleep", 0, 0, False)))),
+    ("E14", "owners", remapped(more("unmapped", e14_namespaces.Owner("/sleep", 0, 0, False)))),
     ("E14", "owners", remapped(named("unmapped", "path", "/dev/null", bound_device=False))),
     ("E14", "owners", remapped(put(owned=0))),
 ]

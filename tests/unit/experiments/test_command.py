@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from scratchlab import codec
+from scratchlab.cli import experiments
 from scratchlab.errors import LabError
 from scratchlab.evidence import EvidenceSet
-from scratchlab.experiments import EXPERIMENTS, Names, command
+from scratchlab.experiments import EXPERIMENTS, Names
 from scratchlab.experiments.runner import judge_again
 from scratchlab.judge import Judgement
 from scratchlab.ledger import Ledger
@@ -36,19 +37,19 @@ def shown(checks: Sequence[Check]) -> list[str]:
     seen = EvidenceSet(Facts(engine=engine), Ledger(), Ledger())
     out = io.StringIO()
     with seen:
-        command.show(build(seen, Judgement((), (), (), ()), checks), out)
+        experiments.show(build(seen, Judgement((), (), (), ()), checks), out)
     return out.getvalue().splitlines()
 
 
 def saved(folder: Path, **names: str) -> Path:
     observations = json.loads(OBSERVED.read_text())
-    data = {"names": codec.encode(Names(**names)), command.SCHEMA: observations}
+    data = {"names": codec.encode(Names(**names)), experiments.SCHEMA: observations}
     (folder / "experiments.json").write_text(json.dumps(data))
     return folder
 
 
 def test_saved_observations_replay_with_the_names_of_that_run(tmp_path: Path) -> None:
-    checks = command.replay(str(saved(tmp_path, container="nap")))
+    checks = experiments.replay(str(saved(tmp_path, container="nap")))
     assert checks == judge_again(json.loads(OBSERVED.read_text()), Names(container="nap"))
     assert [check.id for check in checks] == [e.id for e in EXPERIMENTS]
     assert "'{{.State.Pid}}' nap)" in checks[6].command
@@ -69,20 +70,20 @@ def test_saved_observations_replay_with_the_names_of_that_run(tmp_path: Path) ->
 def test_damaged_observations_are_one_clear_line(tmp_path: Path, content: str) -> None:
     (tmp_path / "experiments.json").write_text(content)
     with pytest.raises(LabError, match=r"damaged observations: .*experiments\.json"):
-        command.replay(str(tmp_path))
+        experiments.replay(str(tmp_path))
 
 
 def test_a_folder_without_observations_says_which_folder_to_name(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="name a folder that `scratchlab experiments --save"):
-        command.replay(str(tmp_path))
+        experiments.replay(str(tmp_path))
 
 
 @pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.ERROR])
 def test_the_exit_status_is_0_only_if_no_check_failed(verdict: Verdict) -> None:
     good = Check("E01", "title", Verdict.PASS)
-    assert command.exit_status([good, good]) == 0
-    assert command.exit_status([good, replace(good, verdict=verdict)]) == 1
-    assert command.exit_status([replace(good, verdict=Verdict.SKIP), good]) == 0
+    assert experiments.exit_status([good, good]) == 0
+    assert experiments.exit_status([good, replace(good, verdict=verdict)]) == 1
+    assert experiments.exit_status([replace(good, verdict=Verdict.SKIP), good]) == 0
 
 
 def test_what_this_machine_cannot_answer_is_told_last_and_is_no_failure() -> None:
@@ -97,7 +98,7 @@ def test_what_this_machine_cannot_answer_is_told_last_and_is_no_failure() -> Non
 
 def test_a_terminal_shows_which_one_runs_and_is_left_clean() -> None:
     terminal = Terminal()
-    with command.StatusLine(terminal) as status:
+    with experiments.StatusLine(terminal) as status:
         status.show(EXPERIMENTS[4], None)
         line = f"E05 (5/{len(EXPERIMENTS)}) the sleep image is the program ..."
         assert terminal.getvalue().endswith(line)
@@ -106,7 +107,7 @@ def test_a_terminal_shows_which_one_runs_and_is_left_clean() -> None:
 
 def test_a_terminal_shows_which_ones_run_side_by_side() -> None:
     terminal = Terminal()
-    with command.StatusLine(terminal) as status:
+    with experiments.StatusLine(terminal) as status:
         for experiment in EXPERIMENTS[12:14]:
             status.show(experiment, None)
         assert terminal.getvalue().endswith("E13, E14 (13/15) side by side ...")
@@ -117,6 +118,6 @@ def test_a_terminal_shows_which_ones_run_side_by_side() -> None:
 
 def test_a_pipe_is_told_nothing() -> None:
     pipe = io.StringIO()
-    with command.StatusLine(pipe) as status:
+    with experiments.StatusLine(pipe) as status:
         status.show(EXPERIMENTS[4], None)
     assert pipe.getvalue() == ""

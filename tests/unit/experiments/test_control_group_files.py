@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from scratchlab.collect import mountinfo
+from scratchlab import mountinfo
 from scratchlab.errors import LabError
-from scratchlab.experiments.control_group_files import folder, groups, number, read
+from scratchlab.experiments.e13_limit_files import folder, groups, number, read
 from scratchlab.model import Mount
 
 V1 = """\

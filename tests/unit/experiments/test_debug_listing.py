@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from scratchlab.errors import LabError
-from scratchlab.experiments import debug_listing
-from scratchlab.experiments.listing import Line
+from scratchlab.experiments import e10_debug_vantage
+from scratchlab.lab.listing import ListedLine
 
 
-def listed(root: Path, tmp_path: Path, *pruned: str) -> dict[str, Line]:
+def listed(root: Path, tmp_path: Path, *pruned: str) -> dict[str, ListedLine]:
     space = tmp_path / "space"
     space.mkdir()
-    script = debug_listing.script(pruned, root=str(root), space=str(space))
+    script = e10_debug_vantage.listing_script(pruned, root=str(root), space=str(space))
     done = subprocess.run(["sh", "-c", script], capture_output=True, check=True, timeout=20)
-    return {line.path: line for line in debug_listing.parse(done.stdout)}
+    return {line.path: line for line in e10_debug_vantage.parse_listing(done.stdout)}
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_every_field_is_what_lstat_says(root: Path, tmp_path: Path) -> None:
         )
     assert seen["/file"].size == 7
     assert seen["/file"].sha256 == hashlib.sha256(b"content").hexdigest()
-    assert seen["/link"] == Line(
+    assert seen["/link"] == ListedLine(
         "/link", "symlink", 0o777, os.getuid(), os.getgid(), 0, None, "/etc/passwd"
     )
     assert seen["/fifo"].kind == "fifo"
@@ -105,9 +105,9 @@ def test_a_pruned_name_is_no_pattern(root: Path, tmp_path: Path) -> None:
 )
 def test_a_listing_that_was_cut_or_forged_is_refused(output: bytes, says: str) -> None:
     with pytest.raises(LabError, match=says):
-        debug_listing.parse(output)
+        e10_debug_vantage.parse_listing(output)
 
 
 def test_a_sound_listing_is_not_refused() -> None:
-    (line,) = debug_listing.parse(b".\0\x0041ed 0 0 4096 0 0\n\0\0")
-    assert line == Line("/", "directory", 0o755, 0, 0, 0)
+    (line,) = e10_debug_vantage.parse_listing(b".\0\x0041ed 0 0 4096 0 0\n\0\0")
+    assert line == ListedLine("/", "directory", 0o755, 0, 0, 0)

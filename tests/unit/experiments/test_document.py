@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from scratchlab.experiments import EXPERIMENTS, document
+from scratchlab.experiments import EXPERIMENTS, table
 
 
 def test_a_row_for_each_experiment_with_its_command_as_it_is_typed() -> None:
-    head, rule, *rows = document.markdown().splitlines()
+    head, rule, *rows = table.markdown().splitlines()
     assert head.startswith("| ID | Claim |")
     assert set(rule) == set("| -")
     assert [row.split(" | ")[0] for row in rows] == [f"| {e.id}" for e in EXPERIMENTS]
@@ -17,11 +17,11 @@ def test_a_row_for_each_experiment_with_its_command_as_it_is_typed() -> None:
 
 def test_a_pipe_does_not_end_a_cell() -> None:
     row = replace(EXPERIMENTS[0], command="a | b")
-    assert "`a \\| b`" in document.markdown([row])
+    assert "`a \\| b`" in table.markdown([row])
 
 
 def test_a_readme_is_in_sync_only_with_the_table_of_today_between_its_marks() -> None:
-    good = f"# Lab\n{document.BEGIN}\n{document.markdown()}{document.END}\nmore\n"
-    assert document.in_sync(good)
-    assert not document.in_sync(good.replace("E07", "E70"))
-    assert not document.in_sync(document.markdown())
+    good = f"# Lab\n{table.BEGIN}\n{table.markdown()}{table.END}\nmore\n"
+    assert table.in_sync(good)
+    assert not table.in_sync(good.replace("E07", "E70"))
+    assert not table.in_sync(table.markdown())

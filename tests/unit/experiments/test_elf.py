@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratchlab.experiments import elf
+from scratchlab.experiments import e04_static_program
 
 INTERP, DYNAMIC, LOAD = 3, 2, 1
 
@@ -35,19 +35,21 @@ def program(
 @pytest.mark.parametrize("bits", [32, 64])
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_a_static_program_has_neither_header(bits: int, order: str) -> None:
-    found = elf.read(io.BytesIO(program(LOAD, LOAD, bits=bits, order=order)))
-    assert found == elf.Elf(bits, "x86-64", None, False)
+    found = e04_static_program.read_elf(io.BytesIO(program(LOAD, LOAD, bits=bits, order=order)))
+    assert found == e04_static_program.Elf(bits, "x86-64", None, False)
 
 
 @pytest.mark.parametrize("bits", [32, 64])
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_an_interpreter_and_a_dynamic_section_are_found(bits: int, order: str) -> None:
-    found = elf.read(io.BytesIO(program(LOAD, INTERP, DYNAMIC, bits=bits, order=order)))
-    assert found == elf.Elf(bits, "x86-64", "/lib/ld.so", True)
+    found = e04_static_program.read_elf(
+        io.BytesIO(program(LOAD, INTERP, DYNAMIC, bits=bits, order=order))
+    )
+    assert found == e04_static_program.Elf(bits, "x86-64", "/lib/ld.so", True)
 
 
 def test_a_static_pie_is_dynamic_without_an_interpreter() -> None:
-    found = elf.read(io.BytesIO(program(LOAD, DYNAMIC)))
+    found = e04_static_program.read_elf(io.BytesIO(program(LOAD, DYNAMIC)))
     assert (found.interpreter, found.dynamic) == (None, True)
 
 
@@ -65,14 +67,14 @@ def test_a_static_pie_is_dynamic_without_an_interpreter() -> None:
 )
 def test_what_is_no_sound_elf_file_is_refused_with_a_sentence(data: bytes, says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        elf.read(io.BytesIO(data))
+        e04_static_program.read_elf(io.BytesIO(data))
 
 
 def test_a_claimed_name_of_4_gib_is_not_believed() -> None:
     data = bytearray(program(LOAD, INTERP))
     struct.pack_into("<Q", data, 58 + 56 + 32, 1 << 32)  # p_filesz of the second header
     with pytest.raises(ValueError, match="ends too early"):
-        elf.read(io.BytesIO(bytes(data)))
+        e04_static_program.read_elf(io.BytesIO(bytes(data)))
 
 
 @given(st.binary(max_size=200), st.integers(0, 120))
@@ -80,4 +82,4 @@ def test_no_damage_does_more_than_a_value_error(damage: bytes, at: int) -> None:
     data = bytearray(program(LOAD, INTERP, DYNAMIC))
     data[at : at + len(damage)] = damage
     with contextlib.suppress(ValueError):
-        elf.read(io.BytesIO(bytes(data)))
+        e04_static_program.read_elf(io.BytesIO(bytes(data)))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from scratchlab.experiments import EXPERIMENTS, Names
-from scratchlab.experiments.required_filesystems import Mounted
+from scratchlab.experiments.e08_required_filesystems import Mounted
 from scratchlab.experiments.runner import module
 from scratchlab.experiments.table import check
 from scratchlab.model import Verdict

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scratchlab.experiments.namespace_table import OPTIONS, options, promise
+from scratchlab.experiments.e14_namespace_table import OPTIONS, options, promise
 
 SIX = {"ipc", "mnt", "net", "pid", "uts"}
 BY_TEXT = {option.text: option for option in OPTIONS}

@@ -16,9 +16,9 @@ from requests.exceptions import ConnectionError as ConnectionLost
 
 from scratchlab.errors import LabError
 from scratchlab.experiments import EXPERIMENTS, Experiment, runner
-from scratchlab.experiments.bounded import side_by_side
-from scratchlab.experiments.laboratory import Laboratory
-from scratchlab.experiments.table import Fault, Outcome
+from scratchlab.experiments.table import ExperimentOutcome, Fault
+from scratchlab.lab.bounded import side_by_side
+from scratchlab.lab.session import Laboratory
 from scratchlab.model import Check, Verdict
 
 
@@ -54,7 +54,7 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Make:
         part = types.ModuleType(f"scratchlab.experiments.{name}")
         part.Observation = Observation  # type: ignore[attr-defined]
         part.probe = probe  # type: ignore[attr-defined]
-        part.judge = lambda seen: Outcome("seen", None if seen.good else "bad")  # type: ignore[attr-defined]
+        part.judge = lambda seen: ExperimentOutcome("seen", None if seen.good else "bad")  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, part.__name__, part)
         return Experiment(
             id=name,
@@ -160,7 +160,8 @@ def test_what_two_ask_for_at_once_is_made_once() -> None:
 
 def test_what_depends_on_what_this_machine_cannot_answer_is_not_run(make: Make) -> None:
     cannot = replace(make("T1", good), skip={"why": Fault("No such thing here.", "h")})
-    sys.modules["scratchlab.experiments.T1"].judge = lambda _: Outcome("nothing", skip="why")  # type: ignore[attr-defined]
+    module: Any = sys.modules["scratchlab.experiments.T1"]
+    module.judge = lambda _: ExperimentOutcome("nothing", skip="why")
     checks = run(cannot, make("T2", good, "T1"), make("T3", good))
     assert [c.verdict for c in checks.values()] == ["skip", "skip", "pass"]
     assert (checks["T1"].observed, checks["T1"].cause) == ("nothing", "No such thing here.")

@@ -11,7 +11,7 @@ from tests.unit.judge.conftest import SAVED
 
 from scratchlab.evidence import EvidenceSet
 from scratchlab.judge import Judgement, judge
-from scratchlab.judge.predict import predict
+from scratchlab.judge.prediction import predict
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Finding, Kind, Origin, Status
 

@@ -12,10 +12,10 @@ import pytest
 
 from scratchlab import render
 from scratchlab.evidence import EvidenceSet
+from scratchlab.idmap import IdMap
 from scratchlab.judge import judge
 from scratchlab.judge.compare import NOT_COMPARED, compare, differences
-from scratchlab.judge.ids import Ids
-from scratchlab.judge.predict import predict
+from scratchlab.judge.prediction import predict
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Kind, Status
 from scratchlab.report import build, canonical, read, write
@@ -37,7 +37,7 @@ LEFT_OUT: dict[str, tuple[Entry, dict[str, Any]]] = {
 
 @pytest.mark.parametrize(("image", "change"), LEFT_OUT.values(), ids=LEFT_OUT)
 def test_what_is_left_out_makes_no_difference(image: Entry, change: dict[str, Any]) -> None:
-    assert differences(image, dataclasses.replace(image, **change), Ids()) == ()
+    assert differences(image, dataclasses.replace(image, **change), IdMap()) == ()
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_what_is_left_out_makes_no_difference(image: Entry, change: dict[str, An
     ],
 )
 def test_what_stands_beside_it_does(image: Entry, change: dict[str, Any]) -> None:
-    assert differences(image, dataclasses.replace(image, **change), Ids()) == tuple(change)
+    assert differences(image, dataclasses.replace(image, **change), IdMap()) == tuple(change)
 
 
 def test_the_root_folder_is_left_out() -> None:
@@ -60,7 +60,7 @@ def test_the_root_folder_is_left_out() -> None:
         Ledger([Entry("/", Kind.DIRECTORY, mode, mtime=time)])
         for mode, time in ((0o755, OLD), (0o555, NEW))
     )
-    (pair,) = compare(image, live, Ids())
+    (pair,) = compare(image, live, IdMap())
     assert pair.status is Status.SAME
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from scratchlab.collect.host import CANDIDATES
-from scratchlab.judge.predict import predict
+from scratchlab.collect.facts import CANDIDATES
+from scratchlab.judge.prediction import predict
 from scratchlab.ledger import Ledger
 from scratchlab.model import Container, Engine, Facts, Host, Json, Runtime
 

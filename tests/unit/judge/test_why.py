@@ -11,10 +11,10 @@ import pytest
 from scratchlab.errors import LabError
 from scratchlab.evidence import EvidenceSet
 from scratchlab.judge import judge
-from scratchlab.judge.answer import answer
-from scratchlab.judge.predict import predict
+from scratchlab.judge.explain import explain
+from scratchlab.judge.prediction import predict
 from scratchlab.model import Runtime
-from scratchlab.render.why import render
+from scratchlab.render.terminal.why import render
 
 Saved = Callable[[str], EvidenceSet]
 PLAIN, RICH = "docker-20.10.24-plain", "docker-20.10.24-rich-image"
@@ -25,7 +25,7 @@ RUNC = "https://github.com/opencontainers/runc/blob/v1.1.5"
 
 def why(seen: EvidenceSet, path: str) -> str:
     screen = io.StringIO()
-    render(answer(seen, judge(seen, predict(seen.facts, seen.image)), path), screen)
+    render(explain(seen, judge(seen, predict(seen.facts, seen.image)), path), screen)
     return screen.getvalue()
 
 
@@ -81,4 +81,4 @@ def test_what_another_program_made_is_read_at_its_newest(saved: Saved) -> None:
 def test_a_path_that_nobody_has(saved: Saved) -> None:
     seen = saved(PLAIN)
     with pytest.raises(LabError, match="/nowhere is neither in the image nor in the container"):
-        answer(seen, judge(seen, predict(seen.facts, seen.image)), "/nowhere")
+        explain(seen, judge(seen, predict(seen.facts, seen.image)), "/nowhere")

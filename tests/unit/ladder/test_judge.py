@@ -8,9 +8,9 @@ from typing import Any
 import fastjsonschema
 import pytest
 
-from scratchlab.experiments.listing import Line
+from scratchlab.lab.listing import ListedLine
 from scratchlab.ladder import judge, shapes
-from scratchlab.ladder.model import Claim, Climb, Maker, Row, Step, View
+from scratchlab.ladder.model import Claim, LadderRow, Maker, RootView, RungRun, Step
 from scratchlab.report.file import schema
 
 CHROOT = ("/", "/sleep")
@@ -31,13 +31,13 @@ ORIGINS = {
 }
 
 
-def view(name: str, paths: tuple[str, ...] | None, by_hand: tuple[str, ...] = ()) -> View:
+def view(name: str, paths: tuple[str, ...] | None, by_hand: tuple[str, ...] = ()) -> RootView:
     step = Step(name, name, name, available=paths is not None)
-    lines = tuple(Line(path, "file", 0o644, 0, 0, 0) for path in paths or ())
-    return View(step, lines, by_hand)
+    lines = tuple(ListedLine(path, "file", 0o644, 0, 0, 0) for path in paths or ())
+    return RootView(step, lines, by_hand)
 
 
-def climb(**changed: tuple[str, ...] | None) -> Climb:
+def climb(**changed: tuple[str, ...] | None) -> RungRun:
     shown: dict[str, tuple[str, ...] | None] = {
         "chroot": CHROOT,
         "mounts": MOUNTS,
@@ -53,10 +53,10 @@ def climb(**changed: tuple[str, ...] | None) -> Climb:
         view(name, paths, by_hand.get(name, ())) for name, paths in {**shown, **changed}.items()
     )
     claims = tuple(Claim(path, origin) for path, origin in ORIGINS.items())
-    return Climb("sleep", "sha256:0", tuple(rungs), "docker", "runc", claims)
+    return RungRun("sleep", "sha256:0", tuple(rungs), "docker", "runc", claims)
 
 
-def by_path(seen: Climb) -> dict[str, Row]:
+def by_path(seen: RungRun) -> dict[str, LadderRow]:
     return {row.path: row for row in judge.judge(seen)}
 
 

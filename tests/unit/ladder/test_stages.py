@@ -8,9 +8,9 @@ from typing import Any
 import fastjsonschema
 import pytest
 
-from scratchlab.experiments.listing import Line
+from scratchlab.lab.listing import ListedLine
 from scratchlab.ladder import shapes, stages
-from scratchlab.ladder.model import Claim, Life, Row, Step, View
+from scratchlab.ladder.model import Claim, LadderRow, Lifecycle, RootView, Step
 from scratchlab.report.file import schema
 
 ORIGINS = {
@@ -26,7 +26,7 @@ CREATED = ("/", "/sleep", "/.dockerenv", "/etc/hosts", "/dev", "/dev/console")
 RUNNING = (*CREATED[:5], "/dev/null", "/dev/pts/ptmx")
 
 
-def life(**changed: tuple[str, ...] | None) -> Life:
+def life(**changed: tuple[str, ...] | None) -> Lifecycle:
     shown: dict[str, tuple[str, ...] | None] = {
         "image": CREATED[:2],
         "created": CREATED,
@@ -38,17 +38,17 @@ def life(**changed: tuple[str, ...] | None) -> Life:
     }
     shown |= changed
     views = (
-        View(
+        RootView(
             Step(name, name, "docker", available=paths is not None),
-            tuple(Line(path, "file", 0o644, 0, 0, 0) for path in paths or ()),
+            tuple(ListedLine(path, "file", 0o644, 0, 0, 0) for path in paths or ()),
         )
         for name, paths in shown.items()
     )
     claims = tuple(Claim(path, origin) for path, origin in ORIGINS.items())
-    return Life("sleep", tuple(views), claims)
+    return Lifecycle("sleep", tuple(views), claims)
 
 
-def by_path(seen: Life) -> dict[str, Row]:
+def by_path(seen: Lifecycle) -> dict[str, LadderRow]:
     return {row.path: row for row in stages.judge(seen)}
 
 

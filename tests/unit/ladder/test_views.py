@@ -13,10 +13,11 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from scratchlab import codec
-from scratchlab.experiments.built_by_hand import Observation
-from scratchlab.experiments.listing import Line
-from scratchlab.ladder import command, shapes
-from scratchlab.ladder.model import Climb
+from scratchlab.cli import ladder
+from scratchlab.experiments.e15_built_by_hand import Observation
+from scratchlab.lab.listing import ListedLine
+from scratchlab.ladder import shapes
+from scratchlab.ladder.model import RungRun
 from scratchlab.model import Json
 
 OBSERVED = Path(__file__).parents[1] / "experiments" / "observed" / "docker-20.10.24.json"
@@ -29,22 +30,22 @@ def seen() -> Observation:
     return codec.decode(Observation, json.loads(OBSERVED.read_text())["E15"])
 
 
-def evil(climb: Climb) -> Climb:
-    line = Line(EVIL, "symlink", 0o777, 0, 0, 0, target=EVIL)
+def evil(climb: RungRun) -> RungRun:
+    line = ListedLine(EVIL, "symlink", 0o777, 0, 0, 0, target=EVIL)
     rungs = tuple(replace(view, entries=(*view.entries, line)) for view in climb.rungs)
     return replace(climb, image="<b>&", rungs=rungs)
 
 
 def drawn(view: str, found: Json) -> str:
     out = io.StringIO()
-    command.VIEWS[view][1](found, out)
+    ladder.VIEWS[view][1](found, out)
     return out.getvalue()
 
 
 def printed(view: str, found: Json, encoding: str = "utf-8") -> str:
     raw = io.BytesIO()
     out = io.TextIOWrapper(raw, encoding=encoding)
-    command.VIEWS[view][0](found, out)
+    ladder.VIEWS[view][0](found, out)
     out.flush()
     return raw.getvalue().decode(encoding)
 
@@ -112,6 +113,6 @@ def test_hostile_names_reach_neither_terminal_nor_picture_raw(seen: Observation)
 
 
 def test_an_empty_ladder_is_drawn_too() -> None:
-    found = shapes.ladder(Climb("sleep", "sha256:0", ()))
+    found = shapes.ladder(RungRun("sleep", "sha256:0", ()))
     ET.fromstring(drawn("ladder", found))
     assert "0 of 0" in printed("ladder", found)

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from scratchlab.collect.live.entries import entry
-from scratchlab.collect.live.folders import Folder, Folders, MovedError
-from scratchlab.collect.live.look import look
+from scratchlab.collect.live.directories import MovedError, OpenDirectories, OpenDirectory
+from scratchlab.collect.live.look import entry, look
 
 
 @pytest.fixture
@@ -18,15 +17,15 @@ def outer(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def enter(root: Path) -> Folders:
+def enter(root: Path) -> OpenDirectories:
     """Down a/b/c/d with one open folder beside the root, and back to b, which is closed then."""
-    folders = Folders(keep=1)
+    folders = OpenDirectories(keep=1)
     at = root
     for name in ("", "a", "b", "c", "d"):
         at = at / name
         fd = os.open(at, os.O_PATH | os.O_NOFOLLOW)
         seen = look(fd)
-        folders.push(Folder(name, fd, seen, entry(str(at), seen, ())))
+        folders.push(OpenDirectory(name, fd, seen, entry(str(at), seen, ())))
     folders.pop()
     folders.pop()
     assert folders.last.name == "b"

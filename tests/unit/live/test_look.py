@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scratchlab.collect import mountinfo
+from scratchlab import mountinfo
 from scratchlab.collect.live.look import look, look_by_fstat, mount_of
 
 

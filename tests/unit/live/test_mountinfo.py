@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratchlab.collect.mountinfo import changes, parse, visible
 from scratchlab.errors import LabError
 from scratchlab.model import Mount
+from scratchlab.mountinfo import changes, parse, visible
 
 # Lines of a real container (Docker 20.10.24, runc 1.1.5), one with a space and a tab in its path.
 REAL = rb"""109 63 0:56 / / rw,relatime master:77 - overlay overlay rw,lowerdir=/l/A:/l/B

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from scratchlab.collect.live import Limits, read_tree
+from scratchlab.collect.live import WalkLimits, read_tree
 from scratchlab.errors import LabError
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Kind
 
 
 def read(
-    path: Path, *, limits: Limits | None = None, progress: Callable[[int], None] | None = None
+    path: Path, *, limits: WalkLimits | None = None, progress: Callable[[int], None] | None = None
 ) -> Ledger:
     fd = os.open(path, os.O_PATH | os.O_DIRECTORY)
     try:
@@ -162,7 +162,7 @@ def test_a_file_past_a_limit_is_listed_and_said_to_be_unread(tmp_path: Path) -> 
 def test_all_files_together_are_bounded_too(tmp_path: Path) -> None:
     for number in range(10):
         (tmp_path / str(number)).write_bytes(b"x" * 10)
-    ledger = read(tmp_path, limits=Limits(root_bytes=55))
+    ledger = read(tmp_path, limits=WalkLimits(root_bytes=55))
     notes = [found.note for found in ledger if found.kind is Kind.FILE]
     assert notes.count(None) == 5
     assert notes.count("not hashed: the files before it reached 55 bytes") == 5
@@ -173,7 +173,7 @@ def test_names_beyond_all_measure_are_an_error_and_leave_nothing_open(tmp_path: 
         (tmp_path / str(number)).write_bytes(b"x")
     before = os.listdir("/proc/self/fd")
     with pytest.raises(LabError, match="more names than"):
-        read(tmp_path, limits=Limits(ledger_bytes=20_000))
+        read(tmp_path, limits=WalkLimits(ledger_bytes=20_000))
     assert os.listdir("/proc/self/fd") == before
 
 

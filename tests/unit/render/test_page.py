@@ -14,11 +14,11 @@ from build_zipapp import members
 from scratchlab.cli import scratchlab
 from scratchlab.errors import LabError
 from scratchlab.model import Engine, Facts, Host, Origin, Runtime
-from scratchlab.render import page
-from scratchlab.render.compact import Compact
-from scratchlab.render.origins import ORIGINS
+from scratchlab.render.html import page
+from scratchlab.render.html.compact import Compact
+from scratchlab.render.words import ORIGINS
 from scratchlab.report import write
-from scratchlab.report.rules import told
+from scratchlab.report.sections import rules_cited
 
 
 class Tags(HTMLParser):
@@ -135,8 +135,10 @@ def test_every_origin_has_words_and_its_own_sign() -> None:
 def test_the_one_file_for_hosts_carries_the_assets() -> None:
     package = Path(page.__file__).parents[1]
     carried = dict(members(package))
-    for one in (package / "render/html").iterdir():
-        assert carried[f"render/html/{one.name}"] == one.read_bytes()
+    for one in (package / "html").iterdir():
+        if one.name == "__pycache__":
+            continue
+        assert carried[f"html/{one.name}"] == one.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -159,7 +161,7 @@ def test_the_one_file_for_hosts_carries_the_assets() -> None:
 def test_rules_name_their_source_at_the_version_that_ran(
     facts: Facts, rule: str, link: str
 ) -> None:
-    (found,) = told([rule, rule, "no-such-rule"], facts)
+    (found,) = rules_cited([rule, rule, "no-such-rule"], facts)
     assert found["source"] == link
 
 

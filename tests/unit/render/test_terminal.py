@@ -19,7 +19,7 @@ import pytest
 from tests.browser import reports
 
 from scratchlab import render
-from scratchlab.render import steps_table
+from scratchlab.render.terminal import steps
 from scratchlab.report import Report, write
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
@@ -138,7 +138,7 @@ def test_the_last_line_says_what_the_exit_status_says(screen: Screen, tmp_path: 
 def test_ladder_and_time_lapse_fit_too(monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
     monkeypatch.setenv("COLUMNS", columns)
     head = reports.climbed().head
-    for draw, name in ((steps_table.ladder, "ladder"), (steps_table.timelapse, "timelapse")):
+    for draw, name in ((steps.ladder, "ladder"), (steps.timelapse, "timelapse")):
         out = io.StringIO()
         draw(head[name], out)
         assert widest(out.getvalue()) <= int(columns)

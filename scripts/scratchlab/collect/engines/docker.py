@@ -7,16 +7,13 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-import docker
 import docker.errors
 from docker.context import ContextAPI
 from docker.utils import kwargs_from_env
 
-from scratchlab.collect.engines import runtime_version
-from scratchlab.collect.engines.client import Client
-from scratchlab.collect.engines.faults import mended, reach
-from scratchlab.collect.engines.sdk import SdkEngine
-from scratchlab.collect.engines.ssh import tunnel
+from scratchlab.collect.engines import sdk
+from scratchlab.collect.engines.reach import mended, reach, tunnel
+from scratchlab.collect.engines.sdk import Client, SdkEngine
 from scratchlab.errors import LabError
 from scratchlab.model import Engine, Json, Runtime
 
@@ -61,7 +58,7 @@ class DockerEngine(SdkEngine):
         if program.startswith("io.containerd.runc."):
             program = path = "runc"
         known = self.components().get(program, {}).get("Version", "")
-        return Runtime(program, known) if known or not here else runtime_version.ask(path)
+        return Runtime(program, known) if known or not here else sdk.ask_version(path)
 
 
 def connect(url: str | None) -> DockerEngine:

@@ -14,10 +14,9 @@ from urllib.parse import quote, urlsplit
 
 import docker
 
-from scratchlab.collect.engines import runtime_version
-from scratchlab.collect.engines.faults import mended, reach
+from scratchlab.collect.engines import sdk
+from scratchlab.collect.engines.reach import mended, reach, stop, tunnel
 from scratchlab.collect.engines.sdk import SdkEngine
-from scratchlab.collect.engines.ssh import stop, tunnel
 from scratchlab.errors import LabError
 from scratchlab.model import Engine, Json, Runtime
 
@@ -52,8 +51,8 @@ class PodmanEngine(SdkEngine):
         default = info["host"].get("ociRuntime", {})
         named = inspect.get("OCIRuntime") or default.get("name", "")
         if named == default.get("name"):
-            return Runtime(named, runtime_version.parse(default.get("version", "")))
-        return runtime_version.ask(named) if here else Runtime(os.path.basename(named))
+            return Runtime(named, sdk.parse_version(default.get("version", "")))
+        return sdk.ask_version(named) if here else Runtime(os.path.basename(named))
 
     def _inspect(self, ref: str) -> Json:
         # What `podman inspect` prints; the Docker form of it lacks OCIConfigPath and OCIRuntime.

@@ -1,20 +1,120 @@
-"""What Docker and podman have in common: the Docker API, spoken by the docker SDK."""
+"""An engine's answer as a binary stream that archive readers can read from."""
 
 from __future__ import annotations
 
 import contextlib
 import difflib
+import io
+import os
 import re
+import subprocess
 from collections.abc import Callable, Iterator
-from typing import BinaryIO, ClassVar, Self
+from typing import Any, BinaryIO, ClassVar, Self
 
 import docker
 import docker.errors
+import requests
+import urllib3
 
-from scratchlab.collect.engines.faults import mended
-from scratchlab.collect.engines.stream import stream
+from scratchlab.collect.engines.reach import mended
 from scratchlab.errors import LabError
 from scratchlab.model import Engine, Json, Runtime
+
+_BUFFER = 1 << 20
+
+
+class _Chunks(io.RawIOBase):
+    """The chunks of an HTTP answer, one after another."""
+
+    def __init__(self, chunks: Iterator[bytes], what: str) -> None:
+        super().__init__()
+        self._chunks = chunks
+        self._what = what
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        if not self._rest:
+            self._rest = memoryview(self._next())
+        size = min(len(buffer), len(self._rest))
+        buffer[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
+
+    def _next(self) -> bytes:
+        try:
+            return next(self._chunks, b"")
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise LabError(
+                f"the engine broke off while it sent {self._what}",
+                "see whether the engine still runs, then try again",
+            ) from error
+
+
+def stream(chunks: Iterator[bytes], what: str) -> io.BufferedReader:
+    """A buffered stream over ``chunks``.
+
+    Takes the chunks of an answer and the words that name it in an error. Reading raises LabError
+    if the engine breaks off before the end.
+    """
+    return io.BufferedReader(_Chunks(chunks, what), _BUFFER)
+
+
+# The docker SDK's client, with one habit of its HTTP library mended.
+
+
+class _Api(docker.APIClient):
+    def merge_environment_settings(
+        self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
+    ) -> Any:
+        """As requests does, but the engine's own authority (DOCKER_CERT_PATH) goes before
+        REQUESTS_CA_BUNDLE, which requests prefers to what a session was told (requests#3829).
+        """
+        chosen = self.verify if verify is None else verify
+        return super().merge_environment_settings(url, proxies, stream, chosen, cert)
+
+
+class Client(docker.DockerClient):
+    """``docker.DockerClient``, that trusts the authority that it was told."""
+
+    def __init__(self, **arguments: Any) -> None:
+        self.api = _Api(**arguments)
+
+
+# The version of an OCI runtime, by its own word.
+
+
+# runc 1.1.5 "runc version 1.1.5+ds1", crun 1.8.1 "crun version 1.8.1", gVisor "runsc version
+# release-20240415.0".
+_VERSION = re.compile(r"^(\S+) version (\S+)", re.MULTILINE)
+_TIMEOUT = 10  # seconds
+
+
+def parse_version(text: str) -> str:
+    """The version in what ``RUNTIME --version`` printed, empty when there is none."""
+    match = _VERSION.search(text)
+    return match[2] if match else ""
+
+
+def ask_version(path: str) -> Runtime:
+    """Run ``path --version``: the runtime's name and version (empty when it cannot tell).
+
+    ``path`` comes from the engine's own configuration: the program the engine runs as root.
+    """
+    name = os.path.basename(path)
+    try:
+        done = subprocess.run(
+            [path, "--version"], capture_output=True, text=True, timeout=_TIMEOUT, check=False
+        )
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return Runtime(name, "")
+    return Runtime(name, parse_version(done.stdout))
+
+
+# What Docker and podman have in common: the Docker API, spoken by the docker SDK.
+
 
 # moby v20.10.24 daemon/names/names.go; distribution/reference v0.5 regexp.go (its characters).
 # Anything else never names one, and must not reach the path of a URL.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from scratchlab.collect.live.limits import Limits
+from scratchlab.collect.live.limits import WalkLimits
 from scratchlab.ledger import Ledger
 from scratchlab.model import Mount
 
-__all__ = ["Limits", "read_root", "read_tree"]
+__all__ = ["WalkLimits", "read_root", "read_tree"]
 
 
 def read_root(
@@ -17,7 +17,7 @@ def read_root(
     *,
     workers: int = 2,
     progress: Callable[[int], None] | None = None,
-    limits: Limits | None = None,
+    limits: WalkLimits | None = None,
 ) -> Ledger:
     """The live ledger: every entry that a process sees, on every mount that it sees.
 
@@ -34,7 +34,7 @@ def read_root(
 
     with Pool(workers) as pool:
         by_id = {mount.id: mount for mount in mounts}
-        return Walk(by_id, limits or Limits(), pool, progress).read(root_fd)
+        return Walk(by_id, limits or WalkLimits(), pool, progress).read(root_fd)
 
 
 def read_tree(
@@ -42,7 +42,7 @@ def read_tree(
     *,
     workers: int = 2,
     progress: Callable[[int], None] | None = None,
-    limits: Limits | None = None,
+    limits: WalkLimits | None = None,
 ) -> Ledger:
     """The ledger of a plain folder, such as an overlay's upper or the engine's ``-init`` layer.
 
@@ -53,4 +53,4 @@ def read_tree(
     from scratchlab.collect.live.walk import Walk
 
     with Pool(workers) as pool:
-        return Walk(None, limits or Limits(), pool, progress).read(path_fd)
+        return Walk(None, limits or WalkLimits(), pool, progress).read(path_fd)

@@ -12,9 +12,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 from typing import NamedTuple, Self
 
-from scratchlab.collect.live.entries import entry
-from scratchlab.collect.live.faults import code
-from scratchlab.collect.live.look import Look
+from scratchlab.collect.live.limits import error_name
+from scratchlab.collect.live.look import Look, entry
 from scratchlab.errors import LabError
 from scratchlab.model import Entry
 
@@ -108,7 +107,7 @@ class Pool:
         try:
             sha256, note = self._content(unread.fd, unread.look)
         except OSError as error:
-            sha256, note = None, f"unreadable: {code(error)}"
+            sha256, note = None, f"unreadable: {error_name(error)}"
         finally:
             os.close(unread.fd)
         return entry(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 
 from scratchlab.errors import LabError
@@ -10,7 +11,7 @@ _GIB = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class WalkLimits:
     """Bounds of one reading, in bytes.
 
     Sizes are claims: a sparse file of 1 TiB takes no room and would take ten minutes to hash, and
@@ -35,3 +36,41 @@ class Limits:
 
 
 ENTRY_COST = 256
+
+
+# Filesystems whose content is no content: which are recorded as one entry and never entered.
+
+
+# The kernel writes their files as they are read; reading some of them acts (securityfs, tracefs).
+KERNEL = frozenset({
+    "autofs", "bdev", "binder", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "cpuset",
+    "cxl", "dax", "debugfs", "efivarfs", "functionfs", "fusectl", "gadgetfs", "ibmasmfs",
+    "ipathfs", "nfsd", "nsfs", "openpromfs", "pidfs", "proc", "pstore", "qibfs", "resctrl",
+    "rpc_pipefs", "secretmem", "securityfs", "selinuxfs", "smackfs", "spufs", "sysfs", "tracefs",
+    "usbfs", "usbdevfs", "xenfs",
+})  # fmt: skip
+
+# Entered, but their regular files are windows into the kernel: never opened, so never hashed.
+UNREADABLE_FILES = frozenset({"devpts", "mqueue"})
+
+
+def is_process_backed(fstype: str) -> bool:
+    """Whether a process answers for the filesystem (FUSE): it could keep a reader waiting."""
+    return fstype in ("fuse", "fuseblk") or fstype.startswith(("fuse.", "fuseblk."))
+
+
+# What an error number says of the thing that was read, and what it says of the reader.
+
+
+# Want of our own, not a property of what is read: noting it on an entry would blame the container.
+_OURS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+
+
+def error_name(error: OSError) -> str:
+    """The name of the error for a note: ``EACCES``. Raises LabError if the reader is at fault."""
+    if error.errno in _OURS:
+        raise LabError(
+            f"this process ran out of what it needs to read on: {error.strerror}",
+            "see `ulimit -n` and `free`",
+        ) from error
+    return errno.errorcode.get(error.errno or 0, "?")

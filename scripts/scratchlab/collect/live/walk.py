@@ -18,14 +18,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from scratchlab.collect.live import filesystems, xattrs
-from scratchlab.collect.live.entries import entry
-from scratchlab.collect.live.faults import code
-from scratchlab.collect.live.folders import Folder, Folders, MovedError
+from scratchlab.collect.live import limits, xattrs
+from scratchlab.collect.live.directories import MovedError, OpenDirectories, OpenDirectory
 from scratchlab.collect.live.hashing import CHANGED, EMPTY, Pool, Unread
-from scratchlab.collect.live.limits import ENTRY_COST, Limits
+from scratchlab.collect.live.limits import ENTRY_COST, UNREADABLE_FILES, WalkLimits, error_name
 from scratchlab.collect.live.links import LinkSets
-from scratchlab.collect.live.look import Look, look, mount_of
+from scratchlab.collect.live.look import Look, entry, look, mount_of
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Mount
 
@@ -42,7 +40,7 @@ class Walk:
     def __init__(
         self,
         mounts: Mapping[int, Mount] | None,
-        limits: Limits,
+        limits: WalkLimits,
         pool: Pool,
         progress: Callable[[int], None] | None,
     ) -> None:
@@ -53,7 +51,7 @@ class Walk:
         self._progress = progress
         self._ledger = Ledger()
         self._links = LinkSets()
-        self._folders = Folders()
+        self._folders = OpenDirectories()
         self._path = "/"  # of the deepest folder; those above it are its beginnings
         self._root_mount = 0
         self._hashed: defaultdict[int, int] = defaultdict(int)
@@ -90,7 +88,7 @@ class Walk:
         except BaseException:
             os.close(fd)
             raise
-        self._folders.push(Folder("", fd, seen, entry("/", seen, found, note=note)))
+        self._folders.push(OpenDirectory("", fd, seen, entry("/", seen, found, note=note)))
 
     def _step(self) -> None:
         folder = self._folders.last
@@ -116,7 +114,7 @@ class Walk:
         self._keep([replace(folder.entry, note=note) if note else folder.entry])
         self._path = os.path.dirname(self._path)
 
-    def _list(self, folder: Folder, fd: int) -> None:
+    def _list(self, folder: OpenDirectory, fd: int) -> None:
         try:
             listing = _open_listing(fd)
             try:
@@ -131,13 +129,13 @@ class Walk:
             finally:
                 os.close(listing)
         except OSError as error:
-            folder.note = f"unreadable: {code(error)}"
+            folder.note = f"unreadable: {error_name(error)}"
 
-    def _wait(self, folder: Folder, name: str) -> None:
+    def _wait(self, folder: OpenDirectory, name: str) -> None:
         folder.pending.append(name)
         self._charge(len(name))
 
-    def _visit(self, folder: Folder, folder_fd: int, name: str, *, enter: bool) -> None:
+    def _visit(self, folder: OpenDirectory, folder_fd: int, name: str, *, enter: bool) -> None:
         """Record what ``name`` is; a folder is entered only if ``enter``, otherwise it waits."""
         try:
             fd = os.open(name, _LOOK, dir_fd=folder_fd)
@@ -145,7 +143,7 @@ class Walk:
             folder.note = CHANGED
             return
         except OSError as error:
-            folder.note = f"names in it unreadable: {code(error)}"
+            folder.note = f"names in it unreadable: {error_name(error)}"
             return
         handed_on = False
         try:
@@ -158,7 +156,7 @@ class Walk:
             else:
                 self._wait(folder, name)
         except OSError as error:
-            folder.note = f"names in it unreadable: {code(error)}"
+            folder.note = f"names in it unreadable: {error_name(error)}"
         finally:
             if not handed_on:
                 os.close(fd)
@@ -172,7 +170,7 @@ class Walk:
 
     def _known_mount(self, mount: int) -> bool:
         known = None if self._mounts is None else self._mounts.get(mount)
-        return known is not None and not filesystems.is_process_backed(known.fstype)
+        return known is not None and not limits.is_process_backed(known.fstype)
 
     def _folder(self, name: str, path: str, fd: int, seen: Look) -> bool:
         """Go down into a folder, or record it if it is not for reading.
@@ -184,7 +182,7 @@ class Walk:
             self._keep([entry(path, seen, (), note=why)])
             return False
         found, note = xattrs.read(fd)
-        self._folders.push(Folder(name, fd, seen, entry(path, seen, found, note=note)))
+        self._folders.push(OpenDirectory(name, fd, seen, entry(path, seen, found, note=note)))
         self._path = path
         return True
 
@@ -197,9 +195,9 @@ class Walk:
         mount = self._mounts.get(seen.mount)
         if mount is None:
             return True, "not read: on a mount that mountinfo did not list"
-        if filesystems.is_process_backed(mount.fstype):
+        if limits.is_process_backed(mount.fstype):
             return True, f"not read: a process answers for {mount.fstype}"
-        return mount.fstype in filesystems.KERNEL, None
+        return mount.fstype in limits.KERNEL, None
 
     def _leaf(self, path: str, fd: int, seen: Look) -> bool:
         """Record what is no folder; says whether ``fd`` was handed on."""
@@ -228,7 +226,7 @@ class Walk:
 
     def _unhashed(self, seen: Look) -> str | None:
         limits = self._limits
-        if self._fstype(seen) in filesystems.UNREADABLE_FILES:
+        if self._fstype(seen) in UNREADABLE_FILES:
             return f"not hashed: {self._fstype(seen)}"
         if seen.size > limits.file_bytes:
             return f"not hashed: larger than {limits.file_bytes} bytes"

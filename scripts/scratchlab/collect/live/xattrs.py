@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from scratchlab.collect.live.faults import code
+from scratchlab.collect.live.limits import error_name
 
 _NONE = (errno.ENOTSUP, errno.ENOSYS)
 _GONE = (errno.ENODATA, errno.ERANGE)
@@ -45,4 +45,4 @@ def read(fd: int) -> tuple[tuple[tuple[str, bytes], ...], str | None]:
 
 
 def _note(error: OSError) -> str:
-    return f"extended attributes unreadable: {code(error)}"
+    return f"extended attributes unreadable: {error_name(error)}"

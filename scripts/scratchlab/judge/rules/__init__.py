@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from scratchlab.judge.rules import docker, linux, podman, runtime
-from scratchlab.judge.rules.rule import Rule, Source
+from scratchlab.judge.rules import docker, podman, runtime
+from scratchlab.judge.rules.rule import Citation, Rule
 
 RULES: dict[str, Rule] = {
     rule.id: rule
-    for table in (docker.RULES, podman.RULES, runtime.RULES, linux.RULES)
+    for table in (docker.RULES, podman.RULES, runtime.RULES, runtime.KERNEL_RULES)
     for rule in table
 }
 
-__all__ = ["RULES", "Rule", "Source"]
+__all__ = ["RULES", "Citation", "Rule", "Source"]

@@ -7,21 +7,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scratchlab.judge.rules.rule import Rule, Source
+from scratchlab.judge.rules.rule import Citation, Rule
 from scratchlab.model import Kind, Origin
 
 KNOWN = ((19, 3), (30,))  # versions that these tables were read in: from, below
 
-_INIT = Source("moby/moby", "daemon/initlayer/setup_unix.go", "Setup")
+_INIT = Citation("moby/moby", "daemon/initlayer/setup_unix.go", "Setup")
 
 
-def _container(file: str, symbol: str) -> Source:
+def _container(file: str, symbol: str) -> Citation:
     """A file of moby's package container, which went below daemon in v29."""
-    return Source("moby/moby", f"container/{file}", symbol, (((29,), f"daemon/container/{file}"),))
+    return Citation(
+        "moby/moby", f"container/{file}", symbol, (((29,), f"daemon/container/{file}"),)
+    )
 
 
 _NETWORK = _container("container_unix.go", "NetworkMounts")
-_LINUX = Source("moby/moby", "daemon/oci_linux.go")
+_LINUX = Citation("moby/moby", "daemon/oci_linux.go")
 
 RULES = (
     Rule(
@@ -78,28 +80,28 @@ RULES = (
     Rule(
         "docker-user-mount",
         "a mount that the user or the image's VOLUME asked for",
-        Origin.USER_MOUNT, "start", Source("moby/moby", "daemon/volumes_unix.go", "setupMounts"),
+        Origin.USER_MOUNT, "start", Citation("moby/moby", "daemon/volumes_unix.go", "setupMounts"),
         removed_by="run without that -v, --mount or --tmpfs; VOLUME only by another image",
     ),
     Rule(
         "docker-root",
         "the storage driver makes the root folder of the container, 0755",
         Origin.STORAGE_DRIVER, "create",
-        Source("moby/moby", "daemon/graphdriver/overlay2/overlay.go", "create"),
+        Citation("moby/moby", "daemon/graphdriver/overlay2/overlay.go", "create"),
         removed_by="none",
     ),
     Rule(
         "docker-root-vfs",
         "the storage driver copies the image for the container, its root folder with it, 0755",
         Origin.STORAGE_DRIVER, "create",
-        Source("moby/moby", "daemon/graphdriver/vfs/driver.go", "create"),
+        Citation("moby/moby", "daemon/graphdriver/vfs/driver.go", "create"),
         removed_by="none",
     ),
     Rule(
         "docker-root-snapshot",
         "containerd's snapshotter makes the root folder of the container, 0755",
         Origin.STORAGE_DRIVER, "create",
-        Source(
+        Citation(
             "containerd/containerd", "snapshots/overlay/overlay.go", "prepareDirectory",
             (((2,), "plugins/snapshots/overlay/overlay.go"),),
         ),

@@ -9,14 +9,14 @@ from scratchlab.judge.versions import numbers
 from scratchlab.model import Facts
 
 
-class Written(NamedTuple):
+class Permalink(NamedTuple):
     """A URL, and what to look for in that file (empty: all of it)."""
 
     url: str
     symbol: str
 
 
-def written(rule: Rule, facts: Facts) -> Written:
+def permalinks(rule: Rule, facts: Facts) -> Permalink:
     """The source of the program that made this container, at its version.
 
     At its newest where none of the programs that the rule names is the one that ran.
@@ -25,8 +25,8 @@ def written(rule: Rule, facts: Facts) -> Written:
     for source in (rule.source, *rule.others):
         version = running.get(source.project)
         if version:
-            return Written(source.permalink(version), source.symbol)
-    return Written(rule.source.permalink(()), rule.source.symbol)
+            return Permalink(source.permalink(version), source.symbol)
+    return Permalink(rule.source.permalink(()), rule.source.symbol)
 
 
 def _running(facts: Facts) -> dict[str, tuple[int, ...]]:

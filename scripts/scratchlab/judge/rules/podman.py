@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from scratchlab.judge.rules.rule import Rule, Source
+from scratchlab.judge.rules.rule import Citation, Rule
 from scratchlab.model import Origin
 
 KNOWN = ((4,), (6,))
-_BIND = Source("containers/podman", "libpod/container_internal_common.go", "makeBindMounts")
-_INTERNAL = Source("containers/podman", "libpod/container_internal.go", "mountStorage")
+_BIND = Citation("containers/podman", "libpod/container_internal_common.go", "makeBindMounts")
+_INTERNAL = Citation("containers/podman", "libpod/container_internal.go", "mountStorage")
 
 
-def _storage(driver: str) -> Source:
+def _storage(driver: str) -> Citation:
     """A driver of containers/storage, as podman carries it with it."""
-    return Source(
+    return Citation(
         "containers/podman", f"vendor/github.com/containers/storage/drivers/{driver}",
         "defaultPerms", (((5, 7), f"vendor/go.podman.io/storage/drivers/{driver}"),),
     )  # fmt: skip
@@ -35,7 +35,7 @@ RULES = (
         "podman-init-program",
         "podman run --init binds the host's catatonit over /run/podman-init",
         Origin.ENGINE_MOUNT, "start",
-        Source("containers/podman", "pkg/specgen/generate/storage.go", "addContainerInitBinary"),
+        Citation("containers/podman", "pkg/specgen/generate/storage.go", "addContainerInitBinary"),
         removed_by="run without --init",
     ),
     Rule(
@@ -48,7 +48,7 @@ RULES = (
         "podman-user-files",
         "podman adds the container's user to /etc/passwd and /etc/group where the image lacks it",
         Origin.ENGINE_CREATE, "start",
-        Source(
+        Citation(
             "containers/podman", "libpod/container_internal_common.go", "generatePasswdAndGroup"
         ),
         removed_by="--passwd=false, or an image that has the user",
@@ -63,14 +63,14 @@ RULES = (
         "podman-workdir",
         "podman makes the image's WORKDIR where the image lacks it",
         Origin.ENGINE_CREATE, "start",
-        Source("containers/podman", "libpod/container_internal_common.go", "resolveWorkDir"),
+        Citation("containers/podman", "libpod/container_internal_common.go", "resolveWorkDir"),
         removed_by="no WORKDIR in the image",
     ),
     Rule(
         "podman-user-mount",
         "a mount that the user or the image's VOLUME asked for",
         Origin.USER_MOUNT, "start",
-        Source("containers/podman", "pkg/specgen/generate/storage.go", "finalizeMounts"),
+        Citation("containers/podman", "pkg/specgen/generate/storage.go", "finalizeMounts"),
         removed_by="run without that -v, --mount or --tmpfs",
     ),
     Rule(

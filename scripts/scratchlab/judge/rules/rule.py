@@ -10,7 +10,7 @@ SPEC = "https://github.com/opencontainers/runtime-spec/blob/v1.2.0"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class Citation:
     """Where in a public source the rule is written. ``project`` is OWNER/NAME on GitHub.
 
     ``moved`` holds (first version, path) for versions that keep it elsewhere.
@@ -46,8 +46,16 @@ class Rule:
     title: str
     origin: Origin
     stage: str
-    source: Source
+    source: Citation
     level: str = ""
     clause: str = ""
     removed_by: str = ""
-    others: tuple[Source, ...] = ()
+    others: tuple[Citation, ...] = ()
+
+
+# Which of an engine's rules for the root folder speaks of a storage driver.
+
+
+# Driver, as the engine calls it, to the end of the rule's id; overlay2 and overlay are the plain
+# ones, overlayfs is what Docker calls containerd's snapshotter (moby v25 daemon/containerd).
+ROOT_DRIVERS = {"vfs": "-vfs", "overlayfs": "-snapshot"}

@@ -6,17 +6,17 @@ v1.28 (src/libcrun/linux.c); measured on runc 1.1.5 and 1.1.15, crun 1.21.
 
 from __future__ import annotations
 
-from scratchlab.judge.rules.rule import SPEC, Rule, Source
+from scratchlab.judge.rules.rule import SPEC, Citation, Rule
 from scratchlab.model import Origin
 
-_ROOTFS = Source("opencontainers/runc", "libcontainer/rootfs_linux.go", "mountToRootfs")
-_DEVICES = Source("opencontainers/runc", "libcontainer/specconv/spec_linux.go", "AllowedDevices")
-_LINKS = Source("opencontainers/runc", "libcontainer/rootfs_linux.go", "setupDevSymlinks")
+_ROOTFS = Citation("opencontainers/runc", "libcontainer/rootfs_linux.go", "mountToRootfs")
+_DEVICES = Citation("opencontainers/runc", "libcontainer/specconv/spec_linux.go", "AllowedDevices")
+_LINKS = Citation("opencontainers/runc", "libcontainer/rootfs_linux.go", "setupDevSymlinks")
 
 
-def _crun(symbol: str) -> tuple[Source]:
+def _crun(symbol: str) -> tuple[Citation]:
     """Where crun does the same: v1.8.1 to v1.28."""
-    return (Source("containers/crun", "src/libcrun/linux.c", symbol),)
+    return (Citation("containers/crun", "src/libcrun/linux.c", symbol),)
 
 
 RULES = (
@@ -47,7 +47,7 @@ RULES = (
         "oci-ptmx",
         "the runtime links /dev/ptmx to pts/ptmx, so that terminals are the container's own",
         Origin.RUNTIME_DEVICE, "start",
-        Source("opencontainers/runc", "libcontainer/rootfs_linux.go", "setupPtmx"), "MUST",
+        Citation("opencontainers/runc", "libcontainer/rootfs_linux.go", "setupPtmx"), "MUST",
         f"{SPEC}/config-linux.md#default-devices",
         removed_by="-v /dev:/dev (then it is the host's)",
         others=_crun("create_missing_devs"),
@@ -71,7 +71,7 @@ RULES = (
         "oci-console",
         "with a terminal the runtime binds its pty over /dev/console",
         Origin.RUNTIME_DEVICE, "start",
-        Source("opencontainers/runc", "libcontainer/console_linux.go", "mountConsole"), "MUST",
+        Citation("opencontainers/runc", "libcontainer/console_linux.go", "mountConsole"), "MUST",
         f"{SPEC}/config-linux.md#default-devices",
         removed_by="run without -t",
         others=_crun("libcrun_set_terminal"),
@@ -80,7 +80,7 @@ RULES = (
         "configured-device",
         "a device that the configuration lists (--device, --privileged)",
         Origin.RUNTIME_DEVICE, "start",
-        Source("opencontainers/runc", "libcontainer/rootfs_linux.go", "createDevices"), "MUST",
+        Citation("opencontainers/runc", "libcontainer/rootfs_linux.go", "createDevices"), "MUST",
         f"{SPEC}/config-linux.md#devices",
         removed_by="run without that --device, or without --privileged",
         others=_crun("libcrun_create_dev"),
@@ -89,7 +89,7 @@ RULES = (
         "runtime-mountpoint",
         "the runtime makes the folders and files that its mounts need and the root lacks",
         Origin.RUNTIME_MOUNTPOINT, "start",
-        Source("opencontainers/runc", "libcontainer/rootfs_linux.go", "mountToRootfs"),
+        Citation("opencontainers/runc", "libcontainer/rootfs_linux.go", "mountToRootfs"),
         removed_by="an image that has the mountpoint, or run without the mount",
         others=_crun("do_mounts"),
     ),
@@ -97,7 +97,7 @@ RULES = (
         "masked-path",
         "the runtime hides paths of /proc and /sys that tell or do too much",
         Origin.RUNTIME_MASK, "start",
-        Source("opencontainers/runc", "libcontainer/rootfs_linux.go", "maskPath"), "OPTIONAL",
+        Citation("opencontainers/runc", "libcontainer/rootfs_linux.go", "maskPath"), "OPTIONAL",
         f"{SPEC}/config-linux.md#masked-paths",
         removed_by="--security-opt systempaths=unconfined, or --privileged",
         others=_crun("do_masked_and_readonly_paths"),
@@ -106,7 +106,7 @@ RULES = (
         "readonly-path",
         "the runtime makes paths of /proc read-only",
         Origin.RUNTIME_MASK, "start",
-        Source("opencontainers/runc", "libcontainer/rootfs_linux.go", "readonlyPath"), "OPTIONAL",
+        Citation("opencontainers/runc", "libcontainer/rootfs_linux.go", "readonlyPath"), "OPTIONAL",
         f"{SPEC}/config-linux.md#readonly-paths",
         removed_by="--security-opt systempaths=unconfined, or --privileged",
         others=_crun("do_masked_and_readonly_paths"),
@@ -135,3 +135,22 @@ def stub_modes(runtime: str) -> tuple[int, ...]:
     crun 1.21 makes them 01755 (src/libcrun/linux.c), runc 0755 (libcontainer/rootfs_linux.go).
     """
     return (0o1755, 0o755) if runtime == "crun" else (0o755,)
+
+
+# What the kernel makes by itself inside a filesystem that was mounted.
+
+
+KERNEL_RULES = (
+    Rule(
+        "devpts-node",
+        "devpts holds ptmx and one node for each open terminal",
+        Origin.KERNEL, "run", Citation("torvalds/linux", "fs/devpts/inode.c", "mknod_ptmx"),
+        removed_by="nothing while devpts is mounted; close the terminal (exec -t, -t)",
+    ),
+    Rule(
+        "kernel-filesystem",
+        "files that the kernel makes as they are read",
+        Origin.KERNEL, "run", Citation("torvalds/linux", "fs/proc/base.c"),
+        removed_by="nothing while the filesystem is mounted",
+    ),
+)  # fmt: skip

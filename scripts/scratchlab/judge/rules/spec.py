@@ -18,7 +18,7 @@ _LINKS = f"{SPEC}/runtime-linux.md#dev-symbolic-links"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SpecRow:
     """One requirement: ``level`` is the RFC 2119 word, empty where a table only describes.
 
     One of ``fstype``, ``device``, ``target`` says what must stand at ``path``; ``flags`` are mount
@@ -35,27 +35,30 @@ class Row:
     flags: tuple[str, ...] = ()
 
 
-def _rows() -> tuple[Row, ...]:
+def _rows() -> tuple[SpecRow, ...]:
     filesystems = {"/proc": "proc", "/sys": "sysfs", "/dev/pts": "devpts", "/dev/shm": "tmpfs"}  # noqa: S108
     links = {path: target for path, (target, rule) in LINKS.items() if rule == "oci-dev-link"}
     rows = [
-        *(Row("", path, "SHOULD", _FILESYSTEMS, fstype=one) for path, one in filesystems.items()),
-        *(Row("", path, "MUST", _DEVICES, device=one) for path, one in DEVICES.items()),
-        Row("", "/dev/ptmx", "MUST", _DEVICES, target=LINKS["/dev/ptmx"][0]),
-        *(Row("", path, "MUST", _LINKS, target=one) for path, one in links.items()),
+        *(
+            SpecRow("", path, "SHOULD", _FILESYSTEMS, fstype=one)
+            for path, one in filesystems.items()
+        ),
+        *(SpecRow("", path, "MUST", _DEVICES, device=one) for path, one in DEVICES.items()),
+        SpecRow("", "/dev/ptmx", "MUST", _DEVICES, target=LINKS["/dev/ptmx"][0]),
+        *(SpecRow("", path, "MUST", _LINKS, target=one) for path, one in links.items()),
     ]
     return tuple(replace(row, id=f"S{number:02}") for number, row in enumerate(rows, 1))
 
 
 SPEC_ROWS = _rows()
-CONSOLE = Row("S16", "/dev/console", "MUST", _DEVICES)
+CONSOLE = SpecRow("S16", "/dev/console", "MUST", _DEVICES)
 LIBCONTAINER_ROWS = (
-    Row("L01", "/proc", "", LIBCONTAINER, "proc", flags=("noexec", "nosuid", "nodev")),
-    Row("L02", "/dev", "", LIBCONTAINER, "tmpfs", flags=("noexec",)),
-    Row("L03", "/dev/shm", "", LIBCONTAINER, "tmpfs", flags=("noexec", "nosuid", "nodev")),  # noqa: S108
-    Row("L04", "/dev/mqueue", "", LIBCONTAINER, "mqueue", flags=("noexec", "nosuid", "nodev")),
-    Row("L05", "/dev/pts", "", LIBCONTAINER, "devpts", flags=("noexec", "nosuid")),
-    Row("L06", "/sys", "", LIBCONTAINER, "sysfs", flags=("noexec", "nosuid", "nodev", "ro")),
+    SpecRow("L01", "/proc", "", LIBCONTAINER, "proc", flags=("noexec", "nosuid", "nodev")),
+    SpecRow("L02", "/dev", "", LIBCONTAINER, "tmpfs", flags=("noexec",)),
+    SpecRow("L03", "/dev/shm", "", LIBCONTAINER, "tmpfs", flags=("noexec", "nosuid", "nodev")),  # noqa: S108
+    SpecRow("L04", "/dev/mqueue", "", LIBCONTAINER, "mqueue", flags=("noexec", "nosuid", "nodev")),
+    SpecRow("L05", "/dev/pts", "", LIBCONTAINER, "devpts", flags=("noexec", "nosuid")),
+    SpecRow("L06", "/sys", "", LIBCONTAINER, "sysfs", flags=("noexec", "nosuid", "nodev", "ro")),
 )
 # What today's runtimes do and the table does not know.
 STALE = (

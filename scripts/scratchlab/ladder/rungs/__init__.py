@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scratchlab.ladder.rungs.bare_runtime import BareRuntime, Gvisor
-from scratchlab.ladder.rungs.by_hand import Chroot, Mounts
+from scratchlab.ladder.rungs.by_hand import Chroot, ChrootWithMounts
 from scratchlab.ladder.rungs.containerd import Containerd
 from scratchlab.ladder.rungs.podman import Podman
 from scratchlab.ladder.rungs.rung import Rung, Started
@@ -15,7 +15,7 @@ def rungs() -> tuple[Rung, ...]:
     """All rungs but the lab's own engine, barest first."""
     return (
         Chroot(),
-        Mounts(),
+        ChrootWithMounts(),
         BareRuntime("runc"),
         BareRuntime("crun"),
         Containerd(),

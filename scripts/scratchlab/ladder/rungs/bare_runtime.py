@@ -9,10 +9,10 @@ import signal
 import time
 from contextlib import suppress
 
-from scratchlab.collect.engines import runtime_version
-from scratchlab.ladder import tools
+from scratchlab.collect.engines import sdk
+from scratchlab.ladder import workspace
 from scratchlab.ladder.rungs.rung import Started
-from scratchlab.ladder.workshop import NAME, Workshop
+from scratchlab.ladder.workspace import NAME, Workspace
 from scratchlab.model import Json
 
 # crun 1.8 src/libcrun/cgroup.c refuses a machine that has both versions of control groups mounted.
@@ -30,20 +30,20 @@ class BareRuntime:
 
     def missing(self) -> str:
         """Empty where the runtime is installed."""
-        return "" if tools.find(self.tool) else f"not here: install {self.package}"
+        return "" if workspace.find_program(self.tool) else f"not here: install {self.package}"
 
     def version(self) -> str:
         """The runtime's."""
-        return runtime_version.ask(self.tool).version
+        return sdk.ask_version(self.tool).version
 
-    def up(self, shop: Workshop) -> Started:
+    def up(self, shop: Workspace) -> Started:
         """Run a copy of the root with the runtime's default configuration.
 
         Changed are only the program, its environment, and that it has no terminal.
         """
         shop.copy(self.id)
         bundle = shop.room(self.id)
-        tools.run([self.tool, "spec"], cwd=bundle)
+        workspace.run_program([self.tool, "spec"], cwd=bundle)
         with open(os.path.join(bundle, "config.json"), encoding="utf-8") as file:
             config = json.load(file)
         process = config["process"]
@@ -70,8 +70,10 @@ class BareRuntime:
 
     def down(self, folder: str) -> None:
         """Delete every container in this runtime's state folder, and what it knows nothing of."""
-        if tools.find(self.tool) is not None and os.path.isdir(self._state(folder)):
-            for name in tools.run([self.tool, *self._root(folder), "list", "--quiet"]).split():
+        if workspace.find_program(self.tool) is not None and os.path.isdir(self._state(folder)):
+            for name in workspace.run_program(
+                [self.tool, *self._root(folder), "list", "--quiet"]
+            ).split():
                 self._command(folder, "delete", "--force", name)
         _end_orphans()
 
@@ -79,12 +81,12 @@ class BareRuntime:
         """Run the runtime: what was special about it, or nothing."""
         command = [self.tool, *self._root(folder), *arguments]
         try:
-            tools.run(command)
-        except tools.RefusedError as refusal:
+            workspace.run_program(command)
+        except workspace.RefusedError as refusal:
             if "hybrid" not in refusal.what or not os.path.ismount(_UNIFIED):
                 raise
             without = ["unshare", "--mount", "sh", "-c", f'umount {_UNIFIED} && exec "$@"', "sh"]
-            tools.run([*without, *command])
+            workspace.run_program([*without, *command])
             return f"{_UNIFIED} was hidden from it: it refuses two versions of control groups"
         return ""
 
@@ -102,7 +104,7 @@ class Gvisor(BareRuntime):
         super().__init__("runsc", "gVisor", "--network=none", "--ignore-cgroups")
         self.id = "gvisor"
 
-    def up(self, shop: Workshop) -> Started:
+    def up(self, shop: Workspace) -> Started:
         """Run a copy of the root in a sandbox."""
         started = super().up(shop)
         return Started(started.pid, started.command, hidden=True)

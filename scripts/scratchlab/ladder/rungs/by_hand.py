@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from scratchlab.errors import LabError
-from scratchlab.experiments.required_filesystems import REQUIRED
-from scratchlab.ladder import tools
+from scratchlab.experiments.e08_required_filesystems import REQUIRED
+from scratchlab.ladder import workspace
 from scratchlab.ladder.rungs.rung import Started
-from scratchlab.ladder.workshop import Workshop
+from scratchlab.ladder.workspace import Workspace
 
 _UNSHARE = ["unshare", "--mount", "--uts", "--ipc", "--net", "--pid", "--fork", "--kill-child"]
 _WAIT = 5.0  # seconds until the program runs, or has ended
@@ -38,15 +38,15 @@ class Chroot:
 
     def missing(self) -> str:
         """Empty where util-linux and coreutils are."""
-        absent = [name for name in ("unshare", "chroot") if tools.find(name) is None]
+        absent = [name for name in ("unshare", "chroot") if workspace.find_program(name) is None]
         return f"not here: install {self.package} ({', '.join(absent)})" if absent else ""
 
     def version(self) -> str:
         """util-linux's."""
-        found = re.search(r"\d[\w.]*", tools.run(["unshare", "--version"]))
+        found = re.search(r"\d[\w.]*", workspace.run_program(["unshare", "--version"]))
         return found[0] if found else ""
 
-    def up(self, shop: Workshop) -> Started:
+    def up(self, shop: Workspace) -> Started:
         """Start the image's program in a copy of the root."""
         root = shop.copy(self.id)
         pid = _start(["chroot", root, *shop.argv], root, shop.env)
@@ -58,7 +58,7 @@ class Chroot:
         _end(os.path.join(folder, self.id, "rootfs"))
 
 
-class Mounts(Chroot):
+class ChrootWithMounts(Chroot):
     """The same with six filesystems mounted and nothing else: what more is there, is the kernel's.
 
     The folders to mount on are made by hand, as a runtime would.
@@ -70,10 +70,10 @@ class Mounts(Chroot):
 
     def missing(self) -> str:
         """Empty where mount is, too."""
-        absent = "" if tools.find("mount") else "not here: install mount"
+        absent = "" if workspace.find_program("mount") else "not here: install mount"
         return super().missing() or absent
 
-    def up(self, shop: Workshop) -> Started:
+    def up(self, shop: Workspace) -> Started:
         """Mount what libcontainer's SPEC.md requires below a copy of the root, and start."""
         root = shop.copy(self.id)
         lines = list(_mounts(root))
@@ -116,9 +116,9 @@ def _start(argv: list[str], root: str, env: tuple[str, ...]) -> int:
                 break
             time.sleep(0.005)
         errors.seek(0)
-        said = tools.last_line(errors.read())
+        said = workspace.last_line(errors.read())
     _end(root)
-    raise tools.RefusedError(f"unshare answers: {said or 'the program ended at once'}")
+    raise workspace.RefusedError(f"unshare answers: {said or 'the program ended at once'}")
 
 
 def _pairs(env: tuple[str, ...]) -> Iterator[tuple[str, str]]:

@@ -7,10 +7,10 @@ import re
 import time
 from contextlib import suppress
 
-from scratchlab.ladder import tools
+from scratchlab.ladder import workspace
 from scratchlab.ladder.rungs.bare_runtime import forget_groups
 from scratchlab.ladder.rungs.rung import Started
-from scratchlab.ladder.workshop import NAME, Workshop
+from scratchlab.ladder.workspace import NAME, Workspace
 
 # The system's service, and the one that dockerd starts where there is none (moby v20.10.24
 # libcontainerd/supervisor/remote_daemon.go).
@@ -31,7 +31,7 @@ class Containerd:
 
     def missing(self) -> str:
         """Empty where ctr is, and a containerd that it can reach."""
-        if tools.find(self.tool) is None:
+        if workspace.find_program(self.tool) is None:
             return f"not here: install {self.package}"
         if _socket() is None:
             return "no containerd runs here: start it (systemctl start containerd)"
@@ -39,16 +39,16 @@ class Containerd:
 
     def version(self) -> str:
         """That of ctr, which comes with its containerd."""
-        found = re.search(r"v?(\d\S*)\s*$", tools.run(["ctr", "--version"]))
+        found = re.search(r"v?(\d\S*)\s*$", workspace.run_program(["ctr", "--version"]))
         return found[1] if found else ""
 
-    def up(self, shop: Workshop) -> Started:
+    def up(self, shop: Workspace) -> Started:
         """Import the image and run it with containerd's own defaults."""
         self._ctr("namespace", "create", NAME)
         self._ctr("image", "import", shop.archive)
         names = self._ctr("image", "list", "--quiet").split()
         if not names:
-            raise tools.RefusedError("the image has no name, and ctr runs images by name")
+            raise workspace.RefusedError("the image has no name, and ctr runs images by name")
         self._ctr("run", "--detach", names[0], NAME)
         tasks = self._ctr("task", "list").splitlines()
         pid = next(int(line.split()[1]) for line in tasks if line.split()[0] == NAME)
@@ -69,7 +69,7 @@ class Containerd:
         while NAME in self._ctr("namespace", "list", "--quiet").split():
             try:
                 self._ctr("namespace", "remove", NAME)
-            except tools.RefusedError:
+            except workspace.RefusedError:
                 if time.monotonic() > until:
                     raise
                 time.sleep(0.05)
@@ -77,10 +77,10 @@ class Containerd:
 
     def _ctr(self, *arguments: str) -> str:
         socket = _socket() or SOCKETS[0]
-        return tools.run(["ctr", "--address", socket, "--namespace", NAME, *arguments])
+        return workspace.run_program(["ctr", "--address", socket, "--namespace", NAME, *arguments])
 
     def _try(self, *arguments: str) -> None:
-        with suppress(tools.RefusedError):
+        with suppress(workspace.RefusedError):
             self._ctr(*arguments)
 
 

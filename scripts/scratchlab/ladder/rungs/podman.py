@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 
-from scratchlab.ladder import tools
+from scratchlab.ladder import workspace
 from scratchlab.ladder.rungs.bare_runtime import forget_groups
 from scratchlab.ladder.rungs.rung import Started
-from scratchlab.ladder.workshop import NAME, Workshop
+from scratchlab.ladder.workspace import NAME, Workspace
 
 _LOCKS = "/dev/shm/libpod_lock"  # noqa: S108 - podman's own, made once per boot
 # podman asks for the machine's maximum, which not every root may set.
@@ -28,30 +28,32 @@ class Podman:
 
     def missing(self) -> str:
         """Empty where podman is installed."""
-        return "" if tools.find(self.tool) else f"not here: install {self.package}"
+        return "" if workspace.find_program(self.tool) else f"not here: install {self.package}"
 
     def version(self) -> str:
         """Podman's."""
-        found = re.search(r"\d\S*", tools.run(["podman", "--version"]))
+        found = re.search(r"\d\S*", workspace.run_program(["podman", "--version"]))
         return found[0] if found else ""
 
-    def up(self, shop: Workshop) -> Started:
+    def up(self, shop: Workspace) -> Started:
         """Load the image and run it, with the host's network: another one would need set-up."""
         room = shop.room(self.id)
-        tools.run([*_podman(room), "load", "--input", shop.archive])
-        image = tools.run([*_podman(room), "images", "--quiet", "--no-trunc"]).split()[0]
+        workspace.run_program([*_podman(room), "load", "--input", shop.archive])
+        image = workspace.run_program([*_podman(room), "images", "--quiet", "--no-trunc"]).split()[
+            0
+        ]
         arguments = ["run", "--detach", "--network", "host", "--name", NAME, *_LIMITS]
         arguments += ["--cgroup-parent", NAME, image]
         note = "with --network host"
         try:
-            tools.run([*_podman(room), *arguments])
-        except tools.RefusedError as refusal:
-            if "cgroups in hybrid" not in refusal.what or tools.find("runc") is None:
+            workspace.run_program([*_podman(room), *arguments])
+        except workspace.RefusedError as refusal:
+            if "cgroups in hybrid" not in refusal.what or workspace.find_program("runc") is None:
                 raise
-            tools.run([*_podman(room), "rm", "--force", "--ignore", NAME])
-            tools.run([*_podman(room), "--runtime", "runc", *arguments])
+            workspace.run_program([*_podman(room), "rm", "--force", "--ignore", NAME])
+            workspace.run_program([*_podman(room), "--runtime", "runc", *arguments])
             note = f"{note} and --runtime runc: crun refuses this machine's control groups"
-        pid = tools.run([*_podman(room), "inspect", "--format", "{{.State.Pid}}", NAME])
+        pid = workspace.run_program([*_podman(room), "inspect", "--format", "{{.State.Pid}}", NAME])
         typed = "podman load --input image.tar; podman run --detach --network host IMAGE"
         return Started(int(pid), typed, note=note)
 
@@ -59,7 +61,7 @@ class Podman:
         """Remove every container of the private storage."""
         room = os.path.join(folder, self.id)
         if os.path.isdir(room) and not self.missing():
-            tools.run([*_podman(room), "rm", "--force", "--all", "--time", "0"])
+            workspace.run_program([*_podman(room), "rm", "--force", "--all", "--time", "0"])
             forget_groups()
             if not self._had_locks and os.path.exists(_LOCKS):
                 os.unlink(_LOCKS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from scratchlab.ladder.workshop import Workshop
+from scratchlab.ladder.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Rung(Protocol):
     def version(self) -> str:
         """The tool's version."""
 
-    def up(self, shop: Workshop) -> Started:
+    def up(self, shop: Workspace) -> Started:
         """Start the root; raises LabError where that is refused."""
 
     def down(self, folder: str) -> None:

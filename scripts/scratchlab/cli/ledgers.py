@@ -1,0 +1,109 @@
+"""`scratchlab image` and `scratchlab live`: one ledger, of an image or of a running container."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+import click
+
+from scratchlab import render
+from scratchlab.cli.options import LEDGERS, engine_options, vantage_option
+from scratchlab.errors import LabError
+from scratchlab.ledger import Ledger
+from scratchlab.model import Image
+from scratchlab.progress import Progress
+from scratchlab.text import printable
+
+
+@click.command()
+@click.argument("source", metavar="ARCHIVE|IMAGE|-")
+@click.option("--reference", metavar="NAME", help="Which image of an archive that holds several")
+@engine_options
+@click.option("--format", "form", type=LEDGERS, default="table", show_default=True)
+def image(
+    source: str, reference: str | None, engine: str | None, url: str | None, form: str
+) -> int:
+    """List what an image archive (a file, - for standard input) or an engine's image adds up to."""
+    with Progress() as progress:
+        found, ledger = image_ledger(source, reference, engine, url, progress)
+    with ledger:
+        return _list(ledger, form, found.problems)
+
+
+@click.command()
+@click.argument("container")
+@engine_options
+@vantage_option
+@click.option("--format", "form", type=LEDGERS, default="table", show_default=True)
+def live(container: str, engine: str | None, url: str | None, vantage: str, form: str) -> int:
+    """List what CONTAINER's process sees as its root."""
+    with Progress() as progress:
+        ledger = live_ledger(container, engine, url, vantage, progress)
+    with ledger:
+        return _list(ledger, form)
+
+
+def _list(ledger: Ledger, form: str, problems: tuple[str, ...] = ()) -> int:
+
+    render.ledger(form, ledger, sys.stdout)
+    for problem in problems:
+        print(f"scratchlab: {printable(problem)}", file=sys.stderr)
+    return 1 if problems else 0
+
+
+def image_ledger(
+    source: str, reference: str | None, engine: str | None, url: str | None, progress: Progress
+) -> tuple[Image, Ledger]:
+    """The image in ``source``: a file, ``-`` for standard input, else a reference for the engine.
+
+    ``reference`` chooses among the images of one archive. Raises LabError.
+    """
+    from scratchlab.collect.image import read_archive
+
+    if source == "-" or os.path.exists(source) or source.startswith(("/", "./", "../")):
+        with _opened(source) as stream:
+            count = progress.step("reading the image", "bytes")
+            archive = read_archive(stream, reference=reference, progress=count)
+        return archive.image, archive.ledger
+    if reference is not None:
+        raise LabError("--reference chooses within an archive", "name the image itself instead")
+    from scratchlab.collect.engines import connect  # 0.2 s that archives do not need
+    from scratchlab.collect.image import from_engine as engine_image
+
+    with connect(engine, url) as client:
+        return engine_image.read(client, client.facts(), source, progress)
+
+
+def live_ledger(
+    container: str, engine: str | None, url: str | None, vantage: str, progress: Progress
+) -> Ledger:
+    """What the container's process sees as its root; raises LabError."""
+    from scratchlab.collect.engines import connect
+    from scratchlab.collect.vantage import open_view
+
+    with (
+        connect(engine, url) as client,
+        open_view(client, client.inspect_container(container), vantage) as view,
+    ):
+        return view.live(progress)
+
+
+@contextmanager
+def _opened(source: str) -> Iterator[BinaryIO]:
+    if source == "-":
+        if sys.stdin.isatty():
+            mend = "pipe one in: docker save IMAGE | scratchlab image -"
+            raise LabError("no archive on standard input: it is a terminal", mend)
+        yield sys.stdin.buffer
+        return
+    try:
+        stream = open(source, "rb")  # noqa: SIM115 - closed below
+    except OSError as error:
+        mend = "name an archive that `docker save -o FILE IMAGE` wrote"
+        raise LabError(f"cannot read {source}: {error.strerror}", mend) from error
+    with stream:
+        yield stream

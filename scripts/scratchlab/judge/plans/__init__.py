@@ -1,1 +1,0 @@
-"""What each engine promises: one file an engine."""

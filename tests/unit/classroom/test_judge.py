@@ -1,0 +1,374 @@
+"""A room is judged from what lies in its folder, and nothing in there is believed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests import rooms
+from tests.rooms import Reports, entry, made
+
+from scratchlab import report
+from scratchlab.classroom import read
+from scratchlab.classroom.comparison import compare_machines
+from scratchlab.classroom.read import differing, read_reports
+from scratchlab.classroom.results import Classroom, MachineState
+from scratchlab.render.terminal.classroom import sentence
+
+
+@pytest.fixture
+def reports(tmp_path: Path) -> Reports:
+    return Reports(tmp_path / "reports")
+
+
+def judged(path: Path) -> Classroom:
+    return compare_machines(read_reports(str(path)), partial(differing, str(path)))
+
+
+def states(room: Classroom) -> dict[str, MachineState]:
+    return {seat.name: seat.state for seat in room.seats}
+
+
+def test_a_room_where_everyone_passed(reports: Reports) -> None:
+    for name in ("anna", "ben", "cleo"):
+        reports.machine(name)
+    room = judged(reports.finish())
+    assert states(room) == dict.fromkeys(("anna", "ben", "cleo"), MachineState.PASSED)
+    assert room.needing_help == ()
+    assert all(facet.same for facet in room.facets)
+    assert room.checks == tuple(rooms.CHECKS)
+
+
+def test_who_stands_out_is_named_with_the_path(reports: Reports) -> None:
+    for number in range(1, 24):
+        reports.machine(f"student{number:02}")
+    tree = [entry(*one) for one in rooms.TREE]
+    sleep = next(one for one in tree if one["path"] == "/sleep")
+    sleep["image"]["sha256"] = "0" * 64
+    other = made("student24", tree, image={"ledger_digest": "sha256:" + "cd" * 32})
+    reports.machine("student24", other)
+    facets = {facet.title: facet for facet in judged(reports.finish()).facets}
+    assert sentence(facets["content of the image (ledger digest)"]) == (
+        "23 of 24 have sha256:abababababab; student24 differs in /sleep"
+    )
+
+
+def test_what_only_one_container_sees_is_named(reports: Reports) -> None:
+    for name in ("anna", "ben"):
+        reports.machine(name)
+    tree = [entry(*one) for one in rooms.TREE] + [entry("/left\x1b[31m", "file", "process-write")]
+    reports.machine("cleo", made("cleo", tree))
+    room = judged(reports.finish())
+    facet = next(f for f in room.facets if f.title.startswith("what the container sees"))
+    assert sentence(facet) == "2 of 3 agree; cleo differs in /left\\x1b[31m"
+    assert states(room)["cleo"] is MachineState.FAILED
+
+
+@pytest.mark.parametrize(
+    ("record", "state", "words"),
+    [
+        (
+            {"state": "unreachable", "reason": "Connection refused"},
+            MachineState.UNREACHABLE,
+            "refused",
+        ),
+        (
+            {"state": "failed", "stage": "Provision", "task": "Install", "reason": "no space left"},
+            MachineState.BROKEN,
+            "Provision, Install: no space left",
+        ),
+        ({"state": "running", "stage": "Build", "ended": None}, MachineState.INTERRUPTED, "Build"),
+        ({"state": "left", "stage": "Run"}, MachineState.NO_REPORT, "Run"),
+        ({"state": "done", "stage": "Run"}, MachineState.NO_REPORT, "without a report"),
+    ],
+)
+def test_a_machine_without_a_report_is_named_with_the_reason(
+    reports: Reports, record: dict[str, Any], state: MachineState, words: str
+) -> None:
+    reports.machine("anna")
+    reports.machine("ben", report=None, **record)
+    room = judged(reports.finish())
+    assert states(room) == {"anna": MachineState.PASSED, "ben": state}
+    assert words in room.needing_help[0].reason
+    assert room.needing_help[0].help
+
+
+def test_an_earlier_report_never_stands_in_for_a_run_that_brought_none(reports: Reports) -> None:
+    here = reports.machine("ben")
+    status = json.loads((here / "status.json").read_text())
+    (here / "status.json").write_text(
+        json.dumps(status | {"state": "unreachable", "report": None, "reason": "timed out"})
+    )
+    room = judged(reports.finish())
+    assert states(room) == {"ben": MachineState.UNREACHABLE}
+    assert room.seats[0].summary is None
+    assert room.facets == ()
+
+
+def test_a_report_that_nobody_brought_is_not_counted(reports: Reports) -> None:
+    here = reports.machine("ben")
+    (here / "status.json").unlink()
+    assert states(judged(reports.finish())) == {"ben": MachineState.WAITING}
+
+
+def test_a_machine_of_the_inventory_that_was_never_run_is_waiting(reports: Reports) -> None:
+    reports.machine("anna")
+    assert states(judged(reports.finish("dora"))) == {
+        "anna": MachineState.PASSED,
+        "dora": MachineState.WAITING,
+    }
+
+
+def deep(_: bytes) -> bytes:
+    return b"[" * 200_000
+
+
+def older(data: bytes) -> bytes:
+    return data.replace(b"scratchlab-report-1", b"scratchlab-report-0")
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda _: b"",
+    "cut off": lambda data: data[: len(data) // 2],
+    "not JSON": lambda _: b"<html>",
+    "not an object": lambda _: b"[]",
+    "binary": lambda _: os.urandom(4096),
+    "older schema": older,
+    "a field is gone": lambda data: data.replace(b'"kernel"', b'"colonel"'),
+    "a verdict that is none": lambda data: data.replace(b'"verdict":"pass"', b'"verdict":"PASS"'),
+    "a number too long": lambda data: data.replace(b'"pid":4242', b'"pid":' + b"9" * 9999),
+    "nested too deep": deep,
+    "null": lambda _: b"null",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+def test_a_damaged_report_is_named_and_the_others_are_not_touched(
+    reports: Reports, damage: Callable[[bytes], bytes]
+) -> None:
+    reports.machine("anna")
+    here = reports.machine("ben")
+    file = here / "report.json"
+    file.write_bytes(damage(file.read_bytes()))
+    status = json.loads((here / "status.json").read_text())
+    (here / "status.json").write_text(json.dumps(status | {"report": rooms.sha1(file)}))
+    room = judged(reports.finish())
+    assert states(room) == {"anna": MachineState.PASSED, "ben": MachineState.DAMAGED}
+    assert "report" in room.needing_help[0].reason
+
+
+def pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def folder_there(path: Path) -> None:
+    path.mkdir()
+
+
+def dead_link(path: Path) -> None:
+    path.symlink_to("/nothing/there")
+
+
+@pytest.mark.parametrize("make", [pipe, folder_there, dead_link])
+@pytest.mark.parametrize("name", ["report.json", "status.json"])
+def test_what_is_no_file_is_named_and_nobody_waits_for_it(
+    reports: Reports, make: Callable[[Path], None], name: str
+) -> None:
+    reports.machine("anna")
+    file = reports.machine("ben") / name
+    file.unlink()
+    make(file)
+    room = judged(reports.finish())
+    assert states(room) == {"anna": MachineState.PASSED, "ben": MachineState.DAMAGED}
+    assert f"{name} is" in room.needing_help[0].reason
+
+
+def test_a_report_larger_than_a_room_reads_is_named(
+    reports: Reports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports.machine("anna")
+    many = [entry(f"/file{number}", "file", "image-layer") for number in range(1000)]
+    reports.machine("ben", made("ben", many))
+    monkeypatch.setattr(read, "MOST_BYTES", 100_000)
+    room = judged(reports.finish())
+    assert states(room) == {"anna": MachineState.PASSED, "ben": MachineState.DAMAGED}
+    assert "larger than 100000 bytes" in room.needing_help[0].reason
+
+
+def test_one_machine_under_two_names_passes_for_neither(reports: Reports) -> None:
+    reports.machine("cleo")
+    for name in ("anna", "ben"):  # both lead to the same address
+        reports.machine(name, made("vm"), hostname="vm")
+    room = judged(reports.finish())
+    assert states(room) == {
+        "anna": MachineState.DISPUTED,
+        "ben": MachineState.DISPUTED,
+        "cleo": MachineState.PASSED,
+    }
+    assert "the same container as ben" in room.needing_help[0].reason
+
+
+def test_a_report_that_was_changed_after_it_came_is_named(reports: Reports) -> None:
+    here = reports.machine("ben", made("ben", checks=[rooms.check("E01", "fail")]))
+    (here / "report.json").write_text(
+        (here / "report.json").read_text().replace('"verdict":"fail"', '"verdict":"pass"')
+    )
+    room = judged(reports.finish())
+    assert states(room) == {"ben": MachineState.DAMAGED}
+    assert "changed" in room.seats[0].reason
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"schema": "scratchlab-status-1"}'])
+def test_a_damaged_record_is_named(reports: Reports, content: str) -> None:
+    (reports.machine("ben") / "status.json").write_text(content)
+    room = judged(reports.finish())
+    assert states(room) == {"ben": MachineState.DAMAGED}
+    assert "status.json" in room.seats[0].reason
+
+
+def test_a_damaged_run_file_is_named_and_the_machines_are_still_judged(reports: Reports) -> None:
+    reports.machine("anna")
+    (reports.finish() / "run.json").write_text("{")
+    room = judged(reports.folder)
+    assert states(room) == {"anna": MachineState.PASSED}
+    assert "run.json" in room.faults[0]
+
+
+def test_a_report_of_another_machine_is_disputed_and_its_owner_is_not(reports: Reports) -> None:
+    reports.machine("anna")
+    reports.machine("ben", made("anna"))
+    room = judged(reports.finish())
+    assert states(room) == {"anna": MachineState.PASSED, "ben": MachineState.DISPUTED}
+    assert "anna" in room.needing_help[0].reason
+
+
+def test_where_nobody_knows_whose_report_it_is_both_are_disputed(reports: Reports) -> None:
+    reports.machine("anna", made("debian"), hostname="")
+    reports.machine("ben", made("debian"), hostname="")
+    reports.machine("cleo")
+    room = judged(reports.finish())
+    assert states(room) == {
+        "anna": MachineState.DISPUTED,
+        "ben": MachineState.DISPUTED,
+        "cleo": MachineState.PASSED,
+    }
+
+
+def test_two_machines_with_one_name_are_told(reports: Reports) -> None:
+    for name in ("anna", "ben"):
+        one = made("debian", container={"id": name})
+        reports.machine(name, one, hostname="debian")
+    room = judged(reports.finish())
+    assert set(states(room).values()) == {MachineState.PASSED}
+    assert all("call themselves debian" in seat.notes[0] for seat in room.seats)
+
+
+def test_a_report_without_checks_is_no_pass(reports: Reports) -> None:
+    reports.machine("ben", made("ben", checks=[]))
+    assert states(judged(reports.finish())) == {"ben": MachineState.FAILED}
+
+
+def test_what_a_machine_cannot_answer_is_no_failure_beside_what_passed(reports: Reports) -> None:
+    checks = [rooms.check("E12"), rooms.check("E13", "skip", "no controllers")]
+    reports.machine("ben", made("ben", checks=checks))
+    room = judged(reports.finish())
+    assert states(room) == {"ben": MachineState.PASSED}
+    assert room.seats[0].notes == ("could not be asked here: E13",)
+
+
+def test_a_skipped_check_is_no_pass(reports: Reports) -> None:
+    reports.machine("ben", made("ben", checks=[rooms.check("E01", "skip", "no container")]))
+    room = judged(reports.finish())
+    assert states(room) == {"ben": MachineState.FAILED}
+    assert "no container" in room.seats[0].reason
+
+
+def test_the_check_that_failed_is_the_trouble_and_not_those_that_waited_for_it(
+    reports: Reports,
+) -> None:
+    checks = [
+        rooms.check("E01", "skip", "not run: E06 failed"),
+        rooms.check("E06", "fail", "the container is exited", "docker start sleep"),
+        rooms.check("E07", "skip", "not run: E06 failed"),
+    ]
+    reports.machine("ben", made("ben", checks=checks))
+    seat = judged(reports.finish()).seats[0]
+    assert seat.reason == "E06: the container is exited (2 more did not pass)"
+    assert seat.help == "docker start sleep"
+
+
+def test_where_no_container_was_looked_at_nothing_of_it_is_compared(reports: Reports) -> None:
+    for name in ("anna", "cleo"):
+        reports.machine(name)
+    nothing = made(
+        "ben",
+        [],
+        container={"id": ""},
+        image={"ledger_digest": "sha256:" + "e3" * 32},
+        runtime={"name": "", "version": ""},
+        checks=[rooms.check("E06", "fail", "the container is exited")],
+    )
+    reports.machine("ben", nothing)
+    room = judged(reports.finish())
+    assert all(facet.same for facet in room.facets)
+    assert {len(facet.groups[0].hosts) for facet in room.facets[:2]} == {2}
+
+
+def test_a_machine_that_ran_fewer_checks_is_told(reports: Reports) -> None:
+    for name in ("anna", "cleo"):
+        reports.machine(name)
+    reports.machine("ben", made("ben", checks=[rooms.check("E01")]))
+    room = judged(reports.finish())
+    assert room.seats[2].notes == ("only 1 of 12 checks were run",)
+
+
+def test_one_report_with_a_thousand_checks_adds_no_columns(reports: Reports) -> None:
+    for name in ("anna", "cleo"):
+        reports.machine(name)
+    many = [rooms.check(f"X{number}") for number in range(1000)]
+    reports.machine("ben", made("ben", checks=many))
+    assert judged(reports.finish()).checks == tuple(rooms.CHECKS)
+
+
+def test_a_slow_machine_is_named_and_passes(reports: Reports) -> None:
+    for name in ("anna", "cleo", "dora"):
+        reports.machine(name)
+    reports.machine("ben", seconds=400.0)
+    room = judged(reports.finish())
+    assert room.needing_help == ()
+    assert [seat.name for seat in room.seats if seat.slow] == ["ben"]
+
+
+def test_folders_of_another_room_are_told_and_not_judged(reports: Reports) -> None:
+    reports.machine("anna")
+    reports.finish()
+    Reports(reports.folder).machine("localhost")
+    room = judged(reports.folder)
+    assert states(room) == {"anna": MachineState.PASSED}
+    assert room.others == ("localhost",)
+
+
+def test_a_folder_of_reports_without_a_record_is_a_room_too(tmp_path: Path) -> None:
+    for name in ("anna", "ben"):
+        (tmp_path / name).mkdir()
+        report.write(made(name), str(tmp_path / name / "report.json"))
+    assert set(states(judged(tmp_path)).values()) == {MachineState.PASSED}
+
+
+def test_an_empty_folder_is_a_room_without_machines(tmp_path: Path) -> None:
+    assert judged(tmp_path / "none").seats == ()
+
+
+def test_names_that_lead_out_of_the_folder_are_not_followed(reports: Reports) -> None:
+    reports.machine("anna")
+    outside = ("..", "../../etc", "", ".")
+    room = judged(reports.finish(*outside))
+    assert states(room) == {"anna": MachineState.PASSED} | dict.fromkeys(
+        outside, MachineState.DAMAGED
+    )
+    assert "rename it" in room.needing_help[0].reason

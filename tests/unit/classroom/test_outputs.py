@@ -1,0 +1,217 @@
+"""What instructors' tools read of a room, and that no machine's words act in it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from tests import rooms
+from tests.rooms import Reports, made
+
+from scratchlab import report
+from scratchlab.cli.classroom import OUTPUTS, build_classroom
+from scratchlab.render.terminal import classroom
+
+ROOT = Path(__file__).resolve().parents[3]
+HOSTILE = "</title></script><script>alert(1)</script>\x1b[31m\u202e\ud800\x00&\n=HYPERLINK(1)"
+
+
+@pytest.fixture
+def reports(tmp_path: Path) -> Reports:
+    return Reports(tmp_path / "reports")
+
+
+def test_every_machine_is_in_every_file(reports: Reports) -> None:
+    reports.machine("anna")
+    reports.machine("ben", report=None, state="unreachable", reason="no route to host")
+    bad = [rooms.check("E01"), rooms.check("E02", "fail", "it weighs 3 B", "docker rmi it")]
+    reports.machine("cleo", made("cleo", checks=bad))
+    build_classroom(str(reports.finish()))
+
+    table = list(csv.DictReader((reports.folder / "room.csv").read_text().splitlines()))
+    assert [(row["machine"], row["state"], row["passed"]) for row in table] == [
+        ("anna", "passed", "12"),
+        ("ben", "unreachable", "0"),
+        ("cleo", "failed", "1"),
+    ]
+    assert (table[2]["E02"], table[1]["reason"]) == ("fail", "no route to host")
+
+    xml = ElementTree.parse(reports.folder / "room.xml").getroot()
+    counts = {suite.get("name"): suite for suite in xml.iter("testsuite")}
+    assert (counts["anna"].get("errors"), counts["anna"].get("failures")) == ("0", "0")
+    assert counts["ben"].get("errors") == "1"
+    assert counts["cleo"].get("failures") == "2"
+
+    tap = (reports.folder / "room.tap").read_text()
+    assert tap.startswith("TAP version 13\n1..3\nok 1 - anna")
+    assert "not ok 2 - ben unreachable" in tap
+    assert "not ok 3 - cleo" in tap
+
+    page = (reports.folder / "index.html").read_text()
+    assert "1 of 3 machines passed every check" in page
+    assert "no route to host" in page
+
+
+def test_hostile_words_are_text_in_every_file(reports: Reports) -> None:
+    checks = [rooms.check(HOSTILE, "fail", HOSTILE, HOSTILE)]
+    one = made("ben", checks=checks, engine={"version": HOSTILE}, problems=[HOSTILE])
+    reports.machine("ben", one)
+    reports.machine("=cmd|calc", report=None, state="failed", reason=HOSTILE)
+    build_classroom(str(reports.finish(HOSTILE)))
+    for name in OUTPUTS:
+        text = (reports.folder / name).read_bytes().decode()  # it is UTF-8, whatever came in
+        assert not {"\x1b", "\u202e", "\x00"} & set(text), name
+    assert "<script>alert" not in (reports.folder / "index.html").read_text()
+    ElementTree.parse(reports.folder / "room.xml")
+    rows = csv.reader((reports.folder / "room.csv").read_text().splitlines())
+    cells = [cell for row in rows for cell in row]
+    assert "'=cmd|calc" in cells
+    assert not any(cell.startswith(("=", "@", "+", "-")) for cell in cells)
+
+
+def test_a_run_that_is_judged_again_is_in_the_trend_once(reports: Reports) -> None:
+    here = reports.machine("anna")
+    reports.finish()
+    build_classroom(str(reports.folder))
+    build_classroom(str(reports.folder))
+    status = json.loads((here / "status.json").read_text())
+    (here / "status.json").write_text(
+        json.dumps(status | {"started": "later", "report": None, "state": "unreachable"})
+    )
+    build_classroom(str(reports.folder))
+    runs = json.loads((here / "history.json").read_text())["runs"]
+    assert [(run["at"], run["state"], run["passed"]) for run in runs] == [
+        (rooms.STARTED, "passed", 12),
+        ("later", "unreachable", 0),
+    ]
+    assert (
+        "passed in the last runs: 12 of 12, 0 of 0" in (reports.folder / "index.html").read_text()
+    )
+
+
+@pytest.mark.parametrize("history", ["", "[]", '{"schema": "scratchlab-history-1", "runs": 3}'])
+def test_a_damaged_trend_is_begun_anew(reports: Reports, history: str) -> None:
+    here = reports.machine("anna")
+    (here / "history.json").write_text(history)
+    assert build_classroom(str(reports.finish())).passed == 1
+    assert len(json.loads((here / "history.json").read_text())["runs"]) == 1
+
+
+def test_where_nothing_is_left_the_page_goes_too(reports: Reports) -> None:
+    here = reports.machine("anna")
+    build_classroom(str(reports.finish()))
+    for file in here.iterdir():
+        file.unlink()
+    here.rmdir()
+    build_classroom(str(reports.folder))
+    assert list(reports.folder.iterdir()) == []
+
+
+def test_a_card_names_the_engine_of_its_machine(reports: Reports) -> None:
+    reports.machine("anna")
+    reports.machine("ben", made("ben", engine={"name": "podman", "version": "4.3.1"}))
+    reports.machine("cleo", report=None, state="unreachable", reason="no route to host")
+    build_classroom(str(reports.finish()))
+    cards = (reports.folder / "cards.html").read_text("utf-8").split('class="card"')[1:]
+    assert [re.findall(r"sudo (\w+) ps", card) for card in cards] == [
+        ["docker"],
+        ["podman"],
+        ["docker"],
+    ]
+
+
+def test_machines_with_the_same_trouble_are_mended_by_one_command(reports: Reports) -> None:
+    for name in ("anna", "ben"):
+        reports.machine(name, report=None, state="failed", stage="Provision", reason="no space")
+    for name in ("cleo", "dora"):
+        reports.machine(name, report=None, state="unreachable", reason="timed out")
+    build_classroom(str(reports.finish()))
+    page = (reports.folder / "index.html").read_text("utf-8")
+    helps = re.findall(r'<div class="command"><pre><code>(.*?)</code>', page, re.S)
+    assert helps == [
+        "./lab -l anna,ben",
+        "ssh student@192.0.2.3; when that works: ./lab -l cleo\n"
+        "ssh student@192.0.2.4; when that works: ./lab -l dora",
+    ]
+
+
+@pytest.mark.parametrize("columns", [40, 60, 132])
+def test_a_narrow_terminal_names_the_checks_that_did_not_pass(
+    reports: Reports, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    bad = [rooms.check(i, "fail" if i == "E07" else "pass", "it stopped") for i in rooms.CHECKS]
+    reports.machine("anna")
+    reports.machine("ben", made("ben", checks=bad))
+    reports.machine("cleo", report=None, state="unreachable", reason="no route to host")
+    out = io.StringIO()
+    classroom.render(build_classroom(str(reports.finish())), out)
+    lines = [line.rstrip() for line in out.getvalue().splitlines()]
+    assert max(map(len, lines)) <= columns
+    assert "\u2026" not in out.getvalue(), "nothing is cut off"
+    (ben,) = (line.split() for line in lines if line.startswith("ben "))
+    if columns < 132:
+        assert ben[-1] == "E07"
+        assert "11 of 12" in " ".join(ben)
+    else:
+        assert (lines[0].split()[1:], ben.count("ok")) == (rooms.CHECKS, 11)
+
+
+def show(reports: Reports, *, started: float) -> subprocess.CompletedProcess[str]:
+    """The last step of ./lab, for a run that began ``started`` seconds before its record."""
+    stamp = reports.folder.parent / "started"
+    stamp.touch()
+    now = time.time()
+    os.utime(reports.folder / "run.json", (now, now))
+    os.utime(stamp, (now - started, now - started))
+    return subprocess.run(
+        [sys.executable, str(ROOT / "scripts/show_reports.py"), str(reports.folder), str(stamp)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_door_fails_when_a_machine_of_the_run_is_missing(reports: Reports) -> None:
+    reports.machine("anna")
+    reports.machine("ben", report=None, state="unreachable", reason="no route to host")
+    reports.finish()
+    done = show(reports, started=1)
+    assert done.returncode == 1, done.stderr
+    assert "ben: unreachable: no route to host" in done.stdout
+    assert done.stdout.splitlines()[-1] == "1 of 2 machines passed every check"
+
+
+def test_the_door_is_content_when_the_machines_of_the_run_passed(reports: Reports) -> None:
+    reports.machine("anna")
+    reports.finish("dora")  # not chosen: ./lab -l anna
+    assert show(reports, started=1).returncode == 0
+
+
+def test_the_door_shows_nothing_where_the_run_recorded_nothing(reports: Reports) -> None:
+    reports.machine("anna", made("anna", checks=[rooms.check("E01", "fail")]))
+    reports.finish()
+    done = show(reports, started=-5)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_one_machine_gets_its_table(reports: Reports) -> None:
+    reports.machine("localhost", hostname="vm")
+    (reports.folder / "localhost" / "report.json").unlink()
+    report.write(made("vm"), str(reports.folder / "localhost" / "report.json"))
+    status = json.loads((reports.folder / "localhost" / "status.json").read_text())
+    status["report"] = rooms.sha1(reports.folder / "localhost" / "report.json")
+    (reports.folder / "localhost" / "status.json").write_text(json.dumps(status))
+    reports.finish()
+    done = show(reports, started=1)
+    assert done.returncode == 0
+    assert "12 of 12 checks passed" in done.stdout.splitlines()[-1]

@@ -1,0 +1,223 @@
+"""Worksheets and exercises: drawn by seed, graded by what is there, and again by who reads."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.rooms import TREE, entry, made
+
+from scratchlab.classroom import exercise
+from scratchlab.classroom.grading import grade, graded_json, regrade
+from scratchlab.classroom.worksheet import ABSENT, draw_worksheet
+from scratchlab.course import asking, state
+from scratchlab.course.asking import hint_texts
+from scratchlab.errors import LabError
+from scratchlab.model import Origin
+from scratchlab.report import Report, read, write
+
+REPORT = made("anna")
+RIGHT = {one.path: one.answer for one in draw_worksheet(REPORT, "anna").questions}
+
+
+def test_a_sheet_asks_for_what_is_there_and_for_what_is_not() -> None:
+    truth = {path: origin for path, _, origin in TREE}
+    sheet = draw_worksheet(REPORT, "anna")
+    assert len(sheet.questions) == 12
+    assert sum(one.answer == ABSENT for one in sheet.questions) == 3
+    for one in sheet.questions:
+        assert one.answer == truth.get(one.path, ABSENT)
+
+
+def test_every_origin_that_is_there_is_asked_for() -> None:
+    asked = {one.answer for one in draw_worksheet(REPORT, "anna").questions}
+    assert asked == {origin for path, _, origin in TREE if path != "/"} | {ABSENT}
+
+
+def test_the_same_seed_draws_the_same_and_neighbours_draw_something_else() -> None:
+    assert draw_worksheet(REPORT, "anna") == draw_worksheet(REPORT, "anna")
+    sheets = {draw_worksheet(REPORT, f"student{number:02}").questions for number in range(24)}
+    assert len(sheets) > 20
+
+
+def test_an_entry_more_moves_at_most_one_question() -> None:
+    more = [entry(*one) for one in TREE] + [entry("/dev/extra", "char-device", "runtime-device")]
+    before = {one.path for one in draw_worksheet(REPORT, "anna").questions}
+    after = {one.path for one in draw_worksheet(made("anna", more), "anna").questions}
+    assert len(before - after) <= 1
+
+
+def test_a_ghost_can_be_asked_for_and_is_absent() -> None:
+    body = entry("/data/old", "file", "image-layer")["image"]
+    hidden = {
+        "path": "/data/old",
+        "kind": "shadowed",
+        "origin": "user-mount",
+        "actor": "mount of tmpfs on /data",
+        "evidence": [],
+        "image": body,
+    }
+    sheets = [draw_worksheet(made("anna", ghosts=[hidden]), str(number)) for number in range(40)]
+    asked = [one for sheet in sheets for one in sheet.questions if one.path == "/data/old"]
+    assert asked
+    assert {(one.answer, "tmpfs on /data" in one.because) for one in asked} == {(ABSENT, True)}
+
+
+def test_every_answer_has_a_hint_that_does_not_name_it() -> None:
+    assert set(hint_texts()) == {ABSENT, *map(str, Origin)} - {"unexplained"}
+    assert not [answer for answer, hint in hint_texts().items() if answer in hint and "-" in answer]
+
+
+@pytest.mark.parametrize(
+    ("answers", "read_hints", "points"),
+    [
+        (RIGHT, (), 24),
+        ({}, (), 0),
+        (dict.fromkeys(RIGHT, "hook-or-tool"), (), 0),
+        (RIGHT, tuple(RIGHT), 12),
+        ({**RIGHT, "/dev/nothing": "kernel"}, (), 24),
+    ],
+    ids=["right", "not at all", "wrong", "with every hint", "and what was not asked"],
+)
+def test_points(answers: dict[str, str], read_hints: tuple[str, ...], points: int) -> None:
+    graded = grade(draw_worksheet(REPORT, "anna"), answers, read_hints)
+    assert (graded.points, graded.of) == (points, 24)
+    assert graded.strangers == tuple(sorted(set(answers) - set(RIGHT)))
+
+
+def reported(points: int | None = None, **changes: Any) -> Report:
+    graded = grade(draw_worksheet(REPORT, "anna"), {**RIGHT, "/dev/null": "kernel"})
+    quiz = graded_json(graded, REPORT, "2026-03-02T10:00:00+00:00")
+    quiz |= {"points": quiz["points"] if points is None else points, **changes}
+    return made("anna", quiz=quiz)
+
+
+def test_a_grading_travels_in_the_report(tmp_path: Path) -> None:
+    write(reported(), str(tmp_path / "report.json"))
+    found = regrade(read(str(tmp_path / "report.json")))
+    assert found is not None
+    assert (found.of, found.doubts) == (24, ())
+    assert (
+        found.points
+        == grade(draw_worksheet(REPORT, "anna"), {**RIGHT, "/dev/null": "kernel"}).points
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "doubt"),
+    [
+        ({"points": 99}, "claims 99 points"),
+        ({"seed": "ben"}, "another machine's worksheet"),
+        ({"container": "0" * 64}, "an earlier container"),
+        ({"problem": "damaged grading"}, "damaged grading"),
+    ],
+)
+def test_what_does_not_fit_is_told(changes: dict[str, Any], doubt: str) -> None:
+    found = regrade(reported(**changes))
+    assert found is not None
+    assert doubt in " ".join(found.doubts)
+
+
+def test_a_score_that_was_written_by_hand_is_not_the_grade() -> None:
+    honest, forged = regrade(reported()), regrade(reported(points=99))
+    assert honest is not None
+    assert forged is not None
+    assert forged.points == honest.points
+
+
+def test_exercises_of_neighbours_differ() -> None:
+    drawn = {exercise.draw_exercise(f"student{number:02}") for number in range(24)}
+    assert len({(one.way, one.path) for one in drawn}) == 24
+    assert {one.way for one in drawn} == set(exercise.WAYS)
+
+
+@given(st.text())
+def test_any_seed_draws_an_exercise_below_a_folder(seed: str) -> None:
+    drawn = exercise.draw_exercise(seed)
+    assert drawn.path.count("/") >= 2
+    assert drawn.path.startswith("/dev/") == (drawn.way == "device")
+
+
+def changed(origin: str, path: str) -> Report:
+    return made("anna", [*(entry(*one) for one in TREE), entry(path, "file", origin)])
+
+
+def test_an_exercise_is_graded_by_what_the_containers_show() -> None:
+    drawn = exercise.Exercise("anna", "bind", "/srv/notes12")
+    other = changed("user-mount", drawn.path)
+    points = {
+        answer: exercise.check_exercise(drawn, REPORT, other, *answer).points
+        for answer in (
+            ("/srv/notes12", "user-mount"),
+            ("srv/notes12/", "user-mount"),
+            ("/srv/notes12", "kernel"),
+            ("/srv", "user-mount"),
+            ("/", "user-mount"),
+            ("/dev/null", "user-mount"),
+            ("", ""),
+        )
+    }
+    assert list(points.values()) == [4, 4, 2, 1, 0, 0, 0]
+
+
+def test_an_exercise_that_is_not_there_is_an_error_and_no_zero() -> None:
+    drawn = exercise.Exercise("anna", "bind", "/srv/notes12")
+    with pytest.raises(LabError, match="exercise start"):
+        exercise.check_exercise(drawn, REPORT, REPORT, "/srv/notes12", "user-mount")
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"answers": 3}', '{"answers": {"/dev": "nobody"}}', "[" * 99999, "\xff"]
+)
+def test_a_file_that_holds_no_answers_is_one_clear_error(tmp_path: Path, content: str) -> None:
+    (tmp_path / "answers.json").write_text(content, encoding="latin-1")
+    with pytest.raises(LabError):
+        asking.from_file(str(tmp_path / "answers.json"))
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", "[" * 99999])
+def test_a_damaged_grading_is_told_and_stops_no_report(tmp_path: Path, content: str) -> None:
+    (tmp_path / "graded.json").write_text(content)
+    found = state.carried(str(tmp_path / "graded.json"))
+    assert found is not None
+    assert "damaged grading" in found["problem"]
+    write(made("anna", quiz=found), str(tmp_path / "report.json"))
+    read(str(tmp_path / "report.json"))
+
+
+def test_no_grading_is_no_quiz(tmp_path: Path) -> None:
+    assert state.carried(str(tmp_path / "none.json")) is None
+    assert regrade(REPORT) is None
+
+
+def test_a_grading_is_kept_whole(tmp_path: Path) -> None:
+    file = tmp_path / "quiz" / "graded.json"
+    state.save(str(file), state.nothing())
+    assert state.load(str(file)) == json.loads(file.read_text()) == state.nothing()
+
+
+def test_telling_ends_with_the_experts_answer() -> None:
+    out = io.StringIO()
+    asking.tell(grade(draw_worksheet(REPORT, "anna"), {"/sleep": "kernel"}), out)
+    assert "WRONG  /sleep: image-layer (you said kernel)" in out.getvalue()
+    assert "made up for /sleep" in out.getvalue()
+
+
+@pytest.mark.parametrize("columns", [40, 60, 132])
+def test_questions_and_answers_fit_the_terminal(
+    columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr("click.prompt", lambda *_, **__: "1")
+    out = io.StringIO()
+    answers, _ = asking.ask(draw_worksheet(REPORT, "anna"), out)
+    assert set(answers.values()) == {"image-layer"}
+    lines = [line.rstrip() for line in out.getvalue().splitlines()]
+    assert max(map(len, lines)) <= columns
+    assert "\x1b" not in out.getvalue()
+    assert sum(line.startswith("WRONG") for line in lines) == len(answers) - 1  # /sleep is right

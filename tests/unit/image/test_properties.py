@@ -1,0 +1,236 @@
+"""What holds of any input whatever: hypothesis looks for the one that breaks it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scratchlab.collect.image.layers import names
+from scratchlab.collect.image.problems import DamageError
+from scratchlab.collect.image.tar import header, pax
+from scratchlab.errors import LabError
+
+from . import build
+from .build import FORMATS, Made, file, folder, image, layer, sha256, symlink
+from .reading import entries, paths, read, stack
+from .test_sparse import FORMATS as SPARSE
+
+IMAGE = image(layer(folder("d/"), file("d/f", b"x" * 700), symlink("s", "d")), layer(file("g")))
+ARCHIVES = {name: make(IMAGE) for name, make in FORMATS.items()}
+
+
+# -- tar headers and PAX records -------------------------------------------------------------------
+
+
+@given(st.integers(-(1 << 62), 1 << 62))
+def test_a_number_is_read_as_it_was_written(value: int) -> None:
+    assert header.number(build.number(value, 12)) == value
+
+
+@given(st.binary(min_size=8, max_size=12))
+def test_a_number_field_is_a_number_or_damage(raw: bytes) -> None:
+    try:
+        value = header.number(raw)
+    except DamageError:
+        return
+    assert -(1 << 63) <= value < 1 << 63
+
+
+@given(st.binary(min_size=512, max_size=512))
+def test_a_header_that_settles_claims_nothing_impossible(raw: bytes) -> None:
+    try:
+        found = header.parse(build.checked(raw))
+        header.settle(found)
+    except DamageError:
+        return
+    assert 0 <= found.size < 1 << 63
+    assert 0 <= found.stored <= found.size
+    assert 0 <= found.uid < 1 << 32
+    assert 0 <= found.gid < 1 << 32
+    assert 0 <= found.mode <= 0o7777
+    assert b"\0" not in found.name + found.link
+
+
+keys = st.binary(min_size=1).filter(lambda one: not set(b"=\0") & set(one))
+records = st.lists(st.tuples(keys, st.binary()))
+
+
+@given(records)
+def test_records_are_read_as_they_were_written(pairs: list[tuple[bytes, bytes]]) -> None:
+    named = (b"path", b"linkpath", b"GNU.sparse.name")
+    pairs = [(key, value.replace(b"\0", b"") if key in named else value) for key, value in pairs]
+    assert pax.parse(b"".join(build.record(key, value) for key, value in pairs)) == pairs
+
+
+@given(st.binary() | records.map(lambda all_: b"".join(build.record(*one) for one in all_)[1:]))
+def test_records_are_records_or_damage(data: bytes) -> None:
+    try:
+        found = pax.parse(data)
+    except DamageError:
+        return
+    rebuilt = b"".join(build.record(key, value) for key, value in found)
+    assert len(rebuilt) <= len(data) + 8 * len(found)
+
+
+@given(st.integers(-(10**15), 10**15))
+def test_a_time_is_read_to_the_nanosecond(nanoseconds: int) -> None:
+    seconds, rest = divmod(abs(nanoseconds), 10**9)
+    text = f"{'-' if nanoseconds < 0 else ''}{seconds}.{rest:09d}".encode()
+    (entry,) = entries(stack(layer(file("x", pax={b"mtime": text})))).values()
+    assert entry.mtime == nanoseconds
+
+
+# -- names -----------------------------------------------------------------------------------------
+
+
+@given(st.binary(max_size=200) | st.text("./a\n", max_size=60).map(str.encode))
+def test_a_name_leads_below_the_root_whatever_it_is(name: bytes) -> None:
+    try:
+        path = names.path(names.key(name.replace(b"\0", b"")))
+    except DamageError:
+        return
+    assert path.startswith(b"/")
+    parts = path.split(b"/")[1:]
+    assert path == b"/" or not {b"", b".", b".."} & set(parts)
+    assert names.path(names.key(path)) == path
+
+
+# -- whole archives --------------------------------------------------------------------------------
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(sorted(ARCHIVES)),
+    st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=20),
+    st.floats(0, 1),
+)
+def test_a_damaged_archive_gives_the_image_or_one_line(
+    name: str, changes: Sequence[tuple[float, int]], cut: float
+) -> None:
+    """Bytes changed, the end cut off: never another error, never another ledger."""
+    data = bytearray(ARCHIVES[name])
+    for at, value in changes:
+        data[int(at * (len(data) - 1))] = value
+    if cut < 0.3:
+        del data[int(cut * len(data)) :]
+    try:
+        found = read(bytes(data))
+    except LabError:
+        return
+    if found.image.id == IMAGE.id:
+        assert paths(found) == ["/d", "/d/f", "/g", "/s"]
+    found.ledger.close()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=3000))
+def test_any_bytes_are_an_image_or_one_line(data: bytes) -> None:
+    with pytest.raises(LabError) as caught:
+        read(data)
+    assert "\n" not in str(caught.value)
+
+
+# -- sparse files ----------------------------------------------------------------------------------
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(sorted(SPARSE)),
+    st.lists(st.tuples(st.integers(0, 3000), st.binary(max_size=1500)), max_size=12),
+    st.integers(0, 2000),
+)
+def test_a_sparse_file_reads_as_it_would_on_disk(
+    name: str, spaced: list[tuple[int, bytes]], tail: int
+) -> None:
+    content, parts = b"", []
+    for hole, data in spaced:
+        content += bytes(hole)
+        parts.append((len(content), data))
+        content += data
+    content += bytes(tail)
+    # An unused pair ends the list in the header, so none may be empty but the last.
+    parts = [part for part in parts if part[1]]
+    found = entries(stack(layer(SPARSE[name](parts, len(content)))))["/sparse"]
+    assert (found.size, found.sha256) == (len(content), sha256(content))
+
+
+# -- layers, against a model of a few lines --------------------------------------------------------
+
+PARTS = ("a", "b", "c")
+
+
+def random_layer(dice: random.Random) -> list[tuple[str, str]]:
+    """Entries of one layer, no duplicates and nothing below what is no folder."""
+    made: dict[str, str] = {}
+    for _ in range(dice.randint(0, 6)):
+        path = "/".join(dice.choice(PARTS) for _ in range(dice.randint(1, 3)))
+        kind = dice.choice(["file", "folder", "whiteout", "opaque", "fifo"])
+        parents = [path[:at] for at, char in enumerate(path) if char == "/"]
+        bare = [one for one in made if made[one] not in ("folder", "whiteout", "opaque")]
+        if path in made or any(parent in bare for parent in parents):
+            continue
+        if kind in ("file", "fifo") and any(other.startswith(path + "/") for other in made):
+            continue
+        if kind == "opaque" and path in bare:
+            continue
+        made[path] = kind
+    return list(made.items())
+
+
+def packed(made: list[tuple[str, str]]) -> bytes:
+    return layer(*(member(path, kind) for path, kind in made))
+
+
+def member(path: str, kind: str) -> bytes:
+    head, _, base = path.rpartition("/")
+    if kind == "whiteout":
+        return file(f"{head}/.wh.{base}".lstrip("/"))
+    if kind == "opaque":
+        return file(f"{path}/.wh..wh..opq")
+    if kind == "folder":
+        return folder(path)
+    return file(path, path.encode()) if kind == "file" else build.fifo(path)
+
+
+def model(layers: list[list[tuple[str, str]]]) -> dict[str, tuple[str, int]]:
+    """{path: (kind, layer)} by the specification's words."""
+    root: dict[str, tuple[str, int]] = {}
+
+    def drop(path: str, *, itself: bool) -> None:
+        for other in list(root):
+            if other.startswith(path + "/") or (itself and other == path):
+                del root[other]
+
+    for index, made in enumerate(layers):
+        for path, kind in made:
+            if kind in ("whiteout", "opaque"):
+                drop(path, itself=kind == "whiteout")
+        for path, kind in made:
+            # A whiteout's folder, and an opaque one, are of this layer too.
+            upto = path if kind == "opaque" else path.rpartition("/")[0]
+            parts = upto.split("/") if upto else []
+            for parent in ("/".join(parts[: n + 1]) for n in range(len(parts))):
+                root[parent] = ("folder", index)
+            if kind in ("file", "fifo", "folder"):
+                if kind != "folder":
+                    drop(path, itself=False)
+                root[path] = (kind, index)
+    return root
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, 1 << 40))
+def test_layers_add_up_as_the_specification_says(seed: int) -> None:
+    dice = random.Random(seed)
+    layers = [random_layer(dice) for _ in range(dice.randint(1, 4))]
+    found = read(build.classic(Made(tuple(packed(one) for one in layers))))
+    words = {"file": "file", "fifo": "fifo", "directory": "folder"}
+    told = {
+        path[1:]: (words[str(entry.kind)], entry.layer) for path, entry in entries(found).items()
+    }
+    assert told == model(layers)
+    found.ledger.close()
