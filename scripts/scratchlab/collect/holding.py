@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from scratchlab.collect.process import Process, hold
 from scratchlab.errors import LabError
 from scratchlab.model import Json
+from scratchlab.procfs import parse_stat
 
 if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient
@@ -93,17 +94,12 @@ def started_then(process: Process, inspect: Mapping[str, Any]) -> bool:
     return boot is not None and abs(int(boot[1]) + process.start_time / ticks - then) < _MINUTE
 
 
-def start_time(stat: bytes) -> int:
-    """Field 22 of /proc/PID/stat, in clock ticks after boot. Raises IndexError, ValueError."""
-    # The second field is the command's name in parentheses and may hold any byte.
-    return int(stat.rpartition(b")")[2].split()[19])
-
-
 def parent_pid(process: Process) -> int:
     """The PID of the parent of ``process``, 0 when it is outside of our PID namespace."""
-    # The second field is the command's name in parentheses and may hold any byte.
-    fields = _read("stat", process.proc_fd).rpartition(b")")[2].split()
-    return int(fields[1]) if len(fields) > 1 else 0
+    try:
+        return parse_stat(_read("stat", process.proc_fd)).parent
+    except ValueError:  # it ended meanwhile
+        return 0
 
 
 def _read(name: str, dir_fd: int | None = None) -> bytes:

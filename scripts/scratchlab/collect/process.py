@@ -13,15 +13,13 @@ import select
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
-from scratchlab import mountinfo
+from scratchlab import idmap, mountinfo
 from scratchlab.collect.live.look import look
 from scratchlab.errors import LabError
 from scratchlab.model import Mount
+from scratchlab.procfs import KERNEL_THREAD, Stat, parse_stat
 
-_KERNEL_THREAD = 0x00200000  # PF_KTHREAD, include/linux/sched.h
-_DEAD = frozenset("ZXx")
 _CHUNK = 1 << 16
 
 
@@ -40,7 +38,7 @@ class Process:
     proc_fd: int
     start_time: int
     namespaces: Mapping[str, str]
-    uid_map: tuple[tuple[int, int, int], ...]
+    uid_map: idmap.IdRanges
     root_fd: int
     root_mount: int
     mounts: tuple[Mount, ...]
@@ -98,16 +96,12 @@ def hold(pid: int) -> Iterator[Process]:
             proc_fd=proc_fd,
             start_time=stat.start_time,
             namespaces=_namespaces(proc_fd, pid),
-            uid_map=_uid_map(proc_fd, pid),
+            uid_map=idmap.parse(_read(proc_fd, "uid_map", pid)),
             root_fd=root_fd,
             root_mount=look(root_fd).mount,
             mounts=_mounts(proc_fd, pid, root_fd),
         )
         yield process
-
-
-class _Stat(NamedTuple):
-    start_time: int
 
 
 def _open_proc(pid: int) -> int:
@@ -117,14 +111,13 @@ def _open_proc(pid: int) -> int:
         raise _refusal(pid, error) from error
 
 
-def _stat(proc_fd: int, pid: int) -> _Stat:
-    # The second field is the command's name in parentheses, and may hold any byte, ")" included.
-    fields = _read(proc_fd, "stat", pid).rpartition(b")")[2].split()
-    if fields[0].decode() in _DEAD:
+def _stat(proc_fd: int, pid: int) -> Stat:
+    stat = parse_stat(_read(proc_fd, "stat", pid))
+    if stat.ended:
         raise LabError(f"process {pid} has ended (a zombie)", "start the container again")
-    if int(fields[6]) & _KERNEL_THREAD:
+    if stat.flags & KERNEL_THREAD:
         raise LabError(f"process {pid} is a kernel thread, not a container's")
-    return _Stat(start_time=int(fields[19]))
+    return stat
 
 
 def _namespaces(proc_fd: int, pid: int) -> dict[str, str]:
@@ -138,11 +131,6 @@ def _namespaces(proc_fd: int, pid: int) -> dict[str, str]:
         raise _refusal(pid, error) from error
     finally:
         os.close(folder)
-
-
-def _uid_map(proc_fd: int, pid: int) -> tuple[tuple[int, int, int], ...]:
-    rows = (line.split() for line in _read(proc_fd, "uid_map", pid).splitlines())
-    return tuple((int(inside), int(outside), int(count)) for inside, outside, count in rows)
 
 
 def _open_root(proc_fd: int, pid: int) -> int:

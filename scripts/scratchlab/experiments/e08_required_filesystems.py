@@ -13,20 +13,11 @@ from scratchlab import mountinfo
 from scratchlab.collect import process
 from scratchlab.experiments.e06_ordinary_process import Observation as Running
 from scratchlab.experiments.table import ExperimentOutcome
+from scratchlab.judge.rules.spec import LIBCONTAINER_FILESYSTEMS
 from scratchlab.lab.session import Laboratory
 from scratchlab.text import visible
 
-# Path, filesystem, and the mount(2) flags as mountinfo spells them. STRICTATIME shows as the
-# absence of "noatime" and "relatime", so it is not in this list.
-REQUIRED = (
-    ("/proc", "proc", ("noexec", "nosuid", "nodev")),
-    ("/dev", "tmpfs", ("noexec",)),
-    ("/dev/shm", "tmpfs", ("noexec", "nosuid", "nodev")),  # noqa: S108 - the container's, as a fact
-    ("/dev/mqueue", "mqueue", ("noexec", "nosuid", "nodev")),
-    ("/dev/pts", "devpts", ("noexec", "nosuid")),
-    ("/sys", "sysfs", ("noexec", "nosuid", "nodev", "ro")),
-)
-_SPEC_KNOWS = frozenset(path for path, _, _ in REQUIRED)
+_SPEC_KNOWS = frozenset(path for path, _, _ in LIBCONTAINER_FILESYSTEMS)
 
 
 @dataclass(frozen=True)
@@ -77,7 +68,7 @@ def judge(seen: Observation) -> ExperimentOutcome:
     """Each of the six is there with its filesystem; what SPEC.md says less or more is told."""
     mounts = {mount.target: mount for mount in seen.mounts}
     lines, missing, other, flags = [], [], [], []
-    for path, fstype, wanted in REQUIRED:
+    for path, fstype, wanted in LIBCONTAINER_FILESYSTEMS:
         mount = mounts.get(path)
         if mount is None:
             missing.append(path)

@@ -18,6 +18,7 @@ from scratchlab import mountinfo
 from scratchlab.collect.live.limits import KERNEL
 from scratchlab.errors import LabError
 from scratchlab.experiments.table import ExperimentOutcome
+from scratchlab.idmap import OVERFLOW, IdRanges, inside
 from scratchlab.lab import listing
 from scratchlab.lab.listing import KINDS, ListedLine
 from scratchlab.lab.session import Laboratory
@@ -102,7 +103,6 @@ def _line(name: bytes, row: bytes, extra: bytes) -> ListedLine:
 
 
 _MOST_BYTES = 256 * 1024 * 1024  # of the listing
-_OVERFLOW = 65534  # /proc/sys/kernel/overflowuid: an id without a mapping
 _FIELDS = ("kind", "mode", "uid", "gid", "size", "target", "device", "sha256")
 
 
@@ -114,7 +114,7 @@ class Observation:
     exit_status: int = 0
     error: str = ""
     pruned: tuple[str, ...] = ()
-    uid_map: tuple[tuple[int, int, int], ...] = ()
+    uid_map: IdRanges = ()
     host: tuple[ListedLine, ...] = ()
     debug: tuple[ListedLine, ...] = ()
 
@@ -201,13 +201,11 @@ def _compare(host: ListedLine, debug: ListedLine) -> list[str]:
     ]
 
 
-def _inside(line: ListedLine, uid_map: tuple[tuple[int, int, int], ...]) -> ListedLine:
+def _inside(line: ListedLine, uid_map: IdRanges) -> ListedLine:
     """An entry with the owner that the container's user namespace shows."""
     return replace(line, uid=_id(line.uid, uid_map), gid=_id(line.gid, uid_map))
 
 
-def _id(number: int, uid_map: tuple[tuple[int, int, int], ...]) -> int:
-    for inside, outside, count in uid_map:
-        if outside <= number < outside + count:
-            return inside + number - outside
-    return _OVERFLOW if uid_map else number
+def _id(number: int, uid_map: IdRanges) -> int:
+    found = inside(number, uid_map) if uid_map else number
+    return OVERFLOW if found is None else found

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from docker.errors import APIError
 
+from scratchlab import idmap
 from scratchlab.collect import process
 from scratchlab.collect.facts import host as read_host
 from scratchlab.collect.live import read_root
@@ -33,7 +34,6 @@ _DEVICES = {Kind.CHAR, Kind.BLOCK}
 _MOST = 8  # entries that are named one by one
 
 Spaces = tuple[tuple[str, str], ...]  # kind, "kind:[inode]"
-UidMap = tuple[tuple[int, int, int], ...]  # inside, outside, count
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class SpacesSeen:
     pid: int
     name: str
     namespaces: Spaces
-    uid_map: UidMap
+    uid_map: idmap.IdRanges
 
 
 @dataclass(frozen=True)
@@ -147,12 +147,11 @@ def _start(lab: Laboratory, option: Option) -> tuple[Container, int]:
 def _look(pid: int) -> SpacesSeen:
     proc = Path("/proc", str(pid))
     kinds = (link for link in sorted(os.listdir(proc / "ns")) if not link.endswith("_children"))
-    rows = (map(int, row.split()) for row in (proc / "uid_map").read_text("ascii").splitlines())
     return SpacesSeen(
         pid=pid,
         name=(proc / "comm").read_text("utf-8", "surrogateescape").strip(),
         namespaces=tuple((kind, os.readlink(proc / "ns" / kind)) for kind in kinds),
-        uid_map=tuple((inside, outside, count) for inside, outside, count in rows),
+        uid_map=idmap.parse((proc / "uid_map").read_bytes()),
     )
 
 
@@ -168,12 +167,9 @@ def _host() -> SpacesSeen:
         return _look(os.getpid())
 
 
-def _is_inside(entry: Entry, uid_map: UidMap) -> bool:
+def _is_inside(entry: Entry, uid_map: idmap.IdRanges) -> bool:
     # The engine gives groups the numbers that it gives users (moby pkg/idtools, "subgid").
-    return all(
-        any(outside <= number < outside + count for _, outside, count in uid_map)
-        for number in (entry.uid, entry.gid)
-    )
+    return all(idmap.inside(number, uid_map) is not None for number in (entry.uid, entry.gid))
 
 
 def judge(seen: Observation) -> ExperimentOutcome:
@@ -271,14 +267,14 @@ def _text(own: dict[str, bool], default: dict[str, bool]) -> str:
     return "; ".join(groups) or "the same"
 
 
-def _sentence(uid_map: UidMap) -> str:
-    if uid_map == ((0, 0, 2**32 - 1),):
+def _sentence(uid_map: idmap.IdRanges) -> str:
+    if uid_map == idmap.INITIAL:
         return "here every id is the same inside and outside"
     rows = (f"{inside} is {outside}, for {count} ids" for inside, outside, count in uid_map)
     return f"here {'; '.join(rows)}"
 
 
-def _numbers(uid_map: UidMap) -> str:
+def _numbers(uid_map: idmap.IdRanges) -> str:
     return "; ".join(" ".join(map(str, row)) for row in uid_map) or "(empty)"
 
 

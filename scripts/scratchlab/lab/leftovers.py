@@ -12,6 +12,8 @@ from typing import Any
 
 from docker.errors import APIError
 
+from scratchlab.procfs import parse_stat
+
 OWNER = "io.scratchlab.owner"
 _OLD = 3600.0  # seconds: no experiment takes so long
 
@@ -20,11 +22,10 @@ def owner(pid: int | None = None) -> str:
     """Who a process (default: this one) is: boot, PID namespace, PID, start time; "" if gone."""
     pid = os.getpid() if pid is None else pid
     try:
-        # Field 22, counted from the end of the name, which may hold spaces (proc_pid_stat(5)).
-        fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
-    except OSError:
+        stat = parse_stat(Path(f"/proc/{pid}/stat").read_bytes())
+    except (OSError, ValueError):
         return ""
-    return f"{_here()}/{pid}/{fields[19]}"
+    return f"{_here()}/{pid}/{stat.start_time}"
 
 
 def remove(api: Any) -> tuple[str, ...]:

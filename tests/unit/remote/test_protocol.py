@@ -13,9 +13,8 @@ import pytest
 
 from scratchlab.collect.live.limits import WalkLimits
 from scratchlab.collect.remote import reading
-from scratchlab.collect.remote.reading import Connection, Reading
+from scratchlab.collect.remote.reading import Connection, OwnerMap, Reading
 from scratchlab.errors import LabError
-from scratchlab.idmap import OwnerMap
 from scratchlab.ledger import Ledger
 from scratchlab.model import Kind
 

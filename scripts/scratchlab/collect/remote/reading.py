@@ -16,7 +16,7 @@ from scratchlab.collect.live.limits import ENTRY_COST, WalkLimits
 from scratchlab.collect.live.links import LinkSets
 from scratchlab.collect.live.look import Look, entry
 from scratchlab.errors import LabError
-from scratchlab.idmap import OwnerMap
+from scratchlab.idmap import OVERFLOW, IdRanges, outside
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry
 
@@ -26,6 +26,29 @@ _OUT, _ERR = 1, 2
 _SILENCE = 60.0  # seconds: the agent says at least every 2 s that it reads on
 _MOST_BYTES = 64 << 20  # of one record: a long mountinfo; an entry has less than one MiB
 _MOST_ERRORS = 4096
+
+
+class OwnerMap(NamedTuple):
+    """Maps ids that stat(2) returned inside of a user namespace to those outside of it.
+
+    Without ranges nothing is mapped: the agent saw the host's ids.
+    """
+
+    uids: IdRanges = ()
+    gids: IdRanges = ()
+
+    def mapped(self, seen: Look) -> Look:
+        """The look with the owner that a reader outside would see.
+
+        An id without a mapping shows as 65534 inside (user_namespaces(7)). Its owner cannot be
+        known, so it stays.
+        """
+        return seen._replace(uid=_outside(seen.uid, self.uids), gid=_outside(seen.gid, self.gids))
+
+
+def _outside(number: int, ranges: IdRanges) -> int:
+    found = None if number == OVERFLOW else outside(number, ranges)
+    return number if found is None else found
 
 
 class AgentRecord(NamedTuple):

@@ -13,15 +13,16 @@ import requests
 
 from scratchlab import idmap, mountinfo
 from scratchlab.collect.facts import CANDIDATES, PER_CPU, cgroups
-from scratchlab.collect.holding import running_pid, same_run, start_time
+from scratchlab.collect.holding import running_pid, same_run
 from scratchlab.collect.live.limits import KERNEL, UNREADABLE_FILES, WalkLimits
 from scratchlab.collect.live.look import Look
 from scratchlab.collect.remote.container import running
-from scratchlab.collect.remote.reading import Connection, Reading, look
+from scratchlab.collect.remote.reading import Connection, OwnerMap, Reading, look
 from scratchlab.errors import LabError
 from scratchlab.evidence import EvidenceSet
 from scratchlab.ledger import Ledger
 from scratchlab.model import Container, Engine, Facts, Host, Image, Json, Layers, Mount, Runtime
+from scratchlab.procfs import parse_stat
 
 if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient
@@ -88,7 +89,7 @@ class Window:
 
     def problems(self) -> tuple[str, ...]:
         """What cannot be seen from here that a reader on the host would see, in words."""
-        if self._shared and not idmap.is_host(self.seen.uid_map):
+        if self._shared and self.seen.uid_map != idmap.INITIAL:
             return (
                 "the debug container shares the container's user namespace: owners that have no"
                 " number in it show as 65534, and attributes trusted.* do not show",
@@ -99,10 +100,8 @@ class Window:
         """The live ledger. Raises LabError when it cannot be read, or if the process, its root
         or its mounts were replaced meanwhile.
         """
-        mapping = self._shared and not idmap.is_host(self.seen.uid_map)
-        owned = (
-            idmap.OwnerMap(self.seen.uid_map, self.seen.gid_map) if mapping else idmap.OwnerMap()
-        )
+        mapping = self._shared and self.seen.uid_map != idmap.INITIAL
+        owned = OwnerMap(self.seen.uid_map, self.seen.gid_map) if mapping else OwnerMap()
         self._connection.go()
         ledger = Reading(owned, self._limits, progress).read(self._connection)
         try:
@@ -207,10 +206,10 @@ def _seen(told: _Told, when: str) -> WindowFacts:
     try:
         return WindowFacts(
             pid=int(told.one(f"{when}pid")),
-            start_time=start_time(told.one(f"{when}stat")),
+            start_time=parse_stat(told.one(f"{when}stat")).start_time,
             namespaces=told.below(f"{when}ns/"),
-            uid_map=idmap.id_ranges(told.one(f"{when}uid_map")),
-            gid_map=idmap.id_ranges(told.one(f"{when}gid_map")),
+            uid_map=idmap.parse(told.one(f"{when}uid_map")),
+            gid_map=idmap.parse(told.one(f"{when}gid_map")),
             root=look(told.one(f"{when}root")),
             mounts=mountinfo.parse(told.one(f"{when}mountinfo")),
             cgroup=told.one(f"{when}cgroup"),

@@ -52,6 +52,8 @@ def _rows() -> tuple[SpecRow, ...]:
 
 SPEC_ROWS = _rows()
 CONSOLE = SpecRow("S16", "/dev/console", "MUST", _DEVICES)
+# The mount(2) flags as mountinfo spells them. STRICTATIME shows as the absence of "noatime" and
+# "relatime", so it is not listed.
 LIBCONTAINER_ROWS = (
     SpecRow("L01", "/proc", "", LIBCONTAINER, "proc", flags=("noexec", "nosuid", "nodev")),
     SpecRow("L02", "/dev", "", LIBCONTAINER, "tmpfs", flags=("noexec",)),
@@ -59,6 +61,10 @@ LIBCONTAINER_ROWS = (
     SpecRow("L04", "/dev/mqueue", "", LIBCONTAINER, "mqueue", flags=("noexec", "nosuid", "nodev")),
     SpecRow("L05", "/dev/pts", "", LIBCONTAINER, "devpts", flags=("noexec", "nosuid")),
     SpecRow("L06", "/sys", "", LIBCONTAINER, "sysfs", flags=("noexec", "nosuid", "nodev", "ro")),
+)
+# Path, filesystem type and mount options of the same table.
+LIBCONTAINER_FILESYSTEMS = tuple(
+    (row.path, row.fstype, row.flags) for row in LIBCONTAINER_ROWS if row.fstype
 )
 # What today's runtimes do and the table does not know.
 STALE = (

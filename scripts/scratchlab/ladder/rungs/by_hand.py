@@ -13,14 +13,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from scratchlab.errors import LabError
-from scratchlab.experiments.e08_required_filesystems import REQUIRED
+from scratchlab.judge.rules.spec import LIBCONTAINER_FILESYSTEMS
 from scratchlab.ladder import workspace
 from scratchlab.ladder.rungs.rung import Started
 from scratchlab.ladder.workspace import Workspace
 
 _UNSHARE = ["unshare", "--mount", "--uts", "--ipc", "--net", "--pid", "--fork", "--kill-child"]
 _WAIT = 5.0  # seconds until the program runs, or has ended
-# What REQUIRED does not say: libcontainer/SPEC.md's table of filesystems, column "Data".
+# What LIBCONTAINER_FILESYSTEMS does not say: libcontainer/SPEC.md's table of filesystems, column "Data".
 _DATA = {
     "/dev": "mode=755",
     "/dev/shm": "mode=1777,size=65536k",  # noqa: S108 - the container's
@@ -83,12 +83,12 @@ class ChrootWithMounts(Chroot):
         return Started(
             pid,
             f"{shlex.join(_UNSHARE)} sh -c '{typed}'",
-            by_hand=tuple(path for path, _, _ in REQUIRED),
+            by_hand=tuple(path for path, _, _ in LIBCONTAINER_FILESYSTEMS),
         )
 
 
 def _mounts(root: str) -> Iterator[str]:
-    for path, fstype, flags in REQUIRED:
+    for path, fstype, flags in LIBCONTAINER_FILESYSTEMS:
         options = [*flags, *([_DATA[path]] if path in _DATA else ())]
         where = shlex.quote(root + path)
         yield f"mkdir -p {where}"
