@@ -27,8 +27,8 @@ from scratchlab.errors import LabError
 HERE = Path(__file__).resolve().parent
 LOCK = HERE.parent / "requirements" / "scratchlab.txt"
 SHEBANG = b"#!/usr/bin/python3\n"
-# A zip's modules are compiled anew at every start (0.6 s). Root unpacks the file once to where
-# Python can keep what it compiled; without that folder it runs from the zip all the same.
+# A zip's modules are compiled again at every start (0.6 s). Root unpacks the file once to where
+# Python can keep what it compiled; without that directory it runs from the zip all the same.
 MAIN = """\
 import os
 import sys
@@ -74,11 +74,11 @@ class BuildError(Exception):
 
 
 def dependencies(build: Path) -> Path:
-    """A folder with the locked dependencies, made once per lock. Raises BuildError."""
+    """A directory with the locked dependencies, made once per lock. Raises BuildError."""
     digest = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:16]
-    folder = build / f"dependencies-{digest}"
-    if folder.is_dir():
-        return folder
+    directory = build / f"dependencies-{digest}"
+    if directory.is_dir():
+        return directory
     aside = build / f"dependencies-{digest}.{os.getpid()}"
     shutil.rmtree(aside, ignore_errors=True)
     said = []
@@ -97,8 +97,8 @@ def dependencies(build: Path) -> Path:
         ]
         done = subprocess.run([*installer, *wish], capture_output=True, text=True, check=False)
         if done.returncode == 0:
-            aside.rename(folder)
-            return folder
+            aside.rename(directory)
+            return directory
         said.append(f"{installer[0]}: {done.stderr.strip()[-400:]}")
     shutil.rmtree(aside, ignore_errors=True)
     raise BuildError(

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""``./lab bundle``: everything that a site without a network needs, in one folder.
+"""``./lab bundle``: everything that a site without a network needs, in one directory.
 
 Wheels for the lab's own Python environment, proved against the hashes in requirements; Debian
 packages for the machines with all their dependencies, proved by apt against the archive's
-signature; nothing else. The folder is written aside and renamed, and stays as it is when nothing
+signature; nothing else. The directory is written aside and renamed, and stays as it is when nothing
 changed. offline.py tells its layout.
 """
 
@@ -53,7 +53,9 @@ PLATFORMS = ("manylinux_2_31", "manylinux_2_28", "manylinux_2_17", "manylinux201
 def main() -> None:
     """Make the bundle, and say where it is."""
     parser = argparse.ArgumentParser(prog="./lab bundle", description=__doc__.split("\n")[0])
-    parser.add_argument("--output", type=Path, default=ROOT / "build" / "bundle", help="the folder")
+    parser.add_argument(
+        "--output", type=Path, default=ROOT / "build" / "bundle", help="the directory"
+    )
     parser.add_argument("--mirror", default=MIRROR, help="for other releases than this machine's")
     parser.add_argument(
         "release", nargs="*", help="of the machines, as in: bookworm trixie (default: this one's)"
@@ -67,7 +69,7 @@ def main() -> None:
     size = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
     print(f"{output}: {'made' if changed else 'unchanged'}, {size / 1e6:.0f} MB", file=sys.stderr)
     print(
-        "copy it and this folder to the site, and run there: ./lab --offline BUNDLE",
+        "copy it and this directory to the site, and run there: ./lab --offline BUNDLE",
         file=sys.stderr,
     )
 
@@ -82,11 +84,11 @@ def bundle(output: Path, releases: Sequence[str], mirror: str) -> bool:
     with open(output.with_name(output.name + ".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         aside, old = (output.with_name(output.name + suffix) for suffix in (".new", ".old"))
-        for folder in (aside, old):
-            shutil.rmtree(folder, ignore_errors=True)
+        for directory in (aside, old):
+            shutil.rmtree(directory, ignore_errors=True)
         if output.exists() and not (output / MANIFEST).exists():
             raise BundleError(
-                f"{output} is not a bundle, and stays: choose another, --output FOLDER"
+                f"{output} is not a bundle, and stays: choose another, --output DIRECTORY"
             )
         aside.mkdir()
         try:
@@ -97,40 +99,40 @@ def bundle(output: Path, releases: Sequence[str], mirror: str) -> bool:
                 output.rename(old)
             aside.rename(output)
         finally:
-            for folder in (aside, old):
-                shutil.rmtree(folder, ignore_errors=True)
+            for directory in (aside, old):
+                shutil.rmtree(directory, ignore_errors=True)
     return True
 
 
-def fill(folder: Path, releases: Sequence[str], mirror: str) -> None:
-    """Write a whole bundle into ``folder``."""
+def fill(directory: Path, releases: Sequence[str], mirror: str) -> None:
+    """Write a whole bundle into ``directory``."""
     described = {}
     for release in dict.fromkeys(releases):
         with tempfile.TemporaryDirectory(prefix="scratchlab-bundle-") as place:
             debs = Apt(Path(place), release, mirror).download(wanted_packages())
             pythons = [m[1] for deb in debs if (m := re.match(r"python(3\.\d+)-venv_", deb.name))]
             name = f"packages-{release}.tar"
-            repository(folder / name, debs)
+            repository(directory / name, debs)
             described[release] = {"packages": name, "python": pythons[0]}
     for python in sorted({one["python"] for one in described.values()}):
-        wheels(folder / "wheels", python)
-    describe(folder, described)
+        wheels(directory / "wheels", python)
+    describe(directory, described)
 
 
-def describe(folder: Path, releases: dict[str, dict[str, str]]) -> None:
-    """Write the manifest of what lies in ``folder``."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+def describe(directory: Path, releases: dict[str, dict[str, str]]) -> None:
+    """Write the manifest of what lies in ``directory``."""
+    files = sorted(path for path in directory.rglob("*") if path.is_file())
     manifest = {
         "schema": SCHEMA,
         "machine": platform.machine(),
         "locks": locks(),
         "releases": releases,
         "files": {
-            str(path.relative_to(folder)): {"size": path.stat().st_size, "sha256": sha256(path)}
+            str(path.relative_to(directory)): {"size": path.stat().st_size, "sha256": sha256(path)}
             for path in files
         },
     }
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n")
+    (directory / MANIFEST).write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n")
 
 
 def same(output: Path, aside: Path) -> bool:
@@ -157,13 +159,13 @@ def wanted_packages() -> tuple[list[str], list[str]]:
 
 
 class Apt:
-    """apt for a machine of ``release`` that has nothing yet, in a folder of its own."""
+    """apt for a machine of ``release`` that has nothing yet, in a directory of its own."""
 
     def __init__(self, place: Path, release: str, mirror: str) -> None:
         self.release = release
         self.archives = place / "archives"
-        for folder in (self.archives / "partial", place / "lists" / "partial"):
-            folder.mkdir(parents=True)
+        for directory in (self.archives / "partial", place / "lists" / "partial"):
+            directory.mkdir(parents=True)
         (place / "status").touch()
         self.options = [
             f"Dir::State::status={place}/status",
@@ -171,7 +173,7 @@ class Apt:
             f"Dir::Cache::archives={self.archives}",
             "Dir::Cache::pkgcache=",
             "Dir::Cache::srcpkgcache=",
-            "Debug::NoLocking=1",  # its folders are its own: no lock of the system's is needed
+            "Debug::NoLocking=1",  # its directories are its own: no lock of the system's is needed
             "APT::Sandbox::User=root",
             "APT::Update::Error-Mode=any",
             "Acquire::Retries=2",
@@ -248,7 +250,7 @@ def add(archive: tarfile.TarFile, name: str, stream: Any, size: int) -> None:
     archive.addfile(member, stream)
 
 
-def wheels(folder: Path, python: str) -> None:
+def wheels(directory: Path, python: str) -> None:
     """What the locks pin, for ``python`` ("3.13") on this kind of machine. Raises BundleError."""
     interpreter = ["--implementation", "cp", "--python-version", python, "--no-deps"]
     for tag in (f"cp{python.replace('.', '')}", "abi3", "none"):
@@ -258,7 +260,7 @@ def wheels(folder: Path, python: str) -> None:
     for lock in LOCKS:
         done = run(
             [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
-             "--require-hashes", "--only-binary=:all:", *interpreter, "--dest", str(folder),
+             "--require-hashes", "--only-binary=:all:", *interpreter, "--dest", str(directory),
              "--requirement", str(ROOT / "requirements" / lock)]
         )  # fmt: skip
         if done.returncode:

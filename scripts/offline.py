@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """What ``./lab --offline BUNDLE`` asks of a bundle before it is used; scripts/bundle.py makes them.
 
-``offline.py check BUNDLE`` proves every file and prints two lines: the wheels' folder as a URL, and
-the variables for Ansible. ``offline.py unpack BUNDLE FOLDER`` unpacks this machine's packages.
-Any Python 3.11 runs it, before anything is installed.
+``offline.py check BUNDLE`` proves every file and prints two lines: the wheels' directory as a URL,
+and the variables for Ansible. ``offline.py unpack BUNDLE DIRECTORY`` unpacks this machine's
+packages. Any Python 3.11 runs it, before anything is installed.
 
-A bundle is a folder::
+A bundle is a directory::
 
     bundle.json          this: {"schema", "machine", "locks", "releases", "files"}
     wheels/*.whl         what requirements/uv.txt and lab.txt pin
@@ -112,20 +112,20 @@ def check(bundle: Path) -> dict[str, Any]:
     return manifest
 
 
-def unpack(bundle: Path, folder: Path) -> None:
-    """Put this machine's packages into ``folder``. Raises BundleError."""
+def unpack(bundle: Path, directory: Path) -> None:
+    """Put this machine's packages into ``directory``. Raises BundleError."""
     releases = read(bundle)["releases"]
     if codename() not in releases:
         raise BundleError(
             f"{bundle} has packages for {', '.join(releases)} and this machine is {codename()}: "
             f"make one for it, ./lab bundle {codename()}"
         )
-    aside = folder.with_name(folder.name + ".new")
-    for old in (aside, folder):
+    aside = directory.with_name(directory.name + ".new")
+    for old in (aside, directory):
         shutil.rmtree(old, ignore_errors=True)
     with tarfile.open(bundle / releases[codename()]["packages"]) as archive:
         archive.extractall(aside, filter="data")
-    aside.rename(folder)
+    aside.rename(directory)
 
 
 def main() -> None:
@@ -133,12 +133,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("verb", choices=["check", "unpack"])
     parser.add_argument("bundle", type=Path)
-    parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("directory", type=Path, nargs="?")
     wish = parser.parse_args()
     bundle = wish.bundle.absolute()
     try:
         if wish.verb == "unpack":
-            unpack(bundle, wish.folder)
+            unpack(bundle, wish.directory)
         else:
             check(bundle)
             print((bundle / "wheels").as_uri())

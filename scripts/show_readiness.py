@@ -1,4 +1,4 @@
-"""Show what ``./lab check`` found: ``show_readiness.py FOLDER``, which holds that run's record.
+"""Show what ``./lab check`` found: ``show_readiness.py DIRECTORY``, which holds that run's record.
 
 Exit status 1 when a machine is not ready, for whatever reason; 2 when there is no record.
 """
@@ -39,13 +39,13 @@ def reason(status: Json | None) -> str:
     return without_prefix(str(status.get("reason") or "the check was interrupted"))
 
 
-def main(folder: str) -> int:
+def main(directory: str) -> int:
     """Show it; gives the exit status."""
     try:
-        run = records.load_record(os.path.join(folder, "run.json"), records.RUN)
+        run = records.load_record(os.path.join(directory, "run.json"), records.RUN)
         names = [str(name) for name in run["chosen"]] if run else []
         machines = {
-            name: records.load_record(os.path.join(folder, name, "status.json"), records.STATUS)
+            name: records.load_record(os.path.join(directory, name, "status.json"), records.STATUS)
             for name in names
         }
     except (records.DamagedRecordError, KeyError) as error:

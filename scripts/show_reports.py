@@ -1,8 +1,8 @@
 """Judge the reports that a run of the lab brought back: ``show_reports.py REPORTS [STARTED]``.
 
-Writes ``REPORTS/index.html`` and what goes beside it, anew each time. With ``STARTED``, a file that
-is older than anything this run wrote, it also shows them: one machine gets its table, a room one
-line a machine and who needs help. Exit status 1 when a machine of this run did not pass, for
+Writes ``REPORTS/index.html`` and what goes beside it, again each time. With ``STARTED``, a file
+that is older than anything this run wrote, it also shows them: one machine gets its table, a room
+one line a machine and who needs help. Exit status 1 when a machine of this run did not pass, for
 whatever reason; 0 where this run was not to bring reports (``--check``, ``--tags provision``).
 """
 
@@ -37,7 +37,7 @@ def shown(room: Classroom, reports: Path) -> None:
         return
     if seat.state is not MachineState.PASSED and seat.passed == len(seat.summary.checks):
         print(f"{seat.name}: {seat.reason}; {seat.help}\n")
-    show(report.read(str(reports / seat.found.folder / "report.json")), sys.stdout)
+    show(report.read(str(reports / seat.found.directory / "report.json")), sys.stdout)
 
 
 def main(reports: Path, started: Path | None) -> int:

@@ -18,7 +18,7 @@ PLUGINS = {
 def environment(home: Path) -> dict[str, str]:
     """This process's environment, with ``home`` for all that Ansible keeps.
 
-    Ansible finds the home of the machine's user in the list of users, not in HOME, so its folder
+    Ansible finds the home of the machine's user in the list of users, not in HOME, so its directory
     there is named as well (ansible-core 2.19, plugins/action/__init__.py: _remote_expand_user).
     """
     places = {

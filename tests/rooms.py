@@ -61,7 +61,7 @@ def entry(path: str, kind: str, origin: str) -> dict[str, Any]:
     }
 
 
-def check(name: str, verdict: str = "pass", cause: str = "", mend: str = "") -> dict[str, Any]:
+def check(name: str, verdict: str = "pass", cause: str = "", remedy: str = "") -> dict[str, Any]:
     """One item of ``checks``."""
     words = dict.fromkeys(("claim", "command", "observed", "expected"), "-")
     return {
@@ -69,7 +69,7 @@ def check(name: str, verdict: str = "pass", cause: str = "", mend: str = "") -> 
         "title": f"claim {name}",
         "verdict": verdict,
         "cause": cause,
-        "help": mend,
+        "help": remedy,
         "depends_on": [],
         **words,
     }
@@ -126,17 +126,17 @@ def made(host: str, entries: Iterable[dict[str, Any]] | None = None, /, **change
 
 
 class Reports:
-    """A reports folder that is filled machine by machine."""
+    """A reports directory that is filled machine by machine."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
         self.hosts: list[str] = []
 
     def machine(self, name: str, what: Any = None, **record: Any) -> Path:
         """A machine that was run; ``what`` is its report (its own by default), or None in
-        ``record["report"]`` where none came. Gives its folder.
+        ``record["report"]`` where none came. Gives its directory.
         """
-        here = self.folder / name
+        here = self.directory / name
         here.mkdir(parents=True, exist_ok=True)
         self.hosts.append(name)
         status = {
@@ -162,7 +162,7 @@ class Reports:
         return here
 
     def finish(self, *more: str) -> Path:
-        """Write which machines the room has; gives the folder."""
+        """Write which machines the room has; gives the directory."""
         run = {
             "schema": "scratchlab-run-1",
             "started": STARTED,
@@ -170,9 +170,9 @@ class Reports:
             "hosts": [*self.hosts, *more],
             "chosen": self.hosts,
         }
-        self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "run.json").write_text(json.dumps(run))
-        return self.folder
+        self.directory.mkdir(parents=True, exist_ok=True)
+        (self.directory / "run.json").write_text(json.dumps(run))
+        return self.directory
 
 
 def sha1(path: Path) -> str:

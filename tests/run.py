@@ -148,16 +148,16 @@ def borrowed_packages(file: str) -> Iterator[None]:
                 _remove(path)
 
 
-def _remove(folder: Path) -> None:
-    """Remove a network or a folder that borrowed programs made; podman binds parts of its own on
+def _remove(directory: Path) -> None:
+    """Remove a network or a directory that borrowed programs made; podman binds parts of its own on
     themselves."""
-    if folder.parent == NETWORKS:
-        subprocess.run(["ip", "link", "delete", folder.name], check=True)
+    if directory.parent == NETWORKS:
+        subprocess.run(["ip", "link", "delete", directory.name], check=True)
         return
     targets = (line.split()[1] for line in Path("/proc/mounts").read_text().splitlines())
-    for target in sorted((t for t in targets if Path(t).is_relative_to(folder)), reverse=True):
+    for target in sorted((t for t in targets if Path(t).is_relative_to(directory)), reverse=True):
         subprocess.run(["umount", "--lazy", target], check=False)
-    shutil.rmtree(folder)
+    shutil.rmtree(directory)
 
 
 def environment() -> dict[str, str]:

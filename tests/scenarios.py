@@ -68,7 +68,7 @@ def names() -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """Ansible's and Molecule's files stay in this folder; logs are plain text."""
+    """Ansible's and Molecule's files stay in this directory; logs are plain text."""
     keep = {k: v for k, v in os.environ.items() if not k.startswith(("ANSIBLE_", "MOLECULE_"))}
     return keep | {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",

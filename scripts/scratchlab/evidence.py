@@ -1,4 +1,4 @@
-"""Evidence of one verification: facts and ledgers, on disk as a folder that replays anywhere.
+"""Evidence of one verification: facts and ledgers, on disk as a directory that replays anywhere.
 
 ``facts.json`` holds the facts and, for each ledger file, its SHA-256; ``image.jsonl``,
 ``live.jsonl``, ``init.jsonl``, ``writable.jsonl`` hold one entry a line, in tree order. The same
@@ -48,25 +48,25 @@ class EvidenceSet:
         for ledger in self._ledgers().values():
             ledger.close()
 
-    def save(self, folder: str) -> None:
-        """Write the evidence to ``folder``, which must not exist or be empty.
+    def save(self, directory: str) -> None:
+        """Write the evidence to ``directory``, which must not exist or be empty.
 
         All of it appears at once, for its owner only: inspect may hold secrets. Raises LabError
         when it cannot be written.
         """
-        folder = os.path.abspath(folder)
+        directory = os.path.abspath(directory)
         try:
-            if os.path.isdir(folder) and os.listdir(folder):
-                raise LabError(f"{folder} is not empty", "name a new folder for the evidence")
-            os.makedirs(os.path.dirname(folder), exist_ok=True)
-            aside = tempfile.mkdtemp(prefix=".evidence-", dir=os.path.dirname(folder))
+            if os.path.isdir(directory) and os.listdir(directory):
+                raise LabError(f"{directory} is not empty", "name a new directory for the evidence")
+            os.makedirs(os.path.dirname(directory), exist_ok=True)
+            aside = tempfile.mkdtemp(prefix=".evidence-", dir=os.path.dirname(directory))
         except OSError as error:
-            raise _unwritable(folder, error) from error
+            raise _unwritable(directory, error) from error
         try:
             self._write(aside)
-            os.rename(aside, folder)
+            os.rename(aside, directory)
         except OSError as error:
-            raise _unwritable(folder, error) from error
+            raise _unwritable(directory, error) from error
         finally:
             shutil.rmtree(aside, ignore_errors=True)
 
@@ -78,23 +78,23 @@ class EvidenceSet:
             named["writable"] = self.writable
         return named
 
-    def _write(self, folder: str) -> None:
+    def _write(self, directory: str) -> None:
         digests = {
-            name: _write_ledger(os.path.join(folder, f"{name}.jsonl"), ledger)
+            name: _write_ledger(os.path.join(directory, f"{name}.jsonl"), ledger)
             for name, ledger in self._ledgers().items()
         }
         head = {"schema": SCHEMA, "ledgers": digests, "facts": codec.encode(self.facts)}
-        with open(os.path.join(folder, _FACTS), "w", encoding="ascii") as text:
+        with open(os.path.join(directory, _FACTS), "w", encoding="ascii") as text:
             json.dump(head, text, sort_keys=True, indent=1)
             text.write("\n")
 
 
-def load(folder: str) -> EvidenceSet:
+def load(directory: str) -> EvidenceSet:
     """Read evidence that :meth:`EvidenceSet.save` wrote.
 
-    Raises LabError when ``folder`` holds none, or a damaged one.
+    Raises LabError when ``directory`` holds none, or a damaged one.
     """
-    path = os.path.join(folder, _FACTS)
+    path = os.path.join(directory, _FACTS)
     head = _head(path)
     digests = head.get("ledgers")
     if not isinstance(digests, dict) or not {"image", "live"} <= digests.keys():
@@ -107,7 +107,7 @@ def load(folder: str) -> EvidenceSet:
     try:
         for name in ("image", "live", "init", "writable"):
             if name in digests:
-                file = os.path.join(folder, f"{name}.jsonl")
+                file = os.path.join(directory, f"{name}.jsonl")
                 ledgers[name] = _read_ledger(file, str(digests[name]))
     except BaseException:
         for ledger in ledgers.values():
@@ -122,8 +122,8 @@ def _head(path: str) -> Json:
             head = json.load(text)
     except FileNotFoundError:
         what = f"no evidence in {os.path.dirname(path)}: there is no {_FACTS}"
-        mend = "name a folder that --save-evidence wrote"
-        raise LabError(what, mend) from None
+        remedy = "name a directory that --save-evidence wrote"
+        raise LabError(what, remedy) from None
     except OSError as error:
         raise LabError(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
@@ -175,5 +175,7 @@ def _damaged(path: str, why: str) -> LabError:
     return LabError(f"damaged evidence: {path}: {why}", "collect it again with --save-evidence")
 
 
-def _unwritable(folder: str, error: OSError) -> LabError:
-    return LabError(f"cannot write evidence to {folder}: {error.strerror}", "name another folder")
+def _unwritable(directory: str, error: OSError) -> LabError:
+    return LabError(
+        f"cannot write evidence to {directory}: {error.strerror}", "name another directory"
+    )

@@ -179,7 +179,7 @@ class Layers:
     """Where the storage driver keeps the parts of the root, None or empty where it cannot tell."""
 
     driver: str = ""
-    lower: tuple[str, ...] = ()  # image layers' folders, top first, init layer excluded
+    lower: tuple[str, ...] = ()  # image layers' directories, top first, init layer excluded
     init: str | None = None  # the engine's `-init` layer
     upper: str | None = None  # the writable layer
 
@@ -208,7 +208,7 @@ class Facts:
     sources: tuple[BindSource, ...] = ()
     host_namespaces: Mapping[str, str] = field(default_factory=dict)
     # Path to "added", "changed" or "deleted": what the engine itself counts (docker diff). Asked
-    # only where the layers' folders cannot be read; None where it was not.
+    # only where the layers' directories cannot be read; None where it was not.
     changes: Mapping[str, str] | None = None
     problems: tuple[str, ...] = ()  # facts that could not be had, and why, in words
 

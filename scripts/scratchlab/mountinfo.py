@@ -74,7 +74,7 @@ def visible(mounts: Sequence[Mount], root: int | None = None) -> dict[str, Mount
     """The mounts that a path can reach, by target: for each target, the topmost one there.
 
     A mount is hidden when another is stacked on it, or when a later mount on one of its parent
-    folders covers its mountpoint. ``root`` is the id of the mount that the process's root lies
+    directories covers its mountpoint. ``root`` is the id of the mount that the process's root lies
     on, if known (a mount stacked on "/" after the process took its root is not entered); without
     it, the top of the stack at "/" is taken.
     """
@@ -100,7 +100,7 @@ _Places = dict[tuple[int | None, str], Mount]
 
 def _parent(mount: Mount, by_id: dict[int, Mount]) -> int | None:
     # The parent of the topmost line is outside of the list (or the mount itself, for rootfs); so
-    # is that of every line when the process was chrooted into a folder that is no mountpoint.
+    # is that of every line when the process was chrooted into a directory that is no mountpoint.
     return mount.parent if mount.parent in by_id and mount.parent != mount.id else None
 
 

@@ -25,7 +25,7 @@ from tests.benchmarks import keeping_bytecode
 from tests.machines import room
 from tests.machines.base import ROOT
 
-FOLDER = ROOT / ".cache" / "room-benchmark"
+DIRECTORY = ROOT / ".cache" / "room-benchmark"
 LIMIT = 20 * 60  # seconds for all of it
 # The way to these machines, which no real room has: ssh goes through docker exec.
 NOT_THE_CONTROLLERS = "docker"
@@ -72,7 +72,7 @@ def run(inventory: Path, hosts: int, forks: int) -> dict[str, object]:
     names = ",".join(f"student{number:02}" for number in range(1, hosts + 1))
     start, busy, peak = time.monotonic(), os.times(), 0
     command = [str(ROOT / "lab"), "-i", str(inventory), "-l", names, "--forks", str(forks)]
-    with open(FOLDER / "log", "ab") as log:
+    with open(DIRECTORY / "log", "ab") as log:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -111,7 +111,7 @@ def main(count: int, wanted: list[str]) -> int:
     start = time.monotonic()
     with enough_instances(count):
         try:
-            inventory = room.inventory(FOLDER, room.start(count))
+            inventory = room.inventory(DIRECTORY, room.start(count))
             took = time.monotonic() - start
             print(json.dumps({"started": count, "wall_s": round(took, 1)}), flush=True)
             for one in [f"{count}:20", *wanted]:

@@ -109,7 +109,7 @@ def plain(number: int, suite: str) -> float:
 
 
 def sources() -> bytes:
-    """The folders of both programs, as a tar."""
+    """The directories of both programs, as a tar."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
         for name in ("sleep", "limits"):

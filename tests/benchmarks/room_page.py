@@ -27,9 +27,9 @@ CHROMIUM = "/usr/bin/chromium"
 MOST_SECONDS = 2.0
 
 
-def fleet(folder: Path, count: int) -> Path:
+def fleet(directory: Path, count: int) -> Path:
     """COUNT machines: most pass, one in ten needs help for one of five reasons."""
-    reports = Reports(folder)
+    reports = Reports(directory)
     for number in range(count):
         name = f"student{number:03}"
         trouble = number % 50
@@ -75,8 +75,8 @@ def processor(session: CDPSession) -> float:
 
 def main(count: int) -> int:
     """Measure and print; gives 1 when the claim does not hold."""
-    with tempfile.TemporaryDirectory() as folder:
-        place = fleet(Path(folder) / "reports", count)
+    with tempfile.TemporaryDirectory() as directory:
+        place = fleet(Path(directory) / "reports", count)
         start = time.monotonic()
         build_classroom(str(place))
         built = time.monotonic() - start

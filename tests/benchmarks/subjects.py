@@ -22,8 +22,8 @@ SMALL = 4096  # bytes: the largest of the small files
 @contextmanager
 def debian(suite: str, mirror: str | None) -> Iterator[str]:
     """A container of a debootstrapped Debian that sleeps; gives its name."""
-    with tempfile.TemporaryDirectory(prefix="scratchlab-") as folder:
-        tree = f"{folder}/tree"
+    with tempfile.TemporaryDirectory(prefix="scratchlab-") as directory:
+        tree = f"{directory}/tree"
         words = ["debootstrap", "--variant=minbase", "--include=python3,git,perl", suite, tree]
         subprocess.run(words + ([mirror] if mirror else []), check=True, stdout=subprocess.DEVNULL)
 
@@ -36,7 +36,7 @@ def debian(suite: str, mirror: str | None) -> Iterator[str]:
 
 @contextmanager
 def files(count: int) -> Iterator[str]:
-    """A container of ``count`` entries, small files in folders of 100, that sleeps."""
+    """A container of ``count`` entries, small files in directories of 100, that sleeps."""
 
     def pack(out: IO[bytes]) -> None:
         dice = random.Random(count)
@@ -45,9 +45,9 @@ def files(count: int) -> Iterator[str]:
             _add(tar, "bin/busybox", BUSYBOX.read_bytes())
             for number in range(count - count // 100):
                 if number % 99 == 0:
-                    folder = tarfile.TarInfo(f"d{number // 99:06d}")
-                    folder.type, folder.mode = tarfile.DIRTYPE, 0o755
-                    tar.addfile(folder)
+                    directory = tarfile.TarInfo(f"d{number // 99:06d}")
+                    directory.type, directory.mode = tarfile.DIRTYPE, 0o755
+                    tar.addfile(directory)
                 at, size = dice.randrange(len(data) - SMALL), dice.randrange(SMALL)
                 _add(tar, f"d{number // 99:06d}/f{number:07d}", data[at : at + size])
 

@@ -106,8 +106,8 @@ def told(*words: str) -> list[str]:
 @contextmanager
 def zipapp() -> Iterator[str]:
     """scratchlab as hosts get it: one file."""
-    with tempfile.TemporaryDirectory(prefix="scratchlab-") as folder:
-        path = f"{folder}/scratchlab"
+    with tempfile.TemporaryDirectory(prefix="scratchlab-") as directory:
+        path = f"{directory}/scratchlab"
         command = [sys.executable, str(ROOT / "scripts/build_zipapp.py"), path]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         yield path

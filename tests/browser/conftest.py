@@ -28,7 +28,7 @@ Visit = Callable[..., Page]
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """The distribution's Chromium; what it keeps for itself goes to a folder of the test."""
+    """The distribution's Chromium; what it keeps for itself goes to a directory of the test."""
     home = str(tmp_path_factory.mktemp("home"))
     with sync_playwright() as play:
         found = play.chromium.launch(executable_path=CHROMIUM, env={**os.environ, "HOME": home})

@@ -51,9 +51,9 @@ def main(reports: Path, docs: Path, name: str | None) -> None:
     """Take them."""
     docs.mkdir(exist_ok=True)
     chosen = reports / name if name else min(reports.glob("*/report.json")).parent
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as play:
+    with tempfile.TemporaryDirectory() as directory, sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM)
-        file = Path(folder, "index.html")
+        file = Path(directory, "index.html")
         page.write(read(str(chosen / "report.json")), str(file))
         host(browser, file, docs)
         room = reports / "index.html"

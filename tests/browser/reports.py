@@ -79,7 +79,7 @@ def report(entries: Iterable[Json], **head: Any) -> Report:
             "altered": sum(one["status"] == "altered" for one in rows), "ghosts": len(ghosts),
         },
         "ghosts": [], "checks": [], "problems": [],
-        "not_compared": [{"what": "times of folders", "why": "unpacking touches them"}],
+        "not_compared": [{"what": "times of directories", "why": "unpacking touches them"}],
         "rules": rules_cited((one["rule"] for one in rows if one["rule"]), facts),
         **head,
     }  # fmt: skip
@@ -93,8 +93,8 @@ def sleep(**head: Any) -> Report:
 
 def _sleep() -> Iterator[Json]:
     made = [fact("init-layer", "/var/lib/docker/overlay2/aa-init/diff holds it")]
-    folder = side("directory", sha256=None)
-    yield entry("/", "storage-driver", folder, folder, rule="docker-root",
+    directory = side("directory", sha256=None)
+    yield entry("/", "storage-driver", directory, directory, rule="docker-root",
                 evidence=[fact("mountinfo", "overlay on /")])  # fmt: skip
     yield entry("/.dockerenv", "engine-init-layer", side(), rule="docker-dockerenv", evidence=made)
     yield _mount("/dev", "engine-filesystem")
@@ -112,7 +112,7 @@ def _sleep() -> Iterator[Json]:
     yield _mount("/dev/pts", "oci-filesystem")
     yield entry("/dev/pts/ptmx", "kernel", side("char-device", device=[5, 2]), rule="devpts-node")
     yield _mount("/dev/shm", "oci-filesystem")
-    yield entry("/etc", "engine-init-layer", folder, rule="docker-init-folder", evidence=made)
+    yield entry("/etc", "engine-init-layer", directory, rule="docker-init-folder", evidence=made)
     for name in ("hostname", "hosts", "resolv.conf"):
         yield entry(f"/etc/{name}", "engine-mount", side(mode="0644", size=174, mount=31),
                     rule="docker-network-files",
@@ -135,7 +135,7 @@ def _mount(path: str, rule: str) -> Json:
 def troubled() -> Report:
     """Ghosts of every kind, something written, something unexplained, checks of every verdict."""
     shipped = side(layer=0, size=18, mtime=1_500_000_000_123_456_789)
-    folder = side("directory", sha256=None)
+    directory = side("directory", sha256=None)
     rows = [
         *_sleep(),
         entry("/data", "user-mount", side("directory", sha256=None), rule="docker-user-mount"),
@@ -148,8 +148,8 @@ def troubled() -> Report:
               differences=["size", "mtime"]),
         entry("/lost", "unexplained", None, shipped),
         entry("/trace", "hook-or-tool", side()),
-        entry("/work", "engine-create", folder, rule="docker-workdir"),
-        entry("/mnt", "runtime-mountpoint", folder, rule="runtime-mountpoint"),
+        entry("/work", "engine-create", directory, rule="docker-workdir"),
+        entry("/mnt", "runtime-mountpoint", directory, rule="runtime-mountpoint"),
         entry("/proc/kcore", "runtime-mask", side("char-device", device=[1, 3])),
     ]  # fmt: skip
     ghosts = [
@@ -288,19 +288,19 @@ def hostile() -> Report:
 
 
 def huge(count: int = 100_000) -> Report:
-    """A big image: ``count`` files in folders of a hundred, beside what Docker adds."""
+    """A big image: ``count`` files in directories of a hundred, beside what Docker adds."""
     return report([*_sleep(), *_files(count)])
 
 
 def _files(count: int) -> Iterator[Json]:
-    folder = side("directory", sha256=None)
-    yield entry("/usr", "image-layer", folder, folder)
+    directory = side("directory", sha256=None)
+    yield entry("/usr", "image-layer", directory, directory)
     for at in range(count):
         name = f"/usr/{at // 10_000:02}/{at // 100 % 100:02}"
         if at % 10_000 == 0:
-            yield entry(name[:-3], "image-layer", folder, folder)
+            yield entry(name[:-3], "image-layer", directory, directory)
         if at % 100 == 0:
-            yield entry(name, "image-layer", folder, folder)
+            yield entry(name, "image-layer", directory, directory)
         file = side(size=at, sha256=f"{at:064x}", mtime=1_500_000_000_000_000_000 + at)
         yield entry(f"{name}/file{at:06}", "image-layer", {**file, "mount": 29},
                     {**file, "layer": 1},

@@ -104,7 +104,9 @@ def test_ghosts_stand_where_they_would_have_been(show: Show, disk: Disk) -> None
     expect(ghost.locator(".left .name")).to_have_text("old")
     expect(ghost.locator(".right.ghost em")).to_have_text("shadowed")
     names = rows(page)
-    assert names.index("null") < names.index("old") < names.index("ptmx"), "in its folder's order"
+    assert names.index("null") < names.index("old") < names.index("ptmx"), (
+        "in its directory's order"
+    )
     ghost.click()
     expect(page.locator("#detail .ghost-words")).to_contain_text("mount of tmpfs on /dev")
     hosts = page.locator(row(page, "hosts"))
@@ -200,13 +202,13 @@ def test_the_keyboard_goes_everywhere(show: Show, disk: Disk) -> None:
     expect(page.locator("#detail")).to_be_hidden()
 
 
-def test_folders_close_and_say_what_they_hold(show: Show, disk: Disk) -> None:
+def test_directories_close_and_say_what_they_hold(show: Show, disk: Disk) -> None:
     page = show(disk(reports.sleep()))
     page.click(f"{row(page, 'dev/')} .right .twist")
-    folder = page.locator(row(page, "dev/"))
-    expect(folder).to_have_attribute("aria-expanded", "false")
-    expect(folder.locator(".holds")).to_have_text("15 inside")
-    assert folder.locator(".below i").count() == 3  # devices, filesystems, the kernel's
+    directory = page.locator(row(page, "dev/"))
+    expect(directory).to_have_attribute("aria-expanded", "false")
+    expect(directory.locator(".holds")).to_have_text("15 inside")
+    assert directory.locator(".below i").count() == 3  # devices, filesystems, the kernel's
     page.click("#close-all")
     assert rows(page) == ["/", ".dockerenv", "dev/", "etc/", "proc/", "sleep", "sys/"]
     page.click("#open-all")
@@ -292,7 +294,7 @@ def test_print_holds_everything(show: Show, disk: Disk) -> None:
     page.click("#open-all")
     drawn = page.locator("#rows .row")
     total = page.locator("#tree").get_attribute("aria-rowcount")
-    assert total == str(500 + 1 + 1 + 5 + 26 + 1)  # files, their folders, Docker's, the heading
+    assert total == str(500 + 1 + 1 + 5 + 26 + 1)  # files, their directories, Docker's, the heading
     assert drawn.count() < 120
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert drawn.count() == int(total) - 1
@@ -316,21 +318,23 @@ def printed(page: Page) -> str:
 
 def test_paper_says_what_it_leaves_out(show: Show, disk: Disk) -> None:
     page = show(disk(reports.huge(4000)))
-    total = 4000 + 1 + 1 + 40 + 26  # files, /usr, its folders, Docker's
+    total = 4000 + 1 + 1 + 40 + 26  # files, /usr, its directories, Docker's
     page.click("#close-all")
     closed = total - len(rows(page))
-    assert f"{closed:,} in closed folders" in printed(page)
+    assert f"{closed:,} in closed directories" in printed(page)
     page.click("#open-all")
     assert f"{total - 3000:,} after the first 3,000" in printed(page)
     page.fill("#search", "file0012")
-    assert f"{total - 104:,} that the filter hides" in printed(page)  # 100 files, 4 folders above
+    assert f"{total - 104:,} that the filter hides" in printed(
+        page
+    )  # 100 files, 4 directories above
     assert printed(show(disk(reports.sleep()))) == ""
 
 
 def test_the_page_says_what_was_not_compared(show: Show, disk: Disk) -> None:
     page = show(disk(reports.sleep()))
     left_out = page.locator(".left-out")
-    expect(left_out.locator("summary")).to_have_text("Not compared: times of folders")
+    expect(left_out.locator("summary")).to_have_text("Not compared: times of directories")
     left_out.locator("summary").click()
     expect(left_out).to_contain_text("unpacking touches them")
 

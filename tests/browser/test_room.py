@@ -34,7 +34,7 @@ def room(tmp_path: Path) -> Path:
     hostile = made("finn", checks=[rooms.check(HOSTILE, "fail", HOSTILE, HOSTILE)])
     reports.machine("finn", hostile)
     build_classroom(str(reports.finish()))
-    return reports.folder / "index.html"
+    return reports.directory / "index.html"
 
 
 def names(page: Page) -> list[str]:
@@ -139,5 +139,5 @@ def test_five_hundred_machines_are_all_there(visit: Visit, tmp_path: Path) -> No
     for number in range(500):
         reports.machine(f"student{number:03}")
     build_classroom(str(reports.finish()))
-    page = visit(reports.folder / "index.html")
+    page = visit(reports.directory / "index.html")
     assert len(names(page)) == 500

@@ -101,7 +101,7 @@ def verdicts() -> dict[str, str]:
 
 
 def snapshot() -> dict[str, Any]:
-    """The state of this machine, but for this folder."""
+    """The state of this machine, but for this directory."""
     done = subprocess.run(
         [sys.executable, str(SNAPSHOT), str(ROOT)], capture_output=True, text=True, check=True
     )

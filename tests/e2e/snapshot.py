@@ -19,7 +19,7 @@ ROOTS = ("/etc", "/usr", "/var", "/opt", "/run", "/srv")
 LARGE = 1 << 20  # bytes
 HOMES = ("/", "/root", "/home", "/tmp")  # new names directly in them
 CONTENT = ("/etc/", "/var/")  # elsewhere the size says enough: packages are compared by version
-# An engine that was there before keeps its books; compared is whether the folder is in use.
+# An engine that was there before keeps its books; compared is whether the directory is in use.
 BOOKS = ("/var/lib/docker", "/var/lib/containerd", "/run/docker", "/run/containerd")
 # Path (regular expression, whole match) and why its change is no trace of the lab.
 IGNORED = {
@@ -62,16 +62,16 @@ def files(skip: re.Pattern[str]) -> dict[str, str]:
     """Every path below ROOTS: type, mode, owner, and a digest of the content."""
     found: dict[str, str] = {}
     for root in ROOTS:
-        for base, folders, names in os.walk(root):
-            for name in [*folders, *names]:
+        for base, directories, names in os.walk(root):
+            for name in [*directories, *names]:
                 path = os.path.join(base, name)
                 if path in BOOKS:
                     found[path] = "in use" if os.listdir(path) else "empty"
                 elif not skip.fullmatch(path):
                     found[path] = describe(path)
-            folders[:] = [
+            directories[:] = [
                 f
-                for f in folders
+                for f in directories
                 if (path := os.path.join(base, f)) not in BOOKS
                 and not skip.fullmatch(path)
                 and not os.path.ismount(path)
@@ -145,7 +145,7 @@ def units() -> list[str]:
 
 def main() -> None:
     """Print the snapshot."""
-    own = {re.escape(folder) + "(/.*)?" for folder in sys.argv[1:]}
+    own = {re.escape(directory) + "(/.*)?" for directory in sys.argv[1:]}
     skip = re.compile("|".join([_IGNORED.pattern, *own]))
     json.dump(
         {

@@ -64,11 +64,11 @@ def test_a_machine_out_of_reach_is_reported_and_fails(tmp_path: Path) -> None:
 
 
 def test_without_root_and_sudo_the_door_says_what_is_needed(tmp_path: Path) -> None:
-    copy = tmp_path / "lab folder"
+    copy = tmp_path / "lab directory"
     shutil.copytree(door.ROOT / "requirements", copy / "requirements")
     shutil.copy(door.ROOT / "lab", copy)
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)
+    for directory in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        directory.chmod(0o755)
     shutil.chown(copy, user=65534)
     user = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
     done = door.lab(door=(*user, "env", "PATH=/nowhere:/bin:/usr/bin", str(copy / "lab")))

@@ -24,23 +24,23 @@ def serve(*options: str, remapped: bool = False) -> Iterator[EngineClient]:
 
     ``remapped``: with --userns-remap, and 100000 as the id of root.
     """
-    folder = Path(tempfile.mkdtemp(prefix="sl-test-"))
+    directory = Path(tempfile.mkdtemp(prefix="sl-test-"))
     # A daemon told --bridge=none deletes docker0, another engine's or not (moby v20.10
     # daemon/daemon_unix.go removeDefaultBridgeInterface): it gets a network namespace of its own.
     command = ["unshare", "--net", "dockerd"]
     if remapped:
-        folder.chmod(0o711)  # the other root must get to its data
-        subordinates = folder / "subordinates"
+        directory.chmod(0o711)  # the other root must get to its data
+        subordinates = directory / "subordinates"
         subordinates.write_text(_SUBORDINATES)
         command[2:] = ["--mount", "sh", "-c", _TELL, str(subordinates), "dockerd"]
         command += ["--userns-remap", "nobody:nogroup"]
-    command += ["--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec"]
-    command += ["--pidfile", f"{folder}/pid", "--host", f"unix://{folder}/docker.sock"]
+    command += ["--data-root", f"{directory}/data", "--exec-root", f"{directory}/exec"]
+    command += ["--pidfile", f"{directory}/pid", "--host", f"unix://{directory}/docker.sock"]
     command += ["--bridge=none", "--iptables=false", "--ip6tables=false", *options]
-    with open(folder / "log", "wb") as log:
+    with open(directory / "log", "wb") as log:
         daemon = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     try:
-        with _connected(daemon, folder) as engine:
+        with _connected(daemon, directory) as engine:
             try:
                 yield engine
             finally:
@@ -49,15 +49,15 @@ def serve(*options: str, remapped: bool = False) -> Iterator[EngineClient]:
     finally:
         daemon.terminate()
         daemon.wait(60)
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
 
 
-def _connected(daemon: subprocess.Popen[bytes], folder: Path) -> EngineClient:
+def _connected(daemon: subprocess.Popen[bytes], directory: Path) -> EngineClient:
     for _ in range(600):
         if daemon.poll() is not None:
             break
         try:
-            return connect("docker", f"unix://{folder}/docker.sock")
+            return connect("docker", f"unix://{directory}/docker.sock")
         except LabError:
             time.sleep(0.05)
-    raise AssertionError(f"dockerd did not start:\n{(folder / 'log').read_text()[-2000:]}")
+    raise AssertionError(f"dockerd did not start:\n{(directory / 'log').read_text()[-2000:]}")

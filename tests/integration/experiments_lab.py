@@ -39,19 +39,19 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def limits_program(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The program that runs into limits, built from the role's source."""
-    folder = tmp_path_factory.mktemp("limits")
+    directory = tmp_path_factory.mktemp("limits")
     subprocess.run(
-        ["go", "build", "-ldflags=-s -w", "-o", str(folder / "limits"), str(LIMITS / "main.go")],
+        ["go", "build", "-ldflags=-s -w", "-o", str(directory / "limits"), str(LIMITS / "main.go")],
         check=True,
         env={
             "PATH": f"{os.environ['PATH']}:/usr/local/go/bin",
-            "HOME": str(folder),
-            "GOCACHE": f"{folder}/cache",
+            "HOME": str(directory),
+            "GOCACHE": f"{directory}/cache",
             "GO111MODULE": "off",
             "CGO_ENABLED": "0",
         },
     )
-    return (folder / "limits").read_bytes()
+    return (directory / "limits").read_bytes()
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from tests.integration.conftest import LABEL, SESSION
 from tests.machines.container import VOLUMES, effective_capabilities
 from tests.machines.container import docker as cli
 
-_FOLDERS = ("usr", "var/lib/docker", "var/lib/containerd", "root", "run", "tmp", "proc", "sys",
+_DIRECTORIES = ("usr", "var/lib/docker", "var/lib/containerd", "root", "run", "tmp", "proc", "sys",
             "dev", "certificates", "etc/docker")  # fmt: skip
 _LINKS = {"bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64",
           "var/run": "../run"}  # fmt: skip
@@ -52,22 +52,22 @@ class Machine:
 
 
 @contextmanager
-def other_machine(folder: Path) -> Iterator[Machine]:
-    """Start the machine; keys and certificates lie in ``folder``; it is gone after the block."""
+def other_machine(directory: Path) -> Iterator[Machine]:
+    """Start the machine; keys and certificates lie in ``directory``; it is gone after the block."""
     name = f"{SESSION}-machine"
     for part in ("machine", "user"):
-        (folder / part).mkdir(mode=0o755)
+        (directory / part).mkdir(mode=0o755)
     cli("import", "-", name, stdin=_skeleton())
     try:
-        cli(*_command(name, folder / "machine"))
+        cli(*_command(name, directory / "machine"))
         address = cli("inspect", "--format", "{{.NetworkSettings.IPAddress}}", name)
-        _certificates(folder, address)
+        _certificates(directory, address)
         environment = {
             "DOCKER_TLS_VERIFY": "1",
-            "DOCKER_CERT_PATH": str(folder / "user"),
-            "PATH": f"{_login(folder)}:{os.environ['PATH']}",
+            "DOCKER_CERT_PATH": str(directory / "user"),
+            "PATH": f"{_login(directory)}:{os.environ['PATH']}",
         }
-        (folder / "machine" / "ready").touch()
+        (directory / "machine" / "ready").touch()
         found = Machine(name, f"tcp://{address}:2376", f"ssh://root@{address}", environment)
         _wait(found)
         yield found
@@ -104,7 +104,7 @@ def _command(name: str, certificates: Path) -> list[str]:
 def _skeleton() -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
-        for name in _FOLDERS:
+        for name in _DIRECTORIES:
             member = tarfile.TarInfo(name)
             member.type, member.mode = tarfile.DIRTYPE, 0o700 if name == "root" else 0o755
             tar.addfile(member)
@@ -117,11 +117,11 @@ def _skeleton() -> bytes:
     return out.getvalue()
 
 
-def _certificates(folder: Path, address: str) -> None:
+def _certificates(directory: Path, address: str) -> None:
     """A certificate authority, and by its word the machine and its user."""
-    ours, theirs = folder / "user", folder / "machine"
+    ours, theirs = directory / "user", directory / "machine"
     _openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-             "-subj", "/CN=lab", "-days", "2", "-keyout", folder / "ca-key.pem",
+             "-subj", "/CN=lab", "-days", "2", "-keyout", directory / "ca-key.pem",
              "-out", ours / "ca.pem")  # fmt: skip
     (theirs / "ca.pem").write_bytes((ours / "ca.pem").read_bytes())
     for common, key, file, uses in (
@@ -129,12 +129,12 @@ def _certificates(folder: Path, address: str) -> None:
          f"subjectAltName=IP:{address}\nextendedKeyUsage=serverAuth\n"),
         ("user", ours / "key.pem", ours / "cert.pem", "extendedKeyUsage=clientAuth\n"),
     ):  # fmt: skip
-        wish, extensions = folder / f"{common}.csr", folder / f"{common}.ext"
+        wish, extensions = directory / f"{common}.csr", directory / f"{common}.ext"
         extensions.write_text(uses)
         _openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                  "-subj", f"/CN={common}", "-keyout", key, "-out", wish)  # fmt: skip
         _openssl("x509", "-req", "-in", wish, "-CA", ours / "ca.pem", "-CAkey",
-                 folder / "ca-key.pem", "-CAcreateserial", "-days", "2", "-extfile", extensions,
+                 directory / "ca-key.pem", "-CAcreateserial", "-days", "2", "-extfile", extensions,
                  "-out", file)  # fmt: skip
 
 
@@ -142,20 +142,20 @@ def _openssl(*arguments: str | Path) -> None:
     subprocess.run(["openssl", *arguments], check=True, capture_output=True)
 
 
-def _login(folder: Path) -> str:
-    """Keys for sshd and its user; gives the folder of an ``ssh`` that uses them."""
-    theirs = folder / "machine"
-    for key in (theirs / "host", folder / "identity"):
+def _login(directory: Path) -> str:
+    """Keys for sshd and its user; gives the directory of an ``ssh`` that uses them."""
+    theirs = directory / "machine"
+    for key in (theirs / "host", directory / "identity"):
         subprocess.run(["ssh-keygen", "-qt", "ed25519", "-N", "", "-f", key], check=True)
-    (theirs / "authorized").write_text((folder / "identity.pub").read_text())
+    (theirs / "authorized").write_text((directory / "identity.pub").read_text())
     (theirs / "sshd_config").write_text(
         "HostKey /certificates/host\nAuthorizedKeysFile /certificates/authorized\nPidFile none\n"
         "StrictModes no\nUsePAM no\nPermitRootLogin yes\n"
     )
-    program = folder / "bin" / "ssh"
+    program = directory / "bin" / "ssh"
     program.parent.mkdir()
     program.write_text(
-        f"#!/bin/sh\nexec /usr/bin/ssh -i {folder}/identity -o IdentitiesOnly=yes -F none"
+        f"#!/bin/sh\nexec /usr/bin/ssh -i {directory}/identity -o IdentitiesOnly=yes -F none"
         ' -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR "$@"\n'
     )
     program.chmod(0o755)

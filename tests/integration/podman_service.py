@@ -25,11 +25,11 @@ ULIMITS = [Ulimit(name="nofile", soft=1024, hard=1024), Ulimit(name="nproc", sof
 class Podman:
     """A podman service on a private socket, and the containers that were started with it."""
 
-    def __init__(self, folder: Path, driver: str) -> None:
-        self.url = f"unix://{folder}/podman.sock"
+    def __init__(self, directory: Path, driver: str) -> None:
+        self.url = f"unix://{directory}/podman.sock"
         # runc: crun 1.8 refuses machines with both cgroup versions (hybrid).
-        self.command = ["podman", "--root", f"{folder}/root", "--runroot", f"{folder}/run"]
-        self.command += ["--tmpdir", f"{folder}/tmp", "--storage-driver", driver]
+        self.command = ["podman", "--root", f"{directory}/root", "--runroot", f"{directory}/run"]
+        self.command += ["--tmpdir", f"{directory}/tmp", "--storage-driver", driver]
         self.command += ["--runtime", "runc", "--cgroup-manager", "cgroupfs"]
 
     def run(self, engine: EngineClient, image: Image) -> Container:
@@ -50,18 +50,18 @@ class Podman:
 
 
 @contextmanager
-def serve(folder: Path, driver: str) -> Iterator[tuple[Podman, EngineClient]]:
-    """Serve podman from ``folder`` (a short path: it holds a socket) as long as the block lasts."""
-    podman = Podman(folder, driver)
+def serve(directory: Path, driver: str) -> Iterator[tuple[Podman, EngineClient]]:
+    """Serve podman from ``directory`` (a short path: it holds a socket) during the block."""
+    podman = Podman(directory, driver)
     service = subprocess.Popen(
         [*podman.command, "system", "service", "--time=0", podman.url],
-        cwd=folder,  # conmon writes a file "oom" where it stands
+        cwd=directory,  # conmon writes a file "oom" where it stands
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
         for _ in range(500):
-            if (folder / "podman.sock").exists():
+            if (directory / "podman.sock").exists():
                 break
             time.sleep(0.02)
         with connect("podman", podman.url) as engine:
@@ -74,30 +74,30 @@ def serve(folder: Path, driver: str) -> Iterator[tuple[Podman, EngineClient]]:
     finally:
         service.terminate()
         service.wait(30)
-        _settle(folder)
+        _settle(directory)
 
 
-def _settle(folder: Path) -> None:
-    """Take away what outlives the service: processes first, the mount, the folder.
+def _settle(directory: Path) -> None:
+    """Take away what outlives the service: processes first, the mount, the directory.
 
     The conmon of an ``exec`` by the API waits 300 seconds (``--exit-delay``) and then starts a
-    ``podman container cleanup``, which would make the folder and mount the storage again.
+    ``podman container cleanup``, which would make the directory and mount the storage again.
     """
-    while left := _processes(folder):
+    while left := _processes(directory):
         for pid in left:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.02)
-    target = f"{folder}/root/overlay"
-    # A folder bound over itself has its parent's device: only the kernel's list tells.
+    target = f"{directory}/root/overlay"
+    # A directory bound over itself has its parent's device: only the kernel's list tells.
     while f" {target} " in Path("/proc/self/mountinfo").read_text():
         subprocess.run(["umount", "--lazy", target], capture_output=True, check=True)
-    shutil.rmtree(folder)
+    shutil.rmtree(directory)
 
 
-def _processes(folder: Path) -> list[int]:
-    """What is left of this podman; each process has the folder among its arguments."""
-    mark = f"{folder}/".encode()
+def _processes(directory: Path) -> list[int]:
+    """What is left of this podman; each process has the directory among its arguments."""
+    mark = f"{directory}/".encode()
     found = []
     for arguments in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):

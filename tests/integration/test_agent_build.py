@@ -1,4 +1,4 @@
-"""The agent of debug containers: as Go wants it, and the same bytes from any folder."""
+"""The agent of debug containers: as Go wants it, and the same bytes from any directory."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_it_compiles_for_other_processors(architecture: str) -> None:
     go("go", "vet", ".", GOARCH=architecture)
 
 
-def test_it_is_static_and_its_bytes_do_not_depend_on_the_folder() -> None:
+def test_it_is_static_and_its_bytes_do_not_depend_on_the_directory() -> None:
     first = agent.build("amd64")
     assert first == agent.binary("amd64")  # built elsewhere, and kept
     found = e04_static_program.read_elf(io.BytesIO(first))

@@ -30,9 +30,9 @@ from tests.unit.image.build import (
     FORMATS,
     Made,
     device,
+    directory,
     fifo,
     file,
-    folder,
     hardlink,
     image,
     layer,
@@ -54,40 +54,42 @@ def timed(nanoseconds: int) -> dict[bytes, bytes]:
 # One of everything that engines, umoci and GNU tar can all unpack.
 RICH = image(
     layer(
-        folder("./", mode=0o755), folder("bin/"), file("bin/busybox", BUSY, mode=0o755),
+        directory("./", mode=0o755), directory("bin/"), file("bin/busybox", BUSY, mode=0o755),
         hardlink("bin/sh", "bin/busybox", mode=0o755), symlink("bin/ls", "busybox"),
-        folder("etc/", mode=0o750, uid=3, gid=4), file("etc/shadow", b"secret", mode=0o600),
-        file("etc/gone", b"gone"), folder("etc/d/"), file("etc/d/1", b"1"), file("etc/d/2", b"2"),
-        folder("opaque/"), file("opaque/old", b"old"), folder("turns/"), file("turns/x", b"x"),
-        file("turned", b"file"), file("times", b"t", pax=timed(NS)), file("old", b"o", mtime=1),
+        directory("etc/", mode=0o750, uid=3, gid=4), file("etc/shadow", b"secret", mode=0o600),
+        file("etc/gone", b"gone"), directory("etc/d/"), file("etc/d/1", b"1"),
+        file("etc/d/2", b"2"), directory("opaque/"), file("opaque/old", b"old"),
+        directory("turns/"), file("turns/x", b"x"), file("turned", b"file"),
+        file("times", b"t", pax=timed(NS)), file("old", b"o", mtime=1),
     ),
     layer(
-        folder("etc/", mode=0o755), file("etc/.wh.gone"), folder("etc/d/"), file("etc/d/.wh.1"),
-        file("etc/d/3", b"3", uid=4_000_000_000, gid=12345), folder("opaque/"),
+        directory("etc/", mode=0o755), file("etc/.wh.gone"), directory("etc/d/"),
+        file("etc/d/.wh.1"),
+        file("etc/d/3", b"3", uid=4_000_000_000, gid=12345), directory("opaque/"),
         file("opaque/.wh..wh..opq"), file("opaque/new", b"new"), file("turns", b"now a file"),
-        folder("turned/"), file("turned/y", b"y"), file("setuid", b"#!", mode=0o6755),
-        folder("sticky/", mode=0o1777), fifo("pipe", mode=0o640),
+        directory("turned/"), file("turned/y", b"y"), file("setuid", b"#!", mode=0o6755),
+        directory("sticky/", mode=0o1777), fifo("pipe", mode=0o640),
         device("char", b"3", (10, 130), mode=0o600), device("block", b"4", (259, 70_000)),
     ),
     layer(
         file("capable", b"c", pax={b"SCHILY.xattr.security.capability": CAPABILITY}),
         file("user", b"u", pax={b"SCHILY.xattr.user.note": b"a=b\nc\xff"}),
-        folder("long/"), file("long/" + "n" * 200, b"n"), file("long/" + "é" * 100, b"e"),
+        directory("long/"), file("long/" + "n" * 200, b"n"), file("long/" + "é" * 100, b"e"),
         file(b"long/\xff\xfe", b"bytes"), file("long/new\nline", b"line"), file("long/ ", b""),
         symlink("long/target", "t/" * 1000), file("bin/busybox2", BUSY[:100_000]),
         file("etc/d/2", b"changed", mode=0o640),
     ),
 )  # fmt: skip
-PLAIN = image(layer(folder("a/"), file("a/b", b"b" * 100_000)), layer(file("c", b"c")))
-IMAGES = {"rich": RICH, "plain": PLAIN, "nothing but a folder": image(layer(folder("x/")))}
+PLAIN = image(layer(directory("a/"), file("a/b", b"b" * 100_000)), layer(file("c", b"c")))
+IMAGES = {"rich": RICH, "plain": PLAIN, "nothing but a directory": image(layer(directory("x/")))}
 
 
 def ledger_of(data: bytes) -> ImageArchive:
     return read_archive(io.BytesIO(data))
 
 
-def tree(folder_: Path) -> Ledger:
-    fd = os.open(folder_, os.O_PATH | os.O_DIRECTORY)
+def tree(directory_: Path) -> Ledger:
+    fd = os.open(directory_, os.O_PATH | os.O_DIRECTORY)
     try:
         return read_tree(fd)
     finally:
@@ -95,7 +97,7 @@ def tree(folder_: Path) -> Ledger:
 
 
 def differences(one: Ledger, other: Ledger) -> list[str]:
-    """What compare() finds, the root folder left out."""
+    """What compare() finds, the root directory left out."""
     return [
         f"{pair.path}: {pair.status} {', '.join(pair.differences)}"
         for pair in compare(one, other, IdMap(()))

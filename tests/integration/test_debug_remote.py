@@ -71,9 +71,9 @@ def far(machine: Machine) -> str:
 def live_there(machine: Machine) -> Ledger:
     """The live ledger of ``far`` by the reader on the host: it runs below this machine's kernel."""
     sleeping = [
-        int(folder.name)
-        for folder in Path("/proc").iterdir()
-        if folder.name.isdigit() and _command(folder) == b"/bin/busybox\0sleep\x003600\0"
+        int(directory.name)
+        for directory in Path("/proc").iterdir()
+        if directory.name.isdigit() and _command(directory) == b"/bin/busybox\0sleep\x003600\0"
     ]
     names = {number: Path(f"/proc/{number}/root/etc/hostname") for number in sleeping}
     (number,) = [one for one, path in names.items() if _is_far(machine, path)]
@@ -81,9 +81,9 @@ def live_there(machine: Machine) -> Ledger:
         return read_root(process.root_fd, process.mounts)
 
 
-def _command(folder: Path) -> bytes:
+def _command(directory: Path) -> bytes:
     try:
-        return (folder / "cmdline").read_bytes()
+        return (directory / "cmdline").read_bytes()
     except OSError:
         return b""
 
@@ -153,19 +153,19 @@ _SKIPPED = {"E10", "E11", "E13", "E14", "E15"}  # they look at the engine's own 
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the lab, whose reports are its own."""
     out = shutil.ignore_patterns(".*", "reports", "tests", "__pycache__")
     place = tmp_path_factory.mktemp("copy") / "lab"
     return Path(shutil.copytree(ROOT, place, ignore=out))
 
 
-def play(machine: Machine, folder: Path, playbook: str) -> str:
-    """Run a playbook of the copy in ``folder`` for the engine; gives its last lines."""
+def play(machine: Machine, directory: Path, playbook: str) -> str:
+    """Run a playbook of the copy in ``directory`` for the engine; gives its last lines."""
     done = subprocess.run(
         [Path(sys.executable).with_name("ansible-playbook"), playbook, "-e",
          f"lab_engine_url={machine.ssh}"],
-        cwd=folder, env=ansible_here.environment(folder) | machine.environment,
+        cwd=directory, env=ansible_here.environment(directory) | machine.environment,
         capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
@@ -173,32 +173,32 @@ def play(machine: Machine, folder: Path, playbook: str) -> str:
 
 
 def test_the_lab_on_an_engine_of_which_nothing_is_known_but_its_api(
-    machine: Machine, far: str, folder: Path
+    machine: Machine, far: str, directory: Path
 ) -> None:
-    play(machine, folder, "lab.yml")
-    report = json.loads((folder / "reports/localhost/report.json").read_text())
+    play(machine, directory, "lab.yml")
+    report = json.loads((directory / "reports/localhost/report.json").read_text())
     verdicts = {one["id"]: one["verdict"] for one in report["checks"]}
     assert {one for one, verdict in verdicts.items() if verdict == "skip"} == _SKIPPED
     assert {verdict for one, verdict in verdicts.items() if one not in _SKIPPED} == {"pass"}
     assert {f"E{number:02}" for number in range(1, 13)} <= verdicts.keys()
     assert report["container"]["vantage"] == "debug"
     assert report["summary"]["unexplained"] == 0
-    assert (folder / "reports/localhost/index.html").exists()
-    assert "changed=0 " in play(machine, folder, "lab.yml")  # and a second run changes nothing
-    play(machine, folder, "playbooks/destroy.yml")
+    assert (directory / "reports/localhost/index.html").exists()
+    assert "changed=0 " in play(machine, directory, "lab.yml")  # and a second run changes nothing
+    play(machine, directory, "playbooks/destroy.yml")
     with entered(machine), connect("docker", machine.tcp) as engine:
         assert [one["Names"] for one in engine.client.api.containers(all=True)] == [["/far"]]
         assert [one.tags for one in engine.client.images.list()] == [["far:latest"]]
-    assert not (folder / ".cache/remote/localhost").exists()
+    assert not (directory / ".cache/remote/localhost").exists()
     assert far
 
 
-def test_what_is_not_the_lab_s_stays(machine: Machine, far: str, folder: Path) -> None:
+def test_what_is_not_the_lab_s_stays(machine: Machine, far: str, directory: Path) -> None:
     with entered(machine), connect("docker", machine.tcp) as engine:
         engine.client.api.tag("far", "sleep", "latest")
         try:
             with pytest.raises(AssertionError, match="an image 'sleep' on that engine that is"):
-                play(machine, folder, "lab.yml")
+                play(machine, directory, "lab.yml")
             assert engine.client.images.get("sleep").id == engine.client.images.get("far").id
         finally:
             engine.client.images.remove("sleep", noprune=True)

@@ -109,7 +109,7 @@ def hostile(shell_image: Image, run_container: Run, tmp_path: Path) -> Container
         "user.long": b"x" * 3000,
     }.items():
         os.setxattr(lot / "file 6", name, value)
-    os.setxattr(lot, "trusted.folder", b"1")
+    os.setxattr(lot, "trusted.directory", b"1")
     os.setxattr(lot / "fifo", "trusted.fifo", b"3", follow_symlinks=False)
     subprocess.run(["setcap", "cap_net_raw+ep", lot / "file 7"], check=True)
     odd = os.fsencode(inside / "names")
@@ -466,8 +466,8 @@ def test_a_user_namespace_hides_no_owner() -> None:
 
 
 def test_podman_s_containers_are_seen_too(sleep_image: Image) -> None:
-    folder = Path(tempfile.mkdtemp(prefix="sl-"))  # a short path: it holds a socket
-    with podman_service.serve(folder, "vfs") as (podman, engine):
+    directory = Path(tempfile.mkdtemp(prefix="sl-"))  # a short path: it holds a socket
+    with podman_service.serve(directory, "vfs") as (podman, engine):
         container = podman.run(engine, sleep_image)
         near = engine.inspect_container(container.id or "")
         with hold(near["State"]["Pid"]) as process:

@@ -55,7 +55,7 @@ def test_an_unknown_container_is_told_with_names_that_look_alike(
     name = run_container(sleep_image).name or ""
     with pytest.raises(LabError, match=f"no such container.*did you mean .*{name}") as caught:
         engine.inspect_container(name[:-1])
-    assert "docker ps -a" in caught.value.mend
+    assert "docker ps -a" in caught.value.remedy
 
 
 @pytest.mark.parametrize("ref", ["", "/", "../info", "a b", "x?all=1", "é", "\udcff"])

@@ -20,28 +20,30 @@ pytestmark = [pytest.mark.engine, pytest.mark.root]
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """``ssh://root@127.0.0.1:PORT``, with a key that ssh finds by a configuration of its own."""
-    folder = tmp_path_factory.mktemp("ssh")
+    directory = tmp_path_factory.mktemp("ssh")
     for name in ("host", "user"):
-        subprocess.run(["ssh-keygen", "-qt", "ed25519", "-N", "", "-f", folder / name], check=True)
+        subprocess.run(
+            ["ssh-keygen", "-qt", "ed25519", "-N", "", "-f", directory / name], check=True
+        )
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    (folder / "sshd_config").write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile none\n"
-        f"AuthorizedKeysFile {folder}/user.pub\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n"
+    (directory / "sshd_config").write_text(
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {directory}/host\nPidFile none\n"
+        f"AuthorizedKeysFile {directory}/user.pub\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n"
     )
-    (folder / "ssh_config").write_text(
-        f"IdentityFile {folder}/user\nIdentitiesOnly yes\nStrictHostKeyChecking no\n"
+    (directory / "ssh_config").write_text(
+        f"IdentityFile {directory}/user\nIdentitiesOnly yes\nStrictHostKeyChecking no\n"
         "UserKnownHostsFile /dev/null\nLogLevel ERROR\n"
     )
     # The lab runs `ssh`; this one is Debian's, with the configuration above instead of root's.
-    (folder / "ssh").write_text(f'#!/bin/sh\nexec /usr/bin/ssh -F {folder}/ssh_config "$@"\n')
-    (folder / "ssh").chmod(0o755)
+    (directory / "ssh").write_text(f'#!/bin/sh\nexec /usr/bin/ssh -F {directory}/ssh_config "$@"\n')
+    (directory / "ssh").chmod(0o755)
     os.makedirs("/run/sshd", exist_ok=True)
-    daemon = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", folder / "sshd_config"])
+    daemon = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", directory / "sshd_config"])
     try:
         _wait(port)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+            patch.setenv("PATH", f"{directory}:{os.environ['PATH']}")
             yield f"ssh://root@127.0.0.1:{port}"
     finally:
         daemon.terminate()

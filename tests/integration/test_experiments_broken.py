@@ -1,4 +1,4 @@
-"""The experiments on a broken machine: each real fault is found, named, and told how to mend."""
+"""The experiments on a broken machine: each real fault is found, named, and told how to remedy."""
 
 from __future__ import annotations
 

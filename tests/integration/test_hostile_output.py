@@ -17,7 +17,7 @@ from docker.models.containers import Container
 
 from tests.integration.conftest import BUSYBOX, SESSION, Run
 from tests.integration.live_roots import root
-from tests.unit.image.build import Made, classic, file, folder, layer, symlink
+from tests.unit.image.build import Made, classic, directory, file, layer, symlink
 from tests.unit.image.hostile import EVIL
 
 pytestmark = [pytest.mark.engine, pytest.mark.root]
@@ -31,8 +31,8 @@ def evil(docker_client: docker.DockerClient, run_container: Run) -> Iterator[Con
     """An image with evil names of its own, mounts at evil places, and a process that wrote more."""
     name = f"{SESSION}-evil:1"
     tar = layer(
-        folder("bin/"), file("bin/busybox", BUSYBOX.read_bytes(), mode=0o755), file(NAME, b"1"),
-        folder(f"d{NAME}/"), file(f"d{NAME}/{NAME}", b"2"), symlink(f"s{NAME}", EVIL),
+        directory("bin/"), file("bin/busybox", BUSYBOX.read_bytes(), mode=0o755), file(NAME, b"1"),
+        directory(f"d{NAME}/"), file(f"d{NAME}/{NAME}", b"2"), symlink(f"s{NAME}", EVIL),
         file(b"\xff\xfe\x1b", b"3"), file(f"gone{NAME}", b"4"), file(f"changed{NAME}", b"5"),
     )  # fmt: skip
     made = Made((tar,), (name,), {"config": {"Labels": {EVIL[:40]: "\x1b[31m"}}})

@@ -32,7 +32,7 @@ ENTRIES = [
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def directory(tmp_path: Path) -> Path:
     path = tmp_path / "ledgers"
     with Ledger(ENTRIES) as ledger:
         Store(path).keep("docker", IMAGE, ledger)
@@ -40,12 +40,14 @@ def folder(tmp_path: Path) -> Path:
     return path
 
 
-def found(folder: Path, diff_ids: tuple[str, ...] = IMAGE.diff_ids) -> tuple[Image, Ledger] | None:
-    return Store(folder).find("docker", ID, diff_ids)
+def found(
+    directory: Path, diff_ids: tuple[str, ...] = IMAGE.diff_ids
+) -> tuple[Image, Ledger] | None:
+    return Store(directory).find("docker", ID, diff_ids)
 
 
-def test_what_is_kept_is_found_to_the_last_field_and_says_so(folder: Path) -> None:
-    kept = found(folder)
+def test_what_is_kept_is_found_to_the_last_field_and_says_so(directory: Path) -> None:
+    kept = found(directory)
     assert kept is not None
     image, ledger = kept
     with ledger:
@@ -53,54 +55,56 @@ def test_what_is_kept_is_found_to_the_last_field_and_says_so(folder: Path) -> No
         assert ledger.get("/n") == ENTRIES[2]
     assert image.source == "kept"
     assert (image.id, image.config, image.problems) == (IMAGE.id, IMAGE.config, IMAGE.problems)
-    assert {path.stat().st_mode & 0o077 for path in (folder, *folder.iterdir())} <= {0, 0o44}
-    assert sorted(path.suffix for path in folder.iterdir()) == [".json", ".ledger"]
+    assert {path.stat().st_mode & 0o077 for path in (directory, *directory.iterdir())} <= {0, 0o44}
+    assert sorted(path.suffix for path in directory.iterdir()) == [".json", ".ledger"]
 
 
-def test_nothing_is_found_of_another_image_engine_or_with_other_layers(folder: Path) -> None:
-    assert found(folder, ("sha256:2",)) is None
-    assert Store(folder).find("podman", ID, IMAGE.diff_ids) is None
-    assert Store(folder).find("docker", f"sha256:{'cd' * 32}", IMAGE.diff_ids) is None
-    assert Store(folder).find("docker", "../../etc/passwd", IMAGE.diff_ids) is None
-    assert Store(folder / "none").find("docker", ID, IMAGE.diff_ids) is None
+def test_nothing_is_found_of_another_image_engine_or_with_other_layers(directory: Path) -> None:
+    assert found(directory, ("sha256:2",)) is None
+    assert Store(directory).find("podman", ID, IMAGE.diff_ids) is None
+    assert Store(directory).find("docker", f"sha256:{'cd' * 32}", IMAGE.diff_ids) is None
+    assert Store(directory).find("docker", "../../etc/passwd", IMAGE.diff_ids) is None
+    assert Store(directory / "none").find("docker", ID, IMAGE.diff_ids) is None
 
 
-def test_one_changed_byte_is_not_believed(folder: Path) -> None:
-    (path,) = folder.glob("*.ledger")
+def test_one_changed_byte_is_not_believed(directory: Path) -> None:
+    (path,) = directory.glob("*.ledger")
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
-    assert found(folder) is None
+    assert found(directory) is None
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"image": {}, "sha256": 5}', "\0"])
-def test_a_damaged_voucher_is_not_believed(folder: Path, text: str) -> None:
-    (path,) = folder.glob("*.json")
+def test_a_damaged_voucher_is_not_believed(directory: Path, text: str) -> None:
+    (path,) = directory.glob("*.json")
     path.write_text(text)
-    assert found(folder) is None
+    assert found(directory) is None
 
 
-def test_a_folder_that_others_may_write_to_or_that_is_a_link_is_not_believed(folder: Path) -> None:
+def test_a_directory_that_others_may_write_to_or_that_is_a_link_is_not_believed(
+    directory: Path,
+) -> None:
     for mode, owner in ((0o777, 0), (0o700, 1000)):
-        folder.chmod(mode)
-        os.chown(folder, owner, 0)
-        assert found(folder) is None
+        directory.chmod(mode)
+        os.chown(directory, owner, 0)
+        assert found(directory) is None
         with Ledger(ENTRIES) as ledger:
-            Store(folder).keep("docker", IMAGE, ledger)
-    folder.chmod(0o700)
-    os.chown(folder, 0, 0)
-    link = folder.parent / "link"
-    link.symlink_to(folder)
+            Store(directory).keep("docker", IMAGE, ledger)
+    directory.chmod(0o700)
+    os.chown(directory, 0, 0)
+    link = directory.parent / "link"
+    link.symlink_to(directory)
     assert found(link) is None
-    assert found(folder) is not None
+    assert found(directory) is not None
 
 
-def test_only_so_many_are_kept(folder: Path) -> None:
+def test_only_so_many_are_kept(directory: Path) -> None:
     with Ledger(ENTRIES) as ledger:
         for number in range(40):
             image = Image(id=f"sha256:{number:064x}", diff_ids=("sha256:1",))
-            Store(folder).keep("docker", image, ledger)
-    assert len(list(folder.glob("*.ledger"))) == len(list(folder.glob("*.json"))) == 32
+            Store(directory).keep("docker", image, ledger)
+    assert len(list(directory.glob("*.ledger"))) == len(list(directory.glob("*.json"))) == 32
 
 
 def test_a_checkout_keeps_nothing() -> None:
@@ -119,8 +123,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "scripts")}
     subprocess.run(build, check=True, capture_output=True, env=environment)
     yield program
-    for folder in set(INSTALLED.iterdir()) - before:
-        shutil.rmtree(folder)
+    for directory in set(INSTALLED.iterdir()) - before:
+        shutil.rmtree(directory)
 
 
 def verified(program: Path, container: str, *words: str) -> dict[str, Any]:

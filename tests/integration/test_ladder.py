@@ -159,19 +159,19 @@ def test_a_child_of_a_killed_runtime_that_no_state_names_is_ended_by_its_control
 
 def remains(client: docker.DockerClient) -> list[str]:
     """Traces of a ladder anywhere on this machine."""
-    found = [path for path in (workspace.FOLDER,) if os.path.exists(path)]
+    found = [path for path in (workspace.DIRECTORY,) if os.path.exists(path)]
     mounts = Path("/proc/self/mountinfo").read_text()
-    found += [line for line in mounts.splitlines() if workspace.FOLDER in line]
+    found += [line for line in mounts.splitlines() if workspace.DIRECTORY in line]
     space = os.readlink("/proc/self/ns/pid")
-    for folder in Path("/proc").glob("[0-9]*"):
+    for directory in Path("/proc").glob("[0-9]*"):
         try:
-            args = (folder / "cmdline").read_bytes()
+            args = (directory / "cmdline").read_bytes()
             # Other labs, in containers of this machine, are none of ours.
-            ours = os.readlink(folder / "ns/pid") == space
+            ours = os.readlink(directory / "ns/pid") == space
         except OSError:
             continue
-        if ours and workspace.FOLDER.encode() in args:
-            found.append(f"process {folder.name}: {args!r}")
+        if ours and workspace.DIRECTORY.encode() in args:
+            found.append(f"process {directory.name}: {args!r}")
     for level in (f"{workspace.NAME}*", f"*/{workspace.NAME}*"):
         found += [str(path) for path in Path("/sys/fs/cgroup").glob(level)]
     for one in client.containers.list(all=True, ignore_removed=True, filters={"label": LABEL}):
@@ -232,8 +232,8 @@ def test_where_podman_is_the_labs_engine_its_own_ways_agree_too(
     monkeypatch.setenv("CONTAINERS_CONF", str(limits))
     few = tuple(rung for rung in rungs() if rung.id in ("chroot", "mounts", "runc"))
     monkeypatch.setattr(observe, "rungs", lambda: few)
-    folder = tempfile.mkdtemp(prefix="sl-ladder-")
-    with podman_service.serve(Path(folder), "overlay") as (_, engine):
+    directory = tempfile.mkdtemp(prefix="sl-ladder-")
+    with podman_service.serve(Path(directory), "overlay") as (_, engine):
         loaded = engine.client.images.load(b"".join(sleep_image.save(named=True)))[0]
         lab = Laboratory(engine, Names(image=str(loaded.tags[0])))
         seen = e15_built_by_hand.probe(lab)
@@ -251,14 +251,14 @@ def test_where_podman_is_the_labs_engine_its_own_ways_agree_too(
     assert stage["/etc/mtab"] == "running"
 
 
-def test_processes_of_another_lab_with_the_same_folder_names_are_left_alone(
+def test_processes_of_another_lab_with_the_same_directory_names_are_left_alone(
     sleep_image: Image, engine: EngineClient, tmp_path: Path
 ) -> None:
-    """A lab in a container of this machine: its folders have the same names as ours."""
+    """A lab in a container of this machine: its directories have the same names as ours."""
     with observe.workshop(Laboratory(engine), IMAGE) as (shop, _):
         chroot = next(rung for rung in rungs() if rung.id == "chroot")
         started = chroot.up(shop)
-        root = f"{shop.folder}/chroot/rootfs"
+        root = f"{shop.directory}/chroot/rootfs"
         shutil.copy(BUSYBOX, tmp_path / "sleep")
         there = 'mount --bind "$0" "$1"; exec chroot "$1" /sleep 60'
         theirs = subprocess.Popen(["unshare", "--mount", "sh", "-c", there, str(tmp_path), root])
@@ -268,7 +268,7 @@ def test_processes_of_another_lab_with_the_same_folder_names_are_left_alone(
             while os.readlink(link) != root and time.monotonic() < until:
                 time.sleep(0.01)
             assert os.readlink(link) == root
-            chroot.down(shop.folder)
+            chroot.down(shop.directory)
             assert theirs.poll() is None
             assert not os.path.exists(f"/proc/{started.pid}/exe")
         finally:
@@ -280,12 +280,12 @@ def test_two_at_once_wait_for_one_another_and_the_second_disturbs_nothing(
     sleep_image: Image, engine: EngineClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workspace, "_WAIT", 0.3)
-    with workspace.open_workspace() as folder:
-        Path(folder, "mine").write_text("untouched")
+    with workspace.open_workspace() as directory:
+        Path(directory, "mine").write_text("untouched")
         with pytest.raises(LabError, match="another ladder"):
             observe.timelapse(Laboratory(engine), IMAGE)
-        assert Path(folder, "mine").read_text() == "untouched"
-    assert not os.path.exists(folder)
+        assert Path(directory, "mine").read_text() == "untouched"
+    assert not os.path.exists(directory)
     monkeypatch.setattr(workspace, "_WAIT", 60.0)
     with ThreadPoolExecutor() as pool:
         with workspace.open_workspace():
@@ -293,12 +293,12 @@ def test_two_at_once_wait_for_one_another_and_the_second_disturbs_nothing(
             time.sleep(0.3)
             assert not second.done()
         assert second.result()
-    assert not os.path.exists(folder)
+    assert not os.path.exists(directory)
 
 
 def _opened() -> bool:
-    with workspace.open_workspace() as folder:
-        return os.path.isdir(folder)
+    with workspace.open_workspace() as directory:
+        return os.path.isdir(directory)
 
 
 @pytest.mark.parametrize(
@@ -381,7 +381,7 @@ def _below_a_link(ledger: Any) -> None:
     [
         (_other_content, "no content for /a/b/one"),
         (_other_mode, "is not what the archive holds"),
-        (_below_a_link, "lies below what is no folder"),
+        (_below_a_link, "lies below what is no directory"),
     ],
 )
 def test_what_is_not_exactly_the_ledger_is_refused(

@@ -143,10 +143,10 @@ def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineClient]:
     conf = tmp_path_factory.mktemp("podman") / "containers.conf"
     limits = '["nofile=1024:1024", "nproc=1024:1024"]'  # see podman_service
     conf.write_text(f'[containers]\ndefault_ulimits = {limits}\nnetns = "none"\n')
-    folder = Path(tempfile.mkdtemp(prefix="sl-test-"))
+    directory = Path(tempfile.mkdtemp(prefix="sl-test-"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CONTAINERS_CONF", str(conf))
-        with podman_service.serve(folder, "vfs") as (_, engine):
+        with podman_service.serve(directory, "vfs") as (_, engine):
             yield engine
 
 

@@ -40,31 +40,31 @@ INJECTED = {
 def furnished(shell_image: Image, run_container: Run) -> Container:
     """A container whose own layer holds one of everything."""
     container = run_container(shell_image)
-    folder = root(container) / "lot"
-    folder.mkdir()
+    directory = root(container) / "lot"
+    directory.mkdir()
     for number in range(50):
-        (folder / f"file {number}").write_bytes(os.urandom(number * 1000))
-    (folder / "setuid").write_bytes(b"#!")
-    (folder / "setuid").chmod(0o6755)
-    os.chown(folder / "file 1", 4_000_000_000, 12345)
-    (folder / "also file 2").hardlink_to(folder / "file 2")
-    (folder / "link").symlink_to("/etc/shadow")
-    os.mkfifo(folder / "fifo")
-    os.mknod(folder / "char", stat.S_IFCHR | 0o600, os.makedev(10, 130))
-    os.mknod(folder / "block", stat.S_IFBLK | 0o600, os.makedev(259, 1_000_000))
-    os.mknod(folder / "socket", stat.S_IFSOCK | 0o600)
-    os.utime(folder / "file 3", ns=(0, 1_234_567_890_123_456_789))
-    os.setxattr(folder / "file 4", "user.note", b"bytes\0\xff")
-    os.setxattr(folder, "trusted.folder", b"1")
-    os.setxattr(folder / "link", "trusted.link", b"2", follow_symlinks=False)
-    os.setxattr(folder / "fifo", "trusted.fifo", b"3", follow_symlinks=False)
-    subprocess.run(["setcap", "cap_net_raw+ep", folder / "file 5"], check=True)
+        (directory / f"file {number}").write_bytes(os.urandom(number * 1000))
+    (directory / "setuid").write_bytes(b"#!")
+    (directory / "setuid").chmod(0o6755)
+    os.chown(directory / "file 1", 4_000_000_000, 12345)
+    (directory / "also file 2").hardlink_to(directory / "file 2")
+    (directory / "link").symlink_to("/etc/shadow")
+    os.mkfifo(directory / "fifo")
+    os.mknod(directory / "char", stat.S_IFCHR | 0o600, os.makedev(10, 130))
+    os.mknod(directory / "block", stat.S_IFBLK | 0o600, os.makedev(259, 1_000_000))
+    os.mknod(directory / "socket", stat.S_IFSOCK | 0o600)
+    os.utime(directory / "file 3", ns=(0, 1_234_567_890_123_456_789))
+    os.setxattr(directory / "file 4", "user.note", b"bytes\0\xff")
+    os.setxattr(directory, "trusted.directory", b"1")
+    os.setxattr(directory / "link", "trusted.link", b"2", follow_symlinks=False)
+    os.setxattr(directory / "fifo", "trusted.fifo", b"3", follow_symlinks=False)
+    subprocess.run(["setcap", "cap_net_raw+ep", directory / "file 5"], check=True)
     # An access control list as setfacl writes it: user::rw-, user:1:r--, group::r--, mask, other.
     acl = bytes.fromhex(
         "02000000 01000600ffffffff 0200040001000000"
         "04000400ffffffff 10000400ffffffff 20000400ffffffff"
     )
-    os.setxattr(folder / "file 6", "system.posix_acl_access", acl)
+    os.setxattr(directory / "file 6", "system.posix_acl_access", acl)
     return container
 
 
@@ -193,11 +193,11 @@ def test_every_entry_knows_its_mount(
     shell_image: Image, run_container: Run, tmp_path: Path
 ) -> None:
     (tmp_path / "a file").write_bytes(b"over")
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "folder" / "inside").touch()
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "directory" / "inside").touch()
     container = run_container(
         shell_image,
-        volumes=[f"{tmp_path}/a file:/srv/data:ro", f"{tmp_path}/folder:/with space/and\ttab"],
+        volumes=[f"{tmp_path}/a file:/srv/data:ro", f"{tmp_path}/directory:/with space/and\ttab"],
         tmpfs={"/srv/scratch": ""},
     )
     ledger = live(container)
@@ -269,10 +269,10 @@ def test_a_container_that_ends_meanwhile_gives_an_error_never_a_ledger(
     shell_image: Image, run_container: Run
 ) -> None:
     container = run_container(shell_image)
-    folder = root(container) / "many"
-    folder.mkdir()
+    directory = root(container) / "many"
+    directory.mkdir()
     for number in range(1000):
-        (folder / str(number)).touch()
+        (directory / str(number)).touch()
     killed: list[int] = []
 
     def kill(count: int) -> None:

@@ -46,7 +46,7 @@ def container(shell_image: Image, run_container: Run) -> Container:
 
 @pytest.fixture
 def secret(tmp_path: Path) -> Path:
-    """A folder of the host with a file that no container may lead the reader to."""
+    """A directory of the host with a file that no container may lead the reader to."""
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "secret-name").write_bytes(SECRET)
     return tmp_path / "secrets"
@@ -66,7 +66,7 @@ def lay_traps(inside: Path, secret: Path) -> None:
     targets = {
         "absolute": f"{secret}/secret-name",
         "relative": f"{climb}{secret}/secret-name",
-        "folder": str(secret),
+        "directory": str(secret),
         "root": "/",
         "up": climb,
         "self": "self",
@@ -77,8 +77,8 @@ def lay_traps(inside: Path, secret: Path) -> None:
     }
     for name, target in targets.items():
         (inside / name).symlink_to(target)
-    (inside / "folder in it").mkdir()
-    (inside / "folder in it" / "absolute").symlink_to(f"{secret}/secret-name")
+    (inside / "directory in it").mkdir()
+    (inside / "directory in it" / "absolute").symlink_to(f"{secret}/secret-name")
 
 
 def test_symlinks_lead_nowhere(container: Container, secret: Path) -> None:
@@ -91,7 +91,7 @@ def test_symlinks_lead_nowhere(container: Container, secret: Path) -> None:
     assert all(found.sha256 is None and found.note is None for found in links)
 
 
-def test_strace_sees_no_path_but_single_names_below_open_folders(
+def test_strace_sees_no_path_but_single_names_below_open_directories(
     container: Container, secret: Path, tmp_path: Path
 ) -> None:
     trap = root(container) / "trap"
@@ -119,7 +119,7 @@ def test_strace_sees_no_path_but_single_names_below_open_folders(
     opened: set[str] = set()
     for call in calls:
         # What is opened is one name (or the root's ".") below a descriptor, or our own
-        # descriptor's number; nothing is looked up from the reader's root or folder.
+        # descriptor's number; nothing is looked up from the reader's root or directory.
         if found := re.search(r'openat\((\d+)<(.*?)>, "([^"]*)", (\S+)\) += (.*)', call):
             _, below, name, flags, result = found.groups()
             assert "/" not in name, call
@@ -149,20 +149,22 @@ def test_strace_sees_no_path_but_single_names_below_open_folders(
 
 _EXCHANGE = """
 import ctypes, os, sys
-folder = os.open(sys.argv[1], os.O_RDONLY | os.O_DIRECTORY)
+directory = os.open(sys.argv[1], os.O_RDONLY | os.O_DIRECTORY)
 exchange = ctypes.CDLL(None, use_errno=True).renameat2
 print("ready", flush=True)
 while True:
     for name in (b"link", b"file-link"):
-        if exchange(folder, name.replace(b"link", b"real"), folder, name, 2):
+        if exchange(directory, name.replace(b"link", b"real"), directory, name, 2):
             raise OSError(ctypes.get_errno(), "renameat2")
 """
 
 
-def test_a_folder_that_turns_into_a_symlink_and_back_leads_nowhere(
+def test_a_directory_that_turns_into_a_symlink_and_back_leads_nowhere(
     container: Container, secret: Path
 ) -> None:
-    trap = root(container) / "dev/shm/trap"  # a tmpfs: overlayfs refuses RENAME_EXCHANGE of folders
+    trap = (
+        root(container) / "dev/shm/trap"
+    )  # a tmpfs: overlayfs refuses RENAME_EXCHANGE of directories
     (trap / "real").mkdir(parents=True)
     (trap / "real" / "harmless").write_bytes(b"harmless")
     (trap / "link").symlink_to(secret)
@@ -259,7 +261,9 @@ def test_four_thousand_levels_in_the_container_s_own_layer(container: Container)
     assert all(found.note is None for found in ledger)
 
 
-def test_two_hundred_thousand_files_in_one_folder(shell_image: Image, run_container: Run) -> None:
+def test_two_hundred_thousand_files_in_one_directory(
+    shell_image: Image, run_container: Run
+) -> None:
     container = run_container(shell_image, tmpfs={"/many": "size=1g,nr_inodes=300000"})
     fd = os.open(root(container) / "many", os.O_RDONLY)
     for number in range(200_000):
@@ -301,11 +305,11 @@ def test_fifos_sockets_and_devices_are_never_opened(container: Container) -> Non
 
 def test_names_of_any_bytes(container: Container) -> None:
     names = [b"new\nline", b"\x1b]0;owned\x07", b"\xff\xfe", b"<script>", b"-rf *", b"\xe2\x80\xae"]
-    folder = os.fsencode(root(container) / "names")
-    os.mkdir(folder)
+    directory = os.fsencode(root(container) / "names")
+    os.mkdir(directory)
     for name in names:
-        os.mkdir(folder + b"/" + name)
-        os.close(os.open(folder + b"/" + name + b"/" + name, os.O_CREAT | os.O_WRONLY))
+        os.mkdir(directory + b"/" + name)
+        os.close(os.open(directory + b"/" + name + b"/" + name, os.O_CREAT | os.O_WRONLY))
     ledger = live(container)
     below = {os.fsencode(found.path) for found in ledger.below("/names")}
     assert below == {b"/names/" + n for n in names} | {b"/names/" + n + b"/" + n for n in names}
@@ -333,22 +337,22 @@ def test_a_filesystem_that_never_answers_keeps_nobody_waiting(container: Contain
 
 def test_a_mount_that_comes_during_the_walk_is_not_entered(container: Container) -> None:
     """And the recheck refuses the ledger: see test_live_process."""
-    for folder in ("aaa", "zzz"):  # whichever the walk takes first
-        (root(container) / folder / "below").mkdir(parents=True)
+    for directory in ("aaa", "zzz"):  # whichever the walk takes first
+        (root(container) / directory / "below").mkdir(parents=True)
         for number in range(600):
-            (root(container) / folder / str(number)).touch()
+            (root(container) / directory / str(number)).touch()
     enter = ["nsenter", "-m", "-t", str(pid(container)), "/bin/busybox", "mount", "-t", "tmpfs"]
     covered: list[int] = []
 
     def cover(count: int) -> None:
         if not covered:
             covered.append(count)
-            for folder in ("aaa", "zzz"):
-                subprocess.run([*enter, "late", f"/{folder}/below"], check=True)
-                (root(container) / folder / "below" / "late").touch()
+            for directory in ("aaa", "zzz"):
+                subprocess.run([*enter, "late", f"/{directory}/below"], check=True)
+                (root(container) / directory / "below" / "late").touch()
 
     ledger = live(container, progress=cover, recheck=False)
-    for folder in ("aaa", "zzz"):
-        found = entry(ledger, f"/{folder}/below")
+    for directory in ("aaa", "zzz"):
+        found = entry(ledger, f"/{directory}/below")
         assert found.note == "not read: on a mount that mountinfo did not list"
-        assert ledger.get(f"/{folder}/below/late") is None
+        assert ledger.get(f"/{directory}/below/late") is None

@@ -1,4 +1,4 @@
-"""Plain folders of the host: the layers of an overlay, with their whiteouts."""
+"""Plain directories of the host: the layers of an overlay, with their whiteouts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def read(path: Path) -> Ledger:
         os.close(fd)
 
 
-def test_whiteouts_and_opaque_folders_of_an_upper_layer(overlay: Path) -> None:
+def test_whiteouts_and_opaque_directories_of_an_upper_layer(overlay: Path) -> None:
     (overlay / "merged/removed").unlink()
     (overlay / "merged/gone").rmdir()
     (overlay / "merged/replaced/old").rmdir()

@@ -38,7 +38,7 @@ FAULTS = [pytest.param(one, id=one.name.replace(" ", "-")) for one in (mutate.QU
 
 @pytest.fixture(scope="module")
 def machines() -> Iterator[dict[str, tuple[Machine, str]]]:
-    """Each engine with the images of the variants, and the folder that some of them bind."""
+    """Each engine with the images of the variants, and the directory that some of them bind."""
     ready: dict[str, tuple[Machine, str]] = {}
     words = {name: options("").parse_args([*more, "--scratchlab", SCRATCHLAB])
              for name, more in ARGUMENTS.items()}  # fmt: skip

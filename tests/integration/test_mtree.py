@@ -1,4 +1,4 @@
-"""The mtree manifest under the eyes of the programs that check folders against such: NetBSD's
+"""The mtree manifest under the eyes of the programs that check directories against such: NetBSD's
 mtree, libarchive's bsdtar and gomtree's own library.
 """
 
@@ -41,10 +41,10 @@ func main() {
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A folder with every type of entry and every kind of name (sockets: see below)."""
+    """A directory with every type of entry and every kind of name (sockets: see below)."""
     top = tmp_path / "tree"
-    for folder in ("bin/deep/er", "etc", "sticky"):
-        (top / folder).mkdir(parents=True)
+    for directory in ("bin/deep/er", "etc", "sticky"):
+        (top / directory).mkdir(parents=True)
     for name in NAMES:
         Path(os.fsdecode(os.fsencode(top / "etc") + b"/" + name)).write_bytes(name)
         os.symlink(name * 2, os.fsencode(top / "bin") + b"/" + name)
@@ -62,8 +62,8 @@ def tree(tmp_path: Path) -> Path:
     return top
 
 
-def manifest(folder: Path) -> bytes:
-    fd = os.open(folder, os.O_PATH)
+def manifest(directory: Path) -> bytes:
+    fd = os.open(directory, os.O_PATH)
     try:
         with read_tree(fd) as ledger:
             out = io.StringIO()
@@ -73,9 +73,9 @@ def manifest(folder: Path) -> bytes:
     return out.getvalue().encode("ascii")
 
 
-def netbsd(folder: Path, spec: bytes) -> tuple[int, str]:
+def netbsd(directory: Path, spec: bytes) -> tuple[int, str]:
     """Status 0: equal; 2: not."""
-    told = subprocess.run(["mtree", "-p", folder], input=spec, capture_output=True, check=False)
+    told = subprocess.run(["mtree", "-p", directory], input=spec, capture_output=True, check=False)
     assert not told.stderr
     return told.returncode, told.stdout.decode(errors="replace")
 
@@ -83,16 +83,16 @@ def netbsd(folder: Path, spec: bytes) -> tuple[int, str]:
 @pytest.fixture(scope="session")
 def gomtree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """gomtree's check (``gomtree -p``) from Debian's package of its library."""
-    folder = tmp_path_factory.mktemp("gomtree")
-    (folder / "main.go").write_text(_GO)
+    directory = tmp_path_factory.mktemp("gomtree")
+    (directory / "main.go").write_text(_GO)
     environment = {**os.environ, "GO111MODULE": "off", "GOPATH": "/usr/share/gocode"}
-    environment |= {"GOCACHE": str(folder / "cache")}
+    environment |= {"GOCACHE": str(directory / "cache")}
     command = ["go", "build", "-o", "check", "main.go"]
-    subprocess.run(command, cwd=folder, env=environment, check=True)
-    return folder / "check"
+    subprocess.run(command, cwd=directory, env=environment, check=True)
+    return directory / "check"
 
 
-def test_mtree_finds_the_folder_equal_and_each_change(tree: Path) -> None:
+def test_mtree_finds_the_directory_equal_and_each_change(tree: Path) -> None:
     spec = manifest(tree)
     assert netbsd(tree, spec) == (0, "")
     changes: dict[str, Callable[[], object]] = {
@@ -126,7 +126,7 @@ def test_bsdtar_reads_every_entry(tree: Path) -> None:
         cwd=tree, input=manifest(tree), capture_output=True, check=True,
     )  # fmt: skip
     assert told.stderr == b""
-    # bsdtar made a tar of what the manifest describes: GNU tar holds that against the folder.
+    # bsdtar made a tar of what the manifest describes: GNU tar holds that against the directory.
     compared = subprocess.run(
         ["tar", "--compare", "-f", "-"], cwd=tree, input=told.stdout, capture_output=True,
         check=False,
@@ -138,7 +138,7 @@ def test_bsdtar_reads_every_entry(tree: Path) -> None:
     assert len(listed.stdout.splitlines()) == len(found.stdout)
 
 
-def test_gomtree_finds_the_folder_equal_and_a_change(tree: Path, gomtree: Path) -> None:
+def test_gomtree_finds_the_directory_equal_and_a_change(tree: Path, gomtree: Path) -> None:
     spec = manifest(tree)
 
     def check() -> str:

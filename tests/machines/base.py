@@ -1,6 +1,6 @@
 """Base systems: a bare Debian with systemd, ssh and Python, as one tar file made from packages.
 
-Kept in ``.cache/machines`` under a key over everything that goes into it, and made anew when that
+Kept in ``.cache/machines`` under a key over everything that goes into it, and made again when that
 changes or when it is older than two weeks. No registry and no prebuilt image is involved.
 """
 

@@ -35,29 +35,29 @@ class DiskError(Exception):
 
 @dataclass(frozen=True)
 class Disk:
-    """A folder with ``root.ext4``, ``vmlinuz``, ``initrd`` and ``known_hosts``. Read only."""
+    """A directory with ``root.ext4``, ``vmlinuz``, ``initrd`` and ``known_hosts``. Read only."""
 
-    folder: Path
+    directory: Path
 
     @property
     def image(self) -> Path:
         """The file system."""
-        return self.folder / "root.ext4"
+        return self.directory / "root.ext4"
 
     @property
     def kernel(self) -> Path:
         """The kernel that is installed in it."""
-        return self.folder / "vmlinuz"
+        return self.directory / "vmlinuz"
 
     @property
     def initrd(self) -> Path:
         """That kernel's initial RAM file system."""
-        return self.folder / "initrd"
+        return self.directory / "initrd"
 
     @property
     def known_hosts(self) -> Path:
         """The host key of every machine with this disk, under the name ``vm``."""
-        return self.folder / "known_hosts"
+        return self.directory / "known_hosts"
 
 
 def disk(suite: str) -> Disk:
@@ -68,10 +68,10 @@ def disk(suite: str) -> Disk:
         key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
         made = Disk(CACHE / f"disk-{suite}-{key}")
         with locked(f"disk-{suite}"):
-            if not made.folder.is_dir():
+            if not made.directory.is_dir():
                 make(tar, made)
                 for old in CACHE.glob(f"disk-{suite}-*/"):
-                    if old != made.folder:
+                    if old != made.directory:
                         shutil.rmtree(old)
     except (subprocess.CalledProcessError, FileNotFoundError) as error:
         raise DiskError(
@@ -83,9 +83,9 @@ def disk(suite: str) -> Disk:
 
 def make(tar: Path, made: Disk) -> None:
     """Unpack, furnish, and put a file system around it."""
-    aside = Disk(made.folder.with_suffix(".new"))
-    shutil.rmtree(aside.folder, ignore_errors=True)
-    tree = aside.folder / "tree"
+    aside = Disk(made.directory.with_suffix(".new"))
+    shutil.rmtree(aside.directory, ignore_errors=True)
+    tree = aside.directory / "tree"
     tree.mkdir(parents=True)
     try:
         run("tar", "--extract", "--numeric-owner", "--xattrs", f"--file={tar}", "-C", str(tree))
@@ -97,9 +97,9 @@ def make(tar: Path, made: Disk) -> None:
         run("truncate", "-s", SIZE, str(aside.image))
         run("mkfs.ext4", "-q", "-F", "-d", str(tree), str(aside.image))
         shutil.rmtree(tree)
-        aside.folder.rename(made.folder)
+        aside.directory.rename(made.directory)
     finally:
-        shutil.rmtree(aside.folder, ignore_errors=True)
+        shutil.rmtree(aside.directory, ignore_errors=True)
 
 
 def furnish(tree: Path) -> str:

@@ -1,8 +1,9 @@
 """A room of system containers on one machine, all from one prepared base, and its inventory.
 
 ``python3 -m tests.machines.room prepare`` provisions one machine by the lab and keeps it as an
-image; ``up FOLDER COUNT`` starts machines from it and writes ``FOLDER/class.yml``; ``down`` removes
-them. Forty provisions from packages would measure the archive's mirror and nothing of the lab.
+image; ``up DIRECTORY COUNT`` starts machines from it and writes ``DIRECTORY/class.yml``; ``down``
+removes them. Forty provisions from packages would measure the archive's mirror and nothing of the
+lab.
 """
 
 from __future__ import annotations
@@ -49,16 +50,16 @@ def host(name: str) -> dict[str, Any]:
     }
 
 
-def inventory(folder: Path, hosts: dict[str, dict[str, Any]]) -> Path:
+def inventory(directory: Path, hosts: dict[str, dict[str, Any]]) -> Path:
     """Write an inventory of ``hosts``: their variables by name."""
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "class.yml"  # JSON is YAML
+    directory.mkdir(parents=True, exist_ok=True)
+    file = directory / "class.yml"  # JSON is YAML
     file.write_text(json.dumps({"all": {"hosts": hosts}}, indent=1))
     return file
 
 
 def prepare() -> None:
-    """Make the base image, anew."""
+    """Make the base image, again."""
     up(BASE, SUITE, "base")
     file = inventory(ROOT / ".cache" / "room-base", {"base": host(BASE)})
     subprocess.run([str(ROOT / "lab"), "-i", str(file), "--tags", "provision,build"], check=True)
@@ -101,14 +102,14 @@ def main() -> int:
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("prepare")
     making = verbs.add_parser("up")
-    making.add_argument("folder", type=Path)
+    making.add_argument("directory", type=Path)
     making.add_argument("count", type=int)
     verbs.add_parser("down")
     options = parser.parse_args()
     if options.verb == "prepare":
         prepare()
     elif options.verb == "up":
-        print(inventory(options.folder, start(options.count)))
+        print(inventory(options.directory, start(options.count)))
     else:
         remove()
     return 0

@@ -12,7 +12,7 @@ from testinfra.host import Host
 
 from tests.e2e import door
 
-# By its path: the sudo of Debian sid looks into no folder below /usr/local.
+# By its path: the sudo of Debian sid looks into no directory below /usr/local.
 PROGRAM = "/usr/local/bin/scratchlab"
 ARTICLE = [f"E{number:02}" for number in range(1, 13)]
 

@@ -2,8 +2,8 @@
 
 QEMU with KVM where the machine has it, by emulation where not. Each VM is a copy-on-write overlay
 on the disk that disk.py makes, in user-mode networking: nothing of the host's network is touched,
-and ssh answers on a port of the loopback interface. Everything of a VM lies in one folder, so that
-a killed run leaves nothing that ``down`` does not find.
+and ssh answers on a port of the loopback interface. Everything of a VM lies in one directory, so
+that a killed run leaves nothing that ``down`` does not find.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ class MachineError(Exception):
 
 @dataclass(frozen=True)
 class Machine:
-    """A VM and its folder: ``disk.qcow2``, ``console.log``, ``qemu.pid``, ``qmp``, ``port`` and
+    """A VM and its directory: ``disk.qcow2``, ``console.log``, ``qemu.pid``, ``qmp``, ``port`` and
     ``known_hosts``."""
 
     name: str
 
     @property
-    def folder(self) -> Path:
+    def directory(self) -> Path:
         """Where everything of this VM lies."""
         return CACHE / "vm" / self.name
 
@@ -51,23 +51,23 @@ class Machine:
     def port(self) -> int:
         """The port on 127.0.0.1 that leads to its ssh; 0 where there is no VM."""
         try:
-            return int((self.folder / "port").read_text())
+            return int((self.directory / "port").read_text())
         except (OSError, ValueError):
             return 0
 
     def pid(self) -> int:
         """Its QEMU, or 0. A recycled number is not taken for it."""
         try:
-            pid = int((self.folder / "qemu.pid").read_text())
+            pid = int((self.directory / "qemu.pid").read_text())
             command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except (OSError, ValueError):
             return 0
-        return pid if str(self.folder / "qmp").encode() in b"\0".join(command) else 0
+        return pid if str(self.directory / "qmp").encode() in b"\0".join(command) else 0
 
     def console(self) -> str:
         """The last lines that the VM wrote on its serial console."""
         try:
-            text = (self.folder / "console.log").read_text(errors="replace")
+            text = (self.directory / "console.log").read_text(errors="replace")
         except OSError:
             return "(nothing)"
         said = [line.strip() for line in text.splitlines() if line.strip()]
@@ -76,8 +76,8 @@ class Machine:
     def start(self, disk: Disk, kernel: str) -> None:
         """Power on. Raises MachineError where QEMU refuses."""
         self.stop()
-        self.folder.mkdir(parents=True)
-        overlay = self.folder / "disk.qcow2"
+        self.directory.mkdir(parents=True)
+        overlay = self.directory / "disk.qcow2"
         run(
             "qemu-img",
             "create",
@@ -102,12 +102,12 @@ class Machine:
             *("-drive", f"file={overlay},if=virtio,format=qcow2,discard=unmap,cache=unsafe"),
             *("-netdev", f"user,id=cable,hostfwd=tcp:127.0.0.1:{port}-:22"),
             *("-device", "virtio-net-pci,netdev=cable,id=card", "-device", "virtio-rng-pci"),
-            *("-display", "none", "-serial", f"file:{self.folder}/console.log", "-no-reboot"),
-            *("-qmp", f"unix:{self.folder}/qmp,server=on,wait=off"),
-            *("-daemonize", "-pidfile", str(self.folder / "qemu.pid")),
+            *("-display", "none", "-serial", f"file:{self.directory}/console.log", "-no-reboot"),
+            *("-qmp", f"unix:{self.directory}/qmp,server=on,wait=off"),
+            *("-daemonize", "-pidfile", str(self.directory / "qemu.pid")),
         )
-        (self.folder / "port").write_text(str(port))
-        shutil.copy(disk.known_hosts, self.folder)
+        (self.directory / "port").write_text(str(port))
+        shutil.copy(disk.known_hosts, self.directory)
 
     def wait(self, disk: Disk, seconds: float = BOOT_SECONDS) -> None:
         """Until its user can log in. Raises MachineError."""
@@ -116,13 +116,13 @@ class Machine:
             if not self.pid():
                 raise MachineError(
                     f"{self.name} stopped before ssh answered; its console ends with: "
-                    f"{self.console()} -- all of it: {self.folder}/console.log"
+                    f"{self.console()} -- all of it: {self.directory}/console.log"
                 )
             if time.monotonic() > ends:
                 self.switch_off()
                 raise MachineError(
                     f"{self.name} did not answer ssh in {seconds:.0f} s; its console ends with: "
-                    f"{self.console()} -- all of it: {self.folder}/console.log; "
+                    f"{self.console()} -- all of it: {self.directory}/console.log; "
                     "if it is still booting, this machine is slow: --seconds"
                 )
             time.sleep(2)
@@ -143,7 +143,7 @@ class Machine:
         """Ask its QEMU for something (QEMU Machine Protocol). Raises OSError."""
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(10)
-            connection.connect(str(self.folder / "qmp"))
+            connection.connect(str(self.directory / "qmp"))
             lines = connection.makefile("rwb", buffering=0)
             lines.readline()
             for request in (
@@ -160,7 +160,7 @@ class Machine:
     def stop(self) -> None:
         """Power off at once, and remove what was this VM's."""
         self.switch_off()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     def switch_off(self) -> None:
         """Power off at once."""

@@ -3,7 +3,7 @@
 For each suite one system container with the engines of that Debian, for columns that need a kernel
 of their own a virtual machine; in it, column by column, an engine set up in one way, all variants
 on it and all mutations. Prints the table (explained/total in each cell, or what is wrong) and with
-``--write`` makes docs/injections.md anew from what was measured.
+``--write`` makes docs/injections.md again from what was measured.
 Needs a Docker engine that runs system containers, and QEMU, as the scenarios do.
 """
 
@@ -182,7 +182,7 @@ def main() -> int:
     words.add_argument("columns", nargs="*", metavar="COLUMN")
     words.add_argument("--variant", action="append", default=[], help="only this one; repeatable")
     words.add_argument("--mutation", action="append", default=[], help="likewise")
-    words.add_argument("--write", action="store_true", help="make docs/injections.md anew")
+    words.add_argument("--write", action="store_true", help="make docs/injections.md again")
     words.add_argument("--keep", action="store_true", help="leave the machines for the next run")
     words.add_argument("--show", action="store_true", help="only what was measured before")
     asked = words.parse_args()

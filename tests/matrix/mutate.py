@@ -24,7 +24,7 @@ QUIET = Mutation("nothing", lambda _: None, ())
 
 
 def init_layer(machine: Machine, container: str) -> list[Path]:
-    """The folders that hold Docker's init layer of a container that was not started yet."""
+    """The directories that hold Docker's init layer of a container that was not started yet."""
     below = machine.call("inspect", "-f", "{{.GraphDriver.Data.LowerDir}}", container, check=False)
     if below.startswith("/"):  # overlay2
         return [Path(below.split(":")[0])]
@@ -43,8 +43,8 @@ def container(machine: Machine, mutation: Mutation) -> Iterator[tuple[str, int]]
     found = machine.call("create", *machine.flags, image("mutated"))
     try:
         if mutation.early:
-            for folder in init_layer(machine, found):
-                mutation.seed(Target(folder))
+            for directory in init_layer(machine, found):
+                mutation.seed(Target(directory))
         machine.call("start", found)
         pid = int(machine.call("inspect", "-f", "{{.State.Pid}}", found))
         if not mutation.early:

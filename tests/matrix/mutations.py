@@ -41,7 +41,8 @@ class Seen:
 @dataclass(frozen=True)
 class Mutation:
     """One fault: ``seed`` does it, ``seen`` is how it has to be found. ``early`` ones are done
-    between create and start, in the engine's own folders; ``nodes`` ones need device nodes of the
+    between create and start, in the engine's own directories; ``nodes`` ones need device nodes of
+    the
     container's own, which the kernel allows no user namespace (there they are the host's).
     """
 
@@ -81,11 +82,11 @@ def node(path: Path, major: int, minor: int) -> None:
 
 
 @contextmanager
-def owner_of(folder: Path) -> Iterator[int]:
-    """Be the folder's owner, and hold it open: in a filesystem that was mounted in a user namespace
+def owner_of(directory: Path) -> Iterator[int]:
+    """Be the directory's owner, and hold it open: in a filesystem mounted in a user namespace
     nobody else can make anything. Gives the descriptor.
     """
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         owner = os.fstat(fd)
         os.setegid(owner.st_gid)
@@ -99,19 +100,19 @@ def owner_of(folder: Path) -> Iterator[int]:
 
 def link(path: Path, target: str) -> None:
     """Another link in the place of one."""
-    with owner_of(path.parent) as folder:
-        os.unlink(path.name, dir_fd=folder)
-        os.symlink(target, path.name, dir_fd=folder)
+    with owner_of(path.parent) as directory:
+        os.unlink(path.name, dir_fd=directory)
+        os.symlink(target, path.name, dir_fd=directory)
 
 
 def file(path: Path) -> None:
     """An empty file."""
-    with owner_of(path.parent) as folder:
-        os.close(os.open(path.name, os.O_CREAT | os.O_WRONLY, 0o644, dir_fd=folder))
+    with owner_of(path.parent) as directory:
+        os.close(os.open(path.name, os.O_CREAT | os.O_WRONLY, 0o644, dir_fd=directory))
 
 
-def folder_for_file(path: Path) -> None:
-    """A folder in the place of a file."""
+def directory_for_file(path: Path) -> None:
+    """A directory in the place of a file."""
     path.unlink()
     path.mkdir()
 
@@ -131,7 +132,7 @@ FILE, LINK = "/lab/file", "/lab/link"
 
 RUNNING = (
     m("an extra file", lambda t: (t.root / "extra").write_text("x"), wrote("/extra", "only-live")),
-    m("an extra folder", lambda t: (t.root / "lab/new").mkdir(), wrote("/lab/new", "only-live")),
+    m("an extra directory", lambda t: (t.root / "lab/new").mkdir(), wrote("/lab/new", "only-live")),
     m("an extra link", lambda t: (t.root / "new").symlink_to("lab"), wrote("/new", "only-live")),
     m("an extra FIFO", lambda t: os.mkfifo(t.root / "pipe"), wrote("/pipe", "only-live")),
     m(
@@ -143,7 +144,7 @@ RUNNING = (
         wrote(FILE, "altered", "size"),
     ),
     m("a mode", lambda t: (t.root / "lab/file").chmod(0o4755), wrote(FILE, "altered", "mode")),
-    m("a folder's mode", lambda t: (t.root / "lab").chmod(0o777), wrote("/lab", "altered", "mode")),
+    m("another mode", lambda t: (t.root / "lab").chmod(0o777), wrote("/lab", "altered", "mode")),
     m("an owner", lambda t: os.chown(t.root / "lab/file", 12, -1), wrote(FILE, "altered", "uid")),
     m("a group", lambda t: os.chown(t.root / "lab/file", -1, 13), wrote(FILE, "altered", "gid")),
     m("a time", lambda t: os.utime(t.root / "lab/file", (1, 1)), wrote(FILE, "altered", "mtime")),
@@ -172,12 +173,12 @@ RUNNING = (
         Seen("ghosts", FILE, "process-write", "deleted"),
     ),
     m(
-        "a file become a folder", lambda t: folder_for_file(t.root / "lab/file"),
+        "a file become a directory", lambda t: directory_for_file(t.root / "lab/file"),
         wrote(FILE, "only-live"), Seen("ghosts", FILE, "process-write", "changed"),
     ),
     m(
         "other numbers of a device", lambda t: node(t.root / "dev/null", 1, 5),
-        wrote("/dev/null", "only-live", "foreseen as runtime-device"), nodes=True,
+        wrote("/dev/null", "only-live", "predicted as runtime-device"), nodes=True,
     ),
     m(
         "a device's mode", lambda t: (t.root / "dev/zero").chmod(0o600),
@@ -194,7 +195,7 @@ RUNNING = (
     ),
     m(
         "a link of the runtime's retargeted", lambda t: link(t.root / "dev/fd", "/tmp"),
-        wrote("/dev/fd", "only-live", "foreseen as runtime-device"),
+        wrote("/dev/fd", "only-live", "predicted as runtime-device"),
     ),
     m(
         "a file in /dev/shm", lambda t: file(t.root / "dev/shm/left"),
@@ -211,7 +212,7 @@ RUNNING = (
         Seen("entries", "/etc/hosts", "unexplained", "only-live", "not what stands there"),
     ),
     m(
-        "a tmpfs over a folder", lambda t: busybox(t.pid, "mount", "-t", "tmpfs", "x", "/lab"),
+        "a tmpfs over a directory", lambda t: busybox(t.pid, "mount", "-t", "tmpfs", "x", "/lab"),
         Seen("entries", "/lab", "unexplained", "only-live"),
         Seen("ghosts", FILE, "unexplained", "shadowed"),
     ),
@@ -241,18 +242,18 @@ RUNNING = (
         wrote("/.dockerenv", "only-live"),
     ),
     m(
-        "the mode of the engine's folder", lambda t: (t.root / "etc").chmod(0o777),
-        wrote("/etc", "only-live", "foreseen as engine-init-layer"), engines=DOCKER,
+        "the mode of the engine's directory", lambda t: (t.root / "etc").chmod(0o777),
+        wrote("/etc", "only-live", "predicted as engine-init-layer"), engines=DOCKER,
     ),
     m(
         "mtab retargeted", lambda t: link(t.root / "etc/mtab", "/lab/file"),
-        wrote("/etc/mtab", "only-live", "foreseen as"),
+        wrote("/etc/mtab", "only-live", "predicted as"),
     ),
 )  # fmt: skip
 EARLY = (
     m(
         "a file in the init layer", lambda t: (t.root / "planted").write_text("x"),
-        Seen("entries", "/planted", "engine-init-layer", "only-live", "not foreseen"),
+        Seen("entries", "/planted", "engine-init-layer", "only-live", "not predicted"),
         early=True, engines=DOCKER,
     ),
     m(

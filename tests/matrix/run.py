@@ -53,18 +53,18 @@ class Machine:
     def build(self, names: set[str]) -> None:
         """The images called ``names``."""
         for name in sorted(names):
-            with tempfile.TemporaryDirectory() as folder:
-                self._context(Path(folder), IMAGES[name])
-                self.call("build", "-t", image(name), folder)
+            with tempfile.TemporaryDirectory() as directory:
+                self._context(Path(directory), IMAGES[name])
+                self.call("build", "-t", image(name), directory)
 
-    def _context(self, folder: Path, wanted: Image) -> None:
-        tools = folder / "tree" / "bin"
+    def _context(self, directory: Path, wanted: Image) -> None:
+        tools = directory / "tree" / "bin"
         tools.mkdir(parents=True)
         shutil.copy(self.busybox, tools / "busybox")
         for tool in TOOLS:
             (tools / tool).symlink_to("busybox")
         for name, what in wanted.tree.items():
-            path = folder / "tree" / name
+            path = directory / "tree" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             if isinstance(what, int):
                 path.mkdir(exist_ok=True)
@@ -73,7 +73,7 @@ class Machine:
                 path.symlink_to(what[3:])
             else:
                 path.write_text(what)
-        (folder / "Dockerfile").write_text(DOCKERFILE.format(lines=wanted.lines))
+        (directory / "Dockerfile").write_text(DOCKERFILE.format(lines=wanted.lines))
 
     def cell(self, variant: Variant, files: str) -> dict[str, Any]:
         """Run one variant and verify it; gives its numbers, or why there are none: ``refused``
@@ -220,9 +220,9 @@ def _shape(one: dict[str, Any]) -> str:
 
 @contextlib.contextmanager
 def surroundings(machine: Machine, variants: Sequence[Variant]) -> Iterator[str]:
-    """What ``variants`` name: a folder, a network, a volume, a secret, a swarm of this one node.
+    """What ``variants`` name: a directory, a network, a volume, a secret, a swarm of this one node.
 
-    Gives the folder. All of it is removed in the end.
+    Gives the directory. All of it is removed in the end.
     """
     swarm = any(one.service for one in variants)
     with tempfile.TemporaryDirectory(prefix="scratchlab-matrix-") as files:
@@ -254,7 +254,9 @@ def options(about: str | None) -> argparse.ArgumentParser:
     words.add_argument("--run-options", default="", help="of each run and create")
     words.add_argument("--scratchlab", default="scratchlab")
     words.add_argument("--busybox", default="/bin/busybox")
-    words.add_argument("--save", metavar="FOLDER", help="the evidence of each variant goes there")
+    words.add_argument(
+        "--save", metavar="DIRECTORY", help="the evidence of each variant goes there"
+    )
     return words
 
 
@@ -292,7 +294,7 @@ def line(cell: dict[str, Any]) -> str:
         if why in cell:
             return f"{name} {why}: {cell[why]}"
     counts = f"{cell['explained']}/{cell['total']}".rjust(9)
-    rest = f"{cell['mounts']:>3} mounts {cell['ghosts']:>3} ghosts {cell['predicted']:>3} foreseen"
+    rest = f"{cell['mounts']:>3} mounts {cell['ghosts']:>3} ghosts {cell['predicted']:>3} predicted"
     return "\n    ".join([f"{name} {counts} {rest}", *cell["faults"][:12]])
 
 

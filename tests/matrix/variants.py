@@ -14,7 +14,7 @@ PODMAN = frozenset({"podman"})
 
 @dataclass(frozen=True)
 class Image:
-    """What an image has beside a busybox: ``tree`` maps a path to a file's text, to a folder's
+    """What an image has beside a busybox: ``tree`` maps a path to a file's text, to a directory's
     mode or to a link's target (``-> TARGET``); it is copied, for what RUN makes in /etc or /dev
     would land in the build's own mounts. ``lines`` end the Dockerfile.
     """
@@ -42,7 +42,7 @@ IMAGES = {
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to run. ``flags`` go between ``run -d`` and the image; {files} is a folder with a
+    """One way to run. ``flags`` go between ``run -d`` and the image; {files} is a directory with a
     file, {id} the container. ``then`` are commands of the engine after the start, ``keep`` one
     that stays beside the verification. ``written`` are the paths that a process (or the engine on
     somebody's word) writes: they, and nothing else, may be process-write.
@@ -76,8 +76,8 @@ VARIANTS = (
     v("tmpfs deep", "--tmpfs", "/a/b/c:size=1m"),
     v("volume", "-v", "/data"),
     v("named volume ro", "-v", "{name}-vol:/deep/data:ro"),
-    v("folder", "-v", "{files}:/cfg"),
-    v("folder ro", "-v", "{files}:/cfg:ro"),
+    v("directory", "-v", "{files}:/cfg"),
+    v("directory ro", "-v", "{files}:/cfg:ro"),
     v("file", "-v", "{files}/file:/cfg/file"),
     v("file ro", "-v", "{files}/file:/cfg/file:ro"),
     v("own hosts", "-v", "{files}/file:/etc/hosts:ro"),

@@ -18,15 +18,15 @@ import offline
 Change = dict[str, Any]
 
 
-def deb(folder: Path, name: str, version: str) -> Path:
+def deb(directory: Path, name: str, version: str) -> Path:
     """A real package with nothing in it."""
-    tree = folder / f"tree-{name}"
+    tree = directory / f"tree-{name}"
     (tree / "DEBIAN").mkdir(parents=True)
     control = (
         f"Package: {name}\nVersion: {version}\nArchitecture: all\nMaintainer: x\nDescription: x\n"
     )
     (tree / "DEBIAN/control").write_text(control)
-    file = folder / f"{name}_{version.replace(':', '%3a')}_all.deb"
+    file = directory / f"{name}_{version.replace(':', '%3a')}_all.deb"
     subprocess.run(["dpkg-deb", "--build", str(tree), str(file)], check=True, capture_output=True)
     return file
 
@@ -34,16 +34,16 @@ def deb(folder: Path, name: str, version: str) -> Path:
 @pytest.fixture
 def whole(tmp_path: Path) -> Path:
     """A small bundle that this machine can use."""
-    folder = tmp_path / "a bundle"
-    (folder / "wheels").mkdir(parents=True)
-    (folder / "wheels/one.whl").write_bytes(b"wheel")
+    directory = tmp_path / "a bundle"
+    (directory / "wheels").mkdir(parents=True)
+    (directory / "wheels/one.whl").write_bytes(b"wheel")
     release = offline.codename()
     maker.repository(
-        folder / "packages.tar", [deb(tmp_path, "one", "1:2.0"), deb(tmp_path, "two", "3")]
+        directory / "packages.tar", [deb(tmp_path, "one", "1:2.0"), deb(tmp_path, "two", "3")]
     )
     described = {release: {"packages": "packages.tar", "python": offline.python_version()}}
-    maker.describe(folder, described)
-    return folder
+    maker.describe(directory, described)
+    return directory
 
 
 def change(bundle: Path, **fields: Any) -> None:
@@ -152,7 +152,7 @@ def test_apt_itself_reads_the_repository_and_proves_it(whole: Path, tmp_path: Pa
         apt.download((["one"], ["two"]))
 
 
-def test_a_folder_that_is_no_bundle_is_never_replaced(tmp_path: Path) -> None:
+def test_a_directory_that_is_no_bundle_is_never_replaced(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     (home / "letter").write_text("dear")

@@ -60,7 +60,7 @@ def test_each_command_has_help_and_wants_its_argument(command: str) -> None:
         ["verify", "--vantage", "moon", "x"],
         ["verify", "--json"],
         ["image", "--format", "tap", "x"],
-        ["replay", "/no/such/folder"],
+        ["replay", "/no/such/directory"],
         ["report", "/no/such/report.json"],
         ["image", "/no/such/archive.tar"],
         ["image", "/"],

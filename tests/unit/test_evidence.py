@@ -32,8 +32,8 @@ def collected(*, layers: bool = True) -> EvidenceSet:
     )
 
 
-def files(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+def files(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(directory.iterdir())}
 
 
 @pytest.mark.parametrize("layers", [True, False])
@@ -64,13 +64,13 @@ def test_only_the_owner_may_read_what_inspect_told(tmp_path: Path) -> None:
     assert stat.S_IMODE(os.stat(tmp_path / "e").st_mode) == 0o700
 
 
-def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
+def test_an_empty_directory_is_filled(tmp_path: Path) -> None:
     (tmp_path / "e").mkdir()
     collected().save(str(tmp_path / "e"))
     assert "facts.json" in files(tmp_path / "e")
 
 
-def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
+def test_a_directory_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("x")
     with pytest.raises(LabError, match="is not empty"):
         collected().save(str(tmp_path))
@@ -92,7 +92,7 @@ def test_a_failure_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
     assert files(tmp_path) == {}
 
 
-def test_a_folder_without_evidence_is_told(tmp_path: Path) -> None:
+def test_a_directory_without_evidence_is_told(tmp_path: Path) -> None:
     with pytest.raises(LabError, match=r"no evidence in .*--save-evidence"):
         evidence.load(str(tmp_path))
 

@@ -16,7 +16,7 @@ def test_iteration_is_tree_order_whatever_sorts_between() -> None:
     assert [e.path for e in ledger] == paths
 
 
-def test_removing_a_folder_takes_its_subtree_and_no_sibling() -> None:
+def test_removing_a_directory_takes_its_subtree_and_no_sibling() -> None:
     ledger = Ledger(file(p) for p in ["/a", "/a/b", "/a-b", "/ab"])
     ledger.remove("/a")
     assert [e.path for e in ledger] == ["/a-b", "/ab"]

@@ -28,7 +28,7 @@ def doomed() -> Iterator[Machine]:
     machine = Machine("vm-doomed")
     yield machine
     machine.stop()
-    assert not machine.folder.exists()
+    assert not machine.directory.exists()
 
 
 def test_a_machine_whose_kernel_gives_up_is_told_with_its_last_words(doomed: Machine) -> None:
@@ -43,7 +43,7 @@ def test_a_machine_that_never_answers_is_given_up_and_switched_off(doomed: Machi
     done = vm("up", doomed.name, "--kernel", BAD_ROOT, "--seconds", "45")
     assert done.returncode == 2
     assert "vm-doomed did not answer ssh in 45 s" in done.stderr
-    assert f"{doomed.folder}/console.log" in done.stderr
+    assert f"{doomed.directory}/console.log" in done.stderr
     assert doomed.pid() == 0
 
 

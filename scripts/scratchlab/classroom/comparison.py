@@ -39,16 +39,16 @@ _OF_CONTAINER = {"ledger", "live", "runtime"}
 _PREFIX = re.compile(r"^((Task|Action|Module) failed: |Failed to connect to the host via ssh: )+")
 
 
-def compare_machines(folder: ReportsDirectory, differing: Differing) -> Classroom:
+def compare_machines(directory: ReportsDirectory, differing: Differing) -> Classroom:
     """Where each machine stands, and in what they differ."""
-    shared = _disputed(folder.found)
-    slow = _slow(folder.found)
-    ids = _check_ids(folder.found)
-    own = (one for one in folder.found if one.summary and one.name not in shared)
+    shared = _disputed(directory.found)
+    slow = _slow(directory.found)
+    ids = _check_ids(directory.found)
+    own = (one for one in directory.found if one.summary and one.name not in shared)
     names = Counter(one.summary.hostname for one in own if one.summary)
     seats = []
-    for one in folder.found:
-        state, reason, help_ = _stand(one, folder, shared)
+    for one in directory.found:
+        state, reason, help_ = _stand(one, directory, shared)
         seat = MachineResult(one, state, reason, help_, slow=one.name in slow)
         seats.append(
             MachineResult(
@@ -59,24 +59,24 @@ def compare_machines(folder: ReportsDirectory, differing: Differing) -> Classroo
         tuple(seats),
         ids,
         tuple(_facets(seats, differing)),
-        folder.started,
-        folder.ended,
-        folder.chosen,
-        folder.others,
-        folder.faults,
+        directory.started,
+        directory.ended,
+        directory.chosen,
+        directory.others,
+        directory.faults,
     )
 
 
 def _stand(
-    one: CollectedMachine, folder: ReportsDirectory, shared: dict[str, str]
+    one: CollectedMachine, directory: ReportsDirectory, shared: dict[str, str]
 ) -> tuple[MachineState, str, str]:
     """State, reason and what mends it."""
-    record, again = one.record, f"{folder.again} -l {one.name}"
+    record, again = one.record, f"{directory.again} -l {one.name}"
     if record is not None:
         without = _without_report(one, record, again)
         if without:
             return without
-    elif folder.known and not one.fault:
+    elif directory.known and not one.fault:
         return MachineState.WAITING, "not since the room was set up or reset", again
     if one.fault:
         return MachineState.DAMAGED, one.fault, f"look at what wrote it, then: {again}"
@@ -206,7 +206,9 @@ def _facets(seats: Sequence[MachineResult], differing: Differing) -> Iterable[Co
             if side and found and compared < MOST_COMPARED:
                 compared += 1
                 try:
-                    paths = differing(groups[0][1][0].found.folder, hosts[0].found.folder, side)
+                    paths = differing(
+                        groups[0][1][0].found.directory, hosts[0].found.directory, side
+                    )
                 except LabError:  # it went away since; the digests differ all the same
                     paths = ()
             found.append(SameGroup(value, tuple(seat.name for seat in hosts), paths))

@@ -22,7 +22,7 @@ WAYS: Mapping[str, Origin] = {
     "device": Origin.RUNTIME_DEVICE,
     "layer": Origin.IMAGE_LAYER,
 }
-_FOLDERS = ("/srv", "/opt", "/usr/lib", "/var/lib", "/home", "/mnt")
+_DIRECTORIES = ("/srv", "/opt", "/usr/lib", "/var/lib", "/home", "/mnt")
 _NAMES = ("notes", "backup", "settings", "cache", "helper", "update", "index", "session")
 
 
@@ -44,11 +44,11 @@ def draw_exercise(seed: str) -> Exercise:
     """The exercise of a seed."""
     number = int.from_bytes(hashlib.sha256(f"exercise\0{seed}".encode()).digest()[:8])
     number, way = divmod(number, len(WAYS))
-    number, folder = divmod(number, len(_FOLDERS))
+    number, directory = divmod(number, len(_DIRECTORIES))
     number, name = divmod(number, len(_NAMES))
     chosen = list(WAYS)[way]
     word = f"{_NAMES[name]}{number % 90 + 10}"
-    parent = "/dev" if chosen == "device" else _FOLDERS[folder]
+    parent = "/dev" if chosen == "device" else _DIRECTORIES[directory]
     return Exercise(seed, chosen, f"{parent}/{word}")
 
 
@@ -63,7 +63,7 @@ class ExerciseOutcome:
 
     @property
     def points(self) -> int:
-        """Half for the path (a quarter for a folder on the way to it), half for the origin."""
+        """Half for the path (a quarter for a directory on the way to it), half for the origin."""
         if self.path == self.exercise.path:
             return POINTS + (POINTS if self.origin == self.truth else 0)
         above = self.path != "/" and self.exercise.path.startswith(f"{self.path}/")
@@ -98,6 +98,6 @@ def check_exercise(
     found = after.get(exercise.path)
     if found is None or exercise.path in before:
         raise LabError(
-            "the exercise is not as it was set up", "scratchlab exercise start sets it up anew"
+            "the exercise is not as it was set up", "scratchlab exercise start sets it up again"
         )
     return ExerciseOutcome(exercise, "/" + path.strip("/"), origin, found["origin"])

@@ -1,4 +1,4 @@
-"""From the reports folder to what lies in it. Nothing that is read here is believed."""
+"""From the reports directory to what lies in it. Nothing that is read here is believed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _IMAGE = (*_LIVE, "size", "sha256")
 
 
 def read_reports(path: str) -> ReportsDirectory:
-    """Read what lies in ``path``: one folder a machine, ``run.json`` names them. Raises LabError
+    """Read what lies in ``path``: one directory a machine, ``run.json`` names them. Raises LabError
     only where ``path`` itself cannot be read: a machine's damaged files are its own fault.
     """
     try:
@@ -44,14 +44,16 @@ def read_reports(path: str) -> ReportsDirectory:
     except FileNotFoundError:
         here = []
     except OSError as error:
-        raise LabError(f"cannot read {path}: {error.strerror}", "name a reports folder") from error
+        raise LabError(
+            f"cannot read {path}: {error.strerror}", "name a reports directory"
+        ) from error
     here = [name for name in here if not name.startswith(".") and _holds_something(path, name)]
     faults: list[str] = []
     run: Json | None = None
     try:
         run = records.load_record(os.path.join(path, "run.json"), records.RUN)
     except records.DamagedRecordError as error:
-        faults.append(f"{error}; the machines are those that have a folder: run ./lab again")
+        faults.append(f"{error}; the machines are those that have a directory: run ./lab again")
     if run is None:
         found = tuple(read_machine(path, name) for name in here)
         return ReportsDirectory(found, False, faults=tuple(faults))
@@ -70,10 +72,10 @@ def read_reports(path: str) -> ReportsDirectory:
 
 
 def read_machine(path: str, name: str) -> CollectedMachine:
-    """All that lies in the folder of the machine ``name``."""
+    """All that lies in the directory of the machine ``name``."""
     if name != os.path.basename(name) or name in ("", ".", ".."):
         fault = (
-            "its name cannot be a folder's, so nothing of it is kept: rename it in the inventory"
+            "its name cannot be a directory's, so nothing of it is kept: rename it in the inventory"
         )
         return CollectedMachine(visible(name), "", fault=fault)
     here = os.path.join(path, name)
@@ -99,7 +101,7 @@ def read_machine(path: str, name: str) -> CollectedMachine:
             faults.append(printable(error.what.replace(file, "report.json")))
     return CollectedMachine(
         name=visible(name),
-        folder=name,
+        directory=name,
         record=known,
         summary=summary,
         sha1=sha1,
@@ -152,7 +154,7 @@ def parts(one: report.Report, side: str) -> Mapping[str, str]:
 
 
 def differing(path: str, one: str, other: str, side: str) -> tuple[str, ...]:
-    """The paths in which the reports of two machines in the folder ``path`` differ."""
+    """The paths in which the reports of two machines in the directory ``path`` differ."""
     first, second = (
         parts(report.read(os.path.join(path, name, "report.json"), MOST_BYTES), side)
         for name in (one, other)

@@ -108,9 +108,9 @@ def extended_history(seat: MachineResult) -> tuple[PastRun, ...]:
     return (*before, last)[-MOST_RUNS:]
 
 
-def save_history(folder: str, seat: MachineResult) -> None:
+def save_history(directory: str, seat: MachineResult) -> None:
     """Write the history of a machine that the room knows. Raises LabError."""
     runs = extended_history(seat)
     if runs != seat.found.history:
-        with replaced(os.path.join(folder, seat.found.folder, "history.json")) as out:
+        with replaced(os.path.join(directory, seat.found.directory, "history.json")) as out:
             json.dump({"schema": HISTORY, "runs": [asdict(run) for run in runs]}, out, indent=1)

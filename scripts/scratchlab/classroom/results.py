@@ -80,10 +80,10 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True)
 class CollectedMachine:
-    """All that lies in the folder of one machine. ``folder`` is its name as it is on disk."""
+    """All that lies in the directory of one machine. ``directory`` is its name as it is on disk."""
 
     name: str
-    folder: str
+    directory: str
     record: RunRecord | None = None
     summary: ReportSummary | None = None
     sha1: str = ""  # of report.json as it lies there
@@ -104,7 +104,7 @@ class PastRun:
 
 @dataclass(frozen=True, slots=True)
 class ReportsDirectory:
-    """What a reports folder holds."""
+    """What a reports directory holds."""
 
     found: tuple[CollectedMachine, ...]
     known: bool  # the controller wrote down which machines the room has
@@ -112,7 +112,7 @@ class ReportsDirectory:
     started: str = ""
     ended: str = ""
     chosen: tuple[str, ...] = ()  # machines of the last run
-    others: tuple[str, ...] = ()  # folders of machines that are not in the room
+    others: tuple[str, ...] = ()  # directories of machines that are not in the room
     faults: tuple[str, ...] = ()
 
 
@@ -177,8 +177,8 @@ class Classroom:
     started: str = ""
     ended: str = ""
     chosen: tuple[str, ...] = ()  # machines of the last run
-    others: tuple[str, ...] = ()  # folders that belong to no machine of this room
-    faults: tuple[str, ...] = field(default=())  # of the folder as a whole
+    others: tuple[str, ...] = ()  # directories that belong to no machine of this room
+    faults: tuple[str, ...] = field(default=())  # of the directory as a whole
 
     @property
     def passed(self) -> int:

@@ -1,4 +1,4 @@
-"""From a reports folder to the room's page and to the files that an instructor's tools read."""
+"""From a reports directory to the room's page and to the files that an instructor's tools read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from scratchlab.errors import LabError
 from scratchlab.render.html import room_page, sheets
 from scratchlab.report import read
 
-# File in the reports folder -> module of scratchlab.render that writes it.
+# File in the reports directory -> module of scratchlab.render that writes it.
 OUTPUTS = {
     "index.html": "html.room_page",
     "room.xml": "exports.room_junit",
@@ -32,7 +32,8 @@ SHEETS = ("key.html", "cards.html")
 
 def build_classroom(path: str) -> Classroom:
     """Judge the room whose reports lie in ``path`` and write its files there, each whole or not
-    at all; where nothing of any machine is left, they go. Raises LabError where the folder cannot
+    at all; where nothing of any machine is left, they go. Raises LabError where the directory
+    cannot
     be read or written.
     """
     found = read_reports(path)
@@ -56,13 +57,13 @@ def _sheets(path: str, room: Classroom) -> None:
     """Each machine's worksheet from its own report, the key to all of them, and the cards."""
     drawn = []
     for seat in room.seats:
-        place = os.path.join(path, seat.found.folder, WORKSHEET)
+        place = os.path.join(path, seat.found.directory, WORKSHEET)
         if seat.summary is None:
-            if seat.found.folder:
+            if seat.found.directory:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(place)
             continue
-        report = read(os.path.join(path, seat.found.folder, "report.json"), MOST_BYTES)
+        report = read(os.path.join(path, seat.found.directory, "report.json"), MOST_BYTES)
         drawn.append(draw_worksheet(report, seed_of(report)))
         with replaced(place, encoding="utf-8") as out:
             sheets.worksheet(drawn[-1], report.head, out)
@@ -80,15 +81,15 @@ def _sheets(path: str, room: Classroom) -> None:
 def write_several(reports: Sequence[str], page: str) -> Classroom:
     """Write the page of the machines whose ``reports`` these are to ``page``.
 
-    A machine is named after its report's folder; one with a damaged report is named with the
-    reason. Raises LabError where the reports do not lie in one folder as HOST/report.json.
+    A machine is named after its report's directory; one with a damaged report is named with the
+    reason. Raises LabError where the reports do not lie in one directory as HOST/report.json.
     """
     files = dict.fromkeys(map(os.path.abspath, reports))
     rooms = {os.path.dirname(os.path.dirname(file)) for file in files}
     if len(rooms) > 1 or {os.path.basename(file) for file in files} != {"report.json"}:
         raise LabError(
-            "a page of several reports names machines after the reports' folders",
-            "put them into one folder as HOST/report.json, or name one report",
+            "a page of several reports names machines after the reports' directories",
+            "put them into one directory as HOST/report.json, or name one report",
         )
     path = rooms.pop()
     found = (read_machine(path, os.path.basename(os.path.dirname(file))) for file in files)

@@ -95,7 +95,7 @@ def examine(
     url: str | None = None,
     keep: str | None = None,
 ) -> Examination:
-    """Run the experiments against the engine; ``keep`` is a new folder for all that was seen.
+    """Run the experiments against the engine; ``keep`` is a new directory for all that was seen.
 
     Raises LabError when no engine answers, for an unknown id, and when ``keep`` cannot be written.
     """
@@ -117,17 +117,17 @@ def examine(
     )
 
 
-def replay(folder: str) -> tuple[Check, ...]:
+def replay(directory: str) -> tuple[Check, ...]:
     """Judge again what ``keep`` saved, without an engine; raises LabError when it is damaged."""
-    path = os.path.join(folder, _FILE)
+    path = os.path.join(directory, _FILE)
     try:
         with open(path, encoding="ascii") as file:
             saved = json.load(file)
         names = codec.decode(Names, saved["names"])
         return judge_again(saved[SCHEMA], names)
     except OSError as error:
-        mend = "name a folder that `scratchlab experiments --save-evidence` wrote"
-        raise LabError(f"cannot read {path}: {error.strerror}", mend) from error
+        remedy = "name a directory that `scratchlab experiments --save-evidence` wrote"
+        raise LabError(f"cannot read {path}: {error.strerror}", remedy) from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         what = f"damaged observations: {path}: {type(error).__name__}: {error}"
         raise LabError(what, "run the experiments again") from error
@@ -208,22 +208,22 @@ def _nothing(client: EngineClient) -> EvidenceSet:
     return EvidenceSet(facts, Ledger(), Ledger())
 
 
-def _save(folder: str, lab: Laboratory, evidence: EvidenceSet | None) -> None:
+def _save(directory: str, lab: Laboratory, evidence: EvidenceSet | None) -> None:
     saved = {
         "names": codec.encode(lab.names),
         SCHEMA: {name: codec.encode(seen) for name, seen in lab.observations.items()},
     }
     if evidence is not None:
-        evidence.save(folder)
+        evidence.save(directory)
     try:
         if evidence is None:
-            os.makedirs(folder, mode=0o700)
-        with open(os.path.join(folder, _FILE), "x", encoding="ascii") as file:
+            os.makedirs(directory, mode=0o700)
+        with open(os.path.join(directory, _FILE), "x", encoding="ascii") as file:
             json.dump(saved, file, indent=1, sort_keys=True)
             file.write("\n")
     except OSError as error:
-        what = f"cannot write observations to {folder}: {error.strerror}"
-        raise LabError(what, "name a new folder") from error
+        what = f"cannot write observations to {directory}: {error.strerror}"
+        raise LabError(what, "name a new directory") from error
 
 
 class StatusLine:

@@ -115,8 +115,8 @@ def remove_leftovers(engine: str | None = None, url: str | None = None) -> int:
     from scratchlab.lab.session import Laboratory
     from scratchlab.ladder import observe, workspace
 
-    with workspace.open_workspace() as folder:
-        observe.clear(folder)
+    with workspace.open_workspace() as directory:
+        observe.clear(directory)
     with suppress(LabError), connect(engine, url) as client:
         Laboratory(client).clear()
     return 0
@@ -125,8 +125,8 @@ def remove_leftovers(engine: str | None = None, url: str | None = None) -> int:
 def _read(view: str, path: str) -> Json:
     found: Json | None = report.read(path).head.get(view)
     if found is None:
-        mend = "write one that does: scratchlab experiments --only E15 --json FILE"
-        raise LabError(f"{path} holds no {view}", mend)
+        remedy = "write one that does: scratchlab experiments --only E15 --json FILE"
+        raise LabError(f"{path} holds no {view}", remedy)
     return found
 
 

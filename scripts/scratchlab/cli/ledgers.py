@@ -96,14 +96,14 @@ def live_ledger(
 def _opened(source: str) -> Iterator[BinaryIO]:
     if source == "-":
         if sys.stdin.isatty():
-            mend = "pipe one in: docker save IMAGE | scratchlab image -"
-            raise LabError("no archive on standard input: it is a terminal", mend)
+            remedy = "pipe one in: docker save IMAGE | scratchlab image -"
+            raise LabError("no archive on standard input: it is a terminal", remedy)
         yield sys.stdin.buffer
         return
     try:
         stream = open(source, "rb")  # noqa: SIM115 - closed below
     except OSError as error:
-        mend = "name an archive that `docker save -o FILE IMAGE` wrote"
-        raise LabError(f"cannot read {source}: {error.strerror}", mend) from error
+        remedy = "name an archive that `docker save -o FILE IMAGE` wrote"
+        raise LabError(f"cannot read {source}: {error.strerror}", remedy) from error
     with stream:
         yield stream

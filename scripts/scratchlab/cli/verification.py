@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @vantage_option
 @click.option("--json", "json_file", metavar="FILE", help="Also write the report to FILE")
 @click.option("--save-evidence", metavar="DIR", help="Also keep all that was seen, for replay")
-@click.option("--fresh", is_flag=True, help="Save and prove the image anew, even if it was before")
+@click.option("--fresh", is_flag=True, help="Save and prove the image again, even if it was before")
 @click.option("--format", "form", type=FINDINGS, default="table", show_default=True)
 def verify(
     *,

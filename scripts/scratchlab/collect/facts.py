@@ -59,9 +59,11 @@ def gather(
 
 def _host_namespaces() -> Mapping[str, str]:
     """Those of the machine's first process, else (no permission) our own."""
-    for folder in ("/proc/1/ns", "/proc/self/ns"):
+    for directory in ("/proc/1/ns", "/proc/self/ns"):
         try:
-            return {name: os.readlink(f"{folder}/{name}") for name in sorted(os.listdir(folder))}
+            return {
+                name: os.readlink(f"{directory}/{name}") for name in sorted(os.listdir(directory))
+            }
         except OSError:
             continue
     return {}

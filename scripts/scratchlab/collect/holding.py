@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 _MINUTE = 60.0  # seconds
-_MEND = {
+_REMEDY = {
     "created": ("was created but never started", "start it: {engine} start {name}"),
     "configured": ("was created but never started", "start it: {engine} start {name}"),
     "exited": ("is stopped (exit code {code})", "start it: {engine} start {name}"),
@@ -37,10 +37,10 @@ def running_pid(inspect: Mapping[str, Any], engine: str) -> int:
     status, pid = str(state.get("Status", "")), int(state.get("Pid") or 0)
     name = str(inspect.get("Name", "")).lstrip("/")
     # Docker keeps "restarting" with Running true and no process between two attempts.
-    if status in _MEND or pid <= 0:
-        what, mend = _MEND.get(status, ("has no process", "list what runs: {engine} ps"))
+    if status in _REMEDY or pid <= 0:
+        what, remedy = _REMEDY.get(status, ("has no process", "list what runs: {engine} ps"))
         words = {"engine": engine, "name": name, "code": state.get("ExitCode", "?")}
-        raise LabError(f"container {name} {what.format(**words)}", mend.format(**words))
+        raise LabError(f"container {name} {what.format(**words)}", remedy.format(**words))
     return pid
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class HostView:
-    """``/proc/PID/root`` of the container's process, and the engine's folders."""
+    """``/proc/PID/root`` of the container's process, and the engine's directories."""
 
     def __init__(self, client: EngineClient, inspect: Json, process: Process) -> None:
         self._client = client

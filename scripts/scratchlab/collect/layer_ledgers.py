@@ -54,24 +54,24 @@ def _gone(below: Ledger, tree: Ledger) -> Iterator[Entry]:
 # The ledgers of the engine's init layer and of the writable layer.
 
 
-_FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def read(layers: Layers) -> tuple[Ledger | None, Ledger | None]:
     """(init, writable): what each layer adds, changes and hides, None where there is no such
     layer or it cannot be told.
 
-    Raises OSError when a layer's folder cannot be opened.
+    Raises OSError when a layer's directory cannot be opened.
     """
     if layers.driver == "vfs":
         return _whole_trees(layers)
-    return _folder(layers.init), _folder(layers.upper)
+    return _directory(layers.init), _directory(layers.upper)
 
 
-def _folder(path: str | None) -> Ledger | None:
+def _directory(path: str | None) -> Ledger | None:
     if path is None:
         return None
-    fd = os.open(path, _FOLDER)
+    fd = os.open(path, _DIRECTORY)
     try:
         return live.read_tree(fd)
     finally:
@@ -79,11 +79,11 @@ def _folder(path: str | None) -> Ledger | None:
 
 
 def _whole_trees(layers: Layers) -> tuple[Ledger | None, Ledger | None]:
-    below = _folder(layers.lower[0]) if layers.lower else Ledger()
-    top = _folder(layers.upper)
+    below = _directory(layers.lower[0]) if layers.lower else Ledger()
+    top = _directory(layers.upper)
     if below is None or top is None:
         return None, None
-    init = _folder(layers.init)
+    init = _directory(layers.init)
     if init is None:
         with below, top:
             return None, changes_over(below, top)

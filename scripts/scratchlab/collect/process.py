@@ -1,6 +1,6 @@
 """Hold on to one process, so that nothing that is read about it can be about another one.
 
-Every file of ``/proc/PID`` is opened below one descriptor of that folder: the kernel ties it to
+Every file of ``/proc/PID`` is opened below one descriptor of that directory: the kernel ties it to
 the process, not to the number, so a reused PID reads as "no such process" (ESRCH), never as
 somebody else. Source: Linux ``fs/proc/base.c``; proc_pid_stat(5), pidfd_open(2).
 """
@@ -28,7 +28,7 @@ class Process:
     """A process that is held: its descriptors stay open as long as the ``with`` block lasts.
 
     ``start_time`` is in clock ticks after boot (field 22 of /proc/PID/stat); ``uid_map`` holds
-    (inside, outside, count); ``root_fd`` is an O_PATH descriptor of the process's root folder;
+    (inside, outside, count); ``root_fd`` is an O_PATH descriptor of the process's root directory;
     ``mounts`` are those that the process sees, targets relative to that root; ``root_mount`` is
     the id of the mount that the root lies on.
     """
@@ -59,7 +59,7 @@ class Process:
         root_fd = _open_root(self.proc_fd, self.pid)
         try:
             if look(root_fd).identity != look(self.root_fd).identity:
-                raise LabError(f"process {self.pid} changed its root folder", again)
+                raise LabError(f"process {self.pid} changed its root directory", again)
             mounts = _mounts(self.proc_fd, self.pid, root_fd)
         finally:
             os.close(root_fd)
@@ -122,19 +122,19 @@ def _stat(proc_fd: int, pid: int) -> Stat:
 
 def _namespaces(proc_fd: int, pid: int) -> dict[str, str]:
     try:
-        folder = os.open("ns", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=proc_fd)
+        directory = os.open("ns", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=proc_fd)
     except OSError as error:
         raise _refusal(pid, error) from error
     try:
-        return {name: os.readlink(name, dir_fd=folder) for name in sorted(os.listdir(folder))}
+        return {name: os.readlink(name, dir_fd=directory) for name in sorted(os.listdir(directory))}
     except OSError as error:
         raise _refusal(pid, error) from error
     finally:
-        os.close(folder)
+        os.close(directory)
 
 
 def _open_root(proc_fd: int, pid: int) -> int:
-    # "root" is a magic link: following it lands on the folder itself, whatever its name says.
+    # "root" is a magic link: following it lands on the directory itself, whatever its name says.
     try:
         return os.open("root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=proc_fd)
     except OSError as error:
@@ -146,8 +146,8 @@ def _mounts(proc_fd: int, pid: int, root_fd: int) -> tuple[Mount, ...]:
     root = look(root_fd).mount
     if any(mount.id == root for mount in mounts):
         return mounts
-    # A process that was chrooted into a folder which is no mountpoint is not told of the mount
-    # that the folder lies on (show_mountinfo() skips it). Whoever sees it from outside can tell.
+    # A process that was chrooted into a directory which is no mountpoint is not told of the mount
+    # that the directory lies on (show_mountinfo() skips it). Whoever sees it from outside can tell.
     own = mountinfo.parse(_read_file("/proc/thread-self/mountinfo"))
     for mount in own:
         if mount.id == root:
@@ -182,13 +182,13 @@ def _all(fd: int) -> bytes:
 
 def _refusal(pid: int, error: OSError) -> LabError:
     if error.errno in (errno.EACCES, errno.EPERM):
-        mend = (
+        remedy = (
             "run it as root, with sudo"
             if os.geteuid()
             # ptrace(2), "Ptrace access mode checking": the reader needs every capability of it.
             else "root is not enough: the process has capabilities that this shell lacks"
         )
-        return LabError(f"no permission to look into process {pid}", mend)
+        return LabError(f"no permission to look into process {pid}", remedy)
     if error.errno in (errno.ENOENT, errno.ESRCH, errno.EINVAL, errno.ENOTDIR):
         return LabError(f"there is no process {pid}", "see `docker ps` for what runs")
     return LabError(f"process {pid} cannot be read: {error.strerror}")

@@ -12,7 +12,7 @@ from scratchlab.model import BindSource, Engine, Json, Mount
 
 _LIMIT = 64 << 20  # bytes; a real one has some ten thousand
 _TASKS = "io.containerd.runtime.v2.task"
-# containerd's own state folder, and that of the containerd that dockerd starts
+# containerd's own state directory, and that of the containerd that dockerd starts
 # (moby v20.10.24 libcontainerd/supervisor/remote_daemon.go).
 _STATES = ("/run/containerd", "/var/run/docker/containerd/daemon")
 
@@ -28,8 +28,8 @@ class OciConfig(NamedTuple):
 def find_config(inspect: Json, engine: Engine, info: Json, parent: int) -> OciConfig:
     """Find and read the config.json of the container that ``inspect`` describes.
 
-    ``parent`` is the PID of its process's parent: the container's shim, whose working folder is
-    the bundle (containerd v1.6.20 runtime/v2/binary.go Start()), whatever the folder's name.
+    ``parent`` is the PID of its process's parent: the container's shim, whose working directory is
+    the bundle (containerd v1.6.20 runtime/v2/binary.go Start()), whatever the directory's name.
     """
     problem = "no config.json of the runtime was found"
     for path in _candidates(inspect, engine, info, parent):
@@ -124,9 +124,9 @@ def source_candidates(
             yield mount["Source"]
     if engine.name == "docker":
         # moby v20.10.24 container/container_unix.go ShmResourcePath(), SecretMountPath().
-        folder = os.path.join(engine.root_dir, "containers", inspect["Id"], "mounts")
-        yield os.path.join(folder, "shm")
-        yield os.path.join(folder, "secrets")
+        directory = os.path.join(engine.root_dir, "containers", inspect["Id"], "mounts")
+        yield os.path.join(directory, "shm")
+        yield os.path.join(directory, "secrets")
     for mount in (config or {}).get("mounts") or []:
         options = mount.get("options") or []
         bound = mount.get("type") == "bind" or "bind" in options or "rbind" in options
@@ -142,11 +142,11 @@ def source_candidates(
 
 def _stat_below(root_fd: int, path: str) -> os.stat_result | None:
     """stat(2) of ``path`` below ``root_fd``, without ever following a link of the container."""
-    *folders, name = path.strip("/").split("/")
+    *directories, name = path.strip("/").split("/")
     fd = os.dup(root_fd)
     try:
-        for folder in folders:
-            inner = os.open(folder, _DIRECTORY, dir_fd=fd)
+        for directory in directories:
+            inner = os.open(directory, _DIRECTORY, dir_fd=fd)
             os.close(fd)
             fd = inner
         if not name:

@@ -56,8 +56,8 @@ def _overlay(
     return Layers(driver, lower[1:] if init else lower, init, upper), problem
 
 
-def _is_init(folder: str, engine: Engine, lower: int, image_layers: int) -> bool:
-    """Whether the topmost lower folder is the engine's init layer, not one of the image's."""
+def _is_init(directory: str, engine: Engine, lower: int, image_layers: int) -> bool:
+    """Whether the topmost lower directory is the engine's init layer, not one of the image's."""
     if engine.name != "docker":
         return False
     if engine.containerd_store:
@@ -65,10 +65,10 @@ def _is_init(folder: str, engine: Engine, lower: int, image_layers: int) -> bool
         # snapshot (moby v25 daemon/containerd/image_snapshot.go prepareInitLayer()).
         return lower == image_layers + 1
     # moby v20.10.24 layer/layer_store.go initMount(): "<id>-init".
-    return os.path.basename(os.path.dirname(folder)).endswith("-init")
+    return os.path.basename(os.path.dirname(directory)).endswith("-init")
 
 
-# The options of an overlay mount: which folders it joins.
+# The options of an overlay mount: which directories it joins.
 
 
 _PART = re.compile(r"(?:\\.|[^\\:])*", re.DOTALL)
@@ -76,24 +76,25 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 class OverlayDirectories(NamedTuple):
-    """The folders of an overlay mount, the topmost lower one first; ``upper`` None if read-only."""
+    """An overlay mount's directories, the topmost lower one first; no ``upper`` if read-only."""
 
     lower: tuple[str, ...]
     upper: str | None
 
 
 def overlay_directories(super_options: Iterable[str]) -> OverlayDirectories:
-    r"""The folders that the options name (already unescaped as mountinfo writes them).
+    r"""The directories that the options name (already unescaped as mountinfo writes them).
 
-    ``lowerdir=a:b`` parts folders by colons and escapes those in names as ``\:``; ``lowerdir+=a``
-    (Linux 6.5) repeats, one folder each, unescaped. Data-only layers are no part of the tree.
+    ``lowerdir=a:b`` parts directories by colons and escapes those in names as ``\:``;
+    ``lowerdir+=a``
+    (Linux 6.5) repeats, one directory each, unescaped. Data-only layers are no part of the tree.
     """
     lower: list[str] = []
     upper = None
     for option in super_options:
         key, _, value = option.partition("=")
         if key == "lowerdir":
-            # An empty part is the "::" before folders that hold data only.
+            # An empty part is the "::" before directories that hold data only.
             tree = itertools.takewhile(bool, split_lowerdir(value))
             lower += [_ESCAPED.sub(r"\1", part) for part in tree]
         elif key == "lowerdir+":
@@ -118,7 +119,7 @@ def split_lowerdir(value: str) -> list[str]:
 def resolved(found: OverlayDirectories, base: str | None) -> OverlayDirectories:
     """The same with real names: the engine's short links (``l/XYZ``) and relative ones followed.
 
-    ``base`` is the folder that the engine was in when it mounted relative names (moby
+    ``base`` is the directory that the engine was in when it mounted relative names (moby
     daemon/graphdriver/overlay2/mount.go mountFrom(); containerd mount/mount_linux.go).
     """
     return OverlayDirectories(
@@ -135,27 +136,27 @@ def _real(path: str, base: str | None) -> str:
 
 
 def docker_vfs_layers(root_dir: str, container: str, diff_ids: Iterable[str]) -> Layers:
-    """Docker's folders: moby v20.10.24 layer/filestore.go, daemon/graphdriver/vfs/driver.go.
+    """Docker's directories: moby v20.10.24 layer/filestore.go, daemon/graphdriver/vfs/driver.go.
 
     Raises OSError or ValueError where the books cannot be read.
     """
     books = os.path.join(root_dir, "image/vfs/layerdb")
     mounted = os.path.join(books, "mounts", container)
-    folder = os.path.join(root_dir, "vfs/dir")
+    directory = os.path.join(root_dir, "vfs/dir")
     lower: list[str] = []
     for chain in chain_ids(diff_ids):
         cache_id = _line(os.path.join(books, chain.replace(":", "/"), "cache-id"))
-        lower.append(os.path.join(folder, cache_id))
+        lower.append(os.path.join(directory, cache_id))
     return Layers(
         driver="vfs",
         lower=tuple(reversed(lower)),
-        init=os.path.join(folder, _line(os.path.join(mounted, "init-id"))),
-        upper=os.path.join(folder, _line(os.path.join(mounted, "mount-id"))),
+        init=os.path.join(directory, _line(os.path.join(mounted, "init-id"))),
+        upper=os.path.join(directory, _line(os.path.join(mounted, "mount-id"))),
     )
 
 
 def podman_vfs_layers(root_dir: str, container: str) -> Layers:
-    """Podman's folders: containers/storage v1.43 containers.go, layers.go, drivers/vfs/driver.go.
+    """Podman's directories (containers/storage v1.43 containers.go, layers.go, drivers/vfs).
 
     Raises OSError or ValueError where the books cannot be read.
     """
@@ -164,13 +165,13 @@ def podman_vfs_layers(root_dir: str, container: str) -> Layers:
     layer = next((one["layer"] for one in containers if one["id"] == container), None)
     if layer is None:
         raise ValueError(f"{root_dir} knows no container {container}")
-    folder = os.path.join(root_dir, "vfs/dir")
+    directory = os.path.join(root_dir, "vfs/dir")
     lower: list[str] = []
     parent = layers.get(layer, {}).get("parent")
     while parent and len(lower) < len(layers):
-        lower.append(os.path.join(folder, parent))
+        lower.append(os.path.join(directory, parent))
         parent = layers[parent].get("parent")
-    return Layers(driver="vfs", lower=tuple(lower), upper=os.path.join(folder, layer))
+    return Layers(driver="vfs", lower=tuple(lower), upper=os.path.join(directory, layer))
 
 
 def chain_ids(diff_ids: Iterable[str]) -> list[str]:

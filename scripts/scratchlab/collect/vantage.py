@@ -84,7 +84,7 @@ def _through_debug(
         if why is None:
             raise
         # A person who chose neither is told of both.
-        raise LabError(f"{error.what} (and from the host: {why.what})", error.mend) from error
+        raise LabError(f"{error.what} (and from the host: {why.what})", error.remedy) from error
 
 
 @dataclass(frozen=True, slots=True)

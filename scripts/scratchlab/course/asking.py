@@ -44,7 +44,7 @@ def from_file(path: str) -> Answers:
 
     Raises LabError where the file is none, or an answer is no origin.
     """
-    mend = 'write {"answers": {"/dev/null": "runtime-device", "/bin/sh": "absent"}}'
+    remedy = 'write {"answers": {"/dev/null": "runtime-device", "/bin/sh": "absent"}}'
     try:
         with open(path, "rb") as file:
             data = json.loads(file.read(1 << 20))
@@ -52,9 +52,9 @@ def from_file(path: str) -> Answers:
         whole = {str(key): str(value) for key, value in answers.items()}
         read = tuple(str(hint) for hint in hints)
     except OSError as error:
-        raise LabError(f"cannot read {path}: {error.strerror}", mend) from error
+        raise LabError(f"cannot read {path}: {error.strerror}", remedy) from error
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise LabError(f"{path} holds no answers", mend) from error
+        raise LabError(f"{path} holds no answers", remedy) from error
     for key, value in whole.items():
         if value not in CHOICES:
             known = ", ".join(CHOICES)

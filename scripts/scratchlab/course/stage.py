@@ -95,14 +95,14 @@ _STAGES: Mapping[str, Callable[[Any, str, str], None]] = {
 
 
 def _put(api: Any, container: str, path: str) -> None:
-    """Put a small file into a container, with the folders that lead to it."""
+    """Put a small file into a container, with the directories that lead to it."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
         parts = path.strip("/").split("/")
         for depth in range(1, len(parts)):
-            folder = tarfile.TarInfo("/".join(parts[:depth]))
-            folder.type, folder.mode = tarfile.DIRTYPE, 0o755
-            tar.addfile(folder)
+            directory = tarfile.TarInfo("/".join(parts[:depth]))
+            directory.type, directory.mode = tarfile.DIRTYPE, 0o755
+            tar.addfile(directory)
         file = tarfile.TarInfo(path.strip("/"))
         file.size, file.mode = len(_CONTENT), 0o644
         tar.addfile(file, io.BytesIO(_CONTENT))

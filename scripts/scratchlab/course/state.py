@@ -27,8 +27,8 @@ def load(path: str) -> Json | None:
     except OSError as error:
         raise LabError(f"cannot read {path}: {error.strerror}", "run this as root") from error
     except (ValueError, RecursionError) as error:  # fastjsonschema's error is a ValueError
-        mend = f"rm {path}, and take the quiz again"
-        raise LabError(f"damaged grading: {path}", mend) from error
+        remedy = f"rm {path}, and take the quiz again"
+        raise LabError(f"damaged grading: {path}", remedy) from error
     found: Json = data
     return found
 

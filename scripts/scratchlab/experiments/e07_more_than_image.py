@@ -34,7 +34,7 @@ class Added:
 
 @dataclass(frozen=True)
 class Observation:
-    """The top folder of both ledgers, and the findings about what is not the image's."""
+    """The top directory of both ledgers, and the findings about what is not the image's."""
 
     engine: str
     version: str

@@ -1,8 +1,8 @@
 """E09: /etc is written by the engine.
 
 moby v26.1.5 container/container_unix.go NetworkMounts binds hostname, hosts and resolv.conf from
-the container's folder; daemon/initlayer/setup_unix.go makes /etc and the symlink mtab in the init
-layer. A mountinfo line names the root of a bind within its file system only, so the proof that
+the container's directory; daemon/initlayer/setup_unix.go makes /etc and the symlink mtab in the
+init layer. A mountinfo line names the root of a bind within its file system only, so the proof that
 the file behind it is the engine's own is st_dev and st_ino on both sides.
 """
 
@@ -40,7 +40,7 @@ class Bound:
 
 @dataclass(frozen=True)
 class Observation:
-    """What /etc holds, what stands behind it, and the engine's init layer (a folder, or None)."""
+    """What /etc holds, what stands behind it, and the directory of the engine's init layer."""
 
     engine: str
     container: str
@@ -64,7 +64,7 @@ def probe(lab: Laboratory) -> Observation:
         told = str(facts.container.inspect.get(key) or "")
         root = mount.root if mount is not None else ""
         bound.append(Bound(path, told, tuple(behind), root))
-    # Where the layer's folder cannot be read, what its ledger must hold follows from the rest.
+    # Where the layer's directory cannot be read, what its ledger must hold follows from the rest.
     init = eliminated(evidence).init
     mtab = init.get("/etc/mtab") if init is not None else None
     return Observation(
@@ -87,15 +87,15 @@ def judge(seen: Observation) -> ExperimentOutcome:
         return ExperimentOutcome(said, fault="names", words=words)
     for bound in seen.bound:
         # With -v FILE:/etc/hosts the engine names the user's file (moby v20.10.24
-        # container/container.go TrySetNetworkMount): its own lies in the container's folder.
+        # container/container.go TrySetNetworkMount): its own lies in the container's directory.
         own = seen.container in bound.told
         if not own or not _proved(seen, bound):
             return ExperimentOutcome(said, fault="not-bound", words={"path": bound.path})
     mtab = seen.entries[_NAMES.index("mtab")]
     if mtab.target != "/proc/mounts":
         return ExperimentOutcome(said, fault="mtab", words={"mtab": str(mtab)})
-    folder = os.path.dirname(seen.bound[0].told)
-    said = f"{said}\nbound from {visible(folder)}"
+    directory = os.path.dirname(seen.bound[0].told)
+    said = f"{said}\nbound from {visible(directory)}"
     how = "device and inode" if seen.vantage == "host" else "the container's id in the mount's root"
     proved = f"hostname, hosts, resolv.conf are the engine's own files by {how}"
     if seen.engine == "podman":

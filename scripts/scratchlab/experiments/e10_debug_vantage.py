@@ -42,7 +42,7 @@ done"""
 def listing_script(pruned: Iterable[str], root: str = ROOT, space: str = SPACE) -> str:
     """The shell script that lists ``root``; ``pruned`` paths are listed and not entered.
 
-    ``space`` is a folder that the script may write a list of names to.
+    ``space`` is a directory that the script may write a list of names to.
     """
     tests = [f"-path {shlex.quote(_SPECIAL.sub(_escape, f'.{path}'))}" for path in pruned]
     prune = rf"\( {' -o '.join(tests)} \) -prune -print0 -o" if tests else ""

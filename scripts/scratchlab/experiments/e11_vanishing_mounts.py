@@ -84,7 +84,7 @@ def probe(lab: Laboratory) -> Observation:
         raise LabError(f"process {pid} of container {name} is not on this host") from error
     running = _look("running", marks)
     twin.stop(timeout=_STOP_SECONDS)
-    stopped = _settle("stopped", marks, ignore_folders=True)
+    stopped = _settle("stopped", marks, ignore_directories=True)
     twin.remove(v=True)
     removed = _settle("removed", marks)
     return Observation(pid, None, (running, stopped, removed))
@@ -93,11 +93,11 @@ def probe(lab: Laboratory) -> Observation:
 def _marks(inspect: Json) -> _Marks:
     pid, identity = int(inspect["State"]["Pid"]), str(inspect["Id"])
     words = [identity]
-    folders = [os.path.join(task, identity) for task in _TASKS]
+    directories = [os.path.join(task, identity) for task in _TASKS]
     for key in ("HostnamePath", "LogPath"):
-        folder = os.path.dirname(inspect.get(key) or "")
-        if identity in folder:
-            folders.insert(0, folder)
+        directory = os.path.dirname(inspect.get(key) or "")
+        if identity in directory:
+            directories.insert(0, directory)
             break
     sandbox = (inspect.get("NetworkSettings") or {}).get("SandboxKey") or ""
     if sandbox:
@@ -105,26 +105,26 @@ def _marks(inspect: Json) -> _Marks:
     layers = (inspect.get("GraphDriver") or {}).get("Data") or {}
     if layers.get("UpperDir"):
         layer = os.path.dirname(layers["UpperDir"])
-        folders.append(layer)
+        directories.append(layer)
         words.append(os.path.basename(layer))
     host = {os.readlink(link) for link in Path("/proc/self/ns").iterdir()}
     own = {os.readlink(link) for link in Path(f"/proc/{pid}/ns").iterdir()}
-    return _Marks(pid, tuple(words), tuple(folders), frozenset(own - host), sandbox)
+    return _Marks(pid, tuple(words), tuple(directories), frozenset(own - host), sandbox)
 
 
 def _look(name: str, marks: _Marks) -> Stage:
     mounts: list[str] = []
     left: set[str] = set()
     seen: set[str] = set()
-    for folder in _processes():
+    for directory in _processes():
         with suppress(OSError):  # processes come and go while /proc is read
-            spaces = {os.readlink(link) for link in (folder / "ns").iterdir()}
+            spaces = {os.readlink(link) for link in (directory / "ns").iterdir()}
             left |= spaces & marks.namespaces
-            mine = os.readlink(folder / "ns" / "mnt")
+            mine = os.readlink(directory / "ns" / "mnt")
             if mine in seen or mine in marks.namespaces:
                 continue
             seen.add(mine)
-            text = (folder / "mountinfo").read_bytes()
+            text = (directory / "mountinfo").read_bytes()
             for mount in mountinfo.parse(text):
                 where = f"{mount.fstype} on {mount.target}"
                 if where not in mounts and any(word in mount.target for word in marks.words):
@@ -138,24 +138,24 @@ def _look(name: str, marks: _Marks) -> Stage:
         process=process.exists(),
         own_mounts=own,
         host_mounts=tuple(mounts),
-        folders=tuple(folder for folder in marks.folders if os.path.lexists(folder)),
+        folders=tuple(directory for directory in marks.folders if os.path.lexists(directory)),
         namespaces=tuple(sorted(left)),
         handle=bool(marks.handle) and os.path.lexists(marks.handle),
     )
 
 
 def _processes() -> Iterator[Path]:
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdecimal():
-            yield folder
+    for directory in Path("/proc").iterdir():
+        if directory.name.isdecimal():
+            yield directory
 
 
-def _settle(name: str, marks: _Marks, *, ignore_folders: bool = False) -> Stage:
+def _settle(name: str, marks: _Marks, *, ignore_directories: bool = False) -> Stage:
     until = time.monotonic() + _SETTLE_SECONDS
     while True:
         stage = _look(name, marks)
         busy = stage.process or stage.host_mounts or stage.namespaces
-        if not (busy or (stage.folders and not ignore_folders)) or time.monotonic() > until:
+        if not (busy or (stage.folders and not ignore_directories)) or time.monotonic() > until:
             return stage
         time.sleep(0.1)
 
@@ -182,22 +182,24 @@ def judge(seen: Observation) -> ExperimentOutcome:
                 said, "namespaces", words={"namespaces": ", ".join(stage.namespaces)}
             )
     if removed.folders:
-        words = {"folders": ", ".join(map(visible, removed.folders))}
-        return ExperimentOutcome(said, fault="folders", words=words)
+        words = {"directories": ", ".join(map(visible, removed.folders))}
+        return ExperimentOutcome(said, fault="directories", words=words)
     said = (
         f"{said}\n{running.own_mounts} mounts of its own, {len(running.host_mounts)} outside and "
-        f"{len(running.namespaces)} namespaces are gone once it stopped, its folders once removed"
+        f"{len(running.namespaces)} namespaces are gone once it stopped, "
+        "its directories once removed"
     )
     return ExperimentOutcome(said, today=("handle",) if removed.handle else ())
 
 
 def _text(stage: Stage) -> str:
     return (
-        f"{stage.name}: {_count(stage.own_mounts, 'mount')} in its own namespace, "
-        f"{_count(len(stage.host_mounts), 'mount')} outside, "
-        f"{_count(len(stage.folders), 'folder')}, {_count(len(stage.namespaces), 'namespace')}"
+        f"{stage.name}: {_count(stage.own_mounts, 'mount', 'mounts')} in its own namespace, "
+        f"{_count(len(stage.host_mounts), 'mount', 'mounts')} outside, "
+        f"{_count(len(stage.folders), 'directory', 'directories')}, "
+        f"{_count(len(stage.namespaces), 'namespace', 'namespaces')}"
     )
 
 
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}" if number else f"no {word}"
+def _count(number: int, one: str, more: str) -> str:
+    return f"{number} {one if number == 1 else more}" if number else f"no {one}"

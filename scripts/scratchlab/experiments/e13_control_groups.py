@@ -103,17 +103,17 @@ class _Trial:
         if next(lines, "") != "ready":
             raise LabError(f"the program of {self._container.name} did not start")
         self._container.reload()
-        group, folders = self._groups(int(self._container.attrs["State"]["Pid"]))
+        group, directories = self._groups(int(self._container.attrs["State"]["Pid"]))
         own, promised = self._limit.controller, self._limit.promised[self._version]
-        limits = kernel.read(folders, [(own, name) for name, _ in promised])
-        trial = Trial(own, group, folders[own], limits)
+        limits = kernel.read(directories, [(own, name) for name, _ in promised])
+        trial = Trial(own, group, directories[own], limits)
         if limits == promised:  # nothing is let loose that the kernel would not stop
-            trial = self._run_into(trial, folders, lines)
+            trial = self._run_into(trial, directories, lines)
         self._container.remove(force=True)
         return trial
 
-    def _run_into(self, trial: Trial, folders: dict[str, str], lines: Iterator[str]) -> Trial:
-        before, kills, begin = self._count(folders), _oom_kills(), time.monotonic()
+    def _run_into(self, trial: Trial, directories: dict[str, str], lines: Iterator[str]) -> Trial:
+        before, kills, begin = self._count(directories), _oom_kills(), time.monotonic()
         self._container.kill(signal="SIGUSR1")
         said, status = "", None
         if trial.controller == "memory":
@@ -122,9 +122,9 @@ class _Trial:
         elif trial.controller == "pids":
             said = next(lines, "")
         else:
-            self._throttled(folders)
+            self._throttled(directories)
         seconds = time.monotonic() - begin
-        after = self._count(folders) if status is None else ()
+        after = self._count(directories) if status is None else ()
         self._container.reload()
         return replace(
             trial,
@@ -147,20 +147,21 @@ class _Trial:
         mounts = mountinfo.parse(Path("/proc/self/mountinfo").read_bytes())
         wanted = {self._limit.controller, *(c for c, _ in self._limit.counters[self._version])}
         paths = {name: found.get("" if self._version == 2 else name, "/") for name in wanted}
-        folders = {
-            name: kernel.folder(self._version, name, path, mounts) for name, path in paths.items()
+        directories = {
+            name: kernel.directory(self._version, name, path, mounts)
+            for name, path in paths.items()
         }
-        return paths[self._limit.controller], folders
+        return paths[self._limit.controller], directories
 
-    def _count(self, folders: dict[str, str]) -> Files:
-        return kernel.read(folders, self._limit.counters[self._version])
+    def _count(self, directories: dict[str, str]) -> Files:
+        return kernel.read(directories, self._limit.counters[self._version])
 
-    def _throttled(self, folders: dict[str, str]) -> None:
+    def _throttled(self, directories: dict[str, str]) -> None:
         until = time.monotonic() + _SECONDS
-        start = kernel.number(self._count(folders), "cpu.stat", "nr_throttled")
+        start = kernel.number(self._count(directories), "cpu.stat", "nr_throttled")
         while time.monotonic() < until:
             time.sleep(0.1)
-            now = kernel.number(self._count(folders), "cpu.stat", "nr_throttled")
+            now = kernel.number(self._count(directories), "cpu.stat", "nr_throttled")
             if now >= start + _THROTTLED:
                 return
 

@@ -95,8 +95,8 @@ def groups(cgroup: str) -> dict[str, str]:
     return found
 
 
-def folder(version: int, controller: str, group: str, mounts: Sequence[Mount]) -> str:
-    """The folder of ``group`` on this host. Raises LabError where it cannot be reached.
+def directory(version: int, controller: str, group: str, mounts: Sequence[Mount]) -> str:
+    """The directory of ``group`` on this host. Raises LabError where it cannot be reached.
 
     ``group`` and the mounts' roots are both relative to the reader's own cgroup namespace
     (cgroup_namespaces(7)), so they fit each other also inside of a container.
@@ -115,11 +115,11 @@ def folder(version: int, controller: str, group: str, mounts: Sequence[Mount]) -
     )
 
 
-def read(folders: Mapping[str, str], files: Sequence[tuple[str, str]]) -> Files:
+def read(directories: Mapping[str, str], files: Sequence[tuple[str, str]]) -> Files:
     """The content of these (controller, file) of a group, stripped; "" for a missing one."""
     found = []
     for controller, name in files:
-        path = Path(folders[controller], name)
+        path = Path(directories[controller], name)
         found.append((name, path.read_text("ascii").strip() if path.exists() else ""))
     return tuple(found)
 

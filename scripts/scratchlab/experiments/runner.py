@@ -142,8 +142,8 @@ def _one(lab: Laboratory, experiment: Experiment, blocked: str | None) -> Check:
         lab.observations[experiment.id] = seen
         return check(experiment, part.judge(seen), lab.names)
     except Exception as error:  # every fault is one line of the report
-        what, mend = describe(error)
-        return row(experiment, Verdict.ERROR, lab.names, observed=what, advice=mend)
+        what, remedy = describe(error)
+        return row(experiment, Verdict.ERROR, lab.names, observed=what, advice=remedy)
 
 
 def _answers(lab: Laboratory) -> bool:
@@ -156,7 +156,7 @@ def _answers(lab: Laboratory) -> bool:
 def describe(error: Exception) -> tuple[str, str]:
     """One line that says what happened, and one that says what mends it."""
     if isinstance(error, LabError):
-        return _line(error.what), _line(error.mend)
+        return _line(error.what), _line(error.remedy)
     if isinstance(error, APIError):
         return f"the engine answers: {_line(str(error.explanation or error))}", ""
     if isinstance(error, DockerException | RequestException):

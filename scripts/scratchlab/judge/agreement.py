@@ -13,8 +13,8 @@ _DEV = "/dev"  # a mount whose content a runtime makes
 AGREES = "agrees"
 NONE = "none"  # nothing was predicted, and nothing had to be
 
-# Whoever these are, what they do follows from configuration and version: it must be foreseen.
-_FORESEEN = frozenset({
+# Whoever these are, what they do follows from configuration and version: it must be predicted.
+_PREDICTABLE = frozenset({
     Origin.STORAGE_DRIVER, Origin.ENGINE_INIT_LAYER, Origin.ENGINE_CREATE,
     Origin.RUNTIME_MOUNTPOINT, Origin.ENGINE_MOUNT, Origin.RUNTIME_FILESYSTEM,
     Origin.RUNTIME_DEVICE, Origin.RUNTIME_MASK, Origin.USER_MOUNT,
@@ -26,12 +26,12 @@ def of_entry(expected: Expected, live: Entry, mount: Mount | None, cause: Cause)
     said = [cause.doubt] if cause.doubt else []
     predicted = expected.predictions.get(live.path)
     if predicted is None:
-        foreseeable = cause.origin in _FORESEEN and not _inside(expected, mount, live)
-        if expected.complete and foreseeable:
-            said.append(f"not foreseen: nothing promised a {cause.origin} there")
+        predictable = cause.origin in _PREDICTABLE and not _inside(expected, mount, live)
+        if expected.complete and predictable:
+            said.append(f"not predicted: nothing promised a {cause.origin} there")
         return "; ".join(said) or NONE
     if predicted.origin is not cause.origin:
-        said.append(f"foreseen as {predicted.origin}, found as {cause.origin}")
+        said.append(f"predicted as {predicted.origin}, found as {cause.origin}")
     said += predicted.contradictions(live, mount)
     return "; ".join(said) or AGREES
 
@@ -42,16 +42,16 @@ def of_mount(expected: Expected, mount: Mount, cause: Cause) -> str:
     predicted = expected.predictions.get(mount.target)
     if predicted is None or predicted.walked:
         if expected.complete and cause.origin is Origin.RUNTIME_MASK:
-            said.append("not foreseen: this path is not on the engine's list")
+            said.append("not predicted: this path is not on the engine's list")
         return "; ".join(said) or NONE
     if predicted.origin is not cause.origin:
-        said.append(f"foreseen as {predicted.origin}, found as {cause.origin}")
+        said.append(f"predicted as {predicted.origin}, found as {cause.origin}")
     said += predicted.mount_contradictions(mount)
     return "; ".join(said) or AGREES
 
 
 def _inside(expected: Expected, mount: Mount | None, live: Entry) -> bool:
-    """Whether an entry lies inside somebody's mount, whose content nobody can foresee."""
+    """Whether an entry lies inside somebody's mount, whose content nobody can predict."""
     if mount is None or (mount.target in ("/", _DEV) and not _is_users(expected, _DEV)):
         return False
     return live.path != mount.target or any(map(partial(_is_users, expected), upwards(live.path)))

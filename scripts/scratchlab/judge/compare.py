@@ -1,7 +1,7 @@
 """Two ledgers, entry by entry: a merge of both in tree order, in bounded memory.
 
 Compared are the type, mode, owner, size, content, link target, device numbers, extended
-attributes and hard-link sets; times of what is no folder as moby's pkg/archive/changes_unix.go
+attributes and hard-link sets; times of what is no directory as moby's pkg/archive/changes_unix.go
 does. What is not compared stands in NOT_COMPARED, with the reason.
 """
 
@@ -22,7 +22,7 @@ _LABELS = frozenset({"security.selinux"})
 _SECOND = 1_000_000_000
 # What is left out, and why; every report says so.
 NOT_COMPARED: tuple[tuple[str, str], ...] = (
-    ("times of folders", "unpacking, mount points and whiteouts touch them"),
+    ("times of directories", "unpacking, mount points and whiteouts touch them"),
     ("times of links, devices and pipes", "use changes some, many archivers drop others"),
     ("fractions of a second", "where one side has none: not every archive stores them"),
     (
@@ -30,7 +30,7 @@ NOT_COMPARED: tuple[tuple[str, str], ...] = (
         "overlayfs has its own; hard links are compared",
     ),
     ("the label security.selinux", "it is set when a container starts, and is in no layer"),
-    ("the root folder itself", "it is in no layer; the storage driver makes it"),
+    ("the root directory itself", "it is in no layer; the storage driver makes it"),
 )
 
 

@@ -38,7 +38,7 @@ def _check(
     return _row(
         row, Verdict.FAIL, shown,
         cause=f"{row.path} is not what the specification asks for",
-        help_="Look at the mounts and devices of the runtime's config.json; start it anew.",
+        help_="Look at the mounts and devices of the runtime's config.json; start it again.",
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What the layers above the image hold, by elimination, where their folders cannot be read.
+"""What the layers above the image hold, by elimination, where their directories cannot be read.
 
 A root is the image, the engine's init layer (Docker's only) and the writable layer. What differs
 from the image and is among the changes that the engine counts (``docker diff``) is of the writable
@@ -70,7 +70,7 @@ def _other(pair: Pair, seen: EvidenceSet) -> bool:
     if pair.live is not None:
         return True
     above = seen.live.get(pair.path.rpartition("/")[0] or "/")
-    return above is None or above.note is None  # a folder that was read holds all it has
+    return above is None or above.note is None  # a directory that was read holds all it has
 
 
 def _counts_init(seen: EvidenceSet) -> bool:

@@ -68,15 +68,17 @@ def explain(seen: EvidenceSet, judgement: Judgement, path: str) -> Explanation:
 def _hiding(judgement: Judgement, path: str) -> str | None:
     """The rule of the mount that ``path`` of the image is hidden by."""
     by_target = {one.mount.target: one for one in judgement.mounts if one.entry}
-    over = next((by_target[folder] for folder in upwards(path) if folder in by_target), None)
+    over = next(
+        (by_target[directory] for directory in upwards(path) if directory in by_target), None
+    )
     return over.rule if over is not None else None
 
 
 def _kernel(judgement: Judgement, path: str) -> MountFinding | None:
     """The kernel filesystem that is not walked and that ``path`` lies in."""
     by_target = {one.mount.target: one for one in judgement.mounts}
-    for folder in upwards(path):
-        one = by_target.get(folder)
+    for directory in upwards(path):
+        one = by_target.get(directory)
         if one is not None:
             kernel = one.mount.fstype in ("proc", "sysfs", "cgroup", "cgroup2")
             return one if kernel else None

@@ -72,13 +72,13 @@ class Ghosts:
 
     def _ghost(self, entry: Entry, above: Entry, kind: Status, process: bool) -> Ghost:
         layers = self._seen.facts.layers
-        folder = layers.upper if process else layers.init
+        directory = layers.upper if process else layers.init
         word = "whiteout" if _whiteout(above) else above.kind
         evidence = (
             by_elimination(self._seen, above.path, writable=process)
-            if folder is None
+            if directory is None
             else Evidence(
-                "writable-layer" if process else "init-layer", f"{word} {folder}{above.path}"
+                "writable-layer" if process else "init-layer", f"{word} {directory}{above.path}"
             )
         )
         actor = "a process of the container" if process else "the engine's init layer"
@@ -92,5 +92,5 @@ def _whiteout(entry: Entry) -> bool:
 
 
 def _hides(entry: Entry) -> bool:
-    """Whether a folder of an upper layer hides all that lower ones have below it."""
+    """Whether a directory of an upper layer hides all that lower ones have below it."""
     return any(name in _OPAQUE for name, _ in entry.xattrs)

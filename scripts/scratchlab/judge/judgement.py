@@ -51,7 +51,7 @@ def judge(seen: EvidenceSet, expected: Expected) -> Judgement:
 
 
 class _Findings:
-    """The findings, made anew at each iteration."""
+    """The findings, made again at each iteration."""
 
     def __init__(self, seen: EvidenceSet, expected: Expected) -> None:
         self._seen = seen
@@ -91,9 +91,9 @@ class _Findings:
         other = status is Status.ONLY_LIVE and pair.image is not None and pair.path != "/"
         ghost = self._ghosts.of(pair.image) if other and pair.image is not None else None
         if status is Status.SAME and pair.path != "/":
-            foreseen = agreement.AGREES if self._expected.predictions else agreement.NONE
+            predicted = agreement.AGREES if self._expected.predictions else agreement.NONE
         else:
-            foreseen = agreement.of_entry(self._expected, pair.live, mount, cause)
+            predicted = agreement.of_entry(self._expected, pair.live, mount, cause)
         finding = Finding(
             path=pair.path,
             status=status,
@@ -103,7 +103,7 @@ class _Findings:
             differences=() if other else pair.differences,
             image=None if other else pair.image,
             live=pair.live,
-            prediction=foreseen,
+            prediction=predicted,
         )
         return finding, ghost
 
@@ -118,7 +118,7 @@ class _Findings:
         )
 
     def _absent(self) -> Iterator[Finding]:
-        """What was foreseen and is not there."""
+        """What was predicted and is not there."""
         seen = {mount.target for mount in self._seen.facts.mounts}
         wanted = self._expected.predictions
         for path in sorted(wanted, key=key):
@@ -129,7 +129,7 @@ class _Findings:
                 continue  # of the image, and missing or hidden already
             yield Finding(
                 path, Status.MISSING, one.origin, rule=one.rule,
-                prediction=f"foreseen as {one.origin}, and not there",
+                prediction=f"predicted as {one.origin}, and not there",
             )  # fmt: skip
 
     def mounts(self) -> tuple[MountFinding, ...]:
@@ -139,12 +139,12 @@ class _Findings:
             cause = self._mounts[mount]
             live = self._seen.live.get(mount.target)
             stands = live is not None and live.mount == mount.id
-            foreseen = (
+            predicted = (
                 agreement.of_entry(self._expected, live, mount, cause)
                 if stands and live is not None
                 else agreement.of_mount(self._expected, mount, cause)
             )
             found.append(
-                MountFinding(mount, cause.origin, cause.evidence, cause.rule, foreseen, stands)
+                MountFinding(mount, cause.origin, cause.evidence, cause.rule, predicted, stands)
             )
         return tuple(found)

@@ -77,7 +77,7 @@ class MountOrigins:
 
     @property
     def needed(self) -> frozenset[str]:
-        """The places of the mounts that were asked for, and the folders above them and above
+        """The places of the mounts that were asked for, and the directories above them and above
         configured devices: what a runtime makes if missing.
         """
         places = (one for place in self._told for one in (*parents(place), place))
@@ -101,7 +101,7 @@ class MountOrigins:
         path = mount.target
         said = "oci-config" if self._config else "inspect"
         # runc v1.1.5 libcontainer/rootfs_linux.go maskPath(): /dev/null over a file, an empty
-        # read-only tmpfs over a folder.
+        # read-only tmpfs over a directory.
         hides = mount.root == "/null" or (mount.fstype == "tmpfs" and "ro" in mount.options)
         if path in self._masked and hides:
             evidence = Evidence(said, f"{path} is a masked path")
@@ -151,8 +151,8 @@ class MountOrigins:
         if root != "/" and (not asked.source or asked.source.endswith(root)):
             return Evidence("mountinfo", f"its root is {root}, of {mount.source}")
         if not self._facts.sources and self._own_file(asked.source) == self._own_file(root) != "":
-            # The engine keeps its folder on a filesystem of its own, or in another container.
-            return Evidence("mountinfo", f"its root is {root}, in the container's own folder")
+            # The engine keeps its directory on a filesystem of its own, or in another container.
+            return Evidence("mountinfo", f"its root is {root}, in the container's own directory")
         if root == "/" and not self._facts.sources:
             return Evidence("mountinfo", f"all of {mount.source} ({mount.fstype})")
         return None

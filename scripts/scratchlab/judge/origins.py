@@ -65,7 +65,7 @@ class EntryOrigins:
 
     def _image(self, entry: Entry) -> Cause:
         if entry.layer is None:
-            evidence = Evidence("image-layer", "a folder above an entry of the image")
+            evidence = Evidence("image-layer", "a directory above an entry of the image")
         else:
             evidence = Evidence("image-layer", f"layer {entry.layer} of the image has it")
         return Cause(Origin.IMAGE_LAYER, None, (evidence,))
@@ -95,11 +95,11 @@ class EntryOrigins:
         return Cause(Origin.UNEXPLAINED, None, (Evidence("stat", where),)), pair.status
 
     def _init(self, entry: Entry) -> Cause:
-        folder = self._seen.facts.layers.init
+        directory = self._seen.facts.layers.init
         evidence = (
             by_elimination(self._seen, entry.path, writable=False)
-            if folder is None
-            else Evidence("init-layer", f"{folder}{entry.path}")
+            if directory is None
+            else Evidence("init-layer", f"{directory}{entry.path}")
         )
         rule = INIT_RULES.get(entry.path)
         return Cause(Origin.ENGINE_INIT_LAYER, rule, (evidence,))
@@ -108,14 +108,14 @@ class EntryOrigins:
         """What the engine or the runtime made in the writable layer, not the process."""
         layer = self._layer(on_top)
         path = live.path
-        folder = live.kind is Kind.DIRECTORY
-        if path in self._workdir and folder:
+        directory = live.kind is Kind.DIRECTORY
+        if path in self._workdir and directory:
             evidence = Evidence("inspect", "it is the working directory, or above it")
             return Cause(Origin.ENGINE_CREATE, f"{self._engine}-workdir", (evidence, layer))
         if self._engine == "podman" and (found := self._podman(live)):
             rule, evidence = found
             return Cause(Origin.ENGINE_CREATE, rule, (evidence, layer))
-        if path in self._needed and folder:
+        if path in self._needed and directory:
             return Cause(Origin.RUNTIME_MOUNTPOINT, "runtime-mountpoint", (self._for(path), layer))
         return None
 
@@ -139,10 +139,10 @@ class EntryOrigins:
         return Cause(Origin.PROCESS_WRITE, None, (self._layer(live),))
 
     def _layer(self, entry: Entry) -> Evidence:
-        folder = self._seen.facts.layers.upper
-        if folder is None:
+        directory = self._seen.facts.layers.upper
+        if directory is None:
             return by_elimination(self._seen, entry.path, writable=True)
-        return Evidence("writable-layer", f"{folder}{entry.path}")
+        return Evidence("writable-layer", f"{directory}{entry.path}")
 
     def _on_mount(self, live: Entry, mount: Mount) -> Cause:
         cause = self._mounts[mount]

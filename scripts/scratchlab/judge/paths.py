@@ -12,7 +12,7 @@ _LINKS_FOLLOWED = 40  # as many as the kernel: path_resolution(7)
 
 
 def parents(path: str) -> Iterator[str]:
-    """The folders above ``path``, outermost first, without the root."""
+    """The directories above ``path``, outermost first, without the root."""
     at = path.find("/", 1)
     while at != -1:
         yield path[:at]
@@ -20,15 +20,15 @@ def parents(path: str) -> Iterator[str]:
 
 
 def upwards(path: str) -> Iterator[str]:
-    """``path`` and the folders above it, innermost first, without the root."""
+    """``path`` and the directories above it, innermost first, without the root."""
     while path not in ("", "/"):
         yield path
         path = posixpath.dirname(path)
 
 
-def is_below(path: str, folder: str) -> bool:
-    """Whether ``path`` lies strictly below ``folder``."""
-    return path != folder and (folder == "/" or path.startswith(folder + "/"))
+def is_below(path: str, directory: str) -> bool:
+    """Whether ``path`` lies strictly below ``directory``."""
+    return path != directory and (directory == "/" or path.startswith(directory + "/"))
 
 
 def resolve(image: Ledger, path: str) -> str:

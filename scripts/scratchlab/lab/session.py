@@ -123,7 +123,7 @@ class Laboratory:
             self._remove(self._temporary.pop())
 
     def discard(self, container: Container) -> None:
-        """Remove one temporary container now; the others are perhaps somebody's at this moment."""
+        """Remove one temporary container now; the others are maybe somebody's at this moment."""
         self._temporary.remove(str(container.id))
         self._remove(str(container.id))
 

@@ -25,7 +25,7 @@ def verify(
 ) -> tuple[EvidenceSet, Judgement]:
     """Examine the running container; raises LabError when that is impossible.
 
-    ``fresh``: save and prove the image anew, even if its ledger is kept from before.
+    ``fresh``: save and prove the image again, even if its ledger is kept from before.
 
     The expected ledger is computed from image and facts before the live root is opened.
     """
@@ -35,7 +35,7 @@ def verify(
     return seen, judge(seen, expected)
 
 
-def replay(folder: str) -> tuple[EvidenceSet, Judgement]:
-    """The same from evidence that was saved in ``folder``; raises LabError when it is damaged."""
-    seen = evidence.load(folder)
+def replay(directory: str) -> tuple[EvidenceSet, Judgement]:
+    """The same from evidence saved in ``directory``; raises LabError when it is damaged."""
+    seen = evidence.load(directory)
     return seen, judge(seen, predict(seen.facts, seen.image))

@@ -1,4 +1,4 @@
-"""A container's layers as one folder, copied while the container does not run.
+"""A container's layers as one directory, copied while the container does not run.
 
 Not ``docker export``: since Docker 25 it never lets go of the layers of a container that does not
 run, and they stay when the container is removed (moby#48516; measured on 26.1.5).
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from scratchlab.judge import Judgement
 
 
-def copy_merged(client: EngineClient, inspect: Json, folder: str) -> None:
-    """Copy what the layers of the container that ``inspect`` describes add up to to ``folder``.
+def copy_merged(client: EngineClient, inspect: Json, directory: str) -> None:
+    """Copy what the layers of the container that ``inspect`` describes add up to to ``directory``.
 
-    ``folder`` must not exist. Raises LabError where the storage driver's layers cannot be read.
+    ``directory`` must not exist. Raises LabError where the storage driver's layers cannot be read.
     """
     data = (inspect.get("GraphDriver") or {}).get("Data") or {}
     if data.get("LowerDir") and data.get("UpperDir"):
-        _overlay(f"{data['UpperDir']}:{data['LowerDir']}", folder)
+        _overlay(f"{data['UpperDir']}:{data['LowerDir']}", directory)
         return
     engine = client.facts()
     diff_ids = client.inspect_image(inspect["Image"])["RootFS"].get("Layers") or ()
@@ -46,27 +46,27 @@ def copy_merged(client: EngineClient, inspect: Json, folder: str) -> None:
     if found.driver != "vfs" or found.upper is None:
         what = problem or f"layers of the storage driver {found.driver} cannot be put together here"
         raise LabError(what)
-    _copied(found.upper, folder)
+    _copied(found.upper, directory)
 
 
-def _overlay(lower: str, folder: str) -> None:
+def _overlay(lower: str, directory: str) -> None:
     """The layers joined by the kernel, read-only and in a mount namespace that ends with cp."""
-    at = f"{folder}.merged"
+    at = f"{directory}.merged"
     os.mkdir(at, mode=0o700)
     options = shlex.quote(f"ro,lowerdir={lower}")
     # mount of util-linux 2.39 and later uses fsconfig(2), which takes 255 bytes of an option.
     mount = f"LIBMOUNT_FORCE_MOUNT2=always mount -t overlay -o {options} overlay {shlex.quote(at)}"
-    copied = shlex.join(_copying(at, folder))
+    copied = shlex.join(_copying(at, directory))
     workspace.run_program(["unshare", "--mount", "sh", "-c", f"{mount} && exec {copied}"])
     os.rmdir(at)
 
 
-def _copied(source: str, folder: str) -> None:
-    workspace.run_program(_copying(source, folder))
+def _copied(source: str, directory: str) -> None:
+    workspace.run_program(_copying(source, directory))
 
 
-def _copying(source: str, folder: str) -> list[str]:
-    return ["cp", "--archive", "--no-target-directory", source, folder]
+def _copying(source: str, directory: str) -> list[str]:
+    return ["cp", "--archive", "--no-target-directory", source, directory]
 
 
 # One container's life, looked at in each of its stages.
@@ -113,7 +113,7 @@ def follow_lifecycle(shop: Workspace, image: Ledger, twin: ProbeContainer) -> St
         looked("running", "running", "start NAME", lambda step: _running(step, twin, evidence))
     looked("exec", "exec -t", "exec -t NAME PROGRAM", lambda step: _exec(step, twin, shop.argv))
     twin.stop()
-    stopped = os.path.join(shop.folder, "stopped")
+    stopped = os.path.join(shop.directory, "stopped")
     looked("stopped", "stopped", "kill NAME", lambda step: _still(step, twin, stopped))
     looked("removed", "removed", "rm NAME", lambda step: _removed(step, twin))
     return seen
@@ -126,9 +126,9 @@ def claims(judgement: Judgement) -> tuple[Claim, ...]:
     )
 
 
-def _still(step: Step, twin: ProbeContainer, folder: str) -> RootView:
-    """A container that does not run: its layers, joined. ``folder`` keeps the copy."""
-    with twin.layers_copy(folder) as ledger:
+def _still(step: Step, twin: ProbeContainer, directory: str) -> RootView:
+    """A container that does not run: its layers, joined. ``directory`` keeps the copy."""
+    with twin.layers_copy(directory) as ledger:
         return view(_noted(step, "its layers, joined"), ledger)
 
 
@@ -163,7 +163,7 @@ def _cannot_pause(root: str, evidence: EvidenceSet) -> str:
     if name not in _RUNTIMES or workspace.find_program(name) is None:
         return f"no bare {name or 'runtime'} is here to pause it"
     if any(inside != outside for inside, outside, _ in evidence.facts.container.uid_map):
-        return "its root in a user namespace may not enter scratchlab's private folder"
+        return "its root in a user namespace may not enter scratchlab's private directory"
     if evidence.facts.container.oci_config is None:
         return "the engine's config.json cannot be read here"
     return ""
@@ -176,7 +176,7 @@ def _paused(config: Json, root: str) -> Json:
     config["process"] = {**config["process"], "terminal": False}
     linux = dict(config["linux"])
     linux.pop("cgroupsPath", None)
-    # A namespace that the engine had made already is made anew.
+    # A namespace that the engine had made already is made again.
     linux["namespaces"] = [{"type": one["type"]} for one in linux["namespaces"]]
     return {**config, "linux": linux}
 
@@ -207,5 +207,5 @@ def _removed(step: Step, twin: ProbeContainer) -> RootView:
             _noted(step, "the engine knows it no more; where its layer was is not known")
         )
     return RootView(
-        _noted(step, "the engine knows it no more, and the folder of its layer is gone")
+        _noted(step, "the engine knows it no more, and the directory of its layer is gone")
     )

@@ -29,15 +29,15 @@ _MOST_NAMED = 6
 
 @contextmanager
 def workshop(lab: Laboratory, image: str) -> Iterator[tuple[Workspace, ImageArchive]]:
-    """The image saved and unpacked in a private folder; what a killed run left is removed first.
+    """The image saved and unpacked in a private directory; what a killed run left is removed first.
 
     Raises LabError without root's rights, when another run is at it, when there is no such image
     or it names no program.
     """
-    with open_workspace() as folder:
-        clear(folder)
+    with open_workspace() as directory:
+        clear(directory)
         try:
-            shop = Workspace(folder, ())
+            shop = Workspace(directory, ())
             with lab.engine.save(image) as stream, open(shop.archive, "xb") as file:
                 for block in iter(lambda: stream.read(_CHUNK), b""):
                     file.write(block)
@@ -45,25 +45,27 @@ def workshop(lab: Laboratory, image: str) -> Iterator[tuple[Workspace, ImageArch
                 archive = read_archive(file)
             with archive.ledger:
                 unpack(archive.ledger, shop.archive, shop.root)
-                yield _program(folder, image, archive.image.config), archive
+                yield _program(directory, image, archive.image.config), archive
         finally:
-            clear(folder)
+            clear(directory)
 
 
-def clear(folder: str) -> None:
+def clear(directory: str) -> None:
     """Take down every rung, whatever is up; what cannot be taken down does not keep the rest."""
     for rung in rungs():
         with suppress(LabError):
-            rung.down(folder)
-    empty_workspace(folder)
+            rung.down(directory)
+    empty_workspace(directory)
 
 
-def _program(folder: str, image: str, config: Any) -> Workspace:
+def _program(directory: str, image: str, config: Any) -> Workspace:
     config = config.get("config") or {}
     argv = (*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ()))
     if not argv:
         raise LabError(f"the image {image} names no program to start", "name another one")
-    return Workspace(folder, argv, tuple(config.get("Env") or ()), config.get("WorkingDir") or "/")
+    return Workspace(
+        directory, argv, tuple(config.get("Env") or ()), config.get("WorkingDir") or "/"
+    )
 
 
 def run_rung(shop: Workspace, rung: Rung) -> RootView:
@@ -82,7 +84,7 @@ def run_rung(shop: Workspace, rung: Rung) -> RootView:
         return RootView(step)
     finally:
         with suppress(LabError):  # tried again by the workshop's end, and by the next run
-            rung.down(shop.folder)
+            rung.down(shop.directory)
 
 
 def _view(rung: Rung, version: str, started: Started, process: Process, seen: Ledger) -> RootView:

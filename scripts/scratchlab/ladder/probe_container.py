@@ -52,13 +52,13 @@ class ProbeContainer:
     def _mended(self) -> AbstractContextManager[None]:
         return mended(self.lab.engine.url, self.lab.engine.name)
 
-    def layers_copy(self, folder: str) -> Ledger:
-        """Copy its root, as the engine's layers have it while it does not run, to ``folder``.
+    def layers_copy(self, directory: str) -> Ledger:
+        """Copy its root, as the engine's layers have it while it does not run, to ``directory``.
 
         Gives its ledger. Raises LabError where the layers cannot be read.
         """
-        lifecycle.copy_merged(self.lab.engine, self.inspect(), folder)
-        fd = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        lifecycle.copy_merged(self.lab.engine, self.inspect(), directory)
+        fd = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             return live.read_tree(fd)
         finally:
@@ -102,12 +102,12 @@ class ProbeContainer:
             self.container.wait(timeout=_WAIT)
 
     def remove(self) -> tuple[str, ...]:
-        """Remove it: gives the folders of its layer that are still there a while later."""
+        """Remove it: gives the directories of its layer that are still there a while later."""
         with self._mended():
             self.container.remove(v=True, force=True)
-        folders = [path for path in (self.layers.upper, self.layers.init) if path]
+        directories = [path for path in (self.layers.upper, self.layers.init) if path]
         until = time.monotonic() + _WAIT
-        while left := tuple(path for path in folders if os.path.exists(path)):
+        while left := tuple(path for path in directories if os.path.exists(path)):
             if time.monotonic() > until:
                 return left
             time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""A ledger made real: its tree in a folder, every content found by its SHA-256, and proved."""
+"""A ledger made real: its tree in a directory, every content found by its SHA-256, and proved."""
 
 from __future__ import annotations
 
@@ -26,40 +26,41 @@ _FORMATS = {
 _CHUNK = 1 << 20
 
 
-def unpack(ledger: Ledger, archive: str, folder: str) -> None:
-    """Make the tree that ``ledger`` lists in ``folder``, which must not exist.
+def unpack(ledger: Ledger, archive: str, directory: str) -> None:
+    """Make the tree that ``ledger`` lists in ``directory``, which must not exist.
 
     Contents come from the layers of the image in the tar file ``archive``. Nothing is placed where
-    a name in the archive says, only where the ledger has it; the folder is read back and must give
+    a name in the archive says, only where the ledger has it; the directory is read back and must
+    give
     the ledger's digest. Raises LabError when it does not.
     """
     try:
-        _make(ledger, folder)
+        _make(ledger, directory)
         wanted = _wanted(ledger)
         with tarfile.open(archive, "r:") as outer:
             for content in _layers(outer):
-                _place(content, wanted, folder)
+                _place(content, wanted, directory)
         if missing := next(iter(wanted.values()), None):
             raise LabError(f"the archive has no content for {missing[0]}", "save the image again")
-        _finish(ledger, folder)
+        _finish(ledger, directory)
     except (tarfile.TarError, OSError, ValueError, KeyError, EOFError) as error:
-        raise LabError(f"the image cannot be unpacked to {folder}: {error}") from error
-    _prove(ledger, folder)
+        raise LabError(f"the image cannot be unpacked to {directory}: {error}") from error
+    _prove(ledger, directory)
 
 
-def _make(ledger: Ledger, folder: str) -> None:
-    os.mkdir(folder, mode=0o755)
-    folders = {"/"}
+def _make(ledger: Ledger, directory: str) -> None:
+    os.mkdir(directory, mode=0o755)
+    directories = {"/"}
     for entry in ledger:
         if entry.path == "/":
             continue
-        # Tree order: a parent that is no folder of ours could lead anywhere.
-        if posixpath.dirname(entry.path) not in folders:
-            raise LabError(f"{entry.path} lies below what is no folder")
-        path = folder + entry.path
+        # Tree order: a parent that is no directory of ours could lead anywhere.
+        if posixpath.dirname(entry.path) not in directories:
+            raise LabError(f"{entry.path} lies below what is no directory")
+        path = directory + entry.path
         if entry.kind is Kind.DIRECTORY:
             os.mkdir(path)
-            folders.add(entry.path)
+            directories.add(entry.path)
         elif entry.kind is Kind.SYMLINK:
             os.symlink(entry.target or "", path)
         elif entry.kind in _FORMATS:
@@ -96,23 +97,23 @@ def _regular(tar: tarfile.TarFile) -> Iterator[IO[bytes]]:
             yield cast(IO[bytes], tar.extractfile(member))
 
 
-def _place(content: IO[bytes], wanted: dict[str, list[str]], folder: str) -> None:
-    with tempfile.TemporaryFile(dir=os.path.dirname(folder)) as held:
+def _place(content: IO[bytes], wanted: dict[str, list[str]], directory: str) -> None:
+    with tempfile.TemporaryFile(dir=os.path.dirname(directory)) as held:
         digest = hashlib.sha256()
         for block in iter(lambda: content.read(_CHUNK), b""):
             digest.update(block)
             held.write(block)
         for path in wanted.pop(digest.hexdigest(), ()):
             held.seek(0)
-            with open(folder + path, "xb") as file:
+            with open(directory + path, "xb") as file:
                 shutil.copyfileobj(held, file, _CHUNK)
 
 
-def _finish(ledger: Ledger, folder: str) -> None:
+def _finish(ledger: Ledger, directory: str) -> None:
     for entry in ledger:
-        path = folder if entry.path == "/" else folder + entry.path
+        path = directory if entry.path == "/" else directory + entry.path
         if entry.links not in (None, entry.path):
-            os.link(f"{folder}{entry.links}", path, follow_symlinks=False)
+            os.link(f"{directory}{entry.links}", path, follow_symlinks=False)
             continue
         _dress(entry, path)
 
@@ -125,11 +126,11 @@ def _dress(entry: Entry, path: str) -> None:
         os.setxattr(path, os.fsencode(name), value, follow_symlinks=False)
 
 
-def _prove(ledger: Ledger, folder: str) -> None:
-    fd = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+def _prove(ledger: Ledger, directory: str) -> None:
+    fd = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         with live.read_tree(fd) as found:
             if found.digest() != ledger.digest():
-                raise LabError(f"what was unpacked to {folder} is not what the archive holds")
+                raise LabError(f"what was unpacked to {directory} is not what the archive holds")
     finally:
         os.close(fd)

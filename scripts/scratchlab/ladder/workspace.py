@@ -61,11 +61,11 @@ def last_line(output: bytes) -> str:
     return next((line for line in reversed(lines) if line and "dmesg(1)" not in line), "")
 
 
-# The private folder in which roots are built, one user at a time, and nothing left in the end.
+# The private directory in which roots are built, one user at a time, and nothing left in the end.
 
 
-# Not below /run or /tmp, which may be mounted noexec. `./lab destroy` knows the upper folder.
-FOLDER = "/var/cache/scratchlab/ladder"
+# Not below /run or /tmp, which may be mounted noexec. `./lab destroy` knows the upper directory.
+DIRECTORY = "/var/cache/scratchlab/ladder"
 _WAIT = 60.0  # seconds that another ladder on this machine may take
 NAME = "scratchlab-ladder"  # of containers, namespaces and control groups, with a suffix
 
@@ -78,7 +78,7 @@ class Workspace:
     ``argv``, ``env`` and ``cwd`` are those of the image's program.
     """
 
-    folder: str
+    directory: str
     argv: tuple[str, ...]
     env: tuple[str, ...] = ()
     cwd: str = "/"
@@ -86,16 +86,16 @@ class Workspace:
     @property
     def archive(self) -> str:
         """The image, as ``docker save`` writes it."""
-        return os.path.join(self.folder, "image.tar")
+        return os.path.join(self.directory, "image.tar")
 
     @property
     def root(self) -> str:
         """The pristine root filesystem: to copy, never to start."""
-        return os.path.join(self.folder, "root")
+        return os.path.join(self.directory, "root")
 
     def room(self, rung: str) -> str:
-        """The folder of a rung; made if need be."""
-        path = os.path.join(self.folder, rung)
+        """The directory of a rung; made if need be."""
+        path = os.path.join(self.directory, rung)
         os.makedirs(path, mode=0o700, exist_ok=True)
         return path
 
@@ -108,20 +108,20 @@ class Workspace:
 
 
 @contextmanager
-def open_workspace(folder: str = FOLDER) -> Iterator[str]:
-    """The folder, empty, and ours alone until the block ends; then it is gone.
+def open_workspace(directory: str = DIRECTORY) -> Iterator[str]:
+    """The directory, empty, and ours alone until the block ends; then it is gone.
 
     Raises LabError without root's rights, and when somebody else is at it for too long.
     """
     if os.geteuid():
         raise LabError("the ladder starts containers by hand", "run it as root, with sudo")
-    folder = os.path.abspath(folder)
-    made, fd = _ours(folder)
+    directory = os.path.abspath(directory)
+    made, fd = _ours(directory)
     try:
         try:
-            yield folder
+            yield directory
         finally:
-            empty_workspace(folder)
+            empty_workspace(directory)
             for path in made:
                 if os.path.isdir(path) and not os.listdir(path):
                     os.rmdir(path)
@@ -129,53 +129,53 @@ def open_workspace(folder: str = FOLDER) -> Iterator[str]:
         os.close(fd)
 
 
-def _ours(folder: str) -> tuple[list[str], int]:
-    """Wait for the folder: what to remove in the end, and the descriptor that locks it."""
+def _ours(directory: str) -> tuple[list[str], int]:
+    """Wait for the directory: what to remove in the end, and the descriptor that locks it."""
     until = time.monotonic() + _WAIT
     while True:
-        made = _made(folder)
-        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        if _locked(fd, folder):
+        made = _made(directory)
+        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        if _locked(fd, directory):
             return made, fd
         os.close(fd)
         if time.monotonic() > until:
-            what = f"another ladder is being climbed in {folder}"
+            what = f"another ladder is being climbed in {directory}"
             raise LabError(what, "wait until it has ended")
         time.sleep(0.1)
 
 
-def _locked(fd: int, folder: str) -> bool:
+def _locked(fd: int, directory: str) -> bool:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False
-    # Whoever had it before us removed it, and another may have made it anew.
-    return os.path.isdir(folder) and os.path.samestat(os.fstat(fd), os.stat(folder))
+    # Whoever had it before us removed it, and another may have made it again.
+    return os.path.isdir(directory) and os.path.samestat(os.fstat(fd), os.stat(directory))
 
 
-def _made(folder: str) -> list[str]:
-    """Make ``folder``; gives what to remove in the end, itself first, then parents that we made."""
+def _made(directory: str) -> list[str]:
+    """Make ``directory``; returns what to remove in the end: itself, then parents made for it."""
     parents = []
-    path = os.path.dirname(folder)
+    path = os.path.dirname(directory)
     while not os.path.exists(path):
         parents.append(path)
         path = os.path.dirname(path)
     try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+        os.makedirs(directory, mode=0o700, exist_ok=True)
     except OSError as error:
-        raise LabError(f"cannot make {folder}: {error.strerror}") from error
-    return [folder, *parents]
+        raise LabError(f"cannot make {directory}: {error.strerror}") from error
+    return [directory, *parents]
 
 
-def empty_workspace(folder: str) -> None:
-    """Remove everything below ``folder``, what is mounted there first taken away."""
+def empty_workspace(directory: str) -> None:
+    """Remove everything below ``directory``, what is mounted there first taken away."""
     with open("/proc/self/mountinfo", "rb") as lines:
         mounts = mountinfo.parse(lines.read())
     for mount in reversed(mounts):
-        if mount.target.startswith(folder + "/"):
+        if mount.target.startswith(directory + "/"):
             subprocess.run(["umount", "--lazy", mount.target], capture_output=True, check=False)
-    for name in os.listdir(folder):
-        path = os.path.join(folder, name)
+    for name in os.listdir(directory):
+        path = os.path.join(directory, name)
         if os.path.isdir(path) and not os.path.islink(path):
             shutil.rmtree(path, ignore_errors=True)
         else:

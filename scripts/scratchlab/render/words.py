@@ -47,7 +47,7 @@ ORIGINS: Mapping[Origin, OriginWords] = {
         "the engine", "made at create", "CR", "The engine made it when the container was created."
     ),
     Origin.ENGINE_MOUNT: OriginWords(
-        "the engine", "engine mount", "EM", "The engine mounts a file or folder of its own there."
+        "the engine", "engine mount", "EM", "The engine mounts something of its own there."
     ),
     Origin.RUNTIME_FILESYSTEM: OriginWords(
         "the runtime", "filesystem", "FS",

@@ -125,7 +125,7 @@ def _summary(evidence: EvidenceSet, judgement: _Judgement, entries: EntrySpool) 
     # A mount with an entry is counted there; what hides inside a kernel filesystem only here.
     hidden = sum(one.origin is Origin.UNEXPLAINED for one in judgement.mounts if not one.entry)
     return {
-        # The root folder itself is in no layer: what does not come from one is not counted.
+        # The root directory itself is in no layer: what does not come from one is not counted.
         "image_entries": sum(1 for entry in evidence.image if entry.layer is not None),
         "live_entries": len(evidence.live),
         "explained": entries.explained,

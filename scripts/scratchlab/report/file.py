@@ -107,8 +107,8 @@ def _load(path: str, most: int) -> Any:
                 raise LabError(f"{path} is larger than {most} bytes", "name a report")
             return json.loads(raw.read(most + 1))
     except OSError as error:
-        mend = "write one with scratchlab verify --json FILE CONTAINER"
-        raise LabError(f"cannot read {path}: {error.strerror}", mend) from error
+        remedy = "write one with scratchlab verify --json FILE CONTAINER"
+        raise LabError(f"cannot read {path}: {error.strerror}", remedy) from error
     except (ValueError, RecursionError) as error:
         raise _damaged(path, "it is not JSON, or was cut off") from error
 

@@ -1,4 +1,4 @@
-"""A room is judged from what lies in its folder, and nothing in there is believed."""
+"""A room is judged from what lies in its directory, and nothing in there is believed."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def pipe(path: Path) -> None:
     os.mkfifo(path)
 
 
-def folder_there(path: Path) -> None:
+def directory_there(path: Path) -> None:
     path.mkdir()
 
 
@@ -174,7 +174,7 @@ def dead_link(path: Path) -> None:
     path.symlink_to("/nothing/there")
 
 
-@pytest.mark.parametrize("make", [pipe, folder_there, dead_link])
+@pytest.mark.parametrize("make", [pipe, directory_there, dead_link])
 @pytest.mark.parametrize("name", ["report.json", "status.json"])
 def test_what_is_no_file_is_named_and_nobody_waits_for_it(
     reports: Reports, make: Callable[[Path], None], name: str
@@ -234,7 +234,7 @@ def test_a_damaged_record_is_named(reports: Reports, content: str) -> None:
 def test_a_damaged_run_file_is_named_and_the_machines_are_still_judged(reports: Reports) -> None:
     reports.machine("anna")
     (reports.finish() / "run.json").write_text("{")
-    room = judged(reports.folder)
+    room = judged(reports.directory)
     assert states(room) == {"anna": MachineState.PASSED}
     assert "run.json" in room.faults[0]
 
@@ -344,27 +344,27 @@ def test_a_slow_machine_is_named_and_passes(reports: Reports) -> None:
     assert [seat.name for seat in room.seats if seat.slow] == ["ben"]
 
 
-def test_folders_of_another_room_are_told_and_not_judged(reports: Reports) -> None:
+def test_directories_of_another_room_are_told_and_not_judged(reports: Reports) -> None:
     reports.machine("anna")
     reports.finish()
-    Reports(reports.folder).machine("localhost")
-    room = judged(reports.folder)
+    Reports(reports.directory).machine("localhost")
+    room = judged(reports.directory)
     assert states(room) == {"anna": MachineState.PASSED}
     assert room.others == ("localhost",)
 
 
-def test_a_folder_of_reports_without_a_record_is_a_room_too(tmp_path: Path) -> None:
+def test_a_directory_of_reports_without_a_record_is_a_room_too(tmp_path: Path) -> None:
     for name in ("anna", "ben"):
         (tmp_path / name).mkdir()
         report.write(made(name), str(tmp_path / name / "report.json"))
     assert set(states(judged(tmp_path)).values()) == {MachineState.PASSED}
 
 
-def test_an_empty_folder_is_a_room_without_machines(tmp_path: Path) -> None:
+def test_an_empty_directory_is_a_room_without_machines(tmp_path: Path) -> None:
     assert judged(tmp_path / "none").seats == ()
 
 
-def test_names_that_lead_out_of_the_folder_are_not_followed(reports: Reports) -> None:
+def test_names_that_lead_out_of_the_directory_are_not_followed(reports: Reports) -> None:
     reports.machine("anna")
     outside = ("..", "../../etc", "", ".")
     room = judged(reports.finish(*outside))

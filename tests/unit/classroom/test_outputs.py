@@ -37,7 +37,7 @@ def test_every_machine_is_in_every_file(reports: Reports) -> None:
     reports.machine("cleo", made("cleo", checks=bad))
     build_classroom(str(reports.finish()))
 
-    table = list(csv.DictReader((reports.folder / "room.csv").read_text().splitlines()))
+    table = list(csv.DictReader((reports.directory / "room.csv").read_text().splitlines()))
     assert [(row["machine"], row["state"], row["passed"]) for row in table] == [
         ("anna", "passed", "12"),
         ("ben", "unreachable", "0"),
@@ -45,18 +45,18 @@ def test_every_machine_is_in_every_file(reports: Reports) -> None:
     ]
     assert (table[2]["E02"], table[1]["reason"]) == ("fail", "no route to host")
 
-    xml = ElementTree.parse(reports.folder / "room.xml").getroot()
+    xml = ElementTree.parse(reports.directory / "room.xml").getroot()
     counts = {suite.get("name"): suite for suite in xml.iter("testsuite")}
     assert (counts["anna"].get("errors"), counts["anna"].get("failures")) == ("0", "0")
     assert counts["ben"].get("errors") == "1"
     assert counts["cleo"].get("failures") == "2"
 
-    tap = (reports.folder / "room.tap").read_text()
+    tap = (reports.directory / "room.tap").read_text()
     assert tap.startswith("TAP version 13\n1..3\nok 1 - anna")
     assert "not ok 2 - ben unreachable" in tap
     assert "not ok 3 - cleo" in tap
 
-    page = (reports.folder / "index.html").read_text()
+    page = (reports.directory / "index.html").read_text()
     assert "1 of 3 machines passed every check" in page
     assert "no route to host" in page
 
@@ -68,11 +68,11 @@ def test_hostile_words_are_text_in_every_file(reports: Reports) -> None:
     reports.machine("=cmd|calc", report=None, state="failed", reason=HOSTILE)
     build_classroom(str(reports.finish(HOSTILE)))
     for name in OUTPUTS:
-        text = (reports.folder / name).read_bytes().decode()  # it is UTF-8, whatever came in
+        text = (reports.directory / name).read_bytes().decode()  # it is UTF-8, whatever came in
         assert not {"\x1b", "\u202e", "\x00"} & set(text), name
-    assert "<script>alert" not in (reports.folder / "index.html").read_text()
-    ElementTree.parse(reports.folder / "room.xml")
-    rows = csv.reader((reports.folder / "room.csv").read_text().splitlines())
+    assert "<script>alert" not in (reports.directory / "index.html").read_text()
+    ElementTree.parse(reports.directory / "room.xml")
+    rows = csv.reader((reports.directory / "room.csv").read_text().splitlines())
     cells = [cell for row in rows for cell in row]
     assert "'=cmd|calc" in cells
     assert not any(cell.startswith(("=", "@", "+", "-")) for cell in cells)
@@ -81,20 +81,21 @@ def test_hostile_words_are_text_in_every_file(reports: Reports) -> None:
 def test_a_run_that_is_judged_again_is_in_the_trend_once(reports: Reports) -> None:
     here = reports.machine("anna")
     reports.finish()
-    build_classroom(str(reports.folder))
-    build_classroom(str(reports.folder))
+    build_classroom(str(reports.directory))
+    build_classroom(str(reports.directory))
     status = json.loads((here / "status.json").read_text())
     (here / "status.json").write_text(
         json.dumps(status | {"started": "later", "report": None, "state": "unreachable"})
     )
-    build_classroom(str(reports.folder))
+    build_classroom(str(reports.directory))
     runs = json.loads((here / "history.json").read_text())["runs"]
     assert [(run["at"], run["state"], run["passed"]) for run in runs] == [
         (rooms.STARTED, "passed", 12),
         ("later", "unreachable", 0),
     ]
     assert (
-        "passed in the last runs: 12 of 12, 0 of 0" in (reports.folder / "index.html").read_text()
+        "passed in the last runs: 12 of 12, 0 of 0"
+        in (reports.directory / "index.html").read_text()
     )
 
 
@@ -112,8 +113,8 @@ def test_where_nothing_is_left_the_page_goes_too(reports: Reports) -> None:
     for file in here.iterdir():
         file.unlink()
     here.rmdir()
-    build_classroom(str(reports.folder))
-    assert list(reports.folder.iterdir()) == []
+    build_classroom(str(reports.directory))
+    assert list(reports.directory.iterdir()) == []
 
 
 def test_a_card_names_the_engine_of_its_machine(reports: Reports) -> None:
@@ -121,7 +122,7 @@ def test_a_card_names_the_engine_of_its_machine(reports: Reports) -> None:
     reports.machine("ben", made("ben", engine={"name": "podman", "version": "4.3.1"}))
     reports.machine("cleo", report=None, state="unreachable", reason="no route to host")
     build_classroom(str(reports.finish()))
-    cards = (reports.folder / "cards.html").read_text("utf-8").split('class="card"')[1:]
+    cards = (reports.directory / "cards.html").read_text("utf-8").split('class="card"')[1:]
     assert [re.findall(r"sudo (\w+) ps", card) for card in cards] == [
         ["docker"],
         ["podman"],
@@ -135,7 +136,7 @@ def test_machines_with_the_same_trouble_are_mended_by_one_command(reports: Repor
     for name in ("cleo", "dora"):
         reports.machine(name, report=None, state="unreachable", reason="timed out")
     build_classroom(str(reports.finish()))
-    page = (reports.folder / "index.html").read_text("utf-8")
+    page = (reports.directory / "index.html").read_text("utf-8")
     helps = re.findall(r'<div class="command"><pre><code>(.*?)</code>', page, re.S)
     assert helps == [
         "./lab -l anna,ben",
@@ -168,13 +169,13 @@ def test_a_narrow_terminal_names_the_checks_that_did_not_pass(
 
 def show(reports: Reports, *, started: float) -> subprocess.CompletedProcess[str]:
     """The last step of ./lab, for a run that began ``started`` seconds before its record."""
-    stamp = reports.folder.parent / "started"
+    stamp = reports.directory.parent / "started"
     stamp.touch()
     now = time.time()
-    os.utime(reports.folder / "run.json", (now, now))
+    os.utime(reports.directory / "run.json", (now, now))
     os.utime(stamp, (now - started, now - started))
     return subprocess.run(
-        [sys.executable, str(ROOT / "scripts/show_reports.py"), str(reports.folder), str(stamp)],
+        [sys.executable, str(ROOT / "scripts/show_reports.py"), str(reports.directory), str(stamp)],
         capture_output=True,
         text=True,
         check=False,
@@ -206,11 +207,11 @@ def test_the_door_shows_nothing_where_the_run_recorded_nothing(reports: Reports)
 
 def test_one_machine_gets_its_table(reports: Reports) -> None:
     reports.machine("localhost", hostname="vm")
-    (reports.folder / "localhost" / "report.json").unlink()
-    report.write(made("vm"), str(reports.folder / "localhost" / "report.json"))
-    status = json.loads((reports.folder / "localhost" / "status.json").read_text())
-    status["report"] = rooms.sha1(reports.folder / "localhost" / "report.json")
-    (reports.folder / "localhost" / "status.json").write_text(json.dumps(status))
+    (reports.directory / "localhost" / "report.json").unlink()
+    report.write(made("vm"), str(reports.directory / "localhost" / "report.json"))
+    status = json.loads((reports.directory / "localhost" / "status.json").read_text())
+    status["report"] = rooms.sha1(reports.directory / "localhost" / "report.json")
+    (reports.directory / "localhost" / "status.json").write_text(json.dumps(status))
     reports.finish()
     done = show(reports, started=1)
     assert done.returncode == 0

@@ -1,4 +1,4 @@
-"""Which folder is the writable layer, which the engine's, which the image's."""
+"""Which directory is the writable layer, which the engine's, which the image's."""
 
 from __future__ import annotations
 
@@ -107,11 +107,11 @@ def docker_vfs(tmp_path: Path) -> Engine:
     return Engine(name="docker", storage_driver="vfs", root_dir=str(tmp_path))
 
 
-def test_dockers_books_tell_the_folders_of_vfs(tmp_path: Path) -> None:
-    engine, folder = docker_vfs(tmp_path), f"{tmp_path}/vfs/dir"
+def test_dockers_books_tell_the_directories_of_vfs(tmp_path: Path) -> None:
+    engine, directory = docker_vfs(tmp_path), f"{tmp_path}/vfs/dir"
     found = storage.find_layers({"Id": "c0ffee"}, engine, DIFF_IDS, [root(fstype="ext4")], 9)
-    lower = (f"{folder}/cache1", f"{folder}/cache0")
-    assert found == (Layers("vfs", lower, f"{folder}/m-init", f"{folder}/m"), None)
+    lower = (f"{directory}/cache1", f"{directory}/cache0")
+    assert found == (Layers("vfs", lower, f"{directory}/m-init", f"{directory}/m"), None)
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "/etc"])
@@ -126,14 +126,17 @@ def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> No
     assert "holds no name" in problem
 
 
-def test_podmans_books_tell_the_folders_of_vfs(tmp_path: Path) -> None:
+def test_podmans_books_tell_the_directories_of_vfs(tmp_path: Path) -> None:
     write(tmp_path / "vfs-containers/containers.json", json.dumps([{"id": "c0ffee", "layer": "m"}]))
     books = [{"id": "m", "parent": "b"}, {"id": "b", "parent": "a"}, {"id": "a"}]
     write(tmp_path / "vfs-layers/layers.json", json.dumps(books))
     engine = Engine(name="podman", storage_driver="vfs", root_dir=str(tmp_path))
     found = storage.find_layers({"Id": "c0ffee"}, engine, [], [root(fstype="ext4")], 9)
-    folder = f"{tmp_path}/vfs/dir"
-    assert found == (Layers("vfs", (f"{folder}/b", f"{folder}/a"), None, f"{folder}/m"), None)
+    directory = f"{tmp_path}/vfs/dir"
+    assert found == (
+        Layers("vfs", (f"{directory}/b", f"{directory}/a"), None, f"{directory}/m"),
+        None,
+    )
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '[{"id": 1}]', "[1]"])

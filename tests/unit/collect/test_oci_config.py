@@ -20,29 +20,29 @@ DOCKER = Engine(name="docker")
 
 
 @contextmanager
-def process_in(folder: Path) -> Iterator[int]:
+def process_in(directory: Path) -> Iterator[int]:
     with subprocess.Popen(
-        [sys.executable, "-c", "input()"], cwd=folder, stdin=subprocess.PIPE
+        [sys.executable, "-c", "input()"], cwd=directory, stdin=subprocess.PIPE
     ) as child:
         yield child.pid
         child.kill()
 
 
 def bundle(tmp_path: Path, container: str, text: str | None = None) -> Path:
-    folder = tmp_path / container
-    folder.mkdir()
-    (folder / "config.json").write_text(json.dumps(CONFIG) if text is None else text)
-    return folder
+    directory = tmp_path / container
+    directory.mkdir()
+    (directory / "config.json").write_text(json.dumps(CONFIG) if text is None else text)
+    return directory
 
 
-def test_the_shims_working_folder_is_the_bundle(tmp_path: Path) -> None:
-    folder = bundle(tmp_path, "c0ffee")
-    with process_in(folder) as shim:
+def test_the_shims_working_directory_is_the_bundle(tmp_path: Path) -> None:
+    directory = bundle(tmp_path, "c0ffee")
+    with process_in(directory) as shim:
         found = runtime_config.find_config({"Id": "c0ffee"}, DOCKER, {}, shim)
-    assert found == (CONFIG, f"{folder}/config.json", None)
+    assert found == (CONFIG, f"{directory}/config.json", None)
 
 
-def test_a_parent_in_another_folder_is_no_shim(tmp_path: Path) -> None:
+def test_a_parent_in_another_directory_is_no_shim(tmp_path: Path) -> None:
     with process_in(bundle(tmp_path, "another")) as parent:
         found = runtime_config.find_config({"Id": "c0ffee"}, DOCKER, {}, parent)
     assert found == (None, "", "no config.json of the runtime was found")

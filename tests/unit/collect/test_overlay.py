@@ -1,4 +1,4 @@
-"""Which folders an overlay mount joins, whatever their names hold."""
+"""Which directories an overlay mount joins, whatever their names hold."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from scratchlab.collect import storage
 from scratchlab.collect.storage import OverlayDirectories
 
 
-def test_folders_come_topmost_first() -> None:
+def test_directories_come_topmost_first() -> None:
     found = storage.overlay_directories(("rw", "lowerdir=/b:/a", "upperdir=/u", "workdir=/w"))
     assert found == OverlayDirectories(("/b", "/a"), "/u")
 
 
-def test_a_read_only_overlay_has_no_upper_folder() -> None:
+def test_a_read_only_overlay_has_no_upper_directory() -> None:
     assert storage.overlay_directories(("ro", "lowerdir=/b:/a")).upper is None
 
 
@@ -26,7 +26,7 @@ def test_colons_and_backslashes_in_names_are_escaped() -> None:
     assert found == OverlayDirectories(("/a:b", "/c\\", "/d\\:e"), "/u:v")
 
 
-def test_new_kernels_give_one_option_a_folder() -> None:
+def test_new_kernels_give_one_option_a_directory() -> None:
     found = storage.overlay_directories(
         ("lowerdir+=/b:c", "lowerdir+=/a", "datadir+=/data", "upperdir=/u")
     )

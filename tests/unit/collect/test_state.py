@@ -1,4 +1,4 @@
-"""A container is examined while its own process lives, and each other state names its mend."""
+"""A container is examined while its own process lives, and each other state names its remedy."""
 
 from __future__ import annotations
 

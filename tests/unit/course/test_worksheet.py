@@ -137,7 +137,7 @@ def test_exercises_of_neighbours_differ() -> None:
 
 
 @given(st.text())
-def test_any_seed_draws_an_exercise_below_a_folder(seed: str) -> None:
+def test_any_seed_draws_an_exercise_below_a_directory(seed: str) -> None:
     drawn = exercise.draw_exercise(seed)
     assert drawn.path.count("/") >= 2
     assert drawn.path.startswith("/dev/") == (drawn.way == "device")

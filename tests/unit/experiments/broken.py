@@ -192,7 +192,7 @@ BROKEN: list[tuple[str, str, Change]] = [
     ("E11", "mounts", stage(1, host_mounts=("overlay on /merged",))),
     ("E11", "mounts", stage(2, host_mounts=("overlay on /merged",))),
     ("E11", "namespaces", stage(2, namespaces=("net:[4026532259]",))),
-    ("E11", "folders", stage(2, folders=("/var/lib/docker/containers/x",))),
+    ("E11", "directories", stage(2, folders=("/var/lib/docker/containers/x",))),
     ("E12", "sums", put(live_entries=7)),
     ("E12", "sums", put(image_entries=2)),
     ("E12", "sums", more("ghosts", Counted("shadowed", 1))),

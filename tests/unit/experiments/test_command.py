@@ -41,11 +41,11 @@ def shown(checks: Sequence[Check]) -> list[str]:
     return out.getvalue().splitlines()
 
 
-def saved(folder: Path, **names: str) -> Path:
+def saved(directory: Path, **names: str) -> Path:
     observations = json.loads(OBSERVED.read_text())
     data = {"names": codec.encode(Names(**names)), experiments.SCHEMA: observations}
-    (folder / "experiments.json").write_text(json.dumps(data))
-    return folder
+    (directory / "experiments.json").write_text(json.dumps(data))
+    return directory
 
 
 def test_saved_observations_replay_with_the_names_of_that_run(tmp_path: Path) -> None:
@@ -73,8 +73,8 @@ def test_damaged_observations_are_one_clear_line(tmp_path: Path, content: str) -
         experiments.replay(str(tmp_path))
 
 
-def test_a_folder_without_observations_says_which_folder_to_name(tmp_path: Path) -> None:
-    with pytest.raises(LabError, match="name a folder that `scratchlab experiments --save"):
+def test_a_directory_without_observations_says_which_directory_to_name(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="name a directory that `scratchlab experiments --save"):
         experiments.replay(str(tmp_path))
 
 

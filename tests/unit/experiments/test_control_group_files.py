@@ -8,7 +8,7 @@ import pytest
 
 from scratchlab import mountinfo
 from scratchlab.errors import LabError
-from scratchlab.experiments.e13_limit_files import folder, groups, number, read
+from scratchlab.experiments.e13_limit_files import directory, groups, number, read
 from scratchlab.model import Mount
 
 V1 = """\
@@ -56,7 +56,7 @@ def test_version_1_has_a_group_a_controller_and_version_2_one_without_a_name() -
 def test_a_group_is_found_below_its_mount(
     version: int, text: str, root: str, controller: str, group: str, found: str
 ) -> None:
-    assert folder(version, controller, group, mounts(text, root)) == found
+    assert directory(version, controller, group, mounts(text, root)) == found
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_group_that_is_not_mounted_here_is_a_clear_error(
     version: int, text: str, root: str, controller: str, group: str
 ) -> None:
     with pytest.raises(LabError, match="is not mounted where this shell can see it"):
-        folder(version, controller, group, mounts(text, root))
+        directory(version, controller, group, mounts(text, root))
 
 
 def test_files_are_read_and_numbers_found_in_them(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The script is run for real here, on folders of this machine and with this machine's own tools."""
+"""The script is run for real, on directories of this machine and with its own tools."""
 
 import hashlib
 import os
@@ -22,20 +22,20 @@ def listed(root: Path, tmp_path: Path, *pruned: str) -> dict[str, ListedLine]:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    folder = tmp_path / "root"
-    folder.mkdir(mode=0o755)
-    return folder
+    directory = tmp_path / "root"
+    directory.mkdir(mode=0o755)
+    return directory
 
 
 def test_every_field_is_what_lstat_says(root: Path, tmp_path: Path) -> None:
     (root / "file").write_bytes(b"content")
     (root / "file").chmod(0o4751)
     (root / "link").symlink_to("/etc/passwd")
-    (root / "folder").mkdir()
-    (root / "folder" / "inner").touch()
+    (root / "directory").mkdir()
+    (root / "directory" / "inner").touch()
     os.mkfifo(root / "fifo")
     seen = listed(root, tmp_path)
-    assert list(seen) == ["/", "/fifo", "/file", "/folder", "/folder/inner", "/link"]
+    assert list(seen) == ["/", "/directory", "/directory/inner", "/fifo", "/file", "/link"]
     for path, line in seen.items():
         there = (root / path[1:]).lstat()
         assert (line.mode, line.uid, line.gid) == (
@@ -74,7 +74,9 @@ def test_names_and_targets_hold_any_byte(root: Path, tmp_path: Path) -> None:
     assert seen["/link"].target == target
 
 
-def test_a_pruned_folder_is_one_entry_and_only_that_folder(root: Path, tmp_path: Path) -> None:
+def test_a_pruned_directory_is_one_entry_and_only_that_directory(
+    root: Path, tmp_path: Path
+) -> None:
     for name in ("proc", "pro?", "deep/proc"):
         (root / name).mkdir(parents=True)
         (root / name / "inner").touch()

@@ -169,7 +169,7 @@ def test_what_depends_on_what_this_machine_cannot_answer_is_not_run(make: Make) 
 
 
 @pytest.mark.parametrize(
-    ("error", "observed", "mend"),
+    ("error", "observed", "remedy"),
     [
         (LabError("no permission", "use sudo"), "no permission", "use sudo"),
         (APIError("x", explanation="no such\nthing"), "the engine answers: no such thing", ""),
@@ -187,7 +187,7 @@ def test_what_depends_on_what_this_machine_cannot_answer_is_not_run(make: Make) 
     ],
 )
 def test_a_fault_is_one_line_and_no_traceback(
-    make: Make, error: Exception, observed: str, mend: str
+    make: Make, error: Exception, observed: str, remedy: str
 ) -> None:
     def broken(_: Any) -> Observation:
         raise error
@@ -196,7 +196,7 @@ def test_a_fault_is_one_line_and_no_traceback(
     assert checks["T1"].verdict is Verdict.ERROR
     assert checks["T1"].observed.startswith(observed)
     assert "\n" not in checks["T1"].observed
-    assert mend in checks["T1"].help
+    assert remedy in checks["T1"].help
     assert checks["T2"].observed == "not run: T1 could not be answered"
     assert checks["T3"].verdict is Verdict.PASS
 

@@ -92,7 +92,7 @@ def file(name: str | bytes, data: bytes = b"", /, **fields: Any) -> bytes:
     return _long(name, b"0", data, fields)
 
 
-def folder(name: str | bytes, **fields: Any) -> bytes:
+def directory(name: str | bytes, **fields: Any) -> bytes:
     """A directory, 0755."""
     return _long(name, b"5", b"", {"mode": 0o755, **fields})
 
@@ -212,20 +212,20 @@ def image(*layers: bytes, tags: Sequence[str] = ("lab:1",), **extra: Any) -> Mad
 
 
 def archive(members: Members, links: Mapping[str, str] = {}) -> bytes:
-    """A tar of members, folders as docker save writes them, symlinks last."""
+    """A tar of members, directories as docker save writes them, symlinks last."""
     parts, seen = [], set()
     for name, data in members.items():
         top = name.rpartition("/")[0]
         if top and top not in seen:
             seen.add(top)
-            parts.append(folder(top + "/"))
+            parts.append(directory(top + "/"))
         parts.append(file(name, data))
     parts += [symlink(name, target) for name, target in links.items()]
     return layer(*parts)
 
 
 def classic(*images: Made) -> bytes:
-    """docker save before 25: a folder for each layer, a layer met again as a symlink."""
+    """docker save before 25: a directory for each layer, a layer met again as a symlink."""
     members: Members = {}
     links: dict[str, str] = {}
     listed = []

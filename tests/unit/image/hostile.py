@@ -1,6 +1,6 @@
 """Hostile image archives, made on the spot: what each does, and the status that answers it.
 
-``python -m tests.unit.image.hostile FOLDER`` writes them all, to try on other tools (in a
+``python -m tests.unit.image.hostile DIRECTORY`` writes them all, to try on other tools (in a
 machine that may break).
 """
 
@@ -21,10 +21,10 @@ from .build import (
     checked,
     classic,
     device,
+    directory,
     dumped,
     fifo,
     file,
-    folder,
     gnu_long,
     gzipped,
     hardlink,
@@ -131,8 +131,8 @@ def _sparse_map() -> bytes:
 def symlink_maze() -> bytes:
     """Each entry costs 40 symlinks of 2,000 names: what is found is forgotten by a duplicate."""
     way = b"a/../" * 800
-    members = [folder("a/"), *(symlink(f"s{n}", way + b"s%d" % (n + 1)) for n in range(39))]
-    return classic(image(layer(*members, folder("s39/"), *[file("s0/x")] * 3000)))
+    members = [directory("a/"), *(symlink(f"s{n}", way + b"s%d" % (n + 1)) for n in range(39))]
+    return classic(image(layer(*members, directory("s39/"), *[file("s0/x")] * 3000)))
 
 
 def layer_again_and_again() -> bytes:
@@ -186,7 +186,7 @@ CORPUS: dict[str, Hostile] = {
     "climb": Hostile(one(file(f"{CLIMB}{OUTSIDE}", b"x"), file(f"{CLIMB}etc/passwd")), 1),
     "climb within": Hostile(one(file(f"a/{CLIMB}{OUTSIDE}", b"x")), 1),
     "absolute": Hostile(one(file(OUTSIDE, b"x"), file("/etc/passwd")), 0),
-    "absolute folder": Hostile(one(folder("/"), folder("//"), folder("/./")), 1),
+    "absolute directory": Hostile(one(directory("/"), directory("//"), directory("/./")), 1),
     "through an absolute symlink": Hostile(one(symlink("t", "/tmp"), file("t/x", b"x")), 0),
     "through a climbing symlink": Hostile(one(symlink("t", f"{CLIMB}tmp"), file("t/x")), 0),
     "through a symlink to the root": Hostile(one(symlink("r", "/"), file(f"r{OUTSIDE}")), 0),
@@ -265,7 +265,7 @@ CORPUS: dict[str, Hostile] = {
     "evil names": Hostile(
         one(
             file(EVIL, b"1"),
-            folder(f"d{EVIL}/"),
+            directory(f"d{EVIL}/"),
             file(f"d{EVIL}/{EVIL}"),
             symlink("s", EVIL),
             hardlink("h", EVIL),

@@ -17,10 +17,10 @@ from .build import (
     blobs_of,
     classic,
     containerd,
+    directory,
     docker25,
     dumped,
     file,
-    folder,
     gzipped,
     hardlink,
     image,
@@ -33,8 +33,8 @@ from .build import (
 )  # fmt: skip
 from .reading import paths, read
 
-BASE = layer(folder("bin/"), file("bin/sh", b"#!" * 5000, mode=0o755), folder("etc/"))
-TOP = layer(folder("etc/"), file("etc/hosts", b"127.0.0.1\n"), symlink("bin/ash", "sh"))
+BASE = layer(directory("bin/"), file("bin/sh", b"#!" * 5000, mode=0o755), directory("etc/"))
+TOP = layer(directory("etc/"), file("etc/hosts", b"127.0.0.1\n"), symlink("bin/ash", "sh"))
 IMAGE = image(BASE, TOP)
 NAMES = {
     "classic": "docker-archive",
@@ -120,7 +120,7 @@ def test_the_same_layer_s_symlink_may_come_before_what_it_names() -> None:
     members["manifest.json"] = dumped(
         [{"Config": "c.json", "RepoTags": None, "Layers": ["y/layer.tar", "x/layer.tar"]}]
     )
-    first = folder("y/") + symlink("y/layer.tar", "../x/layer.tar")
+    first = directory("y/") + symlink("y/layer.tar", "../x/layer.tar")
     assert paths(read(first + archive(members))) == ["/a"]
 
 

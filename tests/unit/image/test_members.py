@@ -15,9 +15,9 @@ from .build import (
     block,
     checked,
     device,
+    directory,
     fifo,
     file,
-    folder,
     gnu_long,
     hardlink,
     layer,
@@ -47,11 +47,12 @@ def refused(*members: bytes, words: str) -> None:
 
 def test_every_type() -> None:
     found = entries(stack(layer(
-        file("file", b"content"), folder("folder/"), symlink("link", "/etc/passwd"), fifo("pipe"),
+        file("file", b"content"), directory("directory/"), symlink("link", "/etc/passwd"),
+        fifo("pipe"),
         device("char", b"3", (10, 130), mode=0o600), device("block", b"4", (259, 100_000)),
     )))  # fmt: skip
     assert {path: entry.kind for path, entry in found.items()} == {
-        "/block": Kind.BLOCK, "/char": Kind.CHAR, "/file": Kind.FILE, "/folder": Kind.DIRECTORY,
+        "/block": Kind.BLOCK, "/char": Kind.CHAR, "/file": Kind.FILE, "/directory": Kind.DIRECTORY,
         "/link": Kind.SYMLINK, "/pipe": Kind.FIFO,
     }  # fmt: skip
     assert (found["/char"].device, found["/block"].device) == ((10, 130), (259, 100_000))
@@ -86,7 +87,7 @@ def test_a_whiteout_device_is_noted() -> None:
 
 
 def test_data_after_a_header_that_has_none_is_not_skipped() -> None:
-    """A size on a symlink, folder, device means nothing (star wrote such)."""
+    """A size on a symlink, directory, device means nothing (star wrote such)."""
     found = stack(
         layer(block(b"d/", b"5", size=512), block(b"s", b"2", size=9, link=b"t"), file("x"))
     )
@@ -99,7 +100,7 @@ def test_data_after_a_header_that_has_none_is_not_skipped() -> None:
 @pytest.mark.parametrize("mode", [0, 0o644, 0o4755, 0o2755, 0o1777, 0o7777])
 def test_all_permission_bits(mode: int) -> None:
     assert one(file("x", mode=mode)).mode == mode
-    assert one(folder("x/", mode=mode)).mode == mode
+    assert one(directory("x/", mode=mode)).mode == mode
 
 
 def test_type_bits_in_the_mode_field_are_no_permission() -> None:
@@ -239,7 +240,7 @@ def test_gnu_headers_have_times_where_ustar_has_its_prefix() -> None:
 
 
 def test_python_s_own_tars_of_every_format_are_read_alike() -> None:
-    name = "folder/" + "n" * 180 + "/é"
+    name = "directory/" + "n" * 180 + "/é"
     for form in (tarfile.PAX_FORMAT, tarfile.GNU_FORMAT):
         out = io.BytesIO()
         with tarfile.open(fileobj=out, mode="w", format=form) as tar:
@@ -255,7 +256,9 @@ def test_python_s_own_tars_of_every_format_are_read_alike() -> None:
     "written", ["a/x", "./a/x", "/a/x", "a//x", "a/./x", "b/../a/x", "../a/x", "/../../a/x", "a/x/"]
 )
 def test_names_are_cleaned_and_stay_below_the_root(written: str) -> None:
-    found = stack(layer(folder("a/"), file(written) if written[-1] != "/" else folder(written)))
+    found = stack(
+        layer(directory("a/"), file(written) if written[-1] != "/" else directory(written))
+    )
     assert paths(found) == ["/a", "/a/x"]
     leads_out = written.startswith(("../", "/../"))
     assert len(found.image.problems) == leads_out
@@ -369,7 +372,7 @@ def test_attributes_in_both_forms_are_one() -> None:
 def test_attributes_of_every_type() -> None:
     made = {b"SCHILY.xattr.trusted.x": b"1"}
     found = entries(stack(layer(
-        folder("d/", pax=made), symlink("s", "t", pax=made), fifo("p", pax=made),
+        directory("d/", pax=made), symlink("s", "t", pax=made), fifo("p", pax=made),
         device("n", b"3", (1, 3), pax=made), file("f", pax=made), hardlink("h", "f", pax=made),
     )))  # fmt: skip
     assert {entry.xattrs for entry in found.values()} == {(("trusted.x", b"1"),)}

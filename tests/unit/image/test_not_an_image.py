@@ -16,10 +16,10 @@ from .build import (
     archive,
     blobs_of,
     classic,
+    directory,
     docker25,
     dumped,
     file,
-    folder,
     gzipped,
     image,
     index_of,
@@ -30,8 +30,8 @@ from .reading import read
 
 IMAGE = image(layer(file("x", b"x" * 3000)))
 SAVED = classic(IMAGE)
-EXPORTED = layer(file(".dockerenv", mode=0o755), folder("etc/"), file("etc/hostname"))
-OLD = layer(folder("abc/"), file("abc/layer.tar", IMAGE.layers[0]), file("repositories", b"{}"))
+EXPORTED = layer(file(".dockerenv", mode=0o755), directory("etc/"), file("etc/hostname"))
+OLD = layer(directory("abc/"), file("abc/layer.tar", IMAGE.layers[0]), file("repositories", b"{}"))
 BLOBS = archive(blobs_of(IMAGE)[0])
 
 WRONG: dict[str, tuple[bytes, str]] = {
@@ -91,7 +91,7 @@ def test_one_line_says_what_it_is(what: str) -> None:
     assert words in line
     assert "\n" not in line
     assert line.isprintable()
-    assert caught.value.mend
+    assert caught.value.remedy
 
 
 @pytest.mark.parametrize("made", [classic, docker25])

@@ -14,9 +14,9 @@ from .build import (
     archive,
     blobs_of,
     classic,
+    directory,
     dumped,
     file,
-    folder,
     gzipped,
     image,
     index_of,
@@ -56,7 +56,7 @@ def refusal(data: bytes, **options: Any) -> str:
         read(data, **options)
     line = str(caught.value)
     assert "\n" not in line
-    assert caught.value.mend
+    assert caught.value.remedy
     return line
 
 
@@ -324,7 +324,9 @@ def test_a_layer_that_is_damaged_and_not_the_image_s_does_not_matter() -> None:
     assert found.image.problems == ()
 
 
-def test_a_folder_named_like_a_member_is_none() -> None:
+def test_a_directory_named_like_a_member_is_none() -> None:
     members = members_of(IMAGE)
     del members["c.json"]
-    assert "the configuration c.json is not in it" in refusal(folder("c.json/") + archive(members))
+    assert "the configuration c.json is not in it" in refusal(
+        directory("c.json/") + archive(members)
+    )

@@ -15,11 +15,11 @@ from scratchlab.collect.image.tar import header, pax
 from scratchlab.errors import LabError
 
 from . import build
-from .build import FORMATS, Made, file, folder, image, layer, sha256, symlink
+from .build import FORMATS, Made, directory, file, image, layer, sha256, symlink
 from .reading import entries, paths, read, stack
 from .test_sparse import FORMATS as SPARSE
 
-IMAGE = image(layer(folder("d/"), file("d/f", b"x" * 700), symlink("s", "d")), layer(file("g")))
+IMAGE = image(layer(directory("d/"), file("d/f", b"x" * 700), symlink("s", "d")), layer(file("g")))
 ARCHIVES = {name: make(IMAGE) for name, make in FORMATS.items()}
 
 
@@ -164,13 +164,13 @@ PARTS = ("a", "b", "c")
 
 
 def random_layer(dice: random.Random) -> list[tuple[str, str]]:
-    """Entries of one layer, no duplicates and nothing below what is no folder."""
+    """Entries of one layer, no duplicates and nothing below what is no directory."""
     made: dict[str, str] = {}
     for _ in range(dice.randint(0, 6)):
         path = "/".join(dice.choice(PARTS) for _ in range(dice.randint(1, 3)))
-        kind = dice.choice(["file", "folder", "whiteout", "opaque", "fifo"])
+        kind = dice.choice(["file", "directory", "whiteout", "opaque", "fifo"])
         parents = [path[:at] for at, char in enumerate(path) if char == "/"]
-        bare = [one for one in made if made[one] not in ("folder", "whiteout", "opaque")]
+        bare = [one for one in made if made[one] not in ("directory", "whiteout", "opaque")]
         if path in made or any(parent in bare for parent in parents):
             continue
         if kind in ("file", "fifo") and any(other.startswith(path + "/") for other in made):
@@ -191,8 +191,8 @@ def member(path: str, kind: str) -> bytes:
         return file(f"{head}/.wh.{base}".lstrip("/"))
     if kind == "opaque":
         return file(f"{path}/.wh..wh..opq")
-    if kind == "folder":
-        return folder(path)
+    if kind == "directory":
+        return directory(path)
     return file(path, path.encode()) if kind == "file" else build.fifo(path)
 
 
@@ -210,13 +210,13 @@ def model(layers: list[list[tuple[str, str]]]) -> dict[str, tuple[str, int]]:
             if kind in ("whiteout", "opaque"):
                 drop(path, itself=kind == "whiteout")
         for path, kind in made:
-            # A whiteout's folder, and an opaque one, are of this layer too.
+            # A whiteout's directory, and an opaque one, are of this layer too.
             upto = path if kind == "opaque" else path.rpartition("/")[0]
             parts = upto.split("/") if upto else []
             for parent in ("/".join(parts[: n + 1]) for n in range(len(parts))):
-                root[parent] = ("folder", index)
-            if kind in ("file", "fifo", "folder"):
-                if kind != "folder":
+                root[parent] = ("directory", index)
+            if kind in ("file", "fifo", "directory"):
+                if kind != "directory":
                     drop(path, itself=False)
                 root[path] = (kind, index)
     return root
@@ -228,7 +228,7 @@ def test_layers_add_up_as_the_specification_says(seed: int) -> None:
     dice = random.Random(seed)
     layers = [random_layer(dice) for _ in range(dice.randint(1, 4))]
     found = read(build.classic(Made(tuple(packed(one) for one in layers))))
-    words = {"file": "file", "fifo": "fifo", "directory": "folder"}
+    words = {"file": "file", "fifo": "fifo", "directory": "directory"}
     told = {
         path[1:]: (words[str(entry.kind)], entry.layer) for path, entry in entries(found).items()
     }

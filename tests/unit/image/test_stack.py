@@ -7,12 +7,12 @@ import pytest
 from scratchlab.errors import LabError
 from scratchlab.model import Kind
 
-from .build import device, fifo, file, folder, hardlink, layer, symlink
+from .build import device, directory, fifo, file, hardlink, layer, symlink
 from .reading import entries, paths, stack
 
 BASE = layer(
-    folder("a/", mode=0o700, uid=7, gid=8), file("a/1", b"1"), file("a/2", b"2"),
-    folder("a/b/"), file("a/b/3", b"3"), file("ab", b"sibling"),
+    directory("a/", mode=0o700, uid=7, gid=8), file("a/1", b"1"), file("a/2", b"2"),
+    directory("a/b/"), file("a/b/3", b"3"), file("ab", b"sibling"),
 )  # fmt: skip
 ALL = ["/a", "/a/1", "/a/2", "/a/b", "/a/b/3", "/ab"]
 
@@ -27,23 +27,23 @@ def problem(*layers: bytes) -> str:
 
 
 def test_a_whiteout_hides_a_file() -> None:
-    assert paths(stack(BASE, layer(folder("a/"), file("a/.wh.1")))) == [
+    assert paths(stack(BASE, layer(directory("a/"), file("a/.wh.1")))) == [
         path for path in ALL if path != "/a/1"
     ]
 
 
-def test_a_whiteout_hides_a_folder_with_all_that_is_in_it() -> None:
+def test_a_whiteout_hides_a_directory_with_all_that_is_in_it() -> None:
     assert paths(stack(BASE, layer(file(".wh.a")))) == ["/ab"]
 
 
 def test_a_whiteout_of_what_is_not_there_hides_nothing() -> None:
-    assert paths(stack(BASE, layer(folder("a/"), file("a/.wh.9"), file("a/.wh.b2")))) == ALL
+    assert paths(stack(BASE, layer(directory("a/"), file("a/.wh.9"), file("a/.wh.b2")))) == ALL
     assert paths(stack(layer(file(".wh.x"), file("y")))) == ["/y"]
 
 
 def test_a_whiteout_concerns_lower_layers_only_whatever_its_place() -> None:
     for members in ((file("a/.wh.1"), file("a/1", b"new")), (file("a/1", b"new"), file("a/.wh.1"))):
-        found = entries(stack(BASE, layer(folder("a/"), *members)))
+        found = entries(stack(BASE, layer(directory("a/"), *members)))
         assert (found["/a/1"].size, found["/a/1"].layer) == (3, 1)
 
 
@@ -51,16 +51,20 @@ def test_a_whiteout_does_not_reach_up() -> None:
     assert "/a/1" in paths(stack(layer(file(".wh.a")), BASE))
 
 
-def test_a_folder_that_is_hidden_and_brought_anew_holds_the_new_only_and_that_is_noted() -> None:
-    found = stack(BASE, layer(file(".wh.a"), folder("a/"), file("a/new")))
+def test_a_directory_that_is_hidden_and_brought_anew_holds_the_new_only_and_that_is_noted() -> None:
+    found = stack(BASE, layer(file(".wh.a"), directory("a/"), file("a/new")))
     assert paths(found) == ["/a", "/a/new", "/ab"]
-    assert "layer 1 hides /a and brings it anew" in found.image.problems[0]
+    assert "layer 1 hides /a and brings it again" in found.image.problems[0]
 
 
-def test_an_opaque_folder_hides_what_is_in_it_below_and_stays_itself() -> None:
+def test_an_opaque_directory_hides_what_is_in_it_below_and_stays_itself() -> None:
     for members in (
-        (folder("a/", mode=0o711), file("a/.wh..wh..opq"), file("a/new")),
-        (folder("a/", mode=0o711), file("a/new"), file("a/.wh..wh..opq")),  # its place is nothing
+        (directory("a/", mode=0o711), file("a/.wh..wh..opq"), file("a/new")),
+        (
+            directory("a/", mode=0o711),
+            file("a/new"),
+            file("a/.wh..wh..opq"),
+        ),  # its place is nothing
     ):
         found = stack(BASE, layer(*members))
         assert paths(found) == ["/a", "/a/new", "/ab"]
@@ -68,7 +72,7 @@ def test_an_opaque_folder_hides_what_is_in_it_below_and_stays_itself() -> None:
         assert found.image.problems == ()
 
 
-def test_an_opaque_folder_that_no_header_describes() -> None:
+def test_an_opaque_directory_that_no_header_describes() -> None:
     found = stack(BASE, layer(file("a/b/.wh..wh..opq")))
     assert paths(found) == ["/a", "/a/1", "/a/2", "/a/b", "/ab"]
 
@@ -87,14 +91,14 @@ def test_a_whiteout_of_nothing_is_refused() -> None:
 
 
 def test_a_whiteout_below_a_symlink_of_its_own_layer_lands_where_that_leads() -> None:
-    found = stack(BASE, layer(folder("a/"), symlink("s", "a"), file("s/.wh.1")))
+    found = stack(BASE, layer(directory("a/"), symlink("s", "a"), file("s/.wh.1")))
     assert paths(found) == ["/a", "/a/2", "/a/b", "/a/b/3", "/ab", "/s"]
 
 
 def test_metadata_of_aufs_is_left_out() -> None:
     old = layer(
-        file(".wh..wh.aufs"), folder(".wh..wh.plnk/"), file(".wh..wh.plnk/12.3", b"content"),
-        folder(".wh..wh.orph/"), hardlink("one", ".wh..wh.plnk/12.3"),
+        file(".wh..wh.aufs"), directory(".wh..wh.plnk/"), file(".wh..wh.plnk/12.3", b"content"),
+        directory(".wh..wh.orph/"), hardlink("one", ".wh..wh.plnk/12.3"),
         hardlink("two", ".wh..wh.plnk/12.3"),
     )  # fmt: skip
     found = stack(old)
@@ -104,7 +108,7 @@ def test_metadata_of_aufs_is_left_out() -> None:
 
 
 def test_a_name_that_only_looks_like_a_whiteout() -> None:
-    assert paths(stack(layer(file("x.wh.y"), file("wh.z"), folder(".w/"), file(".w/h.")))) == [
+    assert paths(stack(layer(file("x.wh.y"), file("wh.z"), directory(".w/"), file(".w/h.")))) == [
         "/.w", "/.w/h.", "/wh.z", "/x.wh.y",
     ]  # fmt: skip
 
@@ -116,7 +120,7 @@ def test_a_name_that_only_looks_like_a_whiteout() -> None:
     "member",
     [file("a", b"file"), symlink("a", "ab"), fifo("a"), device("a", b"3", (1, 3))],
 )
-def test_a_folder_that_becomes_something_else_loses_what_was_in_it(member: bytes) -> None:
+def test_a_directory_that_becomes_something_else_loses_what_was_in_it(member: bytes) -> None:
     found = stack(BASE, layer(member))
     assert paths(found) == ["/a", "/ab"]
     assert entries(found)["/a"].layer == 1
@@ -125,14 +129,14 @@ def test_a_folder_that_becomes_something_else_loses_what_was_in_it(member: bytes
 @pytest.mark.parametrize(
     "member", [symlink("a", "b"), fifo("a"), file("a"), device("a", b"4", (8, 0))]
 )
-def test_what_becomes_a_folder_is_one(member: bytes) -> None:
-    found = stack(layer(member), layer(folder("a/"), file("a/x")))
+def test_what_becomes_a_directory_is_one(member: bytes) -> None:
+    found = stack(layer(member), layer(directory("a/"), file("a/x")))
     assert paths(found) == ["/a", "/a/x"]
     assert entries(found)["/a"].kind is Kind.DIRECTORY
 
 
-def test_a_folder_again_keeps_what_is_in_it_and_takes_the_new_mode() -> None:
-    found = stack(BASE, layer(folder("a/", mode=0o555, uid=1)))
+def test_a_directory_again_keeps_what_is_in_it_and_takes_the_new_mode() -> None:
+    found = stack(BASE, layer(directory("a/", mode=0o555, uid=1)))
     assert paths(found) == ALL
     assert (entries(found)["/a"].mode, entries(found)["/a"].uid) == (0o555, 1)
 
@@ -154,7 +158,7 @@ def test_implied_parents_are_made_0755_of_root() -> None:
     assert (made.mode, made.uid, made.gid, made.mtime, made.layer) == (0o755, 0, 0, None, 0)
 
 
-def test_an_implied_parent_over_a_lower_folder_differs_among_engines_and_that_is_noted() -> None:
+def test_an_implied_parent_over_a_lower_directory_differs_among_engines_and_that_is_noted() -> None:
     layers = (BASE, layer(file("a/new")))
     found = stack(*layers)
     assert entries(found)["/a"].mode == 0o755
@@ -165,7 +169,7 @@ def test_an_implied_parent_over_a_lower_folder_differs_among_engines_and_that_is
 
 
 def test_a_parent_described_after_its_children_is_described() -> None:
-    found = stack(layer(file("d/x"), folder("d/", mode=0o700)))
+    found = stack(layer(file("d/x"), directory("d/", mode=0o700)))
     assert entries(found)["/d"].mode == 0o700
     assert found.image.problems == ()
 
@@ -175,7 +179,7 @@ def test_the_root_is_in_no_layer_unless_one_describes_it() -> None:
     assert root is not None
     assert (root.mode, root.layer) == (0o755, None)
     for name in ("./", ".", "/"):
-        root = stack(layer(folder(name, mode=0o700, uid=3), file("x"))).ledger.get("/")
+        root = stack(layer(directory(name, mode=0o700, uid=3), file("x"))).ledger.get("/")
         assert root is not None
         assert (root.mode, root.uid, root.layer) == (0o700, 3, 0)
     with pytest.raises(LabError, match="holds a root that is no directory"):
@@ -187,20 +191,25 @@ def test_the_root_is_in_no_layer_unless_one_describes_it() -> None:
 
 def test_a_name_below_a_symlink_of_its_layer_lands_where_that_leads() -> None:
     for target in ("conf", "./conf/", "/conf", "../conf", "x/../conf"):
-        members = (folder("conf/"), folder("x/"), symlink("etc", target), file("etc/hosts", b"1"))
+        members = (
+            directory("conf/"),
+            directory("x/"),
+            symlink("etc", target),
+            file("etc/hosts", b"1"),
+        )
         found = stack(layer(*members))
         assert paths(found) == ["/conf", "/conf/hosts", "/etc", "/x"], target
 
 
-def test_a_name_below_a_symlink_of_a_lower_layer_makes_a_folder_in_its_place() -> None:
-    """As Docker unpacks: each layer in a folder of its own (measured)."""
-    lower = layer(folder("conf/"), file("conf/x"), symlink("etc", "conf"))
+def test_a_name_below_a_symlink_of_a_lower_layer_makes_a_directory_in_its_place() -> None:
+    """As Docker unpacks: each layer in a directory of its own (measured)."""
+    lower = layer(directory("conf/"), file("conf/x"), symlink("etc", "conf"))
     found = stack(lower, layer(file("etc/hosts")))
     assert paths(found) == ["/conf", "/conf/x", "/etc", "/etc/hosts"]
     assert entries(found)["/etc"].kind is Kind.DIRECTORY
 
 
-def test_a_symlink_to_what_is_not_there_makes_the_folder() -> None:
+def test_a_symlink_to_what_is_not_there_makes_the_directory() -> None:
     found = stack(layer(symlink("s", "not/there"), file("s/x")))
     assert paths(found) == ["/not", "/not/there", "/not/there/x", "/s"]
 
@@ -211,12 +220,12 @@ def test_symlinks_in_a_circle_are_refused() -> None:
         [symlink("a", "b"), symlink("b", "a")],
         [symlink("a", "b/x"), symlink("b", "a/x")],
     ):
-        with pytest.raises(LabError, match="lies below symlinks that lead to no folder"):
+        with pytest.raises(LabError, match="lies below symlinks that lead to no directory"):
             stack(layer(*links, file("a/x")))
 
 
 def test_a_name_below_a_file_is_refused() -> None:
-    with pytest.raises(LabError, match="f/x lies below /f, which is no folder"):
+    with pytest.raises(LabError, match="f/x lies below /f, which is no directory"):
         stack(layer(file("f"), file("f/x")))
 
 
@@ -232,10 +241,12 @@ def test_of_duplicates_the_last_counts_and_that_is_noted() -> None:
 
 
 def test_duplicates_of_other_types() -> None:
-    found = stack(layer(folder("d/"), file("d/x"), file("d", b"1"), folder("e/"), folder("e/")))
+    found = stack(
+        layer(directory("d/"), file("d/x"), file("d", b"1"), directory("e/"), directory("e/"))
+    )
     assert paths(found) == ["/d", "/e"]
     assert entries(found)["/d"].kind is Kind.FILE
-    again = stack(layer(file("d"), folder("d/", mode=0o700), file("d/x")))
+    again = stack(layer(file("d"), directory("d/", mode=0o700), file("d/x")))
     assert paths(again) == ["/d", "/d/x"]
 
 
@@ -259,7 +270,7 @@ def test_hard_links_are_a_set_of_paths() -> None:
 
 def test_the_target_s_name_may_be_written_in_any_way() -> None:
     for target in ("b/x", "/b/x", "./b/x", "b//x", "c/../b/x", "../b/x", "s/x"):
-        members = (folder("b/"), file("b/x", b"1"), symlink("s", "b"), hardlink("a", target))
+        members = (directory("b/"), file("b/x", b"1"), symlink("s", "b"), hardlink("a", target))
         assert entries(stack(layer(*members)))["/a"].links == "/a", target
 
 
@@ -293,15 +304,15 @@ def test_a_hard_link_that_comes_before_its_target_is_refused() -> None:
         stack(layer(hardlink("a", "b"), file("b", b"1")))
 
 
-def test_a_hard_link_to_nothing_to_itself_or_to_a_folder_is_refused() -> None:
+def test_a_hard_link_to_nothing_to_itself_or_to_a_directory_is_refused() -> None:
     with pytest.raises(LabError, match="is a hard link to /gone, which is no file there"):
         stack(layer(hardlink("a", "gone")))
     with pytest.raises(LabError, match="is a hard link to /a, which is no file there"):
         stack(layer(hardlink("a", "a")))
     with pytest.raises(LabError, match="is a hard link to a directory"):
-        stack(layer(folder("d/"), hardlink("a", "d")))
+        stack(layer(directory("d/"), hardlink("a", "d")))
     with pytest.raises(LabError, match="is a hard link to /d, which is no file there"):
-        stack(layer(folder("d/")), layer(hardlink("a", "d")))
+        stack(layer(directory("d/")), layer(hardlink("a", "d")))
 
 
 def test_a_hard_link_may_be_to_a_symlink_a_fifo_or_a_device() -> None:

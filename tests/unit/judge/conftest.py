@@ -15,7 +15,7 @@ SAVED = Path(__file__).with_name("evidence")
 
 @pytest.fixture
 def saved() -> Iterator[Callable[[str], EvidenceSet]]:
-    """Loads evidence by its folder's name and closes it in the end."""
+    """Loads evidence by its directory's name and closes it in the end."""
     loaded: list[EvidenceSet] = []
 
     def load(name: str) -> EvidenceSet:

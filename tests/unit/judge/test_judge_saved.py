@@ -121,7 +121,7 @@ def test_what_was_foreseen_and_is_not_there_is_missing(saved: Saved, path: str) 
     seen = saved(PLAIN)
     found = by_path(judged(replace(seen, live=without(seen.live, path))))[path]
     assert found.status is Status.MISSING
-    assert found.prediction.startswith("foreseen as ")
+    assert found.prediction.startswith("predicted as ")
 
 
 @pytest.mark.parametrize("name", [PLAIN, "podman-4.3.1-plain"])
@@ -134,7 +134,7 @@ def test_a_mask_that_was_foreseen_and_is_not_mounted_is_missing(saved: Saved, na
 @pytest.mark.parametrize(
     ("mode", "origin"), [(0o755, Origin.ENGINE_INIT_LAYER), (0o700, Origin.PROCESS_WRITE)]
 )
-def test_a_folder_that_was_copied_up_as_it_was_is_still_the_init_layers(
+def test_a_directory_that_was_copied_up_as_it_was_is_still_the_init_layers(
     saved: Saved, mode: int, origin: Origin
 ) -> None:
     seen = saved(PLAIN)
@@ -149,7 +149,7 @@ def test_a_folder_that_was_copied_up_as_it_was_is_still_the_init_layers(
 def test_without_an_init_layer_nothing_vouches_for_dockerenv(saved: Saved) -> None:
     found = by_path(judged(replace(saved(PLAIN), init=None)))
     assert found["/.dockerenv"].origin is Origin.UNEXPLAINED
-    assert found["/.dockerenv"].prediction.startswith("foreseen as engine-init-layer")
+    assert found["/.dockerenv"].prediction.startswith("predicted as engine-init-layer")
 
 
 def test_an_unknown_engine_version_is_explained_by_evidence_and_nothing_is_foreseen(

@@ -25,7 +25,7 @@ NEW, OLD = 1_700_000_000 * SECOND, 1_500_000_000 * SECOND
 FILE = Entry("/a", Kind.FILE, 0o644, sha256="0" * 64, mtime=OLD)
 # By what a report says of it: an image's entry, and how the container's may differ from it.
 LEFT_OUT: dict[str, tuple[Entry, dict[str, Any]]] = {
-    "times of folders": (Entry("/a", Kind.DIRECTORY, 0o755, mtime=OLD), {"mtime": NEW}),
+    "times of directories": (Entry("/a", Kind.DIRECTORY, 0o755, mtime=OLD), {"mtime": NEW}),
     "times of links, devices and pipes": (
         Entry("/a", Kind.SYMLINK, 0o777, target="b", mtime=OLD),
         {"mtime": NEW},
@@ -55,7 +55,7 @@ def test_what_stands_beside_it_does(image: Entry, change: dict[str, Any]) -> Non
     assert differences(image, dataclasses.replace(image, **change), IdMap()) == tuple(change)
 
 
-def test_the_root_folder_is_left_out() -> None:
+def test_the_root_directory_is_left_out() -> None:
     image, live = (
         Ledger([Entry("/", Kind.DIRECTORY, mode, mtime=time)])
         for mode, time in ((0o755, OLD), (0o555, NEW))

@@ -1,4 +1,4 @@
-"""What podman promises and inspect does not tell: masks, and writable folders of its own."""
+"""What podman promises and inspect does not tell: masks, and writable directories of its own."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ def test_an_api_s_container_tells_only_that_nothing_is_masked() -> None:
     assert promised("5.4.2", "masked-path", SecurityOpt=["unmask=all"]) == set()
 
 
-def test_a_read_only_root_has_three_writable_folders_unless_told_not_to() -> None:
-    folders = {"/run", "/tmp", "/var/tmp"}
-    assert folders <= promised("5.4.2", "engine-filesystem", ReadonlyRootfs=True)
-    assert folders.isdisjoint(promised("5.4.2", "engine-filesystem"))
+def test_a_read_only_root_has_three_writable_directories_unless_told_not_to() -> None:
+    directories = {"/run", "/tmp", "/var/tmp"}
+    assert directories <= promised("5.4.2", "engine-filesystem", ReadonlyRootfs=True)
+    assert directories.isdisjoint(promised("5.4.2", "engine-filesystem"))
     told = promised(
         "5.4.2", "engine-filesystem", "--read-only-tmpfs=false", ReadonlyRootfs=True
     )  # fmt: skip
-    assert folders.isdisjoint(told)
+    assert directories.isdisjoint(told)

@@ -1,4 +1,4 @@
-"""Folders that were closed are found again, and only if they are still the same."""
+"""Directories that were closed are found again, and only if they are still the same."""
 
 from __future__ import annotations
 
@@ -18,63 +18,63 @@ def outer(tmp_path: Path) -> Path:
 
 
 def enter(root: Path) -> OpenDirectories:
-    """Down a/b/c/d with one open folder beside the root, and back to b, which is closed then."""
-    folders = OpenDirectories(keep=1)
+    """Down a/b/c/d with one open directory beside the root, and back to b, which is closed then."""
+    directories = OpenDirectories(keep=1)
     at = root
     for name in ("", "a", "b", "c", "d"):
         at = at / name
         fd = os.open(at, os.O_PATH | os.O_NOFOLLOW)
         seen = look(fd)
-        folders.push(OpenDirectory(name, fd, seen, entry(str(at), seen, ())))
-    folders.pop()
-    folders.pop()
-    assert folders.last.name == "b"
-    assert folders.last.fd is None
-    return folders
+        directories.push(OpenDirectory(name, fd, seen, entry(str(at), seen, ())))
+    directories.pop()
+    directories.pop()
+    assert directories.last.name == "b"
+    assert directories.last.fd is None
+    return directories
 
 
-def test_a_closed_folder_is_reached_from_the_root(outer: Path) -> None:
-    folders = enter(outer)
-    assert os.path.samestat(os.stat(folders.fd()), os.stat(outer / "a/b"))
-    folders.close()
+def test_a_closed_directory_is_reached_from_the_root(outer: Path) -> None:
+    directories = enter(outer)
+    assert os.path.samestat(os.stat(directories.fd()), os.stat(outer / "a/b"))
+    directories.close()
 
 
-def test_a_folder_that_was_moved_away_is_not_followed(outer: Path) -> None:
-    folders = enter(outer)
+def test_a_directory_that_was_moved_away_is_not_followed(outer: Path) -> None:
+    directories = enter(outer)
     os.rename(outer / "a/b", outer / "elsewhere")
     with pytest.raises(MovedError) as moved:
-        folders.fd()
+        directories.fd()
     assert moved.value.depth == 2
-    folders.close()
+    directories.close()
 
 
-def test_another_folder_in_its_place_is_not_taken_for_it(outer: Path) -> None:
-    folders = enter(outer)
+def test_another_directory_in_its_place_is_not_taken_for_it(outer: Path) -> None:
+    directories = enter(outer)
     os.rename(outer / "a", outer / "was a")
     (outer / "a/b").mkdir(parents=True)
     with pytest.raises(MovedError) as moved:
-        folders.fd()
+        directories.fd()
     assert moved.value.depth == 1
-    folders.close()
+    directories.close()
 
 
 def test_a_symlink_in_its_place_is_not_followed(outer: Path) -> None:
-    folders = enter(outer)
+    directories = enter(outer)
     os.rename(outer / "a", outer / "was a")
     (outer / "a").symlink_to("was a")
     with pytest.raises(MovedError):
-        folders.fd()
-    folders.close()
+        directories.fd()
+    directories.close()
 
 
 def test_no_descriptor_is_left(outer: Path) -> None:
     before = os.listdir("/proc/self/fd")
-    folders = enter(outer)
-    folders.fd()
-    folders.close()
-    folders = enter(outer)
+    directories = enter(outer)
+    directories.fd()
+    directories.close()
+    directories = enter(outer)
     os.rename(outer / "a/b", outer / "elsewhere")
     with pytest.raises(MovedError):
-        folders.fd()
-    folders.close()
+        directories.fd()
+    directories.close()
     assert os.listdir("/proc/self/fd") == before

@@ -121,7 +121,7 @@ def test_the_last_of_stacked_mounts_is_seen() -> None:
     assert ids(stacked) == {"/": 1, "/a": 4}
 
 
-def test_a_mount_on_a_parent_folder_hides_what_was_mounted_below_it_before() -> None:
+def test_a_mount_on_a_parent_directory_hides_what_was_mounted_below_it_before() -> None:
     hidden = [mount(1, 0, "/"), mount(2, 1, "/a/b"), mount(3, 1, "/a")]
     assert ids(hidden) == {"/": 1, "/a": 3}
     again = [*hidden, mount(4, 3, "/a/b")]

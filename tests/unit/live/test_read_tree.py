@@ -1,4 +1,4 @@
-"""What a folder holds, entry by entry."""
+"""What a directory holds, entry by entry."""
 
 from __future__ import annotations
 
@@ -41,26 +41,26 @@ def sha256(content: bytes) -> str:
 
 
 def test_every_type_is_what_stat_says(tmp_path: Path) -> None:
-    (tmp_path / "folder").mkdir(mode=0o751)
-    (tmp_path / "folder" / "file").write_bytes(b"content")
+    (tmp_path / "directory").mkdir(mode=0o751)
+    (tmp_path / "directory" / "file").write_bytes(b"content")
     (tmp_path / "empty").touch()
     (tmp_path / "link").symlink_to("/etc/passwd")
     os.mkfifo(tmp_path / "fifo", 0o640)
     with tempfile.TemporaryDirectory() as short:  # a socket's address has at most 108 bytes
         socket.socket(socket.AF_UNIX).bind(f"{short}/socket")
         shutil.move(f"{short}/socket", tmp_path / "socket")
-    (tmp_path / "folder" / "file").chmod(0o4711)
+    (tmp_path / "directory" / "file").chmod(0o4711)
     os.utime(tmp_path / "empty", ns=(0, -1_500_000_000))
 
     ledger = read(tmp_path)
 
     assert [found.path for found in ledger] == [
-        "/", "/empty", "/fifo", "/folder", "/folder/file", "/link", "/socket",
+        "/", "/directory", "/directory/file", "/empty", "/fifo", "/link", "/socket",
     ]  # fmt: skip
     kinds = {found.path: found.kind for found in ledger}
     assert kinds["/fifo"] is Kind.FIFO
     assert kinds["/socket"] is Kind.SOCKET
-    assert kinds["/folder"] is Kind.DIRECTORY
+    assert kinds["/directory"] is Kind.DIRECTORY
     for found in ledger:
         stat = os.lstat(tmp_path / found.path[1:])
         assert (found.mode, found.uid, found.gid, found.mtime) == (
@@ -68,8 +68,8 @@ def test_every_type_is_what_stat_says(tmp_path: Path) -> None:
         )  # fmt: skip
         assert found.size == (stat.st_size if found.kind is Kind.FILE else 0)
         assert found.note is None
-    assert entry(ledger, "/folder/file").sha256 == sha256(b"content")
-    assert entry(ledger, "/folder/file").mode == 0o4711
+    assert entry(ledger, "/directory/file").sha256 == sha256(b"content")
+    assert entry(ledger, "/directory/file").mode == 0o4711
     assert entry(ledger, "/empty").sha256 == sha256(b"")
     assert entry(ledger, "/empty").mtime == -1_500_000_000
     assert entry(ledger, "/link").target == "/etc/passwd"
@@ -123,7 +123,7 @@ def test_extended_attributes_are_kept_by_name(tmp_path: Path) -> None:
     assert entry(read(tmp_path), "/file").xattrs == (("user.a", b""), ("user.b", b"\0\xff"))
 
 
-def test_a_folder_four_thousand_levels_deep(tmp_path: Path) -> None:
+def test_a_directory_four_thousand_levels_deep(tmp_path: Path) -> None:
     depth, fd = 4000, os.open(tmp_path, os.O_PATH)
     try:
         for _ in range(depth):
@@ -177,7 +177,7 @@ def test_names_beyond_all_measure_are_an_error_and_leave_nothing_open(tmp_path: 
     assert os.listdir("/proc/self/fd") == before
 
 
-def test_a_folder_that_changes_while_it_is_read_is_noted(tmp_path: Path) -> None:
+def test_a_directory_that_changes_while_it_is_read_is_noted(tmp_path: Path) -> None:
     (tmp_path / "busy").mkdir()
     (tmp_path / "calm").mkdir()
     for number in range(600):

@@ -18,7 +18,7 @@ from scratchlab.errors import LabError
 from scratchlab.ledger import Ledger
 from scratchlab.model import Kind
 
-FOLDER, FILE, LINK = 0o040755, 0o100644, 0o120777
+DIRECTORY, FILE, LINK = 0o040755, 0o100644, 0o120777
 
 
 def look(mode: int, *, size: int = 0, links: int = 1, inode: int = 1, uid: int = 0) -> bytes:
@@ -59,10 +59,10 @@ def read(data: bytes, owners: OwnerMap | None = None, limits: WalkLimits | None 
 DIGEST = hashlib.sha256(b"x").digest()
 TREE = b"".join(
     [
-        entry(b"D", b"", look(FOLDER)),
+        entry(b"D", b"", look(DIRECTORY)),
         entry(b"E", b"\xff\n", look(FILE, size=1, links=2, inode=7), b"", DIGEST, several=True),
         record(b"T"),
-        entry(b"D", b"etc", look(FOLDER), b"", b"", b"", b"user.a", b"1\0"),
+        entry(b"D", b"etc", look(DIRECTORY), b"", b"", b"", b"user.a", b"1\0"),
         entry(b"E", b"mtab", look(LINK), b"", b"", b"/proc/mounts"),
         entry(b"E", b"same", look(FILE, size=1, links=2, inode=7), several=True),
         record(b"U", b"changed while read"),
@@ -99,7 +99,7 @@ def test_an_end_before_the_end_is_told(cut: int) -> None:
 
 @pytest.mark.parametrize("name", [b"", b".", b"..", b"a/b", b"/"])
 def test_a_name_that_is_none_is_refused(name: bytes) -> None:
-    root = entry(b"D", b"", look(FOLDER))
+    root = entry(b"D", b"", look(DIRECTORY))
     with pytest.raises(LabError, match="damaged entry"):
         read(frame(root + entry(b"E", name, look(FILE)) + record(b"U")))
 
@@ -133,7 +133,7 @@ def test_a_tree_larger_than_a_ledger_may_be_is_refused() -> None:
 
 def test_owners_are_those_outside_of_the_user_namespace() -> None:
     mapping = ((0, 100000, 65536),)
-    data = entry(b"D", b"", look(FOLDER, uid=33)) + record(b"U")
+    data = entry(b"D", b"", look(DIRECTORY, uid=33)) + record(b"U")
     with read(frame(data), OwnerMap(mapping, mapping)) as ledger:
         root = ledger.get("/")
     assert root is not None

@@ -19,13 +19,13 @@ def manifest(*entries: Entry) -> list[str]:
     return [line for line in lines[1:] if not line.startswith(("# To", "# gomtree"))][1:]
 
 
-def test_folders_are_opened_and_left() -> None:
-    folder, file = Kind.DIRECTORY, Kind.FILE
+def test_directories_are_opened_and_left() -> None:
+    directory, file = Kind.DIRECTORY, Kind.FILE
     lines = manifest(
-        Entry("/a", folder, 0o755),
-        Entry("/a/b", folder, 0o700),
+        Entry("/a", directory, 0o755),
+        Entry("/a/b", directory, 0o700),
         Entry("/a/b/c", file, 0o644),
-        Entry("/d", folder, 0o755),
+        Entry("/d", directory, 0o755),
         Entry("/e", file, 0o644),
     )
     assert [line.split(" ")[0] for line in lines] == [

@@ -79,7 +79,7 @@ def test_a_page_that_cannot_be_made_leaves_the_old_one(tmp_path: Path) -> None:
     assert html.read_text() == "old"
     assert list(tmp_path.iterdir()) == [html]
     with pytest.raises(LabError, match="cannot write"):
-        page.write(reports.sleep(), str(tmp_path / "no" / "folder.html"))
+        page.write(reports.sleep(), str(tmp_path / "no" / "directory.html"))
 
 
 def test_nothing_outside_is_named_and_nothing_inside_is_raw(tmp_path: Path) -> None:

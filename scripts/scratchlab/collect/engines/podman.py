@@ -107,10 +107,10 @@ def _serve() -> tuple[str, Callable[[], None]]:
     """Start ``podman system service`` on a private socket: its URL, and the act that ends it."""
     program = shutil.which("podman")
     if program is None:
-        mend = "start its service (`systemctl start podman.socket`), or install podman"
-        raise LabError(f"no podman engine at unix://{SOCKET}, and no podman here", mend)
-    folder = tempfile.mkdtemp(prefix="scratchlab-podman-")
-    path = os.path.join(folder, "podman.sock")
+        remedy = "start its service (`systemctl start podman.socket`), or install podman"
+        raise LabError(f"no podman engine at unix://{SOCKET}, and no podman here", remedy)
+    directory = tempfile.mkdtemp(prefix="scratchlab-podman-")
+    path = os.path.join(directory, "podman.sock")
     child = subprocess.Popen(
         [program, "system", "service", "--time=0", f"unix://{path}"],
         stdin=subprocess.DEVNULL,
@@ -122,7 +122,7 @@ def _serve() -> tuple[str, Callable[[], None]]:
 
     def end() -> None:
         stop(child)
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
 
     try:
         _wait(child, path)

@@ -41,8 +41,8 @@ def unreachable(url: str, engine: str, error: BaseException | None) -> LabError:
     if cause is None:
         return LabError(f"no {engine} engine answers at {url}", _NO_ENGINE[engine])
     if cause.errno in {errno.EACCES, errno.EPERM}:
-        mend = "run the same command with sudo"
-        return LabError(f"no permission to talk to the {engine} engine at {url}", mend)
+        remedy = "run the same command with sudo"
+        return LabError(f"no permission to talk to the {engine} engine at {url}", remedy)
     if cause.errno == errno.ENOENT:
         return LabError(f"no {engine} engine at {url}: no such socket", _NO_ENGINE[engine])
     words = os.strerror(cause.errno).lower() if cause.errno else (cause.strerror or str(cause))
@@ -91,8 +91,8 @@ def tunnel(url: str, default_socket: str) -> tuple[str, Callable[[], None]]:
     parts = urlsplit(url)
     if not parts.hostname or parts.hostname.startswith("-"):
         raise LabError(f"not an ssh URL: {url}", "write it as ssh://user@host")
-    folder = tempfile.mkdtemp(prefix="scratchlab-ssh-")
-    local = os.path.join(folder, "engine.sock")
+    directory = tempfile.mkdtemp(prefix="scratchlab-ssh-")
+    local = os.path.join(directory, "engine.sock")
     command = ["ssh", "-N", "-T", "-o", "BatchMode=yes", "-o", "ExitOnForwardFailure=yes"]
     command += ["-o", "ControlPath=none", "-L", f"{local}:{parts.path or default_socket}"]
     command += ["-p", str(parts.port)] if parts.port else []
@@ -103,12 +103,12 @@ def tunnel(url: str, default_socket: str) -> tuple[str, Callable[[], None]]:
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
     except OSError as error:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
         raise LabError(f"cannot run ssh for {url}", "apt-get install openssh-client") from error
 
     def end() -> None:
         stop(child)
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
 
     try:
         _wait(child, local, url)

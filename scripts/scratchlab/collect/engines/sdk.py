@@ -223,7 +223,7 @@ class SdkEngine:
         names = sorted(name.lstrip("/") for one in listed for name in one.get("Names") or [])
         alike = difflib.get_close_matches(ref, names, n=3, cutoff=0.5)
         alike += [name for name in names if ref and ref in name and name not in alike][:3]
-        mend = f"list them: {self.name} ps -a"
+        remedy = f"list them: {self.name} ps -a"
         if alike:
-            mend = f"did you mean {' or '.join(alike)}? {mend}"
-        return LabError(f"no such container in {self.name}: {ref or '(empty name)'}", mend)
+            remedy = f"did you mean {' or '.join(alike)}? {remedy}"
+        return LabError(f"no such container in {self.name}: {ref or '(empty name)'}", remedy)

@@ -61,8 +61,8 @@ class Contents:
         name = names.key(header.name)
         if header.type == Type.SYMLINK:
             # docker save before 25 writes a layer that it wrote before as ../ID/layer.tar.
-            folder = header.name.rpartition(b"/")[0] if header.link[:1] != b"/" else b""
-            self._blobs.link(name, names.key(folder + b"/" + header.link))
+            directory = header.name.rpartition(b"/")[0] if header.link[:1] != b"/" else b""
+            self._blobs.link(name, names.key(directory + b"/" + header.link))
         elif header.type == Type.HARD_LINK:
             self._blobs.link(name, names.key(header.link))
         elif header.type in (Type.FILE, Type.CONTIGUOUS):

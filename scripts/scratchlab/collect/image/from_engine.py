@@ -52,7 +52,7 @@ def of_container(inspect: Mapping[str, Any]) -> str:
     ref = str(inspect.get("Image") or "")
     if not ref:
         name = str(inspect.get("Name", "")).lstrip("/")
-        raise LabError(f"container {name} has no image: it was made from a folder (--rootfs)")
+        raise LabError(f"container {name} has no image: it was made from a directory (--rootfs)")
     return ref
 
 

@@ -12,7 +12,7 @@ from scratchlab.collect.image.stream import Cursor
 from scratchlab.collect.image.tar import BLOCK, looks_like_tar
 from scratchlab.errors import LabError
 
-_MEND = "give what `docker save IMAGE` writes"
+_REMEDY = "give what `docker save IMAGE` writes"
 # What the root of nearly every exported container has: the engine makes it (moby
 # daemon/initlayer/setup_unix.go).
 _EXPORTED = (".dockerenv", "etc/hostname", "run/.containerenv")
@@ -35,12 +35,12 @@ def start_of(cursor: Cursor, packing: str | None = None) -> bytes:
     try:
         start = cursor.peek(BLOCK)
     except DamageError as damage:
-        raise LabError(f"the archive is damaged: {damage}", _MEND) from None
+        raise LabError(f"the archive is damaged: {damage}", _REMEDY) from None
     if not start:
-        raise LabError(f"this is no image archive: it is {inside or ''}empty", _MEND)
+        raise LabError(f"this is no image archive: it is {inside or ''}empty", _REMEDY)
     if (packing is None and compression.detect(start)) or looks_like_tar(start):
         return start
-    raise LabError(f"this is no image archive: it is {inside}{_kind(start)}", _MEND)
+    raise LabError(f"this is no image archive: it is {inside}{_kind(start)}", _REMEDY)
 
 
 def not_an_image(blobs: Blobs, listed: Mapping[str, ArchiveListing]) -> LabError:
@@ -48,9 +48,9 @@ def not_an_image(blobs: Blobs, listed: Mapping[str, ArchiveListing]) -> LabError
     if listed:
         sources = " and ".join(one.source for one in listed.values())
         verb = "list" if len(listed) > 1 else "lists"
-        return LabError(f"the archive holds no image: its {sources} {verb} none", _MEND)
+        return LabError(f"the archive holds no image: its {sources} {verb} none", _REMEDY)
     if not blobs.count():
-        return LabError("this is no image archive: it is a tar archive without files", _MEND)
+        return LabError("this is no image archive: it is a tar archive without files", _REMEDY)
     if blobs.has("repositories"):
         return LabError(
             "this is what docker save wrote before Docker 1.10: it has no manifest.json",
@@ -58,14 +58,14 @@ def not_an_image(blobs: Blobs, listed: Mapping[str, ArchiveListing]) -> LabError
         )
     if blobs.has("blobs/sha256"):
         return LabError(
-            "the archive holds blobs of images, and neither manifest.json nor index.json", _MEND
+            "the archive holds blobs of images, and neither manifest.json nor index.json", _REMEDY
         )
     if any(map(blobs.has, _EXPORTED)):
         return LabError(
             "this is a container's filesystem as `docker export` writes it, no image archive",
-            _MEND,
+            _REMEDY,
         )
-    return LabError("this is a tar archive, and no image archive: it has no manifest.json", _MEND)
+    return LabError("this is a tar archive, and no image archive: it has no manifest.json", _REMEDY)
 
 
 def _kind(start: bytes) -> str:

@@ -3,10 +3,10 @@
 An image's id is the SHA-256 of its configuration (in the containerd store: of its manifest or
 index), which names its layers by theirs: what was proved to be the content of an id once is its
 content for ever, whatever the engine's disk holds meanwhile. So a kept ledger says no less than
-one read anew; only that the engine can still give the image out is not seen. Reports tell which it
-was (``image.source``), and ``verify --fresh`` reads anew.
+one read again; only that the engine can still give the image out is not seen. Reports tell which it
+was (``image.source``), and ``verify --fresh`` reads again.
 
-Kept by the installed program alone, in its own folder, which only root can write to and which
+Kept by the installed program alone, in its own directory, which only root can write to and which
 another version of the program has elsewhere: rules that changed never meet ledgers made by others.
 """
 
@@ -36,10 +36,10 @@ _NAME = re.compile(r"[a-z]+-[0-9a-f]{64}\Z")
 
 
 class Store:
-    """A folder of kept ledgers: for each ``NAME.ledger`` a ``NAME.json`` that vouches for it."""
+    """A directory of kept ledgers: for each ``NAME.ledger`` a ``NAME.json`` that vouches for it."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
 
     def find(
         self, engine: str, image_id: str, diff_ids: tuple[str, ...]
@@ -49,11 +49,11 @@ class Store:
         if name is None:
             return None
         try:
-            if not _only_root_writes(self._folder):
+            if not _only_root_writes(self._directory):
                 return None
-            said = json.loads((self._folder / f"{name}.json").read_bytes())
+            said = json.loads((self._directory / f"{name}.json").read_bytes())
             image = codec.decode(Image, said["image"])
-            path = self._folder / f"{name}.ledger"
+            path = self._directory / f"{name}.ledger"
             if image.diff_ids != diff_ids or _sha256(path) != said["sha256"]:
                 return None
             os.utime(path)  # the ones longest unused go first
@@ -62,26 +62,26 @@ class Store:
             return None
 
     def keep(self, engine: str, image: Image, ledger: Ledger) -> None:
-        """Keep ``ledger``. It is no error if that cannot be: then it is read anew next time."""
+        """Keep ``ledger``. It is no error if that cannot be: then it is read again next time."""
         name = _name(engine, image.id)
         if name is None:
             return
         with suppress(OSError, sqlite3.Error):
-            self._folder.mkdir(mode=0o700, exist_ok=True)
-            if not _only_root_writes(self._folder):
+            self._directory.mkdir(mode=0o700, exist_ok=True)
+            if not _only_root_writes(self._directory):
                 return
-            with tempfile.TemporaryDirectory(dir=self._folder, prefix=".aside-") as aside:
+            with tempfile.TemporaryDirectory(dir=self._directory, prefix=".aside-") as aside:
                 fresh = Path(aside) / "ledger"
                 ledger.save(fresh)
                 said = {"image": codec.encode(image), "sha256": _sha256(fresh)}
                 (Path(aside) / "json").write_text(json.dumps(said), encoding="ascii")
-                # Between the two a reader finds a sum that does not fit, and reads anew.
-                os.rename(fresh, self._folder / f"{name}.ledger")
-                os.rename(Path(aside) / "json", self._folder / f"{name}.json")
+                # Between the two a reader finds a sum that does not fit, and reads again.
+                os.rename(fresh, self._directory / f"{name}.ledger")
+                os.rename(Path(aside) / "json", self._directory / f"{name}.json")
             self._prune()
 
     def _prune(self) -> None:
-        ledgers = [(one.stat(), one) for one in self._folder.glob("*.ledger")]
+        ledgers = [(one.stat(), one) for one in self._directory.glob("*.ledger")]
         ledgers.sort(key=lambda one: one[0].st_mtime, reverse=True)
         size = 0
         for number, (seen, path) in enumerate(ledgers):
@@ -104,8 +104,8 @@ def _name(engine: str, image_id: str) -> str | None:
     return name if _NAME.match(name) else None
 
 
-def _only_root_writes(folder: Path) -> bool:
-    seen = os.lstat(folder)
+def _only_root_writes(directory: Path) -> bool:
+    seen = os.lstat(directory)
     return stat.S_ISDIR(seen.st_mode) and seen.st_uid == 0 and not seen.st_mode & 0o077
 
 

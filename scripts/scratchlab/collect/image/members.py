@@ -99,7 +99,8 @@ class Blob:
 class Blobs:
     """Members and their contents, kept in the spool's database.
 
-    At most ``most_parsed`` bytes of documents are parsed, one that is asked for again counted anew.
+    At most ``most_parsed`` bytes of documents are parsed, one that is asked for again counted
+    again.
     """
 
     def __init__(self, spool: LayerSpool, most_parsed: int) -> None:
@@ -161,7 +162,7 @@ class Blobs:
         return int(self._db.execute("SELECT count(*) FROM members").fetchone()[0])
 
     def has(self, path: str) -> bool:
-        """Whether ``path`` is a member or a folder of members."""
+        """Whether ``path`` is a member or a directory of members."""
         k = names.key(path.encode())
         query = "SELECT 1 FROM members WHERE name = ? OR (name > ? AND name < ?) LIMIT 1"
         return self._db.execute(query, (k, k + b"\0", k + b"\1")).fetchone() is not None

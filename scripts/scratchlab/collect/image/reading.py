@@ -50,7 +50,7 @@ def read_archive(
 
     ``reference`` (a tag, an id, or the start of one) chooses among several images. ``progress`` is
     called with the number of bytes so far. A directory that a layer has entries below and none
-    for is made anew (0755, 0:0), as Docker does; ``implied_kept`` lets a lower layer's stand, as
+    for is made again (0755, 0:0), as Docker does; ``implied_kept`` lets a lower layer's stand, as
     containerd does. Every layer is proved against the configuration; what is odd and yet does not
     put the ledger in doubt is in ``image.problems``. The ledger always has ``/``; its ``layer`` is
     None unless a layer describes it. Raises LabError when the stream is no image archive, is

@@ -1,4 +1,4 @@
-"""Read a live root, or a plain folder of the host, into a ledger."""
+"""Read a live root, or a plain directory of the host, into a ledger."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def read_tree(
     progress: Callable[[int], None] | None = None,
     limits: WalkLimits | None = None,
 ) -> Ledger:
-    """The ledger of a plain folder, such as an overlay's upper or the engine's ``-init`` layer.
+    """The ledger of a plain directory, such as an overlay's upper or the engine's ``-init`` layer.
 
     Other mounts below it are not entered. Whiteouts are what they are on disk (character devices
     0:0), ``trusted.overlay.*`` attributes are kept. Otherwise like :func:`read_root`.

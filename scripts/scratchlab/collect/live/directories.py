@@ -1,9 +1,9 @@
-"""The folders between the root and where the walk is, with a bounded number of them open.
+"""The directories between the root and where the walk is, with a bounded number of them open.
 
-A tree may be deeper than a process may have descriptors. Only the root and the deepest folders
+A tree may be deeper than a process may have descriptors. Only the root and the deepest directories
 stay open; an outer one that is needed again is reached by going down from the root, one name at a
-time, never through a symlink, and every folder on the way must still be the same one. The walk
-never goes up: ``..`` leads to wherever a folder was moved to meanwhile.
+time, never through a symlink, and every directory on the way must still be the same one. The walk
+never goes up: ``..`` leads to wherever a directory was moved to meanwhile.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ KEEP = 256
 
 
 class OpenDirectory:
-    """A folder that is being read."""
+    """A directory that is being read."""
 
     __slots__ = ("entry", "fd", "listed", "look", "name", "note", "pending")
 
@@ -28,12 +28,12 @@ class OpenDirectory:
         self.look = seen
         self.entry = entry
         self.listed = False
-        self.pending: list[str] = []  # folders in it that are still to be read
+        self.pending: list[str] = []  # directories in it that are still to be read
         self.note: str | None = None
 
 
 class MovedError(Exception):
-    """The folder at this depth is not where it was: renamed, replaced or mounted over."""
+    """The directory at this depth is not where it was: renamed, replaced or mounted over."""
 
     def __init__(self, depth: int) -> None:
         super().__init__(depth)
@@ -41,7 +41,7 @@ class MovedError(Exception):
 
 
 class OpenDirectories:
-    """A stack of folders, the root first."""
+    """A stack of directories, the root first."""
 
     def __init__(self, keep: int = KEEP) -> None:
         self._stack: list[OpenDirectory] = []
@@ -55,18 +55,18 @@ class OpenDirectories:
         """The deepest one."""
         return self._stack[-1]
 
-    def push(self, folder: OpenDirectory) -> None:
-        """Go down into ``folder``; its descriptor is closed by this stack."""
-        self._stack.append(folder)
+    def push(self, directory: OpenDirectory) -> None:
+        """Go down into ``directory``; its descriptor is closed by this stack."""
+        self._stack.append(directory)
         outer = len(self._stack) - 1 - self._keep
         if outer > 0:
             self._close(self._stack[outer])
 
     def pop(self) -> OpenDirectory:
         """Leave the deepest one, and close it."""
-        folder = self._stack.pop()
-        self._close(folder)
-        return folder
+        directory = self._stack.pop()
+        self._close(directory)
+        return directory
 
     def fd(self) -> int:
         """The O_PATH descriptor of the deepest one.
@@ -79,23 +79,23 @@ class OpenDirectories:
     def _descend(self) -> int:
         root = self._stack[0].fd
         if root is None:
-            raise ValueError("the folders are closed")
+            raise ValueError("the directories are closed")
         at = root
         passing: int | None = None
-        for depth, folder in enumerate(self._stack[1:], 1):
+        for depth, directory in enumerate(self._stack[1:], 1):
             try:
-                fd = os.open(folder.name, _DOWN, dir_fd=at)
+                fd = os.open(directory.name, _DOWN, dir_fd=at)
             except OSError:
                 raise MovedError(depth) from None
             finally:
                 if passing is not None:
                     os.close(passing)
                     passing = None
-            if look(fd).identity != folder.look.identity:
+            if look(fd).identity != directory.look.identity:
                 os.close(fd)
                 raise MovedError(depth)
             if depth >= len(self._stack) - self._keep:
-                folder.fd = fd
+                directory.fd = fd
             else:
                 passing = fd
             at = fd
@@ -103,11 +103,11 @@ class OpenDirectories:
 
     def close(self) -> None:
         """Close every one."""
-        for folder in self._stack:
-            self._close(folder)
+        for directory in self._stack:
+            self._close(directory)
 
     @staticmethod
-    def _close(folder: OpenDirectory) -> None:
-        if folder.fd is not None:
-            os.close(folder.fd)
-            folder.fd = None
+    def _close(directory: OpenDirectory) -> None:
+        if directory.fd is not None:
+            os.close(directory.fd)
+            directory.fd = None

@@ -1,12 +1,12 @@
-"""The walk: every entry below one open folder, by descriptors only.
+"""The walk: every entry below one open directory, by descriptors only.
 
 The container is hostile until shown otherwise and the reader is root. So:
 
-* Each name is opened once, O_PATH and O_NOFOLLOW, relative to the open folder that listed it.
+* Each name is opened once, O_PATH and O_NOFOLLOW, relative to the open directory that listed it.
   All that is said of the entry is then asked of that descriptor: nothing can be swapped between.
 * An O_PATH descriptor acts on nothing: no device is opened, no FIFO waited for, no automount set
   off. Only what is a regular file is opened for reading, through the same descriptor.
-* A folder whose times changed from before its listing until all below it was read is noted:
+* A directory whose times changed from before its listing until all below it was read is noted:
   names may have been missed or seen twice. Nothing that could not be read is passed over silently.
 """
 
@@ -51,8 +51,8 @@ class Walk:
         self._progress = progress
         self._ledger = Ledger()
         self._links = LinkSets()
-        self._folders = OpenDirectories()
-        self._path = "/"  # of the deepest folder; those above it are its beginnings
+        self._directories = OpenDirectories()
+        self._path = "/"  # of the deepest directory; those above it are its beginnings
         self._root_mount = 0
         self._hashed: defaultdict[int, int] = defaultdict(int)
         self._ready: list[Entry] = []
@@ -64,7 +64,7 @@ class Walk:
         """Everything below ``root_fd``, itself included as ``/``."""
         try:
             self._start(root_fd)
-            while self._folders:
+            while self._directories:
                 self._step()
             self._keep(self._pool.finish())
             self._flush()
@@ -73,7 +73,7 @@ class Walk:
             self._ledger.close()
             raise
         finally:
-            self._folders.close()
+            self._directories.close()
             self._links.close()
         return self._ledger
 
@@ -88,62 +88,64 @@ class Walk:
         except BaseException:
             os.close(fd)
             raise
-        self._folders.push(OpenDirectory("", fd, seen, entry("/", seen, found, note=note)))
+        self._directories.push(OpenDirectory("", fd, seen, entry("/", seen, found, note=note)))
 
     def _step(self) -> None:
-        folder = self._folders.last
+        directory = self._directories.last
         try:
-            fd = self._folders.fd()
+            fd = self._directories.fd()
         except MovedError as moved:
-            while len(self._folders) > moved.depth:
+            while len(self._directories) > moved.depth:
                 self._leave(MOVED)
             return
-        if not folder.listed:
-            folder.listed = True
-            self._list(folder, fd)
-        elif folder.pending:
-            self._visit(folder, fd, folder.pending.pop(), enter=True)
+        if not directory.listed:
+            directory.listed = True
+            self._list(directory, fd)
+        elif directory.pending:
+            self._visit(directory, fd, directory.pending.pop(), enter=True)
         else:
             now = self._look(fd)
-            changed = (now.mtime, now.ctime) != (folder.look.mtime, folder.look.ctime)
+            changed = (now.mtime, now.ctime) != (directory.look.mtime, directory.look.ctime)
             self._leave(CHANGED if changed else None)
 
     def _leave(self, note: str | None) -> None:
-        folder = self._folders.pop()
-        note = folder.note or note
-        self._keep([replace(folder.entry, note=note) if note else folder.entry])
+        directory = self._directories.pop()
+        note = directory.note or note
+        self._keep([replace(directory.entry, note=note) if note else directory.entry])
         self._path = os.path.dirname(self._path)
 
-    def _list(self, folder: OpenDirectory, fd: int) -> None:
+    def _list(self, directory: OpenDirectory, fd: int) -> None:
         try:
             listing = _open_listing(fd)
             try:
                 with os.scandir(listing) as names:
                     for found in names:
-                        # Folders wait until the listing is closed. The type is what readdir(3)
+                        # Directories wait until the listing is closed. The type is what readdir(3)
                         # says, to save a call; the descriptor is asked again.
                         if found.is_dir(follow_symlinks=False):
-                            self._wait(folder, found.name)
+                            self._wait(directory, found.name)
                         else:
-                            self._visit(folder, fd, found.name, enter=False)
+                            self._visit(directory, fd, found.name, enter=False)
             finally:
                 os.close(listing)
         except OSError as error:
-            folder.note = f"unreadable: {error_name(error)}"
+            directory.note = f"unreadable: {error_name(error)}"
 
-    def _wait(self, folder: OpenDirectory, name: str) -> None:
-        folder.pending.append(name)
+    def _wait(self, directory: OpenDirectory, name: str) -> None:
+        directory.pending.append(name)
         self._charge(len(name))
 
-    def _visit(self, folder: OpenDirectory, folder_fd: int, name: str, *, enter: bool) -> None:
-        """Record what ``name`` is; a folder is entered only if ``enter``, otherwise it waits."""
+    def _visit(
+        self, directory: OpenDirectory, directory_fd: int, name: str, *, enter: bool
+    ) -> None:
+        """Record what ``name`` is; a directory is entered only if ``enter``, otherwise it waits."""
         try:
-            fd = os.open(name, _LOOK, dir_fd=folder_fd)
+            fd = os.open(name, _LOOK, dir_fd=directory_fd)
         except FileNotFoundError:  # it was listed: the listing is no picture of one moment
-            folder.note = CHANGED
+            directory.note = CHANGED
             return
         except OSError as error:
-            folder.note = f"names in it unreadable: {error_name(error)}"
+            directory.note = f"names in it unreadable: {error_name(error)}"
             return
         handed_on = False
         try:
@@ -152,11 +154,11 @@ class Walk:
             if not stat.S_ISDIR(seen.mode):
                 handed_on = self._leaf(path, fd, seen)
             elif enter:
-                handed_on = self._folder(name, path, fd, seen)
+                handed_on = self._directory(name, path, fd, seen)
             else:
-                self._wait(folder, name)
+                self._wait(directory, name)
         except OSError as error:
-            folder.note = f"names in it unreadable: {error_name(error)}"
+            directory.note = f"names in it unreadable: {error_name(error)}"
         finally:
             if not handed_on:
                 os.close(fd)
@@ -172,8 +174,8 @@ class Walk:
         known = None if self._mounts is None else self._mounts.get(mount)
         return known is not None and not limits.is_process_backed(known.fstype)
 
-    def _folder(self, name: str, path: str, fd: int, seen: Look) -> bool:
-        """Go down into a folder, or record it if it is not for reading.
+    def _directory(self, name: str, path: str, fd: int, seen: Look) -> bool:
+        """Go down into a directory, or record it if it is not for reading.
 
         Says whether ``fd`` was handed on.
         """
@@ -182,7 +184,7 @@ class Walk:
             self._keep([entry(path, seen, (), note=why)])
             return False
         found, note = xattrs.read(fd)
-        self._folders.push(OpenDirectory(name, fd, seen, entry(path, seen, found, note=note)))
+        self._directories.push(OpenDirectory(name, fd, seen, entry(path, seen, found, note=note)))
         self._path = path
         return True
 
@@ -200,7 +202,7 @@ class Walk:
         return mount.fstype in limits.KERNEL, None
 
     def _leaf(self, path: str, fd: int, seen: Look) -> bool:
-        """Record what is no folder; says whether ``fd`` was handed on."""
+        """Record what is no directory; says whether ``fd`` was handed on."""
         closed, why = self._closed(seen)
         if closed:
             its_why = why or f"not read: {self._fstype(seen)}"

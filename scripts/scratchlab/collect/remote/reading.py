@@ -191,7 +191,7 @@ class Reading:
         self._progress = progress
         self._ledger = Ledger()
         self._links = LinkSets()
-        self._above: list[Entry] = []  # the folders that the walk is in
+        self._above: list[Entry] = []  # the directories that the walk is in
         self._ready: list[Entry] = []
         self._count = 0
         self._cost = 0
@@ -213,9 +213,9 @@ class Reading:
 
     def _take(self, record: AgentRecord) -> None:
         if record.letter == b"U":
-            folder = self._above.pop()
+            directory = self._above.pop()
             note = _text(record.body)
-            self._keep(replace(folder, note=note) if note else folder)
+            self._keep(replace(directory, note=note) if note else directory)
         elif record.letter == b"D":
             self._above.append(self._entry(record.body))
         elif record.letter == b"E":

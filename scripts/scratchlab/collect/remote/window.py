@@ -118,7 +118,7 @@ class Window:
         if now.namespaces.get("mnt") != before.namespaces.get("mnt"):
             _moved("moved to another mount namespace")
         if now.root.identity != before.root.identity:
-            _moved("changed its root folder")
+            _moved("changed its root directory")
         if changed := mountinfo.changes(before.mounts, now.mounts):
             _moved(f"had its mounts changed while it was read: {'; '.join(changed)}")
         again = self._client.inspect_container(self._inspect["Id"])

@@ -53,7 +53,7 @@ def _filesystems(draft: Plan, privileged: bool, own_dev: bool) -> None:
     host = draft.host_config
     writable = "rw" if privileged else "ro"
     draft.filesystem("/proc", "proc", 0o555, _SAFE)
-    # In the host's network namespace runc cannot mount sysfs anew where the user namespace is
+    # In the host's network namespace runc cannot mount sysfs again where the user namespace is
     # another; it then binds the host's. The type is sysfs all the same.
     draft.filesystem("/sys", "sysfs", 0o555, (*_SAFE, writable))
     if own_dev:
@@ -89,7 +89,7 @@ def _ipc(draft: Plan, mode: str) -> None:
 
 def _init_layer(draft: Plan) -> None:
     for row in INIT_VISIBLE:
-        # What the image has as a folder is kept; anything else is unlinked and made anew.
+        # What the image has as a directory is kept; anything else is unlinked and made again.
         in_image = draft.image.get(row.path)
         if row.kind is Kind.DIRECTORY and in_image is not None and in_image.kind is row.kind:
             continue
@@ -103,7 +103,7 @@ def _init_layer(draft: Plan) -> None:
 
 
 def _network_files(draft: Plan, users: dict[str, Any]) -> None:
-    # /etc itself is the init layer's folder, whatever the image had there.
+    # /etc itself is the init layer's directory, whatever the image had there.
     ro = {"ro"} if draft.host_config.get("ReadonlyRootfs") else set()
     for path in NETWORK_FILES.values():
         if path not in users:

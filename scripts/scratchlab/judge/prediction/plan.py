@@ -122,7 +122,7 @@ class Plan:
         self, path: str, origin: Origin, rule: str, fstype: str | None, options: Iterable[str] = (),
         **fields: Any,
     ) -> None:  # fmt: skip
-        """Predict a mount at ``path`` and the folders that the runtime must make for it."""
+        """Predict a mount at ``path`` and the directories that the runtime must make for it."""
         fields.setdefault("uid", None)
         fields.setdefault("gid", None)
         if fields.get("walked", True):
@@ -132,15 +132,15 @@ class Plan:
     def mountpoint(self, path: str) -> None:
         """Predict the parents of a mount that neither image nor another rule provides."""
         modes = stub_modes(self.facts.runtime.name)
-        for folder in parents(path):
-            if self._is_folder(folder) or self._on_mount(folder):
+        for directory in parents(path):
+            if self._is_directory(directory) or self._on_mount(directory):
                 continue
             self.add(
-                folder, Origin.RUNTIME_MOUNTPOINT, "runtime-mountpoint",
+                directory, Origin.RUNTIME_MOUNTPOINT, "runtime-mountpoint",
                 kind=Kind.DIRECTORY, mode=modes,
             )  # fmt: skip
 
-    def _is_folder(self, path: str) -> bool:
+    def _is_directory(self, path: str) -> bool:
         entry = self.image.get(path)
         return path in self.predictions or (entry is not None and entry.kind is Kind.DIRECTORY)
 
@@ -150,10 +150,14 @@ class Plan:
         )
 
     def made(self, path: str, origin: Origin, rule: str) -> None:
-        """Predict folders that the engine makes where the image lacks them (WORKDIR)."""
-        for folder in (*parents(path), path):
-            if folder != "/" and not self._is_folder(folder) and not self._on_mount(folder):
-                self.add(folder, origin, rule, kind=Kind.DIRECTORY, mode=(0o755,))
+        """Predict directories that the engine makes where the image lacks them (WORKDIR)."""
+        for directory in (*parents(path), path):
+            if (
+                directory != "/"
+                and not self._is_directory(directory)
+                and not self._on_mount(directory)
+            ):
+                self.add(directory, origin, rule, kind=Kind.DIRECTORY, mode=(0o755,))
 
     def devices(self) -> None:
         """The runtime's own nodes and links in a /dev of its own."""

@@ -34,9 +34,9 @@ RULES = (
     ),
     Rule(
         "docker-init-folder",
-        "Docker's init layer makes the folders that its mounts need",
+        "Docker's init layer makes the directories that its mounts need",
         Origin.ENGINE_INIT_LAYER, "create", _INIT,
-        removed_by="none, but a folder of the image with that name is kept",
+        removed_by="none, but a directory of the image with that name is kept",
     ),
     Rule(
         "docker-mtab",
@@ -52,7 +52,7 @@ RULES = (
     ),
     Rule(
         "docker-shm",
-        "Docker shares /dev/shm from its folder of the container (--ipc shareable) or the host",
+        "Docker shares /dev/shm from its directory of the container (--ipc shareable) or the host",
         Origin.ENGINE_MOUNT, "start",
         _container("container_unix.go", "IpcMounts"),
         removed_by="--ipc private, or --ipc none for no /dev/shm at all",
@@ -85,21 +85,21 @@ RULES = (
     ),
     Rule(
         "docker-root",
-        "the storage driver makes the root folder of the container, 0755",
+        "the storage driver makes the root directory of the container, 0755",
         Origin.STORAGE_DRIVER, "create",
         Citation("moby/moby", "daemon/graphdriver/overlay2/overlay.go", "create"),
         removed_by="none",
     ),
     Rule(
         "docker-root-vfs",
-        "the storage driver copies the image for the container, its root folder with it, 0755",
+        "the storage driver copies the image for the container, its root directory with it, 0755",
         Origin.STORAGE_DRIVER, "create",
         Citation("moby/moby", "daemon/graphdriver/vfs/driver.go", "create"),
         removed_by="none",
     ),
     Rule(
         "docker-root-snapshot",
-        "containerd's snapshotter makes the root folder of the container, 0755",
+        "containerd's snapshotter makes the root directory of the container, 0755",
         Origin.STORAGE_DRIVER, "create",
         Citation(
             "containerd/containerd", "snapshots/overlay/overlay.go", "prepareDirectory",

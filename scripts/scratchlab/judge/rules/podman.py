@@ -21,13 +21,13 @@ def _storage(driver: str) -> Citation:
 RULES = (
     Rule(
         "podman-files",
-        "podman binds /etc/hosts, hostname, resolv.conf and /run/.containerenv from its run folder",
+        "podman binds /etc/hosts, hostname, resolv.conf, /run/.containerenv from its run directory",
         Origin.ENGINE_MOUNT, "start", _BIND,
         removed_by="--no-hosts, --no-hostname, --network none (resolv.conf)",
     ),
     Rule(
         "podman-shm",
-        "podman binds /dev/shm from its run folder of the container",
+        "podman binds /dev/shm from its run directory of the container",
         Origin.ENGINE_MOUNT, "start", _BIND,
         removed_by="--ipc host shares the host's, --ipc none mounts a private one",
     ),
@@ -75,17 +75,17 @@ RULES = (
     ),
     Rule(
         "podman-root",
-        "containers/storage makes the root folder of the container, 0555",
+        "containers/storage makes the root directory of the container, 0555",
         Origin.STORAGE_DRIVER, "create",
         _storage("overlay/overlay.go"),
-        removed_by="none; an image that has an entry for its root folder decides its mode",
+        removed_by="none; an image that has an entry for its root directory decides its mode",
     ),
     Rule(
         "podman-root-vfs",
-        "containers/storage copies the image's root folder for the container, 0555",
+        "containers/storage copies the image's root directory for the container, 0555",
         Origin.STORAGE_DRIVER, "create",
         _storage("vfs/driver.go"),
-        removed_by="none; an image that has an entry for its root folder decides its mode",
+        removed_by="none; an image that has an entry for its root directory decides its mode",
     ),
 )  # fmt: skip
 
@@ -117,5 +117,5 @@ READONLY = ("/proc/asound", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
             "/proc/sysrq-trigger")  # fmt: skip
 # Options that change both lists: pkg/specgenutil/specgen.go, v4.0 to v5.8.
 CHANGES_MASKS = ("mask=", "systempaths=", "label=nested")
-# Leaves a read-only root without writable folders: cmd/podman/common/create.go, v4.0 to v5.8.
+# Leaves a read-only root without writable directories: cmd/podman/common/create.go, v4.0 to v5.8.
 KEEPS_READONLY = ("--read-only-tmpfs=false",)

@@ -53,7 +53,7 @@ class Rule:
     others: tuple[Citation, ...] = ()
 
 
-# Which of an engine's rules for the root folder speaks of a storage driver.
+# Which of an engine's rules for the root directory speaks of a storage driver.
 
 
 # Driver, as the engine calls it, to the end of the rule's id; overlay2 and overlay are the plain

@@ -40,7 +40,7 @@ RULES = (
         "the runtime supplies the default devices, 0666",
         Origin.RUNTIME_DEVICE, "start", _DEVICES, "MUST",
         f"{SPEC}/config-linux.md#default-devices",
-        removed_by="-v /dev:/dev replaces the whole folder; nothing removes one node",
+        removed_by="-v /dev:/dev replaces the whole directory; nothing removes one node",
         others=_crun("needed_devs"),
     ),
     Rule(
@@ -87,7 +87,7 @@ RULES = (
     ),
     Rule(
         "runtime-mountpoint",
-        "the runtime makes the folders and files that its mounts need and the root lacks",
+        "the runtime makes the directories and files that its mounts need and the root lacks",
         Origin.RUNTIME_MOUNTPOINT, "start",
         Citation("opencontainers/runc", "libcontainer/rootfs_linux.go", "mountToRootfs"),
         removed_by="an image that has the mountpoint, or run without the mount",
@@ -130,7 +130,7 @@ SPEC_FILESYSTEMS = frozenset({"/proc", "/sys", "/dev/pts", "/dev/shm"})  # noqa:
 
 
 def stub_modes(runtime: str) -> tuple[int, ...]:
-    """Modes that the folders may have that a runtime makes for its mounts (files lie below them).
+    """Modes of the directories that a runtime makes for its mounts (files lie below them).
 
     crun 1.21 makes them 01755 (src/libcrun/linux.c), runc 0755 (libcontainer/rootfs_linux.go).
     """

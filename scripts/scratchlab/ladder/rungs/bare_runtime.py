@@ -68,18 +68,18 @@ class BareRuntime:
         with open(pid_file, encoding="ascii") as file:
             return int(file.read()), note
 
-    def down(self, folder: str) -> None:
-        """Delete every container in this runtime's state folder, and what it knows nothing of."""
-        if workspace.find_program(self.tool) is not None and os.path.isdir(self._state(folder)):
+    def down(self, directory: str) -> None:
+        """Delete every container in the runtime's state directory, and what it does not know."""
+        if workspace.find_program(self.tool) is not None and os.path.isdir(self._state(directory)):
             for name in workspace.run_program(
-                [self.tool, *self._root(folder), "list", "--quiet"]
+                [self.tool, *self._root(directory), "list", "--quiet"]
             ).split():
-                self._command(folder, "delete", "--force", name)
+                self._command(directory, "delete", "--force", name)
         _end_orphans()
 
-    def _command(self, folder: str, *arguments: str) -> str:
+    def _command(self, directory: str, *arguments: str) -> str:
         """Run the runtime: what was special about it, or nothing."""
-        command = [self.tool, *self._root(folder), *arguments]
+        command = [self.tool, *self._root(directory), *arguments]
         try:
             workspace.run_program(command)
         except workspace.RefusedError as refusal:
@@ -90,11 +90,11 @@ class BareRuntime:
             return f"{_UNIFIED} was hidden from it: it refuses two versions of control groups"
         return ""
 
-    def _root(self, folder: str) -> list[str]:
-        return ["--root", self._state(folder)]
+    def _root(self, directory: str) -> list[str]:
+        return ["--root", self._state(directory)]
 
-    def _state(self, folder: str) -> str:
-        return os.path.join(folder, f"{self.tool}-state")
+    def _state(self, directory: str) -> str:
+        return os.path.join(directory, f"{self.tool}-state")
 
 
 class Gvisor(BareRuntime):
@@ -114,9 +114,9 @@ def forget_groups() -> None:
     """Remove the control groups that engines made for our name and left behind, empty."""
     for hierarchy in _hierarchies():
         group = os.path.join(hierarchy, NAME)
-        for folder, _, _ in os.walk(group, topdown=False):
+        for directory, _, _ in os.walk(group, topdown=False):
             with suppress(OSError):  # one that is in use stays
-                os.rmdir(folder)
+                os.rmdir(directory)
 
 
 def _end_orphans() -> None:

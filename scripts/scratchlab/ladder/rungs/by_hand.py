@@ -20,7 +20,8 @@ from scratchlab.ladder.workspace import Workspace
 
 _UNSHARE = ["unshare", "--mount", "--uts", "--ipc", "--net", "--pid", "--fork", "--kill-child"]
 _WAIT = 5.0  # seconds until the program runs, or has ended
-# What LIBCONTAINER_FILESYSTEMS does not say: libcontainer/SPEC.md's table of filesystems, column "Data".
+# What LIBCONTAINER_FILESYSTEMS does not say: libcontainer/SPEC.md's table of filesystems, column
+# "Data".
 _DATA = {
     "/dev": "mode=755",
     "/dev/shm": "mode=1777,size=65536k",  # noqa: S108 - the container's
@@ -53,15 +54,15 @@ class Chroot:
         typed = shlex.join([*_UNSHARE, "chroot", "ROOT", *shop.argv])
         return Started(pid, typed)
 
-    def down(self, folder: str) -> None:
+    def down(self, directory: str) -> None:
         """End every process whose root is this rung's."""
-        _end(os.path.join(folder, self.id, "rootfs"))
+        _end(os.path.join(directory, self.id, "rootfs"))
 
 
 class ChrootWithMounts(Chroot):
     """The same with six filesystems mounted and nothing else: what more is there, is the kernel's.
 
-    The folders to mount on are made by hand, as a runtime would.
+    The directories to mount on are made by hand, as a runtime would.
     """
 
     id = "mounts"
@@ -129,9 +130,9 @@ def _pairs(env: tuple[str, ...]) -> Iterator[tuple[str, str]]:
 
 
 def _rooted(root: str) -> Iterator[int]:
-    """The processes whose root is the folder ``root``: that very folder, not one of that name.
+    """The processes whose root is that very directory ``root``, not one of that name.
 
-    A container with a lab of its own has a folder of the same name, and we see its processes.
+    A container with a lab of its own has a directory of the same name, and we see its processes.
     """
     for name in os.listdir("/proc"):
         if name.isdecimal() and _is_rooted(int(name), root):

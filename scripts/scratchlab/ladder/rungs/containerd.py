@@ -55,7 +55,7 @@ class Containerd:
         typed = f"ctr image import image.tar; ctr run --detach {names[0]} NAME"
         return Started(pid, typed)
 
-    def down(self, folder: str) -> None:  # noqa: ARG002 - a namespace has no folder
+    def down(self, directory: str) -> None:  # noqa: ARG002 - a namespace has no directory
         """Remove the namespace with all that is in it."""
         if self.missing() or NAME not in self._ctr("namespace", "list", "--quiet").split():
             return

@@ -57,9 +57,9 @@ class Podman:
         typed = "podman load --input image.tar; podman run --detach --network host IMAGE"
         return Started(int(pid), typed, note=note)
 
-    def down(self, folder: str) -> None:
+    def down(self, directory: str) -> None:
         """Remove every container of the private storage."""
-        room = os.path.join(folder, self.id)
+        room = os.path.join(directory, self.id)
         if os.path.isdir(room) and not self.missing():
             workspace.run_program([*_podman(room), "rm", "--force", "--all", "--time", "0"])
             forget_groups()

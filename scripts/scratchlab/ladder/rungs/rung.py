@@ -40,5 +40,5 @@ class Rung(Protocol):
     def up(self, shop: Workspace) -> Started:
         """Start the root; raises LabError where that is refused."""
 
-    def down(self, folder: str) -> None:
+    def down(self, directory: str) -> None:
         """End and remove what :meth:`up` started, now or in a run that was killed."""

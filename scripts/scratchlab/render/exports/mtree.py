@@ -1,10 +1,10 @@
 """A ledger as an mtree(5) manifest, which bsdtar, NetBSD's mtree and gomtree read and check.
 
-The hierarchical form (one name a line, ``..`` to leave a folder): the one form that all three
-read alike. gomtree 0.4 takes a path below ``./`` for a name in the folder before it. Keywords are
-those that all three know, but for ``device``, which gomtree refuses unless it is told with ``-k``
-which ones to compare (and not ``time``: it misses those of folders). What mtree cannot say stands
-in comments, below the entry that it is about.
+The hierarchical form (one name a line, ``..`` to leave a directory): the one form that all three
+read alike. gomtree 0.4 takes a path below ``./`` for a name in the directory before it. Keywords
+are those that all three know, but for ``device``, which gomtree refuses unless it is told with
+``-k`` which ones to compare (and not ``time``: it misses those of directories). What mtree cannot
+say stands in comments, below the entry that it is about.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from scratchlab.model import Entry, Kind
 _HEAD = """\
 #mtree v2.0
 # {count} entries, {digest}
-# To check a folder: mtree -p FOLDER < THIS, or
-# gomtree -k type,mode,uid,gid,size,link,sha256digest -p FOLDER -f THIS
+# To check a directory: mtree -p DIRECTORY < THIS, or
+# gomtree -k type,mode,uid,gid,size,link,sha256digest -p DIRECTORY -f THIS
 """
 _TYPES = {
     Kind.FILE: "file",
@@ -40,7 +40,7 @@ _PLAIN = frozenset(range(0x21, 0x7F)) - frozenset(b"*?[#\\")
 def render(ledger: Ledger, out: TextIO) -> None:
     """Write the manifest. Names, targets and values are ASCII without control characters."""
     out.write(_HEAD.format(count=len(ledger), digest=ledger.digest()))
-    depth = 0  # how many folders are open, the root not counted
+    depth = 0  # how many directories are open, the root not counted
     for entry in ledger:
         level = 0 if entry.path == "/" else entry.path.count("/")
         while depth and depth >= level:
@@ -67,7 +67,7 @@ def _keywords(entry: Entry) -> Iterator[str]:
     yield f"gid={entry.gid}"
     if entry.kind is Kind.FILE:
         yield f"size={entry.size}"
-    # A folder's time says when something was last put into it, and is compared nowhere.
+    # A directory's time says when something was last put into it, and is compared nowhere.
     if entry.mtime is not None and entry.kind is not Kind.DIRECTORY:
         yield "time={}.{:09d}".format(*divmod(entry.mtime, _SECOND))
     if entry.device is not None:

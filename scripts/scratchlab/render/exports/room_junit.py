@@ -34,9 +34,9 @@ def _verdict(seat: MachineResult) -> str:
     return {MachineState.PASSED: "pass", MachineState.FAILED: "fail"}.get(seat.state, "error")
 
 
-def _case(seat: MachineResult, name: str, verdict: str, why: str, mend: str) -> TestCase:
+def _case(seat: MachineResult, name: str, verdict: str, why: str, remedy: str) -> TestCase:
     case = TestCase(name, classname=f"scratchlab.{seat.name}")
     if verdict in _KINDS:
         what = STATE_WORDS[seat.state] if name == "machine" else verdict
-        case.result = [_KINDS[verdict]("\n".join(filter(None, (what, why, mend))))]
+        case.result = [_KINDS[verdict]("\n".join(filter(None, (what, why, remedy))))]
     return case

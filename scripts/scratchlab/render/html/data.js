@@ -47,7 +47,7 @@ function ghostOf(data, row) {
   };
 }
 
-// Nodes in tree order. A folder that no row names (a report may be cut) still gets its node.
+// Nodes in tree order. A directory that no row names (a report may be cut) still gets its node.
 function treeOf(data) {
   const byPath = new Map();
   const root = { path: "/", name: "/", parent: null, depth: 0, children: [], row: null, ghost: null };

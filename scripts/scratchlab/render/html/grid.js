@@ -56,7 +56,7 @@ class Grid {
     const { visible, nodes, filtered } = this.tree;
     const left = [
       [visible.length - MOST_PRINTED, `after the first ${MOST_PRINTED.toLocaleString("en")}`],
-      [nodes.length - visible.length, filtered ? "that the filter hides" : "in closed folders"],
+      [nodes.length - visible.length, filtered ? "that the filter hides" : "in closed directories"],
     ].filter(([count]) => count > 0).map(([count, where]) => `${count.toLocaleString("en")} ${where}`);
     const box = document.getElementById("unprinted");
     box.textContent = `Not on paper: entries of the tree, ${left.join(", ")}. All of them are in the page and in report.json.`;
@@ -118,8 +118,8 @@ class Grid {
       twist.setAttribute("aria-hidden", "true");
       cell.append(twist);
     }
-    const folder = node.children.length > 0 || (attributes && attributes.kind === "directory");
-    cell.append(bdi(folder && node.depth ? `${node.name}/` : node.name, folder ? "name folder" : "name"));
+    const directory = node.children.length > 0 || (attributes && attributes.kind === "directory");
+    cell.append(bdi(directory && node.depth ? `${node.name}/` : node.name, directory ? "name directory" : "name"));
     const more = attributes && this.more(attributes);
     if (more) cell.append(bdi(more, "more"));
     if (className === "right" && node.below && !this.tree.isOpen(node)) cell.append(this.below(node));
@@ -132,7 +132,7 @@ class Grid {
     return attributes.kind === "file" ? size(attributes.size) : "";
   }
 
-  // What a closed folder holds, as a small band of colours with the number beside it.
+  // What a closed directory holds, as a small band of colours with the number beside it.
   below(node) {
     const total = [...node.below.values()].reduce((sum, count) => sum + count, 0);
     const found = make("span", "below");

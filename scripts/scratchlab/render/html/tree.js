@@ -1,4 +1,4 @@
-// Which nodes are to be seen: folders open and closed, filters, search.
+// Which nodes are to be seen: directories open and closed, filters, search.
 
 class Tree {
   constructor(data) {
@@ -16,7 +16,7 @@ class Tree {
     this.update();
   }
 
-  // How many entries below each folder have which origin.
+  // How many entries below each directory have which origin.
   countBelow() {
     for (const node of this.nodes) {
       if (!node.origin) continue;
@@ -70,7 +70,7 @@ class Tree {
     return node.origin !== null;
   }
 
-  // Make `visible` anew. Filtered, it holds what matches and the folders on the way there.
+  // Make `visible` again. Filtered, it holds what matches and the directories on the way there.
   update() {
     this.visible = [];
     this.found = 0;
@@ -94,10 +94,10 @@ class Tree {
     for (const node of this.nodes) if (kept[node.at]) this.visible.push(node);
   }
 
-  // Whether a folder's children are shown now.
+  // Whether a directory's children are shown now.
   isOpen(node) { return this.filtered ? node.children.length > 0 : node.open; }
 
-  // Open every folder above `node`, so that it is to be seen.
+  // Open every directory above `node`, so that it is to be seen.
   reveal(node) {
     for (let up = node.parent; up; up = up.parent) up.open = true;
   }

@@ -126,7 +126,7 @@ def _circumstances(head: Json) -> list[str]:
 def _digests(head: Json, *, narrow: bool) -> list[str]:
     live = head["container"].get("ledger_digest", "not told")
     kept = head["image"].get("source") == "kept"
-    source = " (proved by an earlier run, and kept: --fresh reads it anew)" if kept else ""
+    source = " (proved by an earlier run, and kept: --fresh reads it again)" if kept else ""
     image = f"{head['image']['ledger_digest']} image{source}"
     if narrow:  # the report has them whole
         return [f"ledger_digest {short(live)} live", f"ledger_digest {short(image)}"]

@@ -51,7 +51,7 @@ def _headline(found: Explanation) -> str:
         return f"{path}  the kernel's"
     shown = f"{mount.fstype} ({','.join(mount.options)})"
     if found.mounts[0].rule == "masked-path":
-        what = "/dev/null" if mount.root == "/null" else "an empty folder"
+        what = "/dev/null" if mount.root == "/null" else "an empty directory"
         return f"{path}  masked: it reads as {what}; {shown}"
     if found.mounts[0].rule == "readonly-path":
         return f"{path}  read-only: bound over itself; {shown}"
@@ -109,7 +109,7 @@ def _predictions(
 ) -> list[tuple[str, str, str]]:
     said = [finding.prediction] if finding is not None else []
     said += [mount.prediction for mount in mounts]
-    words = {"agrees": "foreseen from configuration and versions, before the container was read",
+    words = {"agrees": "predicted from configuration and versions, before the container was read",
              "none": "none was made"}  # fmt: skip
     return [
         ("prediction", words.get(one, visible(one)), "" if one in words else "red") for one in said

@@ -74,7 +74,7 @@ def path(found: bytes) -> bytes:
     return found.replace(b"\0", b"/") or b"/"
 
 
-# Following symlinks to a folder, within a root.
+# Following symlinks to a directory, within a root.
 
 
 Lookup = Callable[[bytes], tuple[int, int] | None]  # key -> (inode, type of name)
@@ -91,11 +91,11 @@ def resolve_in_root(
     make: Callable[[bytes], None] | None = None,
     name: bytes = b"",
 ) -> bytes | None:
-    """The folder that ``parts`` lead to from the folder ``at`` (both as keys).
+    """The directory that ``parts`` lead to from the directory ``at`` (both as keys).
 
     Every step takes ``room``, along a symlink more of it: 40 symlinks may have 2,000 names each.
     What is missing is made by ``make``; without it None is returned, as for a way through
-    something that is no folder. With it that raises DamageError, as do links in a circle.
+    something that is no directory. With it that raises DamageError, as do links in a circle.
     """
     todo = deque(parts)
     links = 0
@@ -126,7 +126,7 @@ def resolve_in_root(
         elif make is None:
             return None
         elif links:
-            raise DamageError(f"{shown(name)} lies below symlinks that lead to no folder")
+            raise DamageError(f"{shown(name)} lies below symlinks that lead to no directory")
         else:
-            raise DamageError(f"{shown(name)} lies below {shown(path(k))}, which is no folder")
+            raise DamageError(f"{shown(name)} lies below {shown(path(k))}, which is no directory")
     return at

@@ -64,8 +64,8 @@ class Stack:
         for k, wanted in self._db.execute(query, (layer,)):
             parent, _, base = wanted.rpartition(b"\0")
             parts = parent.split(b"\0")
-            folder = resolve_in_root(b"", parts, self._lookup, self._target, room=self._room)
-            found = None if folder is None else self._lookup(folder + b"\0" + base)
+            directory = resolve_in_root(b"", parts, self._lookup, self._target, room=self._room)
+            found = None if directory is None else self._lookup(directory + b"\0" + base)
             if found is None or found[1] >= NameType.DIRECTORY:
                 path, target = shown(names.path(k)), shown(names.path(wanted))
                 raise DamageError(f"{path} is a hard link to {target}, which is no file there")
@@ -87,7 +87,7 @@ class Stack:
                    WHERE h.layer = ? AND NOT h.opaque"""
         for (k,) in self._db.execute(query, (layer,)):
             self._notes.add(
-                f"layer {index} hides {{}} and brings it anew: the specification lets nothing of "
+                f"layer {index} hides {{}} and brings it again: the specification lets nothing of "
                 "the lower layers through, overlayfs as Docker uses it does for a directory",
                 names.path(k),
             )
@@ -120,7 +120,7 @@ class Stack:
             if lower._replace(mtime=None) != IMPLIED:
                 self._notes.add(
                     f"layer {index} has entries below {{}} and none for it: Docker gives that "
-                    "folder mode 0755, owner 0:0 and no attributes, containerd keeps the lower "
+                    "directory mode 0755, owner 0:0 and no attributes, containerd keeps the lower "
                     "layer's",
                     names.path(k),
                 )

@@ -1,10 +1,10 @@
 """One layer as a tree of its own: names, inodes, and what it hides of the layers below.
 
-An engine unpacks each layer into a folder of its own (overlayfs), so names and symlinks resolve
+An engine unpacks each layer into a directory of its own (overlayfs), so names and symlinks resolve
 within the layer: a name below a symlink of the same layer lands where the symlink leads, a name
 below a symlink of a *lower* layer makes a directory, which then stands in the symlink's place.
 Measured with ``docker load`` on Docker 20.10.24 (overlay2); containerd v1.6 archive/tar.go
-(applyNaive, with fs.RootPath of the upper folder) does the same.
+(applyNaive, with fs.RootPath of the upper directory) does the same.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from scratchlab.collect.image.layers.spool import Inode, LayerSpool, NameType, b
 from scratchlab.collect.image.limits import EntryBudget, check_xattrs
 from scratchlab.collect.image.problems import DamageError, Notes, shown
 
-_FOLDERS = 4096
+_DIRECTORIES = 4096
 _INSERT = "INSERT INTO names VALUES (?, ?, ?, ?)"
 
 
@@ -30,7 +30,7 @@ class LayerTree:
         self._layer = layer
         self._room = room
         self._notes = notes
-        self._folders: dict[bytes, bytes] = {b"": b""}  # a key as written -> where it leads
+        self._directories: dict[bytes, bytes] = {b"": b""}  # a key as written -> where it leads
 
     def add(self, name: bytes, inode: Inode) -> None:
         """One entry under its name in the archive. The last of several with one name counts."""
@@ -82,7 +82,7 @@ class LayerTree:
         if base.startswith(names.WHITEOUT) or written.startswith(names.AUFS):
             self._hide(name, written, inode)
             return None
-        k = self._folder(parent, name) + b"\0" + base
+        k = self._directory(parent, name) + b"\0" + base
         names.check(k, name)
         return k
 
@@ -95,16 +95,16 @@ class LayerTree:
                 row = (-self._layer, written, self._spool.inode(inode), _name_type(inode))
                 self._db.execute("INSERT OR REPLACE INTO names VALUES (?, ?, ?, ?)", row)
             return
-        folder = self._folder(parent, name)
+        directory = self._directory(parent, name)
         opaque = base == names.OPAQUE
         if not opaque:
             hidden = base[len(names.WHITEOUT) :]
             if hidden in (b"", b".", b".."):
                 raise DamageError(f"{shown(name)} is a whiteout of nothing")
-            folder += b"\0" + hidden
-        self._room.take(len(folder))
+            directory += b"\0" + hidden
+        self._room.take(len(directory))
         insert = "INSERT OR IGNORE INTO hidden VALUES (?, ?, ?)"
-        self._db.execute(insert, (self._layer, folder, opaque))
+        self._db.execute(insert, (self._layer, directory, opaque))
 
     def _put(self, k: bytes, number: int, kind: NameType) -> None:
         row = (self._layer, k, number, kind)
@@ -130,7 +130,7 @@ class LayerTree:
             self._db.execute(
                 "DELETE FROM names WHERE layer = ? AND k >= ? AND k < ?", (self._layer, *below(k))
             )
-            self._folders = {b"": b""}
+            self._directories = {b"": b""}
 
     def _note_duplicate(self, k: bytes) -> None:
         self._notes.add(
@@ -153,9 +153,9 @@ class LayerTree:
         if told != kept:
             self._spool.rewrite(number, told)
 
-    def _folder(self, written: bytes, name: bytes) -> bytes:
-        """Where the folder ``written`` is in this layer; made when no header described it."""
-        found = self._folders.get(written)
+    def _directory(self, written: bytes, name: bytes) -> bytes:
+        """Where the directory ``written`` is in this layer; made when no header described it."""
+        found = self._directories.get(written)
         if found is None:
             found = self._walk(written, name)
         return found
@@ -163,15 +163,15 @@ class LayerTree:
     def _walk(self, written: bytes, name: bytes) -> bytes:
         # Start from the longest part of the way that is known.
         known = written
-        while known not in self._folders:
+        while known not in self._directories:
             known = known.rpartition(b"\0")[0]
-        at, reached = self._folders[known], known
+        at, reached = self._directories[known], known
         for part in written[len(known) :].split(b"\0")[1:]:
             at = self._step(at, part, name)
             reached += b"\0" + part
-            if len(self._folders) >= _FOLDERS:
-                self._folders = {b"": b""}
-            self._folders[reached] = at
+            if len(self._directories) >= _DIRECTORIES:
+                self._directories = {b"": b""}
+            self._directories[reached] = at
         return at
 
     def _step(self, at: bytes, part: bytes, name: bytes) -> bytes:
@@ -188,7 +188,7 @@ class LayerTree:
     def _find(self, wanted: bytes) -> tuple[int, int] | None:
         """The entry at ``wanted``, symlinks on the way followed; None if this layer has none."""
         parent, _, base = wanted.rpartition(b"\0")
-        at: bytes | None = self._folders.get(parent)
+        at: bytes | None = self._directories.get(parent)
         if at is None:
             parts = parent.split(b"\0")
             at = resolve_in_root(b"", parts, self._lookup, self._target, room=self._room)

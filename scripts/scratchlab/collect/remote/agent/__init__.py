@@ -18,7 +18,7 @@ from scratchlab.errors import LabError
 
 CARRIED = "linux-{}"  # beside this file, in a scratchlab that carries it
 # As roles/scratch_images/module_utils/go_programs.py builds the lab's own program: the same bytes
-# from any folder for one Go version and architecture.
+# from any directory for one Go version and architecture.
 _FLAGS = ("-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=")
 _SEARCH = f"/usr/local/go/bin{os.pathsep}/usr/lib/go/bin"  # beside PATH
 _SECONDS = 600.0  # the standard library is compiled along, on an emulated machine too
@@ -54,15 +54,15 @@ def build(architecture: str, sources: dict[str, bytes] | None = None) -> bytes:
             "install Go (`apt-get install golang-go`), or use a scratchlab that was built with"
             f" `build_zipapp.py --agent {architecture}` where Go is",
         )
-    with tempfile.TemporaryDirectory(prefix="scratchlab-agent-") as folder:
+    with tempfile.TemporaryDirectory(prefix="scratchlab-agent-") as directory:
         files = sources or _sources()
         for name, text in files.items():
-            (Path(folder) / name).write_bytes(text)
+            (Path(directory) / name).write_bytes(text)
         environment = {
             "PATH": os.environ.get("PATH", ""),
-            "HOME": folder,
-            "GOCACHE": f"{folder}/cache",
-            "GOPATH": f"{folder}/path",
+            "HOME": directory,
+            "GOCACHE": f"{directory}/cache",
+            "GOPATH": f"{directory}/path",
             "GOENV": "off",
             "GO111MODULE": "off",
             "GOTOOLCHAIN": "local",
@@ -79,8 +79,8 @@ def build(architecture: str, sources: dict[str, bytes] | None = None) -> bytes:
                     "-o",
                     "agent",
                     *files,
-                ],  # by file: "." would put the folder in
-                cwd=folder,
+                ],  # by file: "." would put the directory in
+                cwd=directory,
                 env=environment,
                 capture_output=True,
                 text=True,
@@ -92,12 +92,12 @@ def build(architecture: str, sources: dict[str, bytes] | None = None) -> bytes:
         if done.returncode:
             said = " ".join(done.stderr.split())[-400:]
             raise LabError(f"{what}, and {go} could not build it: {said}")
-        return (Path(folder) / "agent").read_bytes()
+        return (Path(directory) / "agent").read_bytes()
 
 
 def _sources() -> dict[str, bytes]:
-    folder = resources.files(__package__)
-    files = (one for one in folder.iterdir() if one.name.endswith(".go"))
+    directory = resources.files(__package__)
+    files = (one for one in directory.iterdir() if one.name.endswith(".go"))
     return {one.name: one.read_bytes() for one in sorted(files, key=lambda one: one.name)}
 
 

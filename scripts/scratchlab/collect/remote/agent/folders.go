@@ -3,13 +3,13 @@ package main
 import "syscall"
 
 const (
-	keep  = 256 // as scratchlab.collect.live.folders has it
+	keep  = 256 // as scratchlab.collect.live.directories has it
 	moved = "moved while read"
 	none  = -1
 )
 
-// folder is one that is being read.
-type folder struct {
+// directory is one that is being read.
+type directory struct {
 	name    string
 	fd      int
 	seen    look
@@ -18,29 +18,29 @@ type folder struct {
 	note    string
 }
 
-// folders are those between the root and where the walk is, the root first. A tree may be deeper
+// directories are those between the root and where the walk is, the root first. A tree may be deeper
 // than a process may have descriptors: only the root and the deepest stay open. An outer one is
 // reached again from the root, one name at a time, never through a link and never by "..", and
-// every folder on the way must still be the same.
-type folders []*folder
+// every directory on the way must still be the same.
+type directories []*directory
 
-func (f folders) last() *folder { return f[len(f)-1] }
+func (f directories) last() *directory { return f[len(f)-1] }
 
-func (f *folders) push(one *folder) {
+func (f *directories) push(one *directory) {
 	*f = append(*f, one)
 	if outer := len(*f) - 1 - keep; outer > 0 {
 		(*f)[outer].close()
 	}
 }
 
-func (f *folders) pop() {
+func (f *directories) pop() {
 	f.last().close()
 	*f = (*f)[:len(*f)-1]
 }
 
-// reach opens the deepest folder again if it was closed. It gives the depth of the first one that
+// reach opens the deepest directory again if it was closed. It gives the depth of the first one that
 // is not where it was; with all of them in place, their number.
-func (f folders) reach() (int, error) {
+func (f directories) reach() (int, error) {
 	if f.last().fd != none {
 		return len(f), nil
 	}
@@ -68,7 +68,7 @@ func (f folders) reach() (int, error) {
 	return len(f), nil
 }
 
-func (one *folder) close() {
+func (one *directory) close() {
 	closeIf(one.fd)
 	one.fd = none
 }

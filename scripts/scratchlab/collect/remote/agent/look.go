@@ -148,23 +148,23 @@ func major(dev uint64) uint64 { return dev>>8&0xfff | dev>>32&0xfffff000 }
 func minor(dev uint64) uint64 { return dev&0xff | dev>>12&0xffffff00 }
 
 // open is openat(2) that is not disturbed by the signals of Go's own scheduler.
-func open(folder int, name string, flags int) (int, error) {
+func open(directory int, name string, flags int) (int, error) {
 	for {
-		fd, err := syscall.Openat(folder, name, flags|syscall.O_CLOEXEC, 0)
+		fd, err := syscall.Openat(directory, name, flags|syscall.O_CLOEXEC, 0)
 		if err != syscall.EINTR {
 			return fd, err
 		}
 	}
 }
 
-// readlinkat reads the link name in folder; with "", the one that the descriptor itself is.
-func readlinkat(folder int, name string) (string, error) {
+// readlinkat reads the link name in directory; with "", the one that the descriptor itself is.
+func readlinkat(directory int, name string) (string, error) {
 	path, err := syscall.BytePtrFromString(name)
 	if err != nil {
 		return "", err
 	}
 	buffer := make([]byte, 4097) // PATH_MAX, include/uapi/linux/limits.h
-	n, _, code := syscall.Syscall6(syscall.SYS_READLINKAT, uintptr(folder),
+	n, _, code := syscall.Syscall6(syscall.SYS_READLINKAT, uintptr(directory),
 		uintptr(unsafe.Pointer(path)), uintptr(unsafe.Pointer(&buffer[0])), uintptr(len(buffer)), 0, 0)
 	if code != 0 {
 		return "", code

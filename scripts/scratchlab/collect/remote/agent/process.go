@@ -28,7 +28,7 @@ func hold(pid int, container string) (*process, error) {
 	if err != nil {
 		return nil, about("/proc/"+strconv.Itoa(pid), err)
 	}
-	// "root" is a magic link: following it lands on the folder itself, whatever its name says.
+	// "root" is a magic link: following it lands on the directory itself, whatever its name says.
 	root, err := open(proc, "root", oPath|syscall.O_DIRECTORY)
 	if err != nil {
 		return nil, about("/proc/"+strconv.Itoa(pid)+"/root", err)
@@ -39,13 +39,13 @@ func hold(pid int, container string) (*process, error) {
 // search finds the process of the container that started first: its init.
 func search(container string) int {
 	found, oldest := 0, uint64(0)
-	folders, _ := os.ReadDir("/proc")
-	for _, folder := range folders {
-		pid, err := strconv.Atoi(folder.Name())
+	directories, _ := os.ReadDir("/proc")
+	for _, directory := range directories {
+		pid, err := strconv.Atoi(directory.Name())
 		if err != nil || pid == os.Getpid() || !named(pid, container) {
 			continue
 		}
-		stat, err := os.ReadFile("/proc/" + folder.Name() + "/stat")
+		stat, err := os.ReadFile("/proc/" + directory.Name() + "/stat")
 		started, ok := startTime(stat)
 		if err == nil && ok && (found == 0 || started < oldest) {
 			found, oldest = pid, started
@@ -57,9 +57,9 @@ func search(container string) int {
 // named says whether the kernel's word on the process names the container: its control group, or
 // the files of the engine that are bound into it.
 func named(pid int, container string) bool {
-	folder := "/proc/" + strconv.Itoa(pid)
-	groups, _ := os.ReadFile(folder + "/cgroup")
-	mounts, _ := os.ReadFile(folder + "/mountinfo")
+	directory := "/proc/" + strconv.Itoa(pid)
+	groups, _ := os.ReadFile(directory + "/cgroup")
+	mounts, _ := os.ReadFile(directory + "/mountinfo")
 	id := []byte(container)
 	return len(id) > 0 && (bytes.Contains(groups, id) || bytes.Contains(mounts, id))
 }

@@ -16,7 +16,7 @@ type walk struct {
 	mounts  map[uint64]string
 	out     *writer
 	reader  reader
-	folders folders
+	directories directories
 	root    uint64
 	hashed  map[uint64]uint64
 	linked  map[version]bool
@@ -51,19 +51,19 @@ func (w *walk) read(root int) error {
 	if err := w.enter("", fd, seen); err != nil {
 		return err
 	}
-	for len(w.folders) > 0 {
-		if err := w.step(w.folders.last()); err != nil {
+	for len(w.directories) > 0 {
+		if err := w.step(w.directories.last()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *walk) step(in *folder) error {
-	if depth, err := w.folders.reach(); err != nil {
+func (w *walk) step(in *directory) error {
+	if depth, err := w.directories.reach(); err != nil {
 		return err
-	} else if depth < len(w.folders) {
-		for len(w.folders) > depth {
+	} else if depth < len(w.directories) {
+		for len(w.directories) > depth {
 			w.leave(moved)
 		}
 		return nil
@@ -90,11 +90,11 @@ func (w *walk) step(in *folder) error {
 }
 
 func (w *walk) leave(note string) {
-	if own := w.folders.last().note; own != "" {
+	if own := w.directories.last().note; own != "" {
 		note = own
 	}
 	w.out.record('U', []byte(note))
-	w.folders.pop()
+	w.directories.pop()
 }
 
 func (w *walk) enter(name string, fd int, seen look) error {
@@ -103,11 +103,11 @@ func (w *walk) enter(name string, fd int, seen look) error {
 		return err
 	}
 	w.entry('D', name, seen, found, nil, "", note, false)
-	w.folders.push(&folder{name: name, fd: fd, seen: seen})
+	w.directories.push(&directory{name: name, fd: fd, seen: seen})
 	return nil
 }
 
-func (w *walk) list(in *folder) error {
+func (w *walk) list(in *directory) error {
 	const flags = syscall.O_RDONLY | syscall.O_DIRECTORY | syscall.O_NOFOLLOW
 	listing, err := open(in.fd, ".", flags|syscall.O_NOATIME)
 	if err == syscall.EPERM || err == syscall.EACCES {
@@ -137,9 +137,9 @@ func (w *walk) list(in *folder) error {
 	}
 }
 
-// names goes through what one getdents64(2) gave. Folders wait until the listing is closed. The
+// names goes through what one getdents64(2) gave. Directories wait until the listing is closed. The
 // type is the listing's word, to save a call; the descriptor is asked again.
-func (w *walk) names(in *folder, rows []byte) error {
+func (w *walk) names(in *directory, rows []byte) error {
 	const size, kind, text, directory = 16, 18, 19, 4 // struct linux_dirent64, DT_DIR
 	for len(rows) > text {
 		length := int(*(*uint16)(unsafe.Pointer(&rows[size]))) // as this machine orders bytes
@@ -158,8 +158,8 @@ func (w *walk) names(in *folder, rows []byte) error {
 	return nil
 }
 
-// visit tells what name is; a folder is entered only if enter, otherwise it waits.
-func (w *walk) visit(in *folder, name string, enter bool) error {
+// visit tells what name is; a directory is entered only if enter, otherwise it waits.
+func (w *walk) visit(in *directory, name string, enter bool) error {
 	fd, err := open(in.fd, name, oPath|syscall.O_NOFOLLOW)
 	if err == syscall.ENOENT { // it was listed: the listing is no picture of one moment
 		in.note = changed
@@ -224,7 +224,7 @@ func processBacked(fstype string) bool {
 		strings.HasPrefix(fstype, "fuse.") || strings.HasPrefix(fstype, "fuseblk.")
 }
 
-func (w *walk) leaf(in *folder, name string, fd int, seen look, closed bool, why string) error {
+func (w *walk) leaf(in *directory, name string, fd int, seen look, closed bool, why string) error {
 	if closed {
 		if why == "" {
 			why = "not read: " + w.mounts[seen.mount]
