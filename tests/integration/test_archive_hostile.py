@@ -1,4 +1,7 @@
-"""Whatever an archive holds, the reader opens the archive, its own program and nothing else."""
+"""Hostile archives: the big ones cost little, and the reader opens no file but the archive.
+
+The small ones are measured in tests/unit/image/test_hostile.py.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.unit.image.hostile import CORPUS, OUTSIDE
+from tests.unit.image.measured import PEAK, check, measure
 
 ROOT = Path(__file__).parents[2]
 _READ = """
@@ -61,3 +67,15 @@ def test_strace_sees_no_file_but_the_archives(tmp_path: Path) -> None:
         assert own or (module and "O_WRONLY" not in line and "O_RDWR" not in line), line
     assert archives <= seen
     assert not any("passwd" in path or "shadow" in path or OUTSIDE in path for path in seen)
+
+
+@pytest.mark.parametrize("name", [name for name, hostile in CORPUS.items() if hostile.big])
+def test_big_archive_costs_little_time_and_memory(name: str, tmp_path: Path) -> None:
+    path = tmp_path / f"{name}.tar"
+    path.write_bytes(CORPUS[name].make())
+    assert path.stat().st_size < 20 << 20
+    (result,), peak = measure("mtree", path)
+    check(result, CORPUS[name].status)
+    assert peak < PEAK, result["err"]
+    if name == "million entries":
+        assert "# 1001001 entries" in result["out"]
