@@ -31,13 +31,13 @@ def recorded(reports: Path, started: Path) -> bool:
 def shown(room: Classroom, reports: Path) -> None:
     """The room on the terminal; the only machine of a room with its experiments."""
     print(f"\nAll that was seen: {reports.resolve() / 'index.html'}\n")
-    seat = room.seats[0] if len(room.seats) == 1 else None
+    seat = room.machines[0] if len(room.machines) == 1 else None
     if seat is None or seat.summary is None:
         classroom.render(room, sys.stdout)
         return
     if seat.state is not MachineState.PASSED and seat.passed == len(seat.summary.checks):
         print(f"{seat.name}: {seat.reason}; {seat.help}\n")
-    show(report.read(str(reports / seat.found.directory / "report.json")), sys.stdout)
+    show(report.read(str(reports / seat.collected.directory / "report.json")), sys.stdout)
 
 
 def main(reports: Path, started: Path | None) -> int:
@@ -53,7 +53,7 @@ def main(reports: Path, started: Path | None) -> int:
     except LabError as error:
         print(f"lab: {printable(str(error))}", file=sys.stderr)
         return 2
-    states = {seat.state for seat in room.seats if seat.name in room.chosen}
+    states = {seat.state for seat in room.machines if seat.name in room.chosen}
     return 0 if states == {MachineState.PASSED} else 1
 
 

@@ -54,9 +54,9 @@ def test_who_needs_help_and_why(visit: Visit, room: Path) -> None:
 
 def test_every_machine_has_its_seat(visit: Visit, room: Path) -> None:
     page = visit(room)
-    seats = page.locator(".seats a")
+    seats = page.locator(".machines a")
     assert seats.locator("bdi").all_inner_texts() == names(page)
-    assert page.locator(".seats .fail bdi").all_inner_texts() == ["cleo", "emil", "finn"]
+    assert page.locator(".machines .fail bdi").all_inner_texts() == ["cleo", "emil", "finn"]
     expect(seats.nth(4)).to_have_attribute("title", "unreachable: no route to host")
     seats.nth(3).click()
     expect(page.locator("tr:target th bdi")).to_have_text("dora")

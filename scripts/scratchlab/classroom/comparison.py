@@ -172,7 +172,7 @@ def _slow(found: Iterable[CollectedMachine]) -> set[str]:
 
 
 def _notes(seat: MachineResult, names: Counter[str], checks: int) -> Iterable[str]:
-    summary, record = seat.summary, seat.found.record
+    summary, record = seat.summary, seat.collected.record
     if seat.slow and record:
         yield f"slow: its tasks took {record.seconds:.0f} s, far longer than most"
     if summary and names[summary.hostname] > 1:

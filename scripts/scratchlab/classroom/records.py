@@ -7,7 +7,7 @@ import os
 from dataclasses import asdict
 from typing import Any
 
-from scratchlab.atomic import replaced
+from scratchlab.atomic import atomic_write
 from scratchlab.classroom.results import MachineResult, PastRun, RunRecord
 from scratchlab.model import Json
 from scratchlab.text import printable
@@ -99,18 +99,18 @@ MOST_RUNS = 20
 
 def extended_history(seat: MachineResult) -> tuple[PastRun, ...]:
     """The machine's history with its last run in it; a run that is judged again is there once."""
-    record = seat.found.record
+    record = seat.collected.record
     if record is None or not record.started:
-        return seat.found.history
+        return seat.collected.history
     checks = seat.summary.checks if seat.summary else ()
     last = PastRun(record.started, str(seat.state), seat.passed, len(checks))
-    before = tuple(run for run in seat.found.history if run.at != last.at)
+    before = tuple(run for run in seat.collected.history if run.at != last.at)
     return (*before, last)[-MOST_RUNS:]
 
 
 def save_history(directory: str, seat: MachineResult) -> None:
     """Write the history of a machine that the room knows. Raises LabError."""
     runs = extended_history(seat)
-    if runs != seat.found.history:
-        with replaced(os.path.join(directory, seat.found.directory, "history.json")) as out:
+    if runs != seat.collected.history:
+        with atomic_write(os.path.join(directory, seat.collected.directory, "history.json")) as out:
             json.dump({"schema": HISTORY, "runs": [asdict(run) for run in runs]}, out, indent=1)

@@ -183,9 +183,9 @@ class Classroom:
     @property
     def passed(self) -> int:
         """How many machines passed."""
-        return sum(seat.state is MachineState.PASSED for seat in self.seats)
+        return sum(seat.state is MachineState.PASSED for seat in self.machines)
 
     @property
     def needing_help(self) -> tuple[MachineResult, ...]:
         """Every machine that did not pass, in the order of the room."""
-        return tuple(seat for seat in self.seats if seat.state is not MachineState.PASSED)
+        return tuple(seat for seat in self.machines if seat.state is not MachineState.PASSED)

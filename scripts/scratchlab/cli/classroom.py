@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
 
-from scratchlab.atomic import replaced
+from scratchlab.atomic import atomic_write
 from scratchlab.classroom import records
 from scratchlab.classroom.comparison import compare_machines
 from scratchlab.classroom.read import MOST_BYTES, WORKSHEET, differing, read_machine, read_reports
@@ -38,17 +38,17 @@ def build_classroom(path: str) -> Classroom:
     """
     found = read_reports(path)
     room = compare_machines(found, partial(differing, path))
-    if all(seat.state is MachineState.WAITING for seat in room.seats) and not found.others:
+    if all(seat.state is MachineState.WAITING for seat in room.machines) and not found.others:
         for name in ("run.json", *OUTPUTS, *SHEETS):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(path, name))
         return room
-    for seat in room.seats:
-        if found.known and seat.found.record:
+    for seat in room.machines:
+        if found.known and seat.collected.record:
             records.save_history(path, seat)
     _sheets(path, room)
     for name, module in OUTPUTS.items():
-        with replaced(os.path.join(path, name), encoding="utf-8") as out:
+        with atomic_write(os.path.join(path, name), encoding="utf-8") as out:
             import_module(f"scratchlab.render.{module}").render(room, out)
     return room
 
@@ -56,22 +56,22 @@ def build_classroom(path: str) -> Classroom:
 def _sheets(path: str, room: Classroom) -> None:
     """Each machine's worksheet from its own report, the key to all of them, and the cards."""
     drawn = []
-    for seat in room.seats:
-        place = os.path.join(path, seat.found.directory, WORKSHEET)
+    for seat in room.machines:
+        place = os.path.join(path, seat.collected.directory, WORKSHEET)
         if seat.summary is None:
-            if seat.found.directory:
+            if seat.collected.directory:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(place)
             continue
-        report = read(os.path.join(path, seat.found.directory, "report.json"), MOST_BYTES)
+        report = read(os.path.join(path, seat.collected.directory, "report.json"), MOST_BYTES)
         drawn.append(draw_worksheet(report, seed_of(report)))
-        with replaced(place, encoding="utf-8") as out:
+        with atomic_write(place, encoding="utf-8") as out:
             sheets.worksheet(drawn[-1], report.head, out)
     for name, render in (
         ("key.html", partial(sheets.room_key, drawn)),
-        ("cards.html", partial(sheets.cards, room.seats)),
+        ("cards.html", partial(sheets.cards, room.machines)),
     ):
-        with replaced(os.path.join(path, name), encoding="utf-8") as out:
+        with atomic_write(os.path.join(path, name), encoding="utf-8") as out:
             render(out)
 
 
@@ -94,6 +94,6 @@ def write_several(reports: Sequence[str], page: str) -> Classroom:
     path = rooms.pop()
     found = (read_machine(path, os.path.basename(os.path.dirname(file))) for file in files)
     room = compare_machines(ReportsDirectory(tuple(found), known=False), partial(differing, path))
-    with replaced(page, encoding="utf-8") as out:
+    with atomic_write(page, encoding="utf-8") as out:
         room_page.render(room, out)
     return room

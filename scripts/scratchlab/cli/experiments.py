@@ -14,7 +14,7 @@ import click
 from scratchlab import codec, render, report
 from scratchlab.cli.options import FINDINGS, engine_options
 from scratchlab.collect.engines import EngineClient, connect
-from scratchlab.collect.facts import host
+from scratchlab.collect.host_facts import read_host
 from scratchlab.course import state
 from scratchlab.errors import LabError
 from scratchlab.evidence import EvidenceSet
@@ -202,9 +202,9 @@ def exit_status(checks: Collection[Check]) -> int:
 def _nothing(client: EngineClient) -> EvidenceSet:
     """What is known where no container was verified: the host, and the engine if it answers."""
     try:
-        facts = Facts(host=host(), engine=client.facts())
+        facts = Facts(host=read_host(), engine=client.facts())
     except LabError:
-        facts = Facts(host=host())
+        facts = Facts(host=read_host())
     return EvidenceSet(facts, Ledger(), Ledger())
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from scratchlab import report
-from scratchlab.atomic import replaced
+from scratchlab.atomic import atomic_write
 from scratchlab.cli.options import Command, engine_options
 from scratchlab.errors import LabError
 from scratchlab.ladder import shapes
@@ -96,7 +96,7 @@ def run_and_show(
     found = _read(view, source) if source else _look(view, image, engine, url)
     table, picture = VIEWS[view]
     if svg:
-        with replaced(svg, encoding="utf-8") as out:
+        with atomic_write(svg, encoding="utf-8") as out:
             picture(found, out)
     if form == "json":
         json.dump(found, sys.stdout, indent=1, sort_keys=True)

@@ -54,9 +54,9 @@ def worksheet(
         report = _report(client, container, vantage)
     sheet = draw_worksheet(report, seed or seed_of(report))
     if html_file:
-        from scratchlab.atomic import replaced
+        from scratchlab.atomic import atomic_write
 
-        with replaced(html_file, encoding="utf-8") as out:
+        with atomic_write(html_file, encoding="utf-8") as out:
             sheets.worksheet(sheet, report.head, out, key=key)
     else:
         sheets.plain(sheet, sys.stdout, key=key)

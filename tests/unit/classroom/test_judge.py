@@ -31,7 +31,7 @@ def judged(path: Path) -> Classroom:
 
 
 def states(room: Classroom) -> dict[str, MachineState]:
-    return {seat.name: seat.state for seat in room.seats}
+    return {seat.name: seat.state for seat in room.machines}
 
 
 def test_a_room_where_everyone_passed(reports: Reports) -> None:
@@ -106,7 +106,7 @@ def test_an_earlier_report_never_stands_in_for_a_run_that_brought_none(reports: 
     )
     room = judged(reports.finish())
     assert states(room) == {"ben": MachineState.UNREACHABLE}
-    assert room.seats[0].summary is None
+    assert room.machines[0].summary is None
     assert room.facets == ()
 
 
@@ -220,7 +220,7 @@ def test_a_report_that_was_changed_after_it_came_is_named(reports: Reports) -> N
     )
     room = judged(reports.finish())
     assert states(room) == {"ben": MachineState.DAMAGED}
-    assert "changed" in room.seats[0].reason
+    assert "changed" in room.machines[0].reason
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"schema": "scratchlab-status-1"}'])
@@ -228,7 +228,7 @@ def test_a_damaged_record_is_named(reports: Reports, content: str) -> None:
     (reports.machine("ben") / "status.json").write_text(content)
     room = judged(reports.finish())
     assert states(room) == {"ben": MachineState.DAMAGED}
-    assert "status.json" in room.seats[0].reason
+    assert "status.json" in room.machines[0].reason
 
 
 def test_a_damaged_run_file_is_named_and_the_machines_are_still_judged(reports: Reports) -> None:
@@ -265,7 +265,7 @@ def test_two_machines_with_one_name_are_told(reports: Reports) -> None:
         reports.machine(name, one, hostname="debian")
     room = judged(reports.finish())
     assert set(states(room).values()) == {MachineState.PASSED}
-    assert all("call themselves debian" in seat.notes[0] for seat in room.seats)
+    assert all("call themselves debian" in seat.notes[0] for seat in room.machines)
 
 
 def test_a_report_without_checks_is_no_pass(reports: Reports) -> None:
@@ -278,14 +278,14 @@ def test_what_a_machine_cannot_answer_is_no_failure_beside_what_passed(reports: 
     reports.machine("ben", made("ben", checks=checks))
     room = judged(reports.finish())
     assert states(room) == {"ben": MachineState.PASSED}
-    assert room.seats[0].notes == ("could not be asked here: E13",)
+    assert room.machines[0].notes == ("could not be asked here: E13",)
 
 
 def test_a_skipped_check_is_no_pass(reports: Reports) -> None:
     reports.machine("ben", made("ben", checks=[rooms.check("E01", "skip", "no container")]))
     room = judged(reports.finish())
     assert states(room) == {"ben": MachineState.FAILED}
-    assert "no container" in room.seats[0].reason
+    assert "no container" in room.machines[0].reason
 
 
 def test_the_check_that_failed_is_the_trouble_and_not_those_that_waited_for_it(
@@ -297,7 +297,7 @@ def test_the_check_that_failed_is_the_trouble_and_not_those_that_waited_for_it(
         rooms.check("E07", "skip", "not run: E06 failed"),
     ]
     reports.machine("ben", made("ben", checks=checks))
-    seat = judged(reports.finish()).seats[0]
+    seat = judged(reports.finish()).machines[0]
     assert seat.reason == "E06: the container is exited (2 more did not pass)"
     assert seat.help == "docker start sleep"
 
@@ -324,7 +324,7 @@ def test_a_machine_that_ran_fewer_checks_is_told(reports: Reports) -> None:
         reports.machine(name)
     reports.machine("ben", made("ben", checks=[rooms.check("E01")]))
     room = judged(reports.finish())
-    assert room.seats[2].notes == ("only 1 of 12 checks were run",)
+    assert room.machines[2].notes == ("only 1 of 12 checks were run",)
 
 
 def test_one_report_with_a_thousand_checks_adds_no_columns(reports: Reports) -> None:
@@ -341,7 +341,7 @@ def test_a_slow_machine_is_named_and_passes(reports: Reports) -> None:
     reports.machine("ben", seconds=400.0)
     room = judged(reports.finish())
     assert room.needing_help == ()
-    assert [seat.name for seat in room.seats if seat.slow] == ["ben"]
+    assert [seat.name for seat in room.machines if seat.slow] == ["ben"]
 
 
 def test_directories_of_another_room_are_told_and_not_judged(reports: Reports) -> None:
@@ -361,7 +361,7 @@ def test_a_directory_of_reports_without_a_record_is_a_room_too(tmp_path: Path) -
 
 
 def test_an_empty_directory_is_a_room_without_machines(tmp_path: Path) -> None:
-    assert judged(tmp_path / "none").seats == ()
+    assert judged(tmp_path / "none").machines == ()
 
 
 def test_names_that_lead_out_of_the_directory_are_not_followed(reports: Reports) -> None:

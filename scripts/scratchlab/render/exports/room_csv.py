@@ -28,7 +28,7 @@ def render(room: Classroom, out: TextIO) -> None:
     )
     facts = ("engine", "runtime", "kernel", "ledger digest", "reason")
     writer.writerow([_cell(cell) for cell in (*heads, *room.checks, *facts)])
-    for seat in room.seats:
+    for seat in room.machines:
         writer.writerow([_cell(cell) for cell in _cells(seat, room)])
 
 

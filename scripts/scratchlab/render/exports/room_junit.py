@@ -15,7 +15,7 @@ _KINDS = {"fail": Failure, "error": Error, "skip": Skipped}
 def render(room: Classroom, out: TextIO) -> None:
     """Write it to ``out``."""
     xml = JUnitXml("scratchlab room")
-    for seat in room.seats:
+    for seat in room.machines:
         xml.add_testsuite(_suite(seat))
     raw: bytes = xml.tostring()  # type: ignore[no-untyped-call]  # the library has no hints here
     out.write(raw.decode("utf-8") + "\n")

@@ -11,8 +11,8 @@ from scratchlab.render.terminal.classroom import STATE_WORDS
 
 def render(room: Classroom, out: TextIO) -> None:
     """Write it to ``out``; a room without machines is a plan that cannot be met."""
-    out.write(f"TAP version 13\n1..{len(room.seats) or 1}\n")
-    for number, seat in enumerate(room.seats, 1):
+    out.write(f"TAP version 13\n1..{len(room.machines) or 1}\n")
+    for number, seat in enumerate(room.machines, 1):
         passed = seat.state is MachineState.PASSED
         name = seat.name.replace("#", "\\#")
         out.write(f"{'ok' if passed else 'not ok'} {number} - {name} {STATE_WORDS[seat.state]}\n")

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FunctionLoader
 from markupsafe import Markup
 
-from scratchlab.atomic import replaced
+from scratchlab.atomic import atomic_write
 from scratchlab.model import Json, Origin
 from scratchlab.render.html import compact
 from scratchlab.render.words import ORIGINS, short
@@ -36,7 +36,7 @@ _SPELLED = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 def write(report: Report, path: str) -> None:
     """Write the page to ``path``, whole or not at all. Raises LabError when that fails."""
-    with replaced(path, encoding="utf-8") as out:
+    with atomic_write(path, encoding="utf-8") as out:
         render(report, out)
 
 

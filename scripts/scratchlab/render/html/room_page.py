@@ -41,7 +41,7 @@ class Need:
 def render(room: Classroom, out: TextIO) -> None:
     """Write the page. What machines say is text on it, never markup."""
     style, script = "".join(map(asset, STYLES)), "".join(map(asset, SCRIPTS))
-    counts = Counter(STATE_WORDS[seat.state] for seat in room.seats)
+    counts = Counter(STATE_WORDS[seat.state] for seat in room.machines)
     pieces = (
         environment()
         .get_template("room.html.j2")
@@ -51,8 +51,8 @@ def render(room: Classroom, out: TextIO) -> None:
             counts=counts.most_common(),
             facets=sorted(room.facets, key=lambda facet: facet.same),
             helped=tuple(_needs(room)),
-            rows=[(seat, extended_history(seat)[-MOST_RUNS:]) for seat in room.seats],
-            graded=any(seat.summary and seat.summary.grade for seat in room.seats),
+            rows=[(seat, extended_history(seat)[-MOST_RUNS:]) for seat in room.machines],
+            graded=any(seat.summary and seat.summary.grade for seat in room.machines),
             states=STATE_WORDS,
             sentence=sentence,
             shorten=shorten,
@@ -71,7 +71,7 @@ def _needs(room: Classroom) -> Iterator[Need]:
     """Who needs help, those with the same trouble together."""
     groups: dict[tuple[str, str], list[tuple[Place, MachineResult]]] = {}
     needing = set(room.needing_help)
-    for place, seat in enumerate(room.seats, 1):
+    for place, seat in enumerate(room.machines, 1):
         if seat in needing:
             key = (STATE_WORDS[seat.state], seat.reason)
             groups.setdefault(key, []).append((Place(seat.name, place), seat))

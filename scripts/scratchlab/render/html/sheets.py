@@ -55,7 +55,7 @@ def plain(sheet: Worksheet, out: TextIO, *, key: bool = False) -> None:
 
 
 def _card(seat: MachineResult) -> Card:
-    record = seat.found.record
+    record = seat.collected.record
     user, address = (record.user, record.address) if record else ("", "")
     port = f" -p {record.port}" if record and record.port else ""
     login = f"ssh{port} {user + '@' if user else ''}{address or seat.name}"

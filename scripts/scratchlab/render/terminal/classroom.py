@@ -27,7 +27,7 @@ STATE_WORDS = {
 
 def headline(room: Classroom) -> str:
     """The room in one sentence."""
-    count, passed = len(room.seats), room.passed
+    count, passed = len(room.machines), room.passed
     if not count:
         return "There is no machine and no report here"
     return f"{passed} of {count} {'machine' if count == 1 else 'machines'} passed every check"
@@ -79,7 +79,7 @@ def render(room: Classroom, out: TextIO) -> None:
     for seat in room.needing_help:
         screen.print(text(f"\n{seat.name}: {STATE_WORDS[seat.state]}: {seat.reason}", "red"))
         screen.print(Padding(text(seat.help), (0, 0, 0, 2)))
-    for seat in room.seats:
+    for seat in room.machines:
         for note in seat.notes:
             screen.print(text(f"{seat.name}: {note}", "yellow"))
     for facet in room.facets:
@@ -87,21 +87,21 @@ def render(room: Classroom, out: TextIO) -> None:
             screen.print(text(f"\n{facet.title}: {sentence(facet)}"))
     for fault in room.faults:
         screen.print(text(f"\n{fault}", "red"))
-    style = "bold red" if room.needing_help or room.faults or not room.seats else "bold green"
+    style = "bold red" if room.needing_help or room.faults or not room.machines else "bold green"
     screen.print(text(f"\n{headline(room)}", style))
 
 
 def _table(room: Classroom, width: int, marks: Mapping[str, str]) -> Table:
     """A column for each check, or where they do not fit, the names of those that did not pass."""
-    names = max((len(seat.name) for seat in room.seats), default=0)
-    states = max((len(STATE_WORDS[seat.state]) for seat in room.seats), default=0)
+    names = max((len(seat.name) for seat in room.machines), default=0)
+    states = max((len(STATE_WORDS[seat.state]) for seat in room.machines), default=0)
     fits = names + states + 2 + sum(len(name) + 1 for name in room.checks) <= width
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
     table.add_column("machine", overflow="fold", min_width=min(names, width // 3))
     table.add_column("", overflow="fold")
     for heading in room.checks if fits else ("passed", "not passed"):
         table.add_column(heading, overflow="fold", no_wrap=fits)
-    for seat in room.seats:
+    for seat in room.machines:
         found = {c.id: c.verdict for c in seat.summary.checks} if seat.summary else {}
         if fits:
             verdicts = [found.get(name, "") for name in room.checks]
