@@ -1,9 +1,8 @@
 """Everything CI runs, in order: ``./lab test [--all] [STAGE...]``.
 
-Stages: lint, unit, before, first, integration, browser, scenarios, room, faults, leave; the room of
-six machines only with --all or by its name. The lab itself is taken from bare to proved and back on
-this very machine; the integration and browser tests run in between, on the engine that the lab
-brought. A stage that fails does not keep the later ones from cleaning up.
+The stages are STAGES below. "before" to "leave" take this machine from bare to proved and back; the
+integration and browser tests run in between, on the engine that the lab installed. A stage that
+fails does not keep the later ones from cleaning up.
 """
 
 from __future__ import annotations
@@ -15,15 +14,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from junitparser import JUnitXml
 
 ROOT = Path(__file__).resolve().parents[1]
 NETWORKS = Path("/sys/class/net")
-# What podman, runc, crun and sshd make when they run; no package removes it.
-BORROWED = [
+# Made by podman, runc, crun and sshd when they run; no package removes them.
+RUNTIME_DIRECTORIES = [
     Path(path)
     for path in ("/etc/cni", "/run/containers", "/run/crun", "/run/libpod", "/run/netns",
                  "/run/runc", "/run/sshd", "/var/lib/cni", "/var/lib/containers",
@@ -42,6 +41,7 @@ LINTERS: dict[str, list[str]] = {
     "ruff": ["ruff", "check", "."],
     "ruff format": ["ruff", "format", "--check", "."],
     "mypy": ["mypy"],
+    "lint-imports": ["lint-imports", "--no-cache", "--no-logo"],
     "shellcheck": ["shellcheck", *SHELL],
     "yamllint": ["yamllint", "--strict", "."],
     "ansible-lint": ["ansible-lint", "--offline", "--nocolor"],
@@ -50,7 +50,7 @@ LINTERS: dict[str, list[str]] = {
 
 @dataclass
 class Count:
-    """How many tests ended how, and how long they took (seconds)."""
+    """Numbers of tests by result, and how long they took (seconds)."""
 
     passed: int = 0
     failed: int = 0
@@ -66,19 +66,17 @@ class Count:
         )
 
 
-@dataclass
-class Run:
-    """What was counted so far, by stage."""
+@dataclass(frozen=True)
+class Stage:
+    """One stage: ``run`` runs it and counts. An ``on_request`` one runs with --all or by its name
+    only."""
 
-    counts: dict[str, Count] = field(default_factory=dict)
-
-    def ok(self, stage: str) -> bool:
-        """Whether the stage ran and nothing failed in it."""
-        return stage in self.counts and self.counts[stage].failed == 0
+    run: Callable[[], Count]
+    on_request: bool = False
 
 
 def lint() -> Count:
-    """Each linter counts as one test."""
+    """Run each linter; each counts as one test."""
     count = Count()
     for name, command in LINTERS.items():
         print(f"--- {name}", flush=True)
@@ -89,9 +87,9 @@ def lint() -> Count:
     return count
 
 
-def tests(*paths: str) -> Callable[[], Count]:
+def tests(*paths: str) -> Stage:
     """A stage that runs pytest on ``paths``."""
-    return lambda: pytest(*paths)
+    return Stage(lambda: pytest(*paths))
 
 
 def pytest(*paths: str) -> Count:
@@ -107,50 +105,56 @@ def pytest(*paths: str) -> Count:
     ).returncode
     if not file.exists():
         return Count(failed=1)
-    found = JUnitXml.fromfile(str(file))
-    failed = found.failures + found.errors
-    return Count(found.tests - failed - found.skipped, failed or int(status != 0), found.skipped)
+    count = counted(file)
+    return count if count.failed or not status else count + Count(failed=1)
+
+
+def counted(file: Path) -> Count:
+    """The numbers in a JUnit file."""
+    results = JUnitXml.fromfile(str(file))
+    failed = results.failures + results.errors
+    return Count(results.tests - failed - results.skipped, failed, results.skipped)
 
 
 def integration() -> Count:
-    """The integration tests, with the packages that only they need, which go again."""
-    with borrowed_packages("tests/packages.txt"):
+    """Run the integration tests, with packages that only they need."""
+    with temporary_packages("tests/packages.txt"):
         return pytest("tests/integration")
 
 
 def browser() -> Count:
-    """The pages, in the browser of this distribution."""
-    with borrowed_packages("tests/browser/packages.txt"):
+    """Run the tests of the HTML pages, in this distribution's browser."""
+    with temporary_packages("tests/browser/packages.txt"):
         return pytest("tests/browser")
 
 
 def room() -> Count:
-    """Six machines side by side, some of them in trouble."""
-    with borrowed_packages("molecule/packages.txt"):
+    """Run the lab on six machines side by side, some of them in trouble."""
+    with temporary_packages("molecule/packages.txt"):
         return pytest("tests/e2e/test_room.py")
 
 
 @contextmanager
-def borrowed_packages(file: str) -> Iterator[None]:
-    """The packages that ``file`` names installed; afterwards exactly what that added is removed."""
+def temporary_packages(file: str) -> Iterator[None]:
+    """Install the packages that ``file`` names; afterwards remove exactly what that added."""
     lines = (ROOT / file).read_text().splitlines()
     names = [line for line in lines if line and not line.startswith("#")]
     script = ROOT / "roles/lab_machine/module_utils/lab_packages.py"
     program = [sys.executable, str(script), "--state", str(ROOT / ".cache" / "test-packages")]
-    there = {path for path in BORROWED if path.exists()}
+    existing = {path for path in RUNTIME_DIRECTORIES if path.exists()}
     subprocess.run([*program, "install", *names], check=True, stdout=subprocess.DEVNULL)
     try:
         yield
     finally:
         subprocess.run([*program, "remove"], check=True, stdout=subprocess.DEVNULL)
-        for path in BORROWED:
-            if path not in there and path.exists():
+        for path in RUNTIME_DIRECTORIES:
+            if path not in existing and path.exists():
                 _remove(path)
 
 
 def _remove(directory: Path) -> None:
-    """Remove a network or a directory that borrowed programs made; podman binds parts of its own on
-    themselves."""
+    """Remove a network or a directory, and what is mounted in it: podman binds parts of its own
+    directories on themselves."""
     if directory.parent == NETWORKS:
         subprocess.run(["ip", "link", "delete", directory.name], check=True)
         return
@@ -166,10 +170,10 @@ def environment() -> dict[str, str]:
 
 
 def scenarios(names: Sequence[str]) -> Count:
-    """Molecule's scenarios on fresh machines; all of them where ``names`` is empty."""
+    """Run Molecule's scenarios on fresh machines; all of them when ``names`` is empty."""
     for old in JUNIT.glob("molecule-*.xml"):
         old.unlink()
-    with borrowed_packages("molecule/packages.txt"):
+    with temporary_packages("molecule/packages.txt"):
         status = subprocess.run(
             [sys.executable, "-m", "tests.scenarios", *names],
             cwd=ROOT,
@@ -178,17 +182,15 @@ def scenarios(names: Sequence[str]) -> Count:
         ).returncode
     count = Count()
     for file in JUNIT.glob("molecule-*.xml"):
-        found = JUnitXml.fromfile(str(file))
-        failed = found.failures + found.errors
-        count += Count(found.tests - failed - found.skipped, failed, found.skipped)
+        count += counted(file)
     return count + Count(failed=int(status != 0 and count.failed == 0))
 
 
-# The scenarios of every CI run; --all runs the others as well. Their times stand in the README.
+# The scenarios of every CI run; --all runs the others as well. The README lists their times.
 CI_SCENARIOS = ("default", "adopt")
-LONG = {"room"}  # stages that run with --all, or by their name
-STAGES: dict[str, Callable[[], Count]] = {
-    "lint": lint,
+# In the order in which they run.
+STAGES: dict[str, Stage] = {
+    "lint": Stage(lint),
     "unit": tests("tests/unit"),
     "before": tests("tests/e2e/test_1_before.py"),
     "first": tests(
@@ -196,40 +198,41 @@ STAGES: dict[str, Callable[[], Count]] = {
         "tests/e2e/test_2b_pull.py",
         "tests/e2e/test_2c_learning.py",
     ),
-    "integration": integration,
-    "browser": browser,
-    "scenarios": lambda: scenarios(CI_SCENARIOS),
-    "room": room,
+    "integration": Stage(integration),
+    "browser": Stage(browser),
+    "scenarios": Stage(lambda: scenarios(CI_SCENARIOS)),
+    "room": Stage(room, on_request=True),
     "faults": tests("tests/e2e/test_3_faults.py"),
     "leave": tests("tests/e2e/test_4_leave.py"),
 }
 
 
 def main(wanted: list[str]) -> int:
-    """Run the stages; gives the exit status."""
+    """Run the stages named in ``wanted`` (none: all but those on request) and print the numbers of
+    each; --all also runs every scenario. Returns the exit status."""
     everything = "--all" in wanted
     if everything:
         wanted = [name for name in wanted if name != "--all"]
-        STAGES["scenarios"] = lambda: scenarios([])
+        STAGES["scenarios"] = Stage(lambda: scenarios([]))
     unknown = [name for name in wanted if name not in STAGES]
     if unknown:
-        print(f"lab: no such stage: {unknown[0]}; there are: {', '.join(STAGES)}", file=sys.stderr)
+        print(f"lab: no such stage: {unknown[0]}; stages: {', '.join(STAGES)}", file=sys.stderr)
         return 2
-    run = Run()
+    counts: dict[str, Count] = {}
     for name, stage in STAGES.items():
-        if name not in wanted and (wanted or (name in LONG and not everything)):
+        if name not in wanted and (wanted or (stage.on_request and not everything)):
             continue
         print(f"=== {name}", flush=True)
         start = time.monotonic()
         try:
-            run.counts[name] = stage()
+            counts[name] = stage.run()
         except Exception as error:
             print(f"{type(error).__name__}: {error}")
-            run.counts[name] = Count(failed=1)
-        run.counts[name].seconds = time.monotonic() - start
+            counts[name] = Count(failed=1)
+        counts[name].seconds = time.monotonic() - start
     print()
     total = Count()
-    for name, count in run.counts.items():
+    for name, count in counts.items():
         total += count
         print(
             f"{name:<12} {count.passed:>5} passed {count.failed:>3} failed "

@@ -1,48 +1,53 @@
-"""Which stages ``./lab test`` runs, and when it is content."""
+"""Which stages ``./lab test`` runs, and its exit status."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import pytest
 from tests import run
-from tests.run import Count
+from tests.run import Count, Stage
 
 
 @pytest.fixture
 def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The stages that were run, none of which does anything."""
+    """The names of the stages that were run; none of them does anything."""
     done: list[str] = []
 
     def stage(name: str) -> Count:
         done.append(name)
         return Count(passed=1)
 
-    stages = {name: (lambda name=name: stage(name)) for name in run.STAGES}
+    stages = {name: replace(real, run=partial(stage, name)) for name, real in run.STAGES.items()}
     monkeypatch.setattr(run, "STAGES", stages)
     monkeypatch.setattr(run, "scenarios", lambda _: stage("scenarios"))
     return done
 
 
-def test_what_takes_long_runs_when_it_is_asked_for(ran: list[str]) -> None:
+def test_long_stage_runs_with_all_or_by_its_name(ran: list[str]) -> None:
     everything = list(run.STAGES)
     assert "room" in everything
-    for words, wanted in (
+    for arguments, wanted in (
         ([], [name for name in everything if name != "room"]),
         (["--all"], everything),
         (["room"], ["room"]),
         (["--all", "unit"], ["unit"]),
     ):
         ran.clear()
-        assert run.main(words) == 0
+        assert run.main(arguments) == 0
         assert ran == wanted
 
 
-def test_an_unknown_stage_is_named(ran: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_stage_is_an_error(ran: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run.main(["rooms"]) == 2
     assert ran == []
     assert "no such stage: rooms" in capsys.readouterr().err
 
 
-def test_one_failure_is_enough(ran: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(run.STAGES, "unit", lambda: Count(failed=1))
+def test_one_failed_stage_fails_the_run_and_stops_no_other(
+    ran: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(run.STAGES, "unit", Stage(lambda: Count(failed=1)))
     assert run.main([]) == 1
-    assert "lint" in ran, "the others ran all the same"
+    assert "lint" in ran
