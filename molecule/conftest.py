@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from testinfra.host import Host
-from tests.machines.seen import Machine
+from tests.machines.scenario import Machine
 
 JUNIT = Path(__file__).parents[1] / "build" / "junit"
 

@@ -1,6 +1,6 @@
 """How long a room takes: ``python3 -m tests.benchmarks.classroom COUNT [HOSTS:FORKS ...]``.
 
-COUNT system containers on this machine, from one prepared base (tests.machines.room prepare), are
+COUNT system containers on this machine, from one prepared base (tests.machines.classroom prepare), are
 taken through the whole lab; then again, changing nothing, for each HOSTS:FORKS. Prints a JSON line
 for each run: wall time, how long the machines' own tasks took (median and slowest), the
 controller's processor time and peak memory (Ansible, its forks and their ssh; shared pages counted
@@ -22,7 +22,7 @@ from pathlib import Path
 from statistics import median
 
 from tests.benchmarks import keeping_bytecode
-from tests.machines import room
+from tests.machines import classroom
 from tests.machines.base import ROOT
 
 DIRECTORY = ROOT / ".cache" / "room-benchmark"
@@ -34,13 +34,13 @@ NOT_THE_CONTROLLERS = "docker"
 @contextmanager
 def enough_instances(count: int) -> Iterator[None]:
     """Let this kernel boot ``count`` machines as containers; afterwards as it was."""
-    before = room.INSTANCES.read_text()
-    if int(before) < count * room.INSTANCES_EACH:
-        room.INSTANCES.write_text(str(count * room.INSTANCES_EACH))
+    before = classroom.INSTANCES.read_text()
+    if int(before) < count * classroom.INSTANCES_EACH:
+        classroom.INSTANCES.write_text(str(count * classroom.INSTANCES_EACH))
     try:
         yield
     finally:
-        room.INSTANCES.write_text(before)
+        classroom.INSTANCES.write_text(before)
 
 
 def children(parent: int) -> list[int]:
@@ -111,7 +111,7 @@ def main(count: int, wanted: list[str]) -> int:
     start = time.monotonic()
     with enough_instances(count):
         try:
-            inventory = room.inventory(DIRECTORY, room.start(count))
+            inventory = classroom.inventory(DIRECTORY, classroom.start(count))
             took = time.monotonic() - start
             print(json.dumps({"started": count, "wall_s": round(took, 1)}), flush=True)
             for one in [f"{count}:20", *wanted]:
@@ -123,7 +123,7 @@ def main(count: int, wanted: list[str]) -> int:
                 print(json.dumps(run(inventory, hosts, forks)), flush=True)
                 took = time.monotonic() - began
         finally:
-            room.remove()
+            classroom.remove()
     return 0
 
 

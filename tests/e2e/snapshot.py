@@ -1,7 +1,7 @@
 """The state of a machine as one JSON object, so that two of them can be compared.
 
-Runs by itself on any machine with Python (``python3 snapshot.py >before.json``), needs root, reads
-only. What changes by itself on an idle Debian machine is left out, each with its reason.
+Runs as root on any machine with Python and changes nothing: ``python3 snapshot.py >before.json``.
+Paths that change on an idle Debian machine are left out, each with its reason.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from pathlib import Path
 
 ROOTS = ("/etc", "/usr", "/var", "/opt", "/run", "/srv")
 LARGE = 1 << 20  # bytes
-HOMES = ("/", "/root", "/home", "/tmp")  # new names directly in them
-CONTENT = ("/etc/", "/var/")  # elsewhere the size says enough: packages are compared by version
-# An engine that was there before keeps its books; compared is whether the directory is in use.
-BOOKS = ("/var/lib/docker", "/var/lib/containerd", "/run/docker", "/run/containerd")
-# Path (regular expression, whole match) and why its change is no trace of the lab.
+HOMES = ("/", "/root", "/home", "/tmp")  # only the names directly in them are compared
+# Files compared by digest. Elsewhere by size: packages are compared by version.
+CONTENT = ("/etc/", "/var/")
+# The state directories of an engine: only whether they are in use is compared.
+ENGINE_STATE = ("/var/lib/docker", "/var/lib/containerd", "/run/docker", "/run/containerd")
+# Regular expression of whole paths -> why a change there is not a trace of the lab.
 IGNORED = {
-    r"/var/log/.*": "logs, those of apt and dpkg among them: memory is not erased",
+    r"/var/log/.*": "logs, apt's and dpkg's too: history is not erased",
     r"/var/cache/(apt|debconf|ldconfig|man|fontconfig|swcatalog)(/.*)?": "rebuilt by every "
     "installation",
     r"/var/lib/ucf/(hashfile|registry)(\.\d+)?": "ucf's notes and rotated copies, rewritten by"
@@ -36,14 +37,14 @@ IGNORED = {
     r"/etc/ld\.so\.cache": "rebuilt by every installation; libraries are compared instead",
     r"/etc/(\.pwd\.lock|mtab|resolv\.conf)": "written by the system at any time",
     r"/var/backups(/.*)?": "dpkg-db-backup(8), once a day",
-    r"/var/lib/systemd/(timers|random-seed|coredump|deb-systemd-.*)(/.*)?": "systemd's clockwork",
-    r"/var/lib/(private|logrotate|ntp|chrony|dhcp|NetworkManager)(/.*)?": "services' own clockwork",
+    r"/var/lib/systemd/(timers|random-seed|coredump|deb-systemd-.*)(/.*)?": "systemd's own state",
+    r"/var/lib/(private|logrotate|ntp|chrony|dhcp|NetworkManager)(/.*)?": "services' own state",
     r"/var/spool/.*|/var/tmp/.*|/var/mail/.*": "scratch space of others",
     r"/run/(systemd|udev|user|log|lock|dbus|initctl|mount|credentials|sudo)(/.*)?": "the system",
     r"/run/(utmp|.*\.lock)": "the system",
     r"/usr/(lib|share)/.*/__pycache__(/.*)?": "written when Python imports a module",
     r"/(root|home/[^/]+)/\.(bash_history|lesshst|python_history|viminfo|cache|local)": "people",
-    r"/tmp/.*": "people at work; nothing of the lab's is called so",
+    r"/tmp/.*": "people at work; the lab has no such names",
     r"/usr/share/info/dir": "rebuilt by every installation",
 }
 _IGNORED = re.compile("|".join(f"(?:{pattern})" for pattern in IGNORED))
@@ -60,55 +61,55 @@ def lines(*command: str) -> list[str]:
 
 def files(skip: re.Pattern[str]) -> dict[str, str]:
     """Every path below ROOTS: type, mode, owner, and a digest of the content."""
-    found: dict[str, str] = {}
+    entries: dict[str, str] = {}
     for root in ROOTS:
         for base, directories, names in os.walk(root):
             for name in [*directories, *names]:
                 path = os.path.join(base, name)
-                if path in BOOKS:
-                    found[path] = "in use" if os.listdir(path) else "empty"
+                if path in ENGINE_STATE:
+                    entries[path] = "in use" if os.listdir(path) else "empty"
                 elif not skip.fullmatch(path):
-                    found[path] = describe(path)
+                    entries[path] = describe(path)
             directories[:] = [
                 f
                 for f in directories
-                if (path := os.path.join(base, f)) not in BOOKS
+                if (path := os.path.join(base, f)) not in ENGINE_STATE
                 and not skip.fullmatch(path)
                 and not os.path.ismount(path)
             ]
     for home in HOMES:
         paths = [os.path.join(home, name) for name in os.listdir(home)]
-        found |= {path: "there" for path in paths if not skip.fullmatch(path)}
-    return found
+        entries |= {path: "there" for path in paths if not skip.fullmatch(path)}
+    return entries
 
 
 def describe(path: str) -> str:
-    """One line about one path; directories without size and times."""
+    """One line about a path; a directory without size and times."""
     try:
         status = os.lstat(path)
         kind = stat.filemode(status.st_mode)
-        who = f"{status.st_uid}:{status.st_gid}"
+        owner = f"{status.st_uid}:{status.st_gid}"
         if stat.S_ISLNK(status.st_mode):
-            return f"{kind} {who} -> {os.readlink(path)}"
+            return f"{kind} {owner} -> {os.readlink(path)}"
         if stat.S_ISREG(status.st_mode):
             if not path.startswith(CONTENT) or status.st_size > LARGE:
-                return f"{kind} {who} {status.st_size} bytes"
+                return f"{kind} {owner} {status.st_size} bytes"
             with open(path, "rb") as content:
-                return f"{kind} {who} {hashlib.file_digest(content, 'sha256').hexdigest()}"
+                return f"{kind} {owner} {hashlib.file_digest(content, 'sha256').hexdigest()}"
     except OSError as error:
         return f"unreadable: {error.strerror}"
-    return f"{kind} {who}"
+    return f"{kind} {owner}"
 
 
 def processes() -> list[str]:
-    """Programs of engines that run now."""
+    """Names of engine processes that run now."""
     names = []
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
             name, _, rest = status.read_text().partition("(")[2].rpartition(")")
         except OSError:
-            continue  # it ended meanwhile
-        if not rest.startswith(" Z"):  # ended, and an init that does not reap has not noticed
+            continue  # it has ended
+        if not rest.startswith(" Z"):  # not a zombie
             names.append(name)
     return sorted({n for n in names if re.match(r"docker|containerd|runc|conmon|crun", n)})
 
@@ -117,19 +118,21 @@ def mounts() -> list[str]:
     """Mount points and their filesystem types."""
     table = (line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines())
     return sorted(
-        f"{row[4]} {row[row.index('-') + 1]}" for row in table if not row[4].startswith(BOOKS)
+        f"{row[4]} {row[row.index('-') + 1]}"
+        for row in table
+        if not row[4].startswith(ENGINE_STATE)
     )
 
 
 def settings() -> dict[str, str]:
-    """Kernel settings that an engine changes."""
+    """Kernel settings that engines change."""
     names = ("ipv4/ip_forward", "ipv6/conf/all/forwarding", "ipv6/conf/default/forwarding")
     paths = [Path("/proc/sys/net", name) for name in names]
     return {str(path): path.read_text().strip() for path in paths if path.exists()}
 
 
 def units() -> list[str]:
-    """Services that systemd would start, and those that run."""
+    """Enabled units, and services and sockets that run."""
     wanted = lines("systemctl", "list-unit-files", "--state=enabled", "--no-legend", "--plain")
     running = lines(
         "systemctl",
@@ -139,8 +142,8 @@ def units() -> list[str]:
         "--no-legend",
         "--plain",
     )
-    known = re.compile(r"^(?!user@|session|run-|systemd-|getty|dbus|ssh)")
-    return [line.split()[0] for line in [*wanted, *running] if known.match(line)]
+    relevant = re.compile(r"^(?!user@|session|run-|systemd-|getty|dbus|ssh)")
+    return [line.split()[0] for line in [*wanted, *running] if relevant.match(line)]
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""From bare to proved: killed in every stage, then one command, then again without a change."""
+"""From bare to proved: killed in every stage, then a complete run, then one without changes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e import door
+from tests.e2e import lab_command
 
-# Task, and seconds after it was announced: in the middle of what it does.
+# Task, and seconds after it was announced at which it is in the middle of its work.
 STAGES = [
     ("docker_host : Install", 4.0),
     ("docker_host : Run the engine", 0.3),
@@ -25,77 +25,79 @@ STAGES = [
 
 
 @pytest.mark.parametrize(("task", "seconds"), STAGES[:2], ids=str)
-def test_killed_while_provisioning_leaves_nothing_half_written(task: str, seconds: float) -> None:
-    said = door.lab_until(task, seconds=seconds, signal_=signal.SIGKILL)
-    assert "PLAY RECAP" not in said
-    for receipt in door.RECEIPTS.glob("*.json"):
+def test_kill_while_provisioning_leaves_no_half_written_receipt(task: str, seconds: float) -> None:
+    output = lab_command.run_until(task, seconds=seconds, signal_=signal.SIGKILL)
+    assert "PLAY RECAP" not in output
+    for receipt in lab_command.RECEIPTS.glob("*.json"):
         json.loads(receipt.read_text())
 
 
-def test_ctrl_c_ends_at_once_with_a_status_that_says_so() -> None:
-    said = door.lab_until(
+def test_ctrl_c_ends_at_once_without_a_traceback() -> None:
+    output = lab_command.run_until(
         "golang : Write down which Go the lab uses", seconds=0, signal_=signal.SIGINT
     )
-    assert "Traceback" not in said
+    assert "Traceback" not in output
 
 
-def test_the_first_complete_run_proves_every_experiment() -> None:
-    done = door.lab()
+def test_first_complete_run_proves_every_experiment() -> None:
+    done = lab_command.run()
     assert done.returncode == 0, done.stdout
-    assert door.verdicts() == dict.fromkeys(door.EXPERIMENTS, "pass")
+    assert lab_command.verdicts() == dict.fromkeys(lab_command.EXPERIMENTS, "pass")
 
 
-def test_the_last_thing_on_the_screen_is_the_table() -> None:
-    done = door.lab()
+def test_output_ends_with_the_table() -> None:
+    done = lab_command.run()
     table = done.stdout[done.stdout.rindex("PLAY RECAP") :]
-    assert re.findall(r"\bE\d\d\b", table) == door.EXPERIMENTS
+    assert re.findall(r"\bE\d\d\b", table) == lab_command.EXPERIMENTS
     assert (
-        f"{len(door.EXPERIMENTS)} of {len(door.EXPERIMENTS)} checks passed"
+        f"{len(lab_command.EXPERIMENTS)} of {len(lab_command.EXPERIMENTS)} checks passed"
         in table.splitlines()[-1]
     )
 
 
-def test_the_report_says_what_the_article_saw() -> None:
-    report = door.report()
+def test_report_has_the_entries_of_the_article() -> None:
+    report = lab_command.report()
     assert report["summary"]["image_entries"] == 1
     top = {entry["path"].split("/")[1] for entry in report["entries"] if entry["path"] != "/"}
     assert top == {".dockerenv", "dev", "etc", "proc", "sleep", "sys"}
     assert report["summary"]["unexplained"] == 0
 
 
-def test_a_page_for_a_browser_lies_beside_the_report() -> None:
-    page = door.REPORT.with_name("index.html").read_text("utf-8")
+def test_html_page_is_beside_the_report() -> None:
+    page = lab_command.REPORT.with_name("index.html").read_text("utf-8")
     assert page.startswith("<!DOCTYPE html>")
-    assert door.report()["image"]["ledger_digest"] in page
+    assert lab_command.report()["image"]["ledger_digest"] in page
 
 
-def test_a_controller_that_verified_nothing_yet_brings_report_and_page() -> None:
-    (door.ROOT / "build/scratchlab").unlink()
-    shutil.rmtree(door.ROOT / "reports")
-    done = door.lab("--tags", "report")
+def test_controller_without_build_and_reports_fetches_report_and_page() -> None:
+    (lab_command.ROOT / "build/scratchlab").unlink()
+    shutil.rmtree(lab_command.ROOT / "reports")
+    done = lab_command.run("--tags", "report")
     assert done.returncode == 0, done.stdout
-    assert set(door.verdicts().values()) == {"pass"}
-    assert door.REPORT.with_name("index.html").read_text("utf-8").startswith("<!DOCTYPE html>")
-    assert (door.ROOT / "reports/index.html").exists()
+    assert set(lab_command.verdicts().values()) == {"pass"}
+    assert (
+        lab_command.REPORT.with_name("index.html").read_text("utf-8").startswith("<!DOCTYPE html>")
+    )
+    assert (lab_command.ROOT / "reports/index.html").exists()
 
 
-def test_a_second_run_changes_nothing() -> None:
-    done = door.lab()
+def test_second_run_changes_nothing() -> None:
+    done = lab_command.run()
     assert done.returncode == 0, done.stdout
-    counts = door.recap(done.stdout)
+    counts = lab_command.recap(done.stdout)
     assert {host: c["changed"] for host, c in counts.items()} == {"localhost": 0}
 
 
 def test_check_mode_on_the_provisioned_machine_announces_nothing() -> None:
-    done = door.lab("--check", "--diff")
+    done = lab_command.run("--check", "--diff")
     assert done.returncode == 0, done.stdout
-    assert door.recap(done.stdout)["localhost"]["changed"] == 0
+    assert lab_command.recap(done.stdout)["localhost"]["changed"] == 0
 
 
-def test_one_experiment_runs_with_what_it_needs_and_nothing_else() -> None:
-    done = door.lab("--tags", "E04")
+def test_one_experiment_runs_with_its_requirements_only() -> None:
+    done = lab_command.run("--tags", "E04")
     assert done.returncode == 0, done.stdout
-    assert door.verdicts() == {"E04": "pass"}
+    assert lab_command.verdicts() == {"E04": "pass"}
 
 
 def test_scratchlab_verifies_the_container_from_the_shell() -> None:
@@ -104,17 +106,17 @@ def test_scratchlab_verifies_the_container_from_the_shell() -> None:
         capture_output=True,
         text=True,
         check=False,
-        env=door.environment(),
+        env=lab_command.environment(),
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(("task", "seconds"), STAGES[2:], ids=str)
-def test_killed_in_a_later_stage_the_next_run_converges(task: str, seconds: float) -> None:
-    door.lab("reset")
+def test_run_after_a_kill_in_a_later_stage_converges(task: str, seconds: float) -> None:
+    lab_command.run("reset")
     stamp = Path("/var/lib/scratchlab/build/sleep/sleep")
-    stamp.unlink(missing_ok=True)  # so that there is something to build again
-    door.lab_until(task, seconds=seconds, signal_=signal.SIGKILL)
-    done = door.lab()
+    stamp.unlink(missing_ok=True)  # so that the build has work to do
+    lab_command.run_until(task, seconds=seconds, signal_=signal.SIGKILL)
+    done = lab_command.run()
     assert done.returncode == 0, done.stdout
-    assert set(door.verdicts().values()) == {"pass"}
+    assert set(lab_command.verdicts().values()) == {"pass"}

@@ -1,4 +1,4 @@
-"""A room where every machine pulls its own work: ansible-pull from a git repository."""
+"""Each machine of a classroom pulls from a git repository: ansible-pull."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.e2e import door
+from tests.e2e import lab_command
 
-LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".cache", ".*_cache", "build", "reports")
+NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".cache", ".*_cache", "build", "reports")
 
 
 def git(*arguments: str, at: Path) -> None:
@@ -19,9 +19,9 @@ def git(*arguments: str, at: Path) -> None:
     subprocess.run(["git", *identity, *arguments], cwd=at, check=True, capture_output=True)
 
 
-def test_a_machine_pulls_its_work_and_converges(tmp_path: Path) -> None:
+def test_ansible_pull_converges_and_then_has_nothing_to_do(tmp_path: Path) -> None:
     source, work = tmp_path / "source", tmp_path / "work"
-    shutil.copytree(door.ROOT, source, ignore=LEFT_OUT, symlinks=True)
+    shutil.copytree(lab_command.ROOT, source, ignore=NOT_COPIED, symlinks=True)
     git("init", "--quiet", at=source)
     git("add", ".", at=source)
     git("commit", "--quiet", "--message", "the lab", at=source)
@@ -36,7 +36,7 @@ def test_a_machine_pulls_its_work_and_converges(tmp_path: Path) -> None:
         text=True,
         check=False,
         timeout=600,
-        env=door.environment({"HOME": str(tmp_path)}),
+        env=lab_command.environment({"HOME": str(tmp_path)}),
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -44,14 +44,14 @@ def test_a_machine_pulls_its_work_and_converges(tmp_path: Path) -> None:
     assert {check["verdict"] for check in verdicts} == {"pass"}
     recap = re.findall(r"^localhost +: .*$", done.stdout, re.M)[-1]
     assert "failed=0" in recap
-    # Nothing new to pull, nothing to do: what a timer runs every few minutes.
+    # As a timer runs it every few minutes: nothing new to pull, nothing to do.
     again = subprocess.run(
         [*pull, "--only-if-changed", "lab.yml"],
         capture_output=True,
         text=True,
         check=False,
         timeout=600,
-        env=door.environment({"HOME": str(tmp_path)}),
+        env=lab_command.environment({"HOME": str(tmp_path)}),
         cwd=tmp_path,
     )
     assert again.returncode == 0, again.stdout + again.stderr

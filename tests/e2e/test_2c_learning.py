@@ -1,4 +1,4 @@
-"""A student's answers travel in the report, and nothing of them survives a reset."""
+"""A student's answers are in the report and the gradebook, and a reset removes them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import json
 import subprocess
 from pathlib import Path
 
-from tests.e2e import door
+from tests.e2e import lab_command
 
 GRADED = Path("/var/lib/scratchlab/quiz/graded.json")
-ROOM = door.ROOT / "reports"
+REPORTS = lab_command.ROOT / "reports"
 
 
 def scratchlab(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -19,7 +19,7 @@ def scratchlab(*arguments: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        env=door.environment(),
+        env=lab_command.environment(),
     )
 
 
@@ -29,12 +29,12 @@ def containers() -> set[str]:
         capture_output=True,
         text=True,
         check=True,
-        env=door.environment(),
+        env=lab_command.environment(),
     )
     return set(done.stdout.split())
 
 
-def test_answers_travel_in_the_report_and_the_gradebook(tmp_path: Path) -> None:
+def test_answers_are_in_the_report_and_the_gradebook(tmp_path: Path) -> None:
     key = scratchlab("worksheet", "sleep", "--key")
     assert key.returncode == 0, key.stderr
     answers = {line.split()[0]: line.split()[1] for line in key.stdout.splitlines()}
@@ -43,25 +43,25 @@ def test_answers_travel_in_the_report_and_the_gradebook(tmp_path: Path) -> None:
     assert quiz.returncode == 0, quiz.stdout + quiz.stderr
     assert scratchlab("exercise", "start").returncode == 0
     assert scratchlab("exercise", "check", "/nowhere", "kernel").returncode == 1
-    done = door.lab("--tags", "verify,report")
+    done = lab_command.run("--tags", "verify,report")
     assert done.returncode == 0, done.stdout
-    carried = door.report()["quiz"]
-    assert carried["points"] == carried["of"] == 2 * len(answers)
-    assert carried["exercise"]["points"] == 0
-    (row,) = csv.DictReader((ROOM / "room.csv").read_text().splitlines())
+    quiz_result = lab_command.report()["quiz"]
+    assert quiz_result["points"] == quiz_result["of"] == 2 * len(answers)
+    assert quiz_result["exercise"]["points"] == 0
+    (row,) = csv.DictReader((REPORTS / "room.csv").read_text().splitlines())
     assert (row["machine"], row["state"], row["doubts"]) == ("localhost", "passed", "")
-    assert (row["quiz"], row["exercise"]) == (str(carried["of"]), "0")
+    assert (row["quiz"], row["exercise"]) == (str(quiz_result["of"]), "0")
 
 
-def test_no_stale_result_survives_a_reset() -> None:
+def test_reset_removes_every_result() -> None:
     assert GRADED.exists()
     assert "exercise" in containers()
-    done = door.lab("reset")
+    done = lab_command.run("reset")
     assert done.returncode == 0, done.stdout
     assert not GRADED.exists()
     assert not containers() & {"sleep", "exercise"}
-    assert not list(ROOM.rglob("*")), "no page, no gradebook, no trend, no worksheet"
-    done = door.lab("--tags", "run,verify,report")
+    assert not list(REPORTS.rglob("*")), "no page, no gradebook, no trend, no worksheet"
+    done = lab_command.run("--tags", "run,verify,report")
     assert done.returncode == 0, done.stdout
-    assert "quiz" not in door.report()
-    assert json.loads((ROOM / "localhost/history.json").read_text())["runs"][:-1] == []
+    assert "quiz" not in lab_command.report()
+    assert json.loads((REPORTS / "localhost/history.json").read_text())["runs"][:-1] == []

@@ -1,4 +1,4 @@
-"""What goes wrong in a classroom: each ends in one clear message, and the next run converges."""
+"""Faults of a classroom: each ends in one clear message, and the next run converges."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e import door
+from tests.e2e import lab_command
 
 ENGINE = Path("/usr/local/lib/scratchlab/engine")
-OURS = (door.RECEIPTS / "engine.json").exists()
+INSTALLED_BY_LAB = (lab_command.RECEIPTS / "engine.json").exists()
 
 
 def docker(*arguments: str) -> str:
     done = subprocess.run(
-        ["docker", *arguments], capture_output=True, text=True, check=True, env=door.environment()
+        ["docker", *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=lab_command.environment(),
     )
     return done.stdout.strip()
 
@@ -30,46 +34,55 @@ def stop_engine() -> None:
 
 
 @pytest.fixture
-def foreign() -> Iterator[str]:
-    """Someone's container, called sleep."""
-    door.lab("reset")
-    name = docker("run", "--detach", "--name", "sleep", "scratchlab-debug", "sleep", "600")
-    yield name
-    subprocess.run(["docker", "rm", "--force", name], capture_output=True, check=False)
+def other_container() -> Iterator[str]:
+    """A container called sleep that is not the lab's; its id."""
+    lab_command.run("reset")
+    container_id = docker("run", "--detach", "--name", "sleep", "scratchlab-debug", "sleep", "600")
+    yield container_id
+    subprocess.run(["docker", "rm", "--force", container_id], capture_output=True, check=False)
 
 
-def test_a_container_of_someone_else_stays_and_the_message_says_how_to_go_on(foreign: str) -> None:
-    done = door.lab()
+def test_other_container_of_that_name_stays_and_the_message_has_the_remedy(
+    other_container: str,
+) -> None:
+    done = lab_command.run()
     assert done.returncode == 2
     assert "docker rename sleep my-sleep" in done.stdout
     assert "sleep_container_name=" in done.stdout
-    assert docker("inspect", "--format", "{{.Id}} {{.State.Running}}", "sleep") == f"{foreign} true"
+    assert (
+        docker("inspect", "--format", "{{.Id}} {{.State.Running}}", "sleep")
+        == f"{other_container} true"
+    )
 
 
-def test_beside_a_container_of_someone_else_the_lab_runs_under_another_name(foreign: str) -> None:
-    done = door.lab("-e", "sleep_container_name=lab-sleep")
+def test_lab_runs_beside_it_under_another_name(other_container: str) -> None:
+    done = lab_command.run("-e", "sleep_container_name=lab-sleep")
     assert done.returncode == 0, done.stdout
-    assert set(door.verdicts().values()) == {"pass"}
-    assert docker("inspect", "--format", "{{.Id}}", "sleep") == foreign
-    door.lab("reset")
-    assert docker("inspect", "--format", "{{.Id}}", "sleep") == foreign
+    assert set(lab_command.verdicts().values()) == {"pass"}
+    assert docker("inspect", "--format", "{{.Id}}", "sleep") == other_container
+    lab_command.run("reset")
+    assert docker("inspect", "--format", "{{.Id}}", "sleep") == other_container
 
 
-@pytest.mark.skipif(not OURS, reason="this engine is someone else's and is not stopped")
-def test_an_engine_that_was_stopped_is_started_again() -> None:
+@pytest.mark.skipif(
+    not INSTALLED_BY_LAB, reason="the lab did not install this engine and does not stop it"
+)
+def test_stopped_engine_is_started_again() -> None:
     stop_engine()
-    done = door.lab()
+    done = lab_command.run()
     assert done.returncode == 0, done.stdout
-    assert set(door.verdicts().values()) == {"pass"}
+    assert set(lab_command.verdicts().values()) == {"pass"}
 
 
-@pytest.mark.skipif(not OURS, reason="this engine is someone else's and is not configured")
-def test_a_damaged_daemon_json_is_named_and_left_as_it_is() -> None:
+@pytest.mark.skipif(
+    not INSTALLED_BY_LAB, reason="the lab did not install this engine and does not configure it"
+)
+def test_invalid_daemon_json_is_reported_and_stays() -> None:
     path = Path("/etc/docker/daemon.json")
     before = path.read_bytes() if path.exists() else None
     path.write_text('{"mtu": ')
     try:
-        done = door.lab("-e", json.dumps({"docker_host_daemon_options": {"debug": False}}))
+        done = lab_command.run("-e", json.dumps({"docker_host_daemon_options": {"debug": False}}))
         assert done.returncode == 2
         assert "/etc/docker/daemon.json is not valid JSON" in done.stdout
         assert path.read_text() == '{"mtu": '
@@ -77,32 +90,32 @@ def test_a_damaged_daemon_json_is_named_and_left_as_it_is() -> None:
         path.unlink() if before is None else path.write_bytes(before)
 
 
-def test_a_program_that_was_replaced_is_built_again() -> None:
+def test_replaced_program_is_built_again() -> None:
     program = Path("/var/lib/scratchlab/build/sleep/sleep")
     program.write_bytes(Path("/bin/true").read_bytes())
-    done = door.lab()
+    done = lab_command.run()
     assert done.returncode == 0, done.stdout
-    assert set(door.verdicts().values()) == {"pass"}
+    assert set(lab_command.verdicts().values()) == {"pass"}
 
 
-def test_an_image_that_was_deleted_is_built_again() -> None:
+def test_deleted_image_is_built_again() -> None:
     docker("rm", "--force", "sleep")
     docker("rmi", "sleep", "scratchtest")
-    done = door.lab()
+    done = lab_command.run()
     assert done.returncode == 0, done.stdout
-    assert set(door.verdicts().values()) == {"pass"}
+    assert set(lab_command.verdicts().values()) == {"pass"}
 
 
-def test_a_full_disk_is_named_and_the_next_run_converges() -> None:
+def test_full_disk_is_reported_and_the_next_run_converges() -> None:
     build = Path("/var/lib/scratchlab/build/sleep")
     (build / "sleep").unlink()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(build)], check=True)
     try:
-        done = door.lab()
+        done = lab_command.run()
         assert done.returncode == 2
         assert "no space left" in done.stdout.lower()
         assert "Traceback" not in done.stdout
     finally:
         subprocess.run(["umount", str(build)], check=True)
-    done = door.lab()
+    done = lab_command.run()
     assert done.returncode == 0, done.stdout

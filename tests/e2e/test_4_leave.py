@@ -1,4 +1,4 @@
-"""Going: reset keeps the engine, destroy leaves no trace, and both can be repeated."""
+"""Removal: reset keeps the engine, destroy leaves no trace, and both can be repeated."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from tests.e2e import door
+from tests.e2e import lab_command
 
 
 def labelled(kind: str) -> list[str]:
@@ -23,39 +23,39 @@ def labelled(kind: str) -> list[str]:
         capture_output=True,
         text=True,
         check=True,
-        env=door.environment(),
+        env=lab_command.environment(),
     )
     return done.stdout.split()
 
 
 def test_reset_removes_containers_and_reports_and_keeps_images() -> None:
-    done = door.lab("reset")
+    done = lab_command.run("reset")
     assert done.returncode == 0, done.stdout
     assert labelled("container") == []
-    assert len(labelled("image")) == door.IMAGES
-    assert not door.REPORT.exists()
+    assert len(labelled("image")) == lab_command.IMAGES
+    assert not lab_command.REPORT.exists()
 
 
-def test_reset_again_changes_nothing() -> None:
-    done = door.lab("reset")
-    assert door.recap(done.stdout)["localhost"]["changed"] == 0
+def test_second_reset_changes_nothing() -> None:
+    done = lab_command.run("reset")
+    assert lab_command.recap(done.stdout)["localhost"]["changed"] == 0
 
 
 def test_destroy_in_check_mode_changes_nothing() -> None:
-    done = door.lab("destroy", "--check", "--diff")
+    done = lab_command.run("destroy", "--check", "--diff")
     assert done.returncode == 0, done.stdout
-    assert len(labelled("image")) == door.IMAGES
+    assert len(labelled("image")) == lab_command.IMAGES
 
 
 def test_destroy_leaves_no_trace() -> None:
-    done = door.lab("destroy")
+    done = lab_command.run("destroy")
     assert done.returncode == 0, done.stdout
-    before = json.loads((door.STATE / "before.json").read_text())
-    assert door.differences(before, door.snapshot()) == []
+    before = json.loads((lab_command.STATE / "before.json").read_text())
+    assert lab_command.differences(before, lab_command.snapshot()) == []
 
 
-def test_destroy_again_changes_nothing() -> None:
-    done = door.lab("destroy")
+def test_second_destroy_changes_nothing() -> None:
+    done = lab_command.run("destroy")
     assert done.returncode == 0, done.stdout
     assert "changed=0" in done.stdout
     assert not Path("/var/lib/scratchlab").exists()

@@ -1,7 +1,7 @@
 """Base systems: a bare Debian with systemd, ssh and Python, as one tar file made from packages.
 
-Kept in ``.cache/machines`` under a key over everything that goes into it, and made again when that
-changes or when it is older than two weeks. No registry and no prebuilt image is involved.
+The tar files are in ``.cache/machines``. A file's name has a digest of the packages, options and
+sources; after two weeks it is made again. No registry and no prebuilt image is involved.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CACHE = ROOT / ".cache" / "machines"
 MAX_AGE = 14 * 24 * 3600  # seconds
 MIRROR = "http://deb.debian.org/debian"
 SECURITY = "http://deb.debian.org/debian-security"
-# What a fresh virtual machine has as well; neither an engine, nor Go, nor anything of the lab's.
+# As in a fresh virtual machine: no engine, no Go, nothing of the lab's.
 PACKAGES = (
     "ca-certificates",
     "dbus",
@@ -34,28 +34,28 @@ PACKAGES = (
     "systemd",
     "systemd-sysv",
 )
-# A machine that lives for minutes need not outlive a power cut: its packages install faster so.
+# A machine lives for minutes and need not survive a power cut; unsafe I/O installs faster.
 OPTIONS = (
     "--mode=root",
     "--format=tar",
     "--variant=minbase",
     "--dpkgopt=force-unsafe-io",
 )
-# A user like a student's: may become root by sudo without a password.
+# Like a student's user: sudo works without a password.
 USER = "student"
-# Run in the new system ($1), from outside it.
+# Run outside the new system, whose root is $1.
 SETUP = (
     f'chroot "$1" useradd --create-home --shell /bin/bash {USER}',
     f'echo "{USER} ALL=(ALL) NOPASSWD: ALL" >"$1/etc/sudoers.d/{USER}"',
     f'chmod 0440 "$1/etc/sudoers.d/{USER}"',
-    # Waits for minutes in a network without DHCP, and nothing here needs what it waits for.
+    # It waits for minutes in a network without DHCP, and nothing on these machines needs it.
     'ln -sf /dev/null "$1/etc/systemd/system/systemd-networkd-wait-online.service"',
 )
 
 
 @dataclass(frozen=True)
 class Release:
-    """One suite of Debian, and what its systemd needs in a container."""
+    """One suite of Debian, and the environment that its systemd needs in a container."""
 
     suite: str
     security: bool = True  # has -updates and -security
@@ -78,7 +78,7 @@ RELEASES = {
 
 
 def output(*command: str) -> str:
-    """Standard output of a command; empty when it fails or is not there."""
+    """Standard output of a command; empty when it fails or is not installed."""
     try:
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout
     except FileNotFoundError:
@@ -86,15 +86,15 @@ def output(*command: str) -> str:
 
 
 def mirror(label: str, default: str) -> str:
-    """Where this machine itself fetches the archive called ``label`` from."""
-    found = output(
+    """URL from which this machine fetches the archive called ``label``, else ``default``."""
+    targets = output(
         "apt-get", "indextargets", "--format", "$(REPO_URI)", "Origin: Debian", f"Label: {label}"
     )
-    return found.splitlines()[0].rstrip("/") if found else default
+    return targets.splitlines()[0].rstrip("/") if targets else default
 
 
 def sources(release: Release) -> list[str]:
-    """Lines for sources.list."""
+    """The lines of sources.list for ``release``."""
     main = mirror("Debian", MIRROR)
     lines = [f"deb {main} {release.suite} main"]
     if release.security:
@@ -106,20 +106,20 @@ def sources(release: Release) -> list[str]:
 
 
 def apt_options() -> list[str]:
-    """This machine's way to the archive: proxies, and what it accepts from a cache."""
+    """This machine's apt settings for proxies, retries, and outdated indexes of a cache."""
     wanted = re.compile(r"Acquire::(https?::Proxy|Check-Valid-Until|Check-Date|Retries)\b.*;")
     return [line for line in output("apt-config", "dump").splitlines() if wanted.fullmatch(line)]
 
 
 def key(release: Release) -> str:
-    """Changes with everything that goes into a base system, but for the archive's content."""
+    """Digest of everything that goes into a base system, except the archive's content."""
     parts = [repr(release), *PACKAGES, *OPTIONS, *SETUP, *sources(release), *apt_options()]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
 @contextmanager
 def locked(name: str) -> Iterator[None]:
-    """One process at a time."""
+    """Wait until no other process holds the lock ``name``, and hold it."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with open(CACHE / f"{name}.lock", "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -127,24 +127,24 @@ def locked(name: str) -> Iterator[None]:
 
 
 def fresh(file: Path) -> bool:
-    """Whether the tar file is there and not too old."""
+    """Whether the tar file exists and is not too old."""
     return file.exists() and time.time() - file.stat().st_mtime < MAX_AGE
 
 
 def base_system(suite: str, extra: Sequence[str] = ()) -> Path:
     """The tar file of a base system of ``suite``; made when it is missing or stale.
 
-    ``extra`` are packages on top, such as a kernel for a virtual machine. Raises
-    subprocess.CalledProcessError when mmdebstrap fails; its own lines say why.
+    ``extra`` are additional packages, such as a kernel for a virtual machine. Raises
+    subprocess.CalledProcessError when mmdebstrap fails; it has printed the reason.
     """
     release = RELEASES[suite]
     flavour = hashlib.sha256("\0".join([key(release), *extra]).encode()).hexdigest()[:12]
     file = CACHE / f"{suite}-{flavour if extra else key(release)}.tar"
     with locked(file.stem):
         if not fresh(file):
-            aside = file.with_suffix(".new")
-            make(release, [*PACKAGES, *extra], aside)
-            aside.rename(file)
+            unfinished = file.with_suffix(".new")
+            make(release, [*PACKAGES, *extra], unfinished)
+            unfinished.rename(file)
             if not extra:
                 drop_stale(file)
     return file
@@ -173,8 +173,8 @@ def make(release: Release, packages: Sequence[str], file: Path) -> None:
 
 
 def drop_stale(file: Path) -> None:
-    """Remove the plain base systems that ``file`` takes the place of."""
+    """Remove stale base systems of the suite of ``file``, the new one."""
     suite = file.name.partition("-")[0]
     for other in CACHE.glob(f"{suite}-*.tar"):
-        if other != file and fresh(other) is False:
+        if other != file and not fresh(other):
             other.unlink()

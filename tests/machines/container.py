@@ -1,8 +1,8 @@
 """System containers: a Debian whose process 1 is systemd, for an engine to run inside.
 
 ``python3 -m tests.machines.container up NAME SUITE [HOSTNAME]`` makes one, ``down NAME...`` removes
-them with what they stored, ``forget`` removes the images. None needs more than what root has: in a
-sandbox that lacks CAP_SYS_RESOURCE, ``docker run --privileged`` fails and this does not.
+them with their volumes, ``forget`` removes the images. They get the capabilities that this process
+has: in a sandbox without CAP_SYS_RESOURCE, ``docker run --privileged`` fails and this does not.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from tests.machines.base import CACHE, RELEASES, USER, Release, base_system, loc
 LABEL = "io.scratchlab.machine"
 KEY = CACHE / "id_ed25519"
 READY_SECONDS = 240
-# By number, capability.h of Linux 3.16; an engine of 2020 refuses the three that came later.
+# In the order of their numbers in capability.h of Linux 3.16: an engine of 2020 refuses the three
+# that were added later.
 CAPABILITIES = """
     chown dac_override dac_read_search fowner fsetid kill setgid setuid setpcap linux_immutable
     net_bind_service net_broadcast net_admin net_raw ipc_lock ipc_owner sys_module sys_rawio
@@ -26,9 +27,9 @@ CAPABILITIES = """
     sys_tty_config mknod lease audit_write audit_control setfcap mac_override mac_admin syslog
     wake_alarm block_suspend audit_read
 """
-# Engines keep layers there, and overlayfs does not stack on the container's own overlayfs.
+# Engines keep layers in these, and overlayfs does not stack on the container's own overlayfs.
 VOLUMES = ("/var/lib/docker", "/var/lib/containerd", "/var/lib/containers")
-# Docker mounts the control groups read-only; an engine inside has to make its own.
+# Docker mounts the control groups read-only, but an engine inside has to make its own.
 BOOT = """
 if [ "$UNIFIED" = 1 ] && [ ! -e /sys/fs/cgroup/cgroup.controllers ]; then
     umount -R /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup
@@ -45,11 +46,11 @@ exec /sbin/init
 
 
 class MachineError(Exception):
-    """A machine that could not be made; the message says why."""
+    """A machine could not be made; the message has the reason."""
 
 
 def docker(*arguments: str, check: bool = True, stdin: bytes | None = None) -> str:
-    """Output of a docker command; raises MachineError with its last words."""
+    """Standard output of a docker command; raises MachineError with its error output."""
     done = subprocess.run(["docker", *arguments], capture_output=True, check=False, input=stdin)
     if check and done.returncode:
         raise MachineError(f"docker {arguments[0]}: {done.stderr.decode(errors='replace').strip()}")
@@ -57,14 +58,14 @@ def docker(*arguments: str, check: bool = True, stdin: bytes | None = None) -> s
 
 
 def effective_capabilities() -> list[str]:
-    """Those that this process has, of those that every engine knows."""
+    """The names in CAPABILITIES that this process has."""
     lines = Path("/proc/self/status").read_text().splitlines()
     bits = int(next(line.split()[1] for line in lines if line.startswith("CapEff")), 16)
     return [name for number, name in enumerate(CAPABILITIES.split()) if bits >> number & 1]
 
 
 def image(suite: str) -> str:
-    """Name of the image of a base system; imported when this engine lacks it."""
+    """The name of the image of a base system, which is imported if missing."""
     file = base_system(suite)
     name = f"scratchlab-machine:{file.stem}"
     with locked(f"import-{suite}"):
@@ -74,7 +75,7 @@ def image(suite: str) -> str:
 
 
 def public_key() -> str:
-    """The key that opens every machine of this checkout; made once."""
+    """The public SSH key for every machine of this checkout; made once."""
     with locked("key"):
         if not KEY.exists():
             command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "scratchlab", "-f"]
@@ -83,9 +84,9 @@ def public_key() -> str:
 
 
 def up(name: str, suite: str, hostname: str = "") -> bool:
-    """Make the machine and wait until systemd has started it; gives whether it was not there yet.
+    """Make the machine unless it runs, and wait until systemd has started.
 
-    Raises MachineError when it does not come up.
+    Returns whether it was made. Raises MachineError when it does not start.
     """
     if docker("container", "ls", "--quiet", "--filter", f"name=^{name}$"):
         return False
@@ -102,7 +103,7 @@ def up(name: str, suite: str, hostname: str = "") -> bool:
 
 
 def run_command(name: str, hostname: str, image_name: str, release: Release) -> list[str]:
-    """Arguments of docker for a system container."""
+    """The arguments of docker for a system container."""
     environment = ["container=docker", *release.environment, f"UNIFIED={int(release.unified)}"]
     return [
         "run",
@@ -129,7 +130,7 @@ def run_command(name: str, hostname: str, image_name: str, release: Release) -> 
 
 
 def wait_until_started(name: str) -> None:
-    """Wait for systemd; ``degraded`` is started too: no container loads kernel modules."""
+    """Wait for systemd. ``degraded`` counts as started: a container loads no kernel modules."""
     end = time.monotonic() + READY_SECONDS
     state = ""
     while time.monotonic() < end:
@@ -139,18 +140,18 @@ def wait_until_started(name: str) -> None:
         if not docker("container", "ls", "--quiet", "--filter", f"name=^{name}$"):
             break
         time.sleep(0.3)
-    words = docker("logs", "--tail", "5", name, check=False)
-    raise MachineError(f"{name} did not start: {state or 'systemd does not answer'}; {words}")
+    log = docker("logs", "--tail", "5", name, check=False)
+    raise MachineError(f"{name} did not start: {state or 'systemd does not answer'}; {log}")
 
 
 def down(*names: str) -> None:
-    """Remove machines and their volumes; those that are not there are no error."""
+    """Remove machines and their volumes; a missing one is not an error."""
     if names:
         docker("rm", "--force", "--volumes", *names, check=False)
 
 
 def forget() -> None:
-    """Remove the images of base systems from this engine; the tar files stay."""
+    """Remove the images of base systems from this engine; keep the tar files."""
     names = docker("image", "ls", "--quiet", "--filter", f"label={LABEL}").split()
     if names:
         docker("image", "rm", *sorted(set(names)), check=False)
@@ -170,7 +171,7 @@ def main() -> int:
     try:
         match options.verb:
             case "up":
-                print("made" if up(options.name, options.suite, options.hostname) else "there")
+                print("made" if up(options.name, options.suite, options.hostname) else "running")
             case "down":
                 down(*options.names)
             case _:

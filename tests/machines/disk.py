@@ -1,7 +1,7 @@
 """Disks for virtual machines: a base system with a kernel, as one ext4 file system.
 
-Kept under a key over what goes into it, written aside and renamed: a killed build leaves none.
-Needs root, for the owners of the files.
+The name of a disk's directory has a digest of what goes into it. It is written under another name
+and renamed, so that a killed build leaves no half disk. Needs root, for the owners of the files.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pathlib import Path
 from tests.machines.base import CACHE, USER, base_system, locked
 from tests.machines.container import public_key
 
-SIZE = "8G"  # sparse: it takes the room of what is in it
-# libnss-myhostname: the machine's name comes with its start, and sudo wants to resolve it.
+SIZE = "8G"  # sparse: it takes only the space of its content
+# libnss-myhostname: sudo resolves the machine's name, which is set on the kernel command line.
 PACKAGES = ("linux-image-cloud-amd64", "udev", "libnss-myhostname")
 FILES = {
     "etc/hosts": "127.0.0.1 localhost\n::1 localhost\n",
@@ -30,18 +30,20 @@ FILES = {
 
 
 class DiskError(Exception):
-    """There is no disk; the text says why and what mends it."""
+    """The disk could not be made; the message has the reason and the remedy."""
 
 
 @dataclass(frozen=True)
 class Disk:
-    """A directory with ``root.ext4``, ``vmlinuz``, ``initrd`` and ``known_hosts``. Read only."""
+    """A directory with ``root.ext4``, ``vmlinuz``, ``initrd`` and ``known_hosts``, which nothing
+    changes after it was made.
+    """
 
     directory: Path
 
     @property
     def image(self) -> Path:
-        """The file system."""
+        """The file system image."""
         return self.directory / "root.ext4"
 
     @property
@@ -61,7 +63,7 @@ class Disk:
 
 
 def disk(suite: str) -> Disk:
-    """The disk of a suite, made when it is missing or stale (two minutes). Raises DiskError."""
+    """The disk of a suite; made in two minutes when missing or stale. Raises DiskError."""
     try:
         tar = base_system(suite, PACKAGES)
         parts = (tar.stem, str(tar.stat().st_mtime), Path(__file__).read_text(), public_key())
@@ -82,28 +84,28 @@ def disk(suite: str) -> Disk:
 
 
 def make(tar: Path, made: Disk) -> None:
-    """Unpack, furnish, and put a file system around it."""
-    aside = Disk(made.directory.with_suffix(".new"))
-    shutil.rmtree(aside.directory, ignore_errors=True)
-    tree = aside.directory / "tree"
+    """Unpack the base system, configure it, and write it as a file system."""
+    unfinished = Disk(made.directory.with_suffix(".new"))
+    shutil.rmtree(unfinished.directory, ignore_errors=True)
+    tree = unfinished.directory / "tree"
     tree.mkdir(parents=True)
     try:
         run("tar", "--extract", "--numeric-owner", "--xattrs", f"--file={tar}", "-C", str(tree))
-        host_key = furnish(tree)
-        aside.known_hosts.write_text(f"vm {host_key}")
-        for name, wanted in (("vmlinuz", aside.kernel), ("initrd.img", aside.initrd)):
-            (found,) = tree.glob(f"boot/{name}-*")
-            shutil.copy(found, wanted)
-        run("truncate", "-s", SIZE, str(aside.image))
-        run("mkfs.ext4", "-q", "-F", "-d", str(tree), str(aside.image))
+        host_key = configure(tree)
+        unfinished.known_hosts.write_text(f"vm {host_key}")
+        for name, wanted in (("vmlinuz", unfinished.kernel), ("initrd.img", unfinished.initrd)):
+            (file,) = tree.glob(f"boot/{name}-*")
+            shutil.copy(file, wanted)
+        run("truncate", "-s", SIZE, str(unfinished.image))
+        run("mkfs.ext4", "-q", "-F", "-d", str(tree), str(unfinished.image))
         shutil.rmtree(tree)
-        aside.directory.rename(made.directory)
+        unfinished.directory.rename(made.directory)
     finally:
-        shutil.rmtree(aside.directory, ignore_errors=True)
+        shutil.rmtree(unfinished.directory, ignore_errors=True)
 
 
-def furnish(tree: Path) -> str:
-    """Network, the user's key and a host key of its own; gives the host key's public half."""
+def configure(tree: Path) -> str:
+    """Set up network, the user's key and a new host key; returns the public host key."""
     for name, text in FILES.items():
         path = tree / name
         path.unlink(missing_ok=True)

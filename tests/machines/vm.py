@@ -1,9 +1,9 @@
 """Virtual machines: ``python3 -m tests.machines.vm up NAME SUITE``, ``down|plug|unplug NAME``.
 
-QEMU with KVM where the machine has it, by emulation where not. Each VM is a copy-on-write overlay
-on the disk that disk.py makes, in user-mode networking: nothing of the host's network is touched,
-and ssh answers on a port of the loopback interface. Everything of a VM lies in one directory, so
-that a killed run leaves nothing that ``down`` does not find.
+QEMU with KVM if this machine has it, else emulated. Each VM is a copy-on-write overlay
+on the disk that disk.py makes, with user-mode networking: the host's network stays as it is, and
+ssh answers on a port of the loopback interface. All files of a VM are in one directory, so that
+``down`` also finds those of a killed run.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ MEMORY_MB = 2048
 KERNEL = "root=/dev/vda rw console=ttyS0 panic=-1"  # -1: a kernel that fails ends the VM at once
 
 
-class MachineError(Exception):
-    """The VM is not there; the text says why and what mends it."""
+class VirtualMachineError(Exception):
+    """The VM does not run; the message has the reason and the remedy."""
 
 
 @dataclass(frozen=True)
-class Machine:
+class VirtualMachine:
     """A VM and its directory: ``disk.qcow2``, ``console.log``, ``qemu.pid``, ``qmp``, ``port`` and
     ``known_hosts``."""
 
@@ -44,19 +44,19 @@ class Machine:
 
     @property
     def directory(self) -> Path:
-        """Where everything of this VM lies."""
+        """The directory of all files of this VM."""
         return CACHE / "vm" / self.name
 
     @property
     def port(self) -> int:
-        """The port on 127.0.0.1 that leads to its ssh; 0 where there is no VM."""
+        """The port on 127.0.0.1 that is forwarded to its ssh; 0 if there is no VM."""
         try:
             return int((self.directory / "port").read_text())
         except (OSError, ValueError):
             return 0
 
     def pid(self) -> int:
-        """Its QEMU, or 0. A recycled number is not taken for it."""
+        """The PID of its QEMU, or 0. Another process with a reused PID does not count."""
         try:
             pid = int((self.directory / "qemu.pid").read_text())
             command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
@@ -70,11 +70,11 @@ class Machine:
             text = (self.directory / "console.log").read_text(errors="replace")
         except OSError:
             return "(nothing)"
-        said = [line.strip() for line in text.splitlines() if line.strip()]
-        return " | ".join(line for line in said[-8:] if line.isprintable()) or "(nothing)"
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        return " | ".join(line for line in lines[-8:] if line.isprintable()) or "(nothing)"
 
     def start(self, disk: Disk, kernel: str) -> None:
-        """Power on. Raises MachineError where QEMU refuses."""
+        """Power on. Raises VirtualMachineError if QEMU refuses."""
         self.stop()
         self.directory.mkdir(parents=True)
         overlay = self.directory / "disk.qcow2"
@@ -110,20 +110,20 @@ class Machine:
         shutil.copy(disk.known_hosts, self.directory)
 
     def wait(self, disk: Disk, seconds: float = BOOT_SECONDS) -> None:
-        """Until its user can log in. Raises MachineError."""
+        """Wait until its user can log in. Raises VirtualMachineError after ``seconds``."""
         ends = time.monotonic() + seconds
         while not self.answers(disk):
             if not self.pid():
-                raise MachineError(
+                raise VirtualMachineError(
                     f"{self.name} stopped before ssh answered; its console ends with: "
-                    f"{self.console()} -- all of it: {self.directory}/console.log"
+                    f"{self.console()} -- the whole console: {self.directory}/console.log"
                 )
             if time.monotonic() > ends:
                 self.switch_off()
-                raise MachineError(
+                raise VirtualMachineError(
                     f"{self.name} did not answer ssh in {seconds:.0f} s; its console ends with: "
-                    f"{self.console()} -- all of it: {self.directory}/console.log; "
-                    "if it is still booting, this machine is slow: --seconds"
+                    f"{self.console()} -- the whole console: {self.directory}/console.log; "
+                    "if it is still booting, allow it more --seconds"
                 )
             time.sleep(2)
 
@@ -135,12 +135,12 @@ class Machine:
                 [*command, f"{USER}@127.0.0.1", "true"],
                 capture_output=True, check=False, timeout=120, stdin=subprocess.DEVNULL,
             )  # fmt: skip
-        except subprocess.TimeoutExpired:  # a busy machine, and a slow one on it
+        except subprocess.TimeoutExpired:  # a slow VM on a busy machine
             return False
         return probe.returncode == 0
 
     def qmp(self, command: str, **arguments: Any) -> None:
-        """Ask its QEMU for something (QEMU Machine Protocol). Raises OSError."""
+        """Send a command to its QEMU (QEMU Machine Protocol). Raises OSError."""
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(10)
             connection.connect(str(self.directory / "qmp"))
@@ -158,7 +158,7 @@ class Machine:
                     raise OSError(answer["error"]["desc"])
 
     def stop(self) -> None:
-        """Power off at once, and remove what was this VM's."""
+        """Power off at once, and remove the directory."""
         self.switch_off()
         shutil.rmtree(self.directory, ignore_errors=True)
 
@@ -172,44 +172,44 @@ class Machine:
 
 
 def accelerator() -> str:
-    """KVM where the processor offers it. /dev/kvm alone says nothing: some sandboxes have the file
-    on processors without virtualization, and QEMU aborts there."""
+    """KVM if the processor has it. /dev/kvm alone is no proof: some sandboxes have the file on
+    processors without virtualization, and QEMU aborts there."""
     flags = Path("/proc/cpuinfo").read_text().split()
-    here = {"vmx", "svm"} & set(flags) and os.access("/dev/kvm", os.R_OK | os.W_OK)
-    return "kvm" if here else "tcg,thread=multi"
+    usable = {"vmx", "svm"} & set(flags) and os.access("/dev/kvm", os.R_OK | os.W_OK)
+    return "kvm" if usable else "tcg,thread=multi"
 
 
 def until(done: Callable[[], bool], seconds: float) -> None:
-    """Wait for ``done``, but no longer."""
+    """Wait until ``done`` returns true, at most ``seconds``."""
     ends = time.monotonic() + seconds
     while not done() and time.monotonic() < ends:
         time.sleep(0.1)
 
 
 def run(*command: str) -> None:
-    """Run a program; raises MachineError with what it said."""
+    """Run a program; raises VirtualMachineError with its error output."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError as error:
-        raise MachineError(
+        raise VirtualMachineError(
             f"{command[0]} is missing -- apt-get install qemu-system-x86 qemu-utils"
         ) from error
     if done.returncode:
-        raise MachineError(f"{command[0]} failed: {done.stderr.strip()[-400:]}")
+        raise VirtualMachineError(f"{command[0]} failed: {done.stderr.strip()[-400:]}")
 
 
 def ssh_options(disk: Disk) -> list[str]:
-    """For ssh(1): the checkout's key, and the disk's host key and no other."""
+    """Options of ssh(1): the checkout's key, and no host key but the disk's."""
     return [
         *("-i", str(KEY), "-o", "IdentitiesOnly=yes", "-o", "HostKeyAlias=vm"),
         *("-o", f"UserKnownHostsFile={disk.known_hosts}", "-o", "StrictHostKeyChecking=yes"),
     ]
 
 
-def up(machine: Machine, suite: str, kernel: str, seconds: float) -> bool:
-    """Make the machine unless it answers; gives whether it was not there yet.
+def up(machine: VirtualMachine, suite: str, kernel: str, seconds: float) -> bool:
+    """Make the machine unless it answers; returns whether it was made.
 
-    Raises MachineError, and DiskError.
+    Raises VirtualMachineError, and DiskError.
     """
     system = disk(suite)
     if machine.pid() and machine.answers(system):
@@ -227,17 +227,21 @@ def main() -> int:
     parser.add_argument("suite", nargs="?", choices=sorted(RELEASES), default="trixie")
     parser.add_argument("--kernel", default=KERNEL, help="the kernel's command line")
     parser.add_argument("--seconds", type=float, default=BOOT_SECONDS, help="to wait for ssh")
-    wish = parser.parse_args()
-    machine = Machine(wish.name)
+    options = parser.parse_args()
+    machine = VirtualMachine(options.name)
     try:
-        match wish.verb:
+        match options.verb:
             case "up":
-                print("made" if up(machine, wish.suite, wish.kernel, wish.seconds) else "there")
+                print(
+                    "made"
+                    if up(machine, options.suite, options.kernel, options.seconds)
+                    else "running"
+                )
             case "down":
                 machine.stop()
             case _:
-                machine.qmp("set_link", name="card", up=wish.verb == "plug")
-    except (MachineError, DiskError, OSError) as error:
+                machine.qmp("set_link", name="card", up=options.verb == "plug")
+    except (VirtualMachineError, DiskError, OSError) as error:
         print(f"machine: {error}", file=sys.stderr)
         return 2
     return 0

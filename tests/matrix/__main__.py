@@ -24,10 +24,10 @@ from rich.table import Table
 
 from tests.machines.container import MachineError
 from tests.machines.disk import DiskError
-from tests.machines.vm import MachineError as VirtualError
+from tests.machines.vm import VirtualMachineError
 from tests.matrix.columns import COLUMNS, PACKAGES, Column
 from tests.matrix.page import page
-from tests.matrix.places import Place, output, show
+from tests.matrix.hosts import Place, output, show
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "injections.md"
@@ -197,7 +197,7 @@ def main() -> int:
             run(chosen, Only(asked.variant, asked.mutation), asked.keep)
         except (
             MachineError,
-            VirtualError,
+            VirtualMachineError,
             DiskError,
             RuntimeError,
             subprocess.CalledProcessError,

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tests.matrix.places import Container, Virtual
+from tests.matrix.hosts import Container, Virtual
 
 # Both engines and both runtimes, and what the variants use: a static busybox for the images.
 _EVERYWHERE = "docker.io iptables podman crun runc catatonit busybox-static"

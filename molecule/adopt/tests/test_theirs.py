@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.machines.seen import Machine
+from tests.machines.scenario import Machine
 
 SCRIPT = Path(__file__).parents[1] / "theirs.sh"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tests.machines.seen import PROGRAM, Machine
+from tests.machines.scenario import PROGRAM, Machine
 
 PORT = 8404
 MIRROR = f"deb [trusted=yes] http://127.0.0.1:{PORT}/debian bookworm main"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.machines.seen import PROGRAM, Machine
+from tests.machines.scenario import PROGRAM, Machine
 
 BINARY = "/var/lib/scratchlab/build/sleep/sleep"
 REPORT = "/run/checks.json"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.machines.seen import Machine
+from tests.machines.scenario import Machine
 
 
 def test_there_is_no_way_out(machine: Machine) -> None:

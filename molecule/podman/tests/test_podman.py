@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 
 import pytest
-from tests.machines.seen import PROGRAM, Machine
+from tests.machines.scenario import PROGRAM, Machine
 
 RUNTIMES = ("crun", "runc")
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.e2e import door
-from tests.machines.vm import Machine
+from tests.e2e import lab_command
+from tests.machines.vm import VirtualMachine
 
 SCENARIO = Path(__file__).parents[1]
 BAD_ROOT = "root=/dev/nowhere rw console=ttyS0 rootdelay=1"
@@ -19,19 +19,19 @@ BAD_ROOT = "root=/dev/nowhere rw console=ttyS0 rootdelay=1"
 def vm(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "tests.machines.vm", *arguments],
-        cwd=door.ROOT, capture_output=True, text=True, check=False, timeout=900,
+        cwd=lab_command.ROOT, capture_output=True, text=True, check=False, timeout=900,
     )  # fmt: skip
 
 
 @pytest.fixture
-def doomed() -> Iterator[Machine]:
-    machine = Machine("vm-doomed")
+def doomed() -> Iterator[VirtualMachine]:
+    machine = VirtualMachine("vm-doomed")
     yield machine
     machine.stop()
     assert not machine.directory.exists()
 
 
-def test_a_machine_whose_kernel_gives_up_is_told_with_its_last_words(doomed: Machine) -> None:
+def test_kernel_panic_is_reported_with_the_end_of_the_console(doomed: VirtualMachine) -> None:
     done = vm("up", doomed.name, "--kernel", f"{BAD_ROOT} panic=-1", "--seconds", "600")
     assert done.returncode == 2
     assert "vm-doomed stopped before ssh answered" in done.stderr
@@ -39,7 +39,7 @@ def test_a_machine_whose_kernel_gives_up_is_told_with_its_last_words(doomed: Mac
     assert done.stderr.count("\n") == 1
 
 
-def test_a_machine_that_never_answers_is_given_up_and_switched_off(doomed: Machine) -> None:
+def test_machine_that_never_answers_is_switched_off(doomed: VirtualMachine) -> None:
     done = vm("up", doomed.name, "--kernel", BAD_ROOT, "--seconds", "45")
     assert done.returncode == 2
     assert "vm-doomed did not answer ssh in 45 s" in done.stderr
@@ -48,12 +48,12 @@ def test_a_machine_that_never_answers_is_given_up_and_switched_off(doomed: Machi
 
 
 def test_a_line_that_is_cut_while_packages_arrive_is_told_and_not_waited_for() -> None:
-    machine = Machine("vm-fresh1")
+    machine = VirtualMachine("vm-fresh1")
     process = subprocess.Popen(
         [str(Path(sys.executable).with_name("ansible-playbook")), "lab.yml", "--limit", "fresh1",
          "-i", str(SCENARIO / "inventory")],
-        cwd=door.ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, env=door.environment({"PYTHONUNBUFFERED": "1"}),
+        cwd=lab_command.ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, env=lab_command.environment({"PYTHONUNBUFFERED": "1"}),
     )  # fmt: skip
     assert process.stdout is not None
     said, cut = [], 0.0

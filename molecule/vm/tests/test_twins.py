@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from testinfra.host import Host
-from tests.machines.seen import Machine
+from tests.machines.scenario import Machine
 
 from scratchlab import report
 from scratchlab.report.file import canonical

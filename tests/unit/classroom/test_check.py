@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests import ansible_here
+from tests import ansible_environment
 
 ROOT = Path(__file__).resolve().parents[3]
 HOSTS = {
@@ -34,7 +34,7 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedPro
     run = subprocess.run(
         [str(program), "-i", "class.yml", "playbooks/check.yml"],
         cwd=here,
-        env=ansible_here.environment(here) | {"ANSIBLE_CONFIG": str(here / "ansible.cfg")},
+        env=ansible_environment.environment(here) | {"ANSIBLE_CONFIG": str(here / "ansible.cfg")},
         capture_output=True,
         text=True,
         check=False,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests import ansible_here
+from tests import ansible_environment
 from tests.rooms import sha1
 
 LAB = """
@@ -67,7 +67,7 @@ def start(lab: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [str(program), "-i", "inventory.json", "lab.yml", *arguments],
         cwd=lab,
-        env=ansible_here.environment(lab) | ansible_here.PLUGINS,
+        env=ansible_environment.environment(lab) | ansible_environment.PLUGINS,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

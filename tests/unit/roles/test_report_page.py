@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from tests import ansible_here
+from tests import ansible_environment
 from tests.browser import reports
 
 from scratchlab.report import Report, write
@@ -32,11 +32,11 @@ def play(
     (tmp_path / "play.yml").write_text(PLAY.format(tasks=ROOT / "roles" / role / "tasks" / tasks))
     here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "here,"]
-    home = ansible_here.environment(tmp_path)
+    home = ansible_environment.environment(tmp_path)
     return subprocess.run(
         [*command, "-e", json.dumps({**variables, **here}), str(tmp_path / "play.yml")],
         cwd=tmp_path,
-        env={k: v for k, v in home.items() if k != "PYTHONPATH"} | ansible_here.PLUGINS,
+        env={k: v for k, v in home.items() if k != "PYTHONPATH"} | ansible_environment.PLUGINS,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from tests.machines.seen import PROGRAM, Machine
+from tests.machines.scenario import PROGRAM, Machine
 
 
 def test_every_experiment_passed(machine: Machine) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tests.e2e import door
-from tests.machines.seen import Machine
+from tests.e2e import lab_command
+from tests.machines.scenario import Machine
 
 
 def test_containers_are_gone_and_images_are_not(machine: Machine) -> None:
     assert machine.labelled("container") == []
-    assert len(machine.labelled("image")) == door.IMAGES
+    assert len(machine.labelled("image")) == lab_command.IMAGES
 
 
 def test_reports_are_gone(machine: Machine) -> None:

@@ -1,4 +1,4 @@
-"""A scenario's machine as it was, as it is, and what the lab said of it."""
+"""A machine of a Molecule scenario: before the lab, now, and its report."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 
 from testinfra.host import Host
 
-from tests.e2e import door
+from tests.e2e import lab_command
 
-# By its path: the sudo of Debian sid looks into no directory below /usr/local.
+# By its path: Debian sid's sudo searches no directory below /usr/local.
 PROGRAM = "/usr/local/bin/scratchlab"
 ARTICLE = [f"E{number:02}" for number in range(1, 13)]
 
 
 class Machine:
-    """One machine of a scenario, seen from outside of Ansible."""
+    """One machine of a scenario, examined without Ansible."""
 
     def __init__(self, host: Host) -> None:
         self.host = host
@@ -28,41 +28,42 @@ class Machine:
         self.results = Path(variables["scenario_results"])
 
     def output(self, command: str, *arguments: str) -> str:
-        """Standard output of a command that must succeed; ``%s`` takes quoted arguments."""
-        found: str = self.host.check_output(command, *arguments)
-        return found
+        """Standard output of a command that must succeed; each ``%s`` takes a quoted argument."""
+        text: str = self.host.check_output(command, *arguments)
+        return text
 
     def before(self) -> dict[str, Any]:
         """The snapshot of the bare machine."""
-        found: dict[str, Any] = json.loads((self.results / f"{self.name}-before.json").read_text())
-        return found
+        state: dict[str, Any] = json.loads((self.results / f"{self.name}-before.json").read_text())
+        return state
 
     def now(self) -> dict[str, Any]:
         """A snapshot of the machine as it is."""
-        found: dict[str, Any] = json.loads(self.output("python3 -c %s", door.SNAPSHOT.read_text()))
-        return found
+        script = lab_command.SNAPSHOT.read_text()
+        state: dict[str, Any] = json.loads(self.output("python3 -c %s", script))
+        return state
 
     def report(self) -> dict[str, Any]:
-        """The report that the lab brought back from it."""
+        """The report that the lab fetched from it."""
         file = self.results / "reports" / self.name / "report.json"
-        found: dict[str, Any] = json.loads(file.read_text())
-        return found
+        content: dict[str, Any] = json.loads(file.read_text())
+        return content
 
     def unproved(self) -> dict[str, str]:
-        """Verdicts of the report that are not ``pass``. Beyond the article's experiments, one that
-        this machine cannot answer (a limit without a controller to set it) may be skipped.
+        """Verdicts of the report that are not ``pass``. Experiments beyond the article may be
+        skipped, where the machine cannot answer them (a limit without a controller to set it).
         """
-        found = {check["id"]: check["verdict"] for check in self.report()["checks"]}
-        article = {name: found.pop(name, "missing") for name in ARTICLE}
+        verdicts = {check["id"]: check["verdict"] for check in self.report()["checks"]}
+        article = {name: verdicts.pop(name, "missing") for name in ARTICLE}
         bad = {name: verdict for name, verdict in article.items() if verdict != "pass"}
-        return bad | {n: verdict for n, verdict in found.items() if verdict not in ("pass", "skip")}
+        return bad | {n: v for n, v in verdicts.items() if v not in ("pass", "skip")}
 
     def lab(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the lab on this machine; output and errors come as one text in ``stdout``."""
         inventory = f"{os.environ['MOLECULE_SCENARIO_DIRECTORY']}/inventory"
         return subprocess.run(
             ["ansible-playbook", "-i", inventory, "-l", self.name, "lab.yml", *arguments],
-            cwd=door.ROOT,
+            cwd=lab_command.ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -72,7 +73,7 @@ class Machine:
         )
 
     def labelled(self, kind: str) -> list[str]:
-        """Ids of the lab's containers or images there."""
-        everything, label = ("--all", "lab") if kind == "container" else ("", "image")
-        command = f"docker {kind} ls {everything} --quiet --filter label=io.scratchlab.{label}"
+        """Ids of the lab's containers or images on it; ``kind`` is ``container`` or ``image``."""
+        stopped, label = ("--all", "lab") if kind == "container" else ("", "image")
+        command = f"docker {kind} ls {stopped} --quiet --filter label=io.scratchlab.{label}"
         return self.output(command).split()

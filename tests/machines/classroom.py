@@ -1,8 +1,8 @@
-"""A room of system containers on one machine, all from one prepared base, and its inventory.
+"""A classroom of system containers on one machine, all from one prepared base.
 
-``python3 -m tests.machines.room prepare`` provisions one machine by the lab and keeps it as an
-image; ``up DIRECTORY COUNT`` starts machines from it and writes ``DIRECTORY/class.yml``; ``down``
-removes them. Forty provisions from packages would measure the archive's mirror and nothing of the
+``python3 -m tests.machines.classroom prepare`` provisions one machine with the lab and keeps it as
+an image; ``up DIRECTORY COUNT`` starts machines from it and writes ``DIRECTORY/classroom.yml``;
+``down`` removes them. Provisioning forty from packages would measure the package mirror, not the
 lab.
 """
 
@@ -30,7 +30,7 @@ SUITE = "bookworm"
 PREFIX = "scratchlab-room"
 BASE = f"{PREFIX}-base"
 IMAGE = "scratchlab-machine:room"
-# All containers count as one user's; at 128 (the kernel's default) the eighteenth does not boot.
+# The kernel counts them per user: at its default of 128 the eighteenth container does not boot.
 INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")
 INSTANCES_EACH = 16
 SSH = (
@@ -41,7 +41,7 @@ SSH = (
 
 
 def host(name: str) -> dict[str, Any]:
-    """A machine's variables: real ssh, but through docker exec, which needs no network."""
+    """Ansible's variables of a machine: ssh through docker exec, which needs no network."""
     return {
         "ansible_host": name,
         "ansible_user": USER,
@@ -51,15 +51,15 @@ def host(name: str) -> dict[str, Any]:
 
 
 def inventory(directory: Path, hosts: dict[str, dict[str, Any]]) -> Path:
-    """Write an inventory of ``hosts``: their variables by name."""
+    """Write an inventory of ``hosts`` (their variables by name); returns the file."""
     directory.mkdir(parents=True, exist_ok=True)
-    file = directory / "class.yml"  # JSON is YAML
+    file = directory / "classroom.yml"  # JSON is YAML
     file.write_text(json.dumps({"all": {"hosts": hosts}}, indent=1))
     return file
 
 
 def prepare() -> None:
-    """Make the base image, again."""
+    """Make the base image, replacing an older one."""
     up(BASE, SUITE, "base")
     file = inventory(ROOT / ".cache" / "room-base", {"base": host(BASE)})
     subprocess.run([str(ROOT / "lab"), "-i", str(file), "--tags", "provision,build"], check=True)
@@ -70,9 +70,9 @@ def prepare() -> None:
 
 
 def start(count: int) -> dict[str, dict[str, Any]]:
-    """Start ``count`` machines, few at a time; gives the variables of each by its name.
+    """Start ``count`` machines, four at a time; returns the variables of each by its name.
 
-    Raises MachineError where this machine is not set up for so many.
+    Raises MachineError when this kernel's limit of inotify instances is too low.
     """
     limit = int(INSTANCES.read_text())
     if limit < INSTANCES_EACH * count:
@@ -91,9 +91,9 @@ def start(count: int) -> dict[str, dict[str, Any]]:
 
 
 def remove() -> None:
-    """Remove the machines, not the base image."""
-    found = docker("container", "ls", "--all", "--quiet", "--filter", f"name=^{PREFIX}-")
-    down(*found.split())
+    """Remove the machines; keep the base image."""
+    ids = docker("container", "ls", "--all", "--quiet", "--filter", f"name=^{PREFIX}-")
+    down(*ids.split())
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""How long a simulated fleet takes: ``python3 -m tests.benchmarks.room_page [COUNT]``.
+"""How long a simulated fleet takes: ``python3 -m tests.benchmarks.classroom_page [COUNT]``.
 
 COUNT reports (500) are judged, and the page is opened in Debian's Chromium. Prints one JSON line:
 seconds to judge and write, peak memory in MiB, size of the page in KiB, seconds from navigation to

@@ -1,4 +1,4 @@
-"""What the end-to-end tests share: the door as a person uses it, and what it says."""
+"""The ./lab command as a person runs it, its reports, and snapshots of this machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-STATE = ROOT / ".cache" / "e2e"  # what a later file of tests needs from an earlier one
+STATE = ROOT / ".cache" / "e2e"  # kept from one file of tests for a later one
 SNAPSHOT = Path(__file__).with_name("snapshot.py")
 REPORT = ROOT / "reports" / "localhost" / "report.json"
 RECEIPTS = Path("/var/lib/scratchlab/receipts")
@@ -22,7 +22,7 @@ EXPERIMENTS = [f"E{number:02}" for number in range(1, 16)]
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """A newcomer's environment: nothing of Ansible's, Docker's or a virtual environment's."""
+    """A newcomer's environment: no variables of Ansible, Docker or a virtual environment."""
     keep = {
         key: value
         for key, value in os.environ.items()
@@ -31,12 +31,12 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return keep | {"LC_ALL": "C.UTF-8", "NO_COLOR": "1"} | dict(extra or {})
 
 
-def lab(
-    *arguments: str, env: Mapping[str, str] | None = None, door: Sequence[str] = ("./lab",)
+def run(
+    *arguments: str, env: Mapping[str, str] | None = None, command: Sequence[str] = ("./lab",)
 ) -> subprocess.CompletedProcess[str]:
-    """Run the door and wait; output and errors come as one text in ``stdout``."""
+    """Run the lab and wait; output and errors come as one text in ``stdout``."""
     return subprocess.run(
-        [*door, *arguments],
+        [*command, *arguments],
         cwd=ROOT,
         env=environment(env),
         stdin=subprocess.DEVNULL,
@@ -48,11 +48,11 @@ def lab(
     )
 
 
-def lab_until(task: str, *arguments: str, seconds: float, signal_: int) -> str:
-    """Run the door, and ``seconds`` after ``task`` is announced send the signal to its Ansible.
+def run_until(task: str, *arguments: str, seconds: float, signal_: int) -> str:
+    """Run the lab, and ``seconds`` after ``task`` is announced send the signal to its Ansible.
 
-    SIGKILL ends every process of the controller at once, as a power cut would; what runs on the
-    machine in its behalf stays. Gives what was said until then. Fails when the task never came.
+    SIGKILL ends every process of the controller at once, as a power cut would; its tasks on the
+    machine go on. Returns the output until then. Fails when the task is never announced.
     """
     process = subprocess.Popen(
         ["./lab", *arguments],
@@ -65,18 +65,18 @@ def lab_until(task: str, *arguments: str, seconds: float, signal_: int) -> str:
         start_new_session=True,
     )
     assert process.stdout is not None
-    said = []
+    output = []
     for line in process.stdout:
-        said.append(line)
+        output.append(line)
         if line.startswith(f"TASK [{task}]"):
             time.sleep(seconds)
             os.killpg(process.pid, signal_)
             break
     else:
-        raise AssertionError(f"{task!r} was never announced:\n{''.join(said)}")
+        raise AssertionError(f"{task!r} was never announced:\n{''.join(output)}")
     process.stdout.close()
     process.wait(timeout=120)
-    return "".join(said)
+    return "".join(output)
 
 
 def recap(output: str) -> dict[str, dict[str, int]]:
@@ -90,9 +90,9 @@ def recap(output: str) -> dict[str, dict[str, int]]:
 
 
 def report() -> dict[str, Any]:
-    """The report that the last run brought back."""
-    found: dict[str, Any] = json.loads(REPORT.read_text())
-    return found
+    """The report that the last run fetched."""
+    content: dict[str, Any] = json.loads(REPORT.read_text())
+    return content
 
 
 def verdicts() -> dict[str, str]:
@@ -101,27 +101,27 @@ def verdicts() -> dict[str, str]:
 
 
 def snapshot() -> dict[str, Any]:
-    """The state of this machine, but for this directory."""
+    """The state of this machine without this directory."""
     done = subprocess.run(
         [sys.executable, str(SNAPSHOT), str(ROOT)], capture_output=True, text=True, check=True
     )
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    state: dict[str, Any] = json.loads(done.stdout)
+    return state
 
 
 def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """What differs between two snapshots, one line each."""
-    found = []
+    """The differences between two snapshots, one line each."""
+    lines = []
     for part, saved in before.items():
-        # What an earlier lab left was no part of the machine; destroy takes it along.
+        # Leftovers of an earlier lab are not the machine's own: destroy removes them as well.
         old = {name: v for name, v in by_name(saved).items() if "scratchlab" not in name}
         new = by_name(after[part])
         for name in sorted({*old, *new}):
             if old.get(name) != new.get(name):
-                found.append(f"{part}: {name}: {old.get(name)} -> {new.get(name)}")
-    return found
+                lines.append(f"{part}: {name}: {old.get(name)} -> {new.get(name)}")
+    return lines
 
 
 def by_name(part: Any) -> dict[str, str]:
-    """A part of a snapshot as a mapping; a list names things that are there."""
+    """A part of a snapshot as a mapping; a list becomes the names, each with "there"."""
     return dict.fromkeys(part, "there") if isinstance(part, list) else part

@@ -48,7 +48,7 @@ class Virtual:
     """A virtual machine, with a kernel and control groups of its own."""
 
     def __init__(self, name: str, suite: str) -> None:
-        self.machine, self.suite = vm.Machine(f"{name}-vm"), suite
+        self.machine, self.suite = vm.VirtualMachine(f"{name}-vm"), suite
         self._disk: Disk | None = None
 
     def up(self) -> None:
