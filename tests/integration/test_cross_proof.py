@@ -26,18 +26,8 @@ from scratchlab.ledger import Ledger
 from scratchlab.model import Kind, Status
 from tests.integration.conftest import BUSYBOX, SESSION, Build, Run
 from tests.integration.live_roots import live, root
-from tests.unit.image.build import (
-    FORMATS,
-    Made,
-    device,
-    directory,
-    fifo,
-    file,
-    hardlink,
-    image,
-    layer,
-    symlink,
-)  # fmt: skip
+from tests.unit.image.archives import FORMATS, Made, image
+from tests.unit.image.build import device, directory, fifo, file, hardlink, layer, symlink
 
 pytestmark = [pytest.mark.engine, pytest.mark.root]
 
@@ -159,19 +149,13 @@ def test_each_layer_is_what_skopeo_copied_and_gnu_tar_lists(layout: Path) -> Non
             entry = found.get(name)
             if entry is None or entry.layer != number or entry.links or "\n" in name:
                 continue
-            mode = stat.filemode(_TYPES[entry.kind] | entry.mode)
+            mode = entry.kind.filemode(entry.mode)
             size = str(entry.size)
             if entry.device:
                 size = "{},{}".format(*entry.device)
             assert listed == f"{mode} {entry.uid}/{entry.gid} {size}", name
             compared += 1
     assert compared > 25
-
-
-_TYPES = {
-    Kind.FILE: stat.S_IFREG, Kind.DIRECTORY: stat.S_IFDIR, Kind.SYMLINK: stat.S_IFLNK,
-    Kind.CHAR: stat.S_IFCHR, Kind.BLOCK: stat.S_IFBLK, Kind.FIFO: stat.S_IFIFO,
-}  # fmt: skip
 
 
 # -- the engine: what it loads, saves and runs -----------------------------------------------------

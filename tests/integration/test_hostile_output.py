@@ -17,7 +17,8 @@ from docker.models.containers import Container
 
 from tests.integration.conftest import BUSYBOX, SESSION, Run
 from tests.integration.live_roots import root
-from tests.unit.image.build import Made, classic, directory, file, layer, symlink
+from tests.unit.image.archives import Made, classic
+from tests.unit.image.build import directory, file, layer, symlink
 from tests.unit.image.hostile import EVIL
 
 pytestmark = [pytest.mark.engine, pytest.mark.root]

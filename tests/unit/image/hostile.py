@@ -13,13 +13,12 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from .archives import archive, classic, image, index_of
 from .build import (
     BLOCK,
     END,
-    archive,
     block,
     checked,
-    classic,
     device,
     directory,
     dumped,
@@ -28,8 +27,6 @@ from .build import (
     gnu_long,
     gzipped,
     hardlink,
-    image,
-    index_of,
     layer,
     number,
     padded,
@@ -37,7 +34,7 @@ from .build import (
     sha256,
     symlink,
     zstd,
-)  # fmt: skip
+)
 
 OUTSIDE = "/tmp/scratchlab-outside"  # what the archives aim at, among better known files
 CLIMB = "../" * 30

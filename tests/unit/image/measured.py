@@ -68,4 +68,4 @@ def check(result: dict[str, Any], status: int) -> None:
         assert result["out"] == "", case
         assert result["err"].startswith("scratchlab: "), case
         assert result["err"].count("\n") == 1, case
-    assert "something unexpected went wrong" not in result["err"], case
+    assert "unexpected error (" not in result["err"], case

@@ -1,4 +1,4 @@
-"""Read made archives, and say what came out in few words."""
+"""Read archives made by hand, and summarize the result."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from scratchlab.collect.image import ImageArchive, read_archive
 from scratchlab.model import Entry
 
-from .build import classic, image
+from .archives import classic, image
 
 
 def read(data: bytes, **options: Any) -> ImageArchive:
@@ -22,10 +22,10 @@ def stack(*layers: bytes, **options: Any) -> ImageArchive:
 
 
 def entries(found: ImageArchive) -> dict[str, Entry]:
-    """The ledger by path, the root left out."""
+    """The entries by path, without the root."""
     return {entry.path: entry for entry in found.ledger if entry.path != "/"}
 
 
 def paths(found: ImageArchive) -> list[str]:
-    """The paths in order, the root left out."""
+    """The paths in order, without the root."""
     return list(entries(found))

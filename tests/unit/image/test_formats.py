@@ -1,4 +1,4 @@
-"""Whatever writes an archive of one image: the same image and the same ledger come out."""
+"""Archives of one image from different tools: always the same image and ledger."""
 
 from __future__ import annotations
 
@@ -11,26 +11,18 @@ import pytest
 from scratchlab.collect.image import read_archive
 from scratchlab.errors import LabError
 
-from .build import (
+from .archives import (
     FORMATS,
     archive,
     blobs_of,
     classic,
     containerd,
-    directory,
     docker25,
-    dumped,
-    file,
-    gzipped,
-    hardlink,
     image,
     index_of,
-    layer,
     oci,
-    sha256,
-    symlink,
-    zstd,
-)  # fmt: skip
+)
+from .build import directory, dumped, file, gzipped, hardlink, layer, sha256, symlink, zstd
 from .reading import paths, read
 
 BASE = layer(directory("bin/"), file("bin/sh", b"#!" * 5000, mode=0o755), directory("etc/"))
@@ -51,12 +43,12 @@ NAMES = {
 
 @pytest.fixture(scope="module")
 def digest() -> str:
-    """The ledger digest that every format must give."""
+    """The ledger digest that every format must have."""
     return read(classic(IMAGE)).ledger.digest()
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_format_gives_the_image_and_its_ledger(name: str, digest: str) -> None:
+def test_every_format_has_the_image_and_its_ledger(name: str, digest: str) -> None:
     found = read(FORMATS[name](IMAGE))
     assert found.format == NAMES[name]
     assert found.image.id == IMAGE.id
@@ -78,13 +70,13 @@ def test_every_format_gives_the_image_and_its_ledger(name: str, digest: str) -> 
         ("oci", "docker.io/library/lab:1"),
     ],
 )
-def test_names_are_the_archive_s(name: str, tag: str) -> None:
+def test_tags_are_the_archives(name: str, tag: str) -> None:
     assert read(FORMATS[name](IMAGE)).image.tags == (tag,)
 
 
 @pytest.mark.parametrize(("pack", "word"), [(gzipped, "gzip"), (zstd, "zstd")])
 @pytest.mark.parametrize("name", ["classic", "containerd-gzip", "oci-zstd"])
-def test_an_archive_may_be_packed_as_a_whole(
+def test_whole_archive_may_be_compressed(
     name: str, pack: Callable[[bytes], bytes], word: str, digest: str
 ) -> None:
     found = read(pack(FORMATS[name](IMAGE)))
@@ -92,7 +84,7 @@ def test_an_archive_may_be_packed_as_a_whole(
     assert found.ledger.digest() == digest
 
 
-def test_packed_data_comes_in_several_parts(digest: str) -> None:
+def test_compressed_data_may_have_several_parts(digest: str) -> None:
     """pigz and estargz write many gzip members, pzstd many frames, some of them skippable."""
 
     def parts(one: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
@@ -104,7 +96,7 @@ def test_packed_data_comes_in_several_parts(digest: str) -> None:
     assert read(oci(IMAGE, pack=lambda tar: gzipped(tar) + bytes(700))).ledger.digest() == digest
 
 
-def test_a_layer_met_again_is_a_symlink_in_classic_archives() -> None:
+def test_repeated_layer_is_a_symlink_in_classic_archives() -> None:
     again = layer(file("a", b"1"))
     data = classic(image(again, layer(file("b")), again))
     assert data.count(b"/layer.tar\0") > 3
@@ -113,7 +105,7 @@ def test_a_layer_met_again_is_a_symlink_in_classic_archives() -> None:
     assert {entry.path: entry.layer for entry in found.ledger} == {"/": None, "/a": 2, "/b": 1}
 
 
-def test_the_same_layer_s_symlink_may_come_before_what_it_names() -> None:
+def test_symlink_may_precede_the_layer_it_points_to() -> None:
     one = layer(file("a", b"1"))
     made = image(one, one)
     members = {"x/layer.tar": one, "c.json": made.config}
@@ -124,7 +116,7 @@ def test_the_same_layer_s_symlink_may_come_before_what_it_names() -> None:
     assert paths(read(first + archive(members))) == ["/a"]
 
 
-def test_layers_may_be_hard_linked_as_bazel_s_tar_does() -> None:
+def test_layers_may_be_hard_linked_as_by_bazel() -> None:
     one = layer(file("a"))
     made = image(one, one)
     data = archive({
@@ -135,7 +127,7 @@ def test_layers_may_be_hard_linked_as_bazel_s_tar_does() -> None:
     assert paths(read(hardlink("l1.tar", "l0.tar") + data)) == ["/a"]
 
 
-def test_manifest_json_may_come_first_or_twice_or_below_dot() -> None:
+def test_manifest_may_be_first_or_repeated_or_below_dot() -> None:
     made = image(layer(file("a")))
     listed = dumped([{"Config": "c.json", "Layers": ["l.tar"]}])
     good = {"manifest.json": listed, "c.json": made.config, "l.tar": made.layers[0]}
@@ -145,7 +137,7 @@ def test_manifest_json_may_come_first_or_twice_or_below_dot() -> None:
     assert paths(read(twice)) == ["/a"]
 
 
-def test_an_image_without_layers() -> None:
+def test_image_without_layers() -> None:
     """FROM scratch and nothing else: null and [] are both written."""
     made = image(tags=())
     assert paths(read(classic(made))) == []
@@ -165,22 +157,22 @@ def test_an_image_without_layers() -> None:
         assert paths(read(archive(members))) == []
 
 
-def test_an_empty_layer_is_a_layer() -> None:
+def test_empty_layer_is_a_layer() -> None:
     found = read(classic(image(bytes(1024), layer(file("a")))))
     assert [entry.layer for entry in found.ledger] == [None, 1]
     assert len(found.image.diff_ids) == 2
 
 
-def test_platforms_that_were_never_pulled_and_attestations_are_no_images() -> None:
+def test_unpulled_platforms_and_attestations_are_not_images() -> None:
     data = containerd(IMAGE)
     assert data.count(b"vnd.docker.reference.type") == 1
     found = read(data)
     assert (found.image.id, found.image.problems) == (IMAGE.id, ())
 
 
-def test_reading_is_one_way_and_in_small_pieces() -> None:
+def test_stream_may_be_a_pipe_that_returns_small_pieces() -> None:
     class Dribble(io.RawIOBase):
-        """A pipe that gives 1,000 bytes at a time and cannot seek."""
+        """A pipe that returns 1,000 bytes at a time and cannot seek."""
 
         def __init__(self, data: bytes) -> None:
             self._data = memoryview(data)
@@ -194,14 +186,14 @@ def test_reading_is_one_way_and_in_small_pieces() -> None:
         assert paths(found)[-1] == "/etc/hosts"
 
 
-def test_progress_counts_the_bytes() -> None:
+def test_progress_counts_bytes() -> None:
     seen: list[int] = []
     data = classic(IMAGE)
     read(data, progress=seen.append)
     assert seen[-1] == len(data)
 
 
-def test_a_reading_that_fails_says_so() -> None:
+def test_read_error_is_reported() -> None:
     class Broken(io.RawIOBase):
         def read(self, _size: int = -1) -> bytes:
             raise OSError(5, "Input/output error")
@@ -210,8 +202,8 @@ def test_a_reading_that_fails_says_so() -> None:
         read_archive(Broken())  # type: ignore[arg-type]
 
 
-def test_blobs_of_other_algorithms_are_named_and_believed_by_content() -> None:
-    """An index may name blobs by sha512: the member's name is followed, diff_ids still prove."""
+def test_blobs_named_by_sha512_are_read() -> None:
+    """The member's name is followed; diff_ids still prove the layers."""
     made = image(layer(file("a")))
     config = hashlib.sha512(made.config).hexdigest()
     tar = hashlib.sha512(made.layers[0]).hexdigest()
@@ -229,7 +221,7 @@ def test_blobs_of_other_algorithms_are_named_and_believed_by_content() -> None:
     assert paths(read(archive(members))) == ["/a"]
 
 
-def test_the_members_of_blobs_of_are_what_their_names_say() -> None:
-    """The builder itself: every blob's name is its digest."""
+def test_blobs_of_names_blobs_by_their_digest() -> None:
+    """Checks the test data itself."""
     members, _, _ = blobs_of(IMAGE)
     assert all(name.endswith(sha256(data)) for name, data in members.items())

@@ -1,4 +1,4 @@
-"""What is no image archive: one line that says what it is, and status 2 at the command line."""
+"""Input that is not an image archive: one line names what it is, with exit status 2."""
 
 from __future__ import annotations
 
@@ -12,20 +12,8 @@ import pytest
 
 from scratchlab.errors import LabError
 
-from .build import (
-    archive,
-    blobs_of,
-    classic,
-    directory,
-    docker25,
-    dumped,
-    file,
-    gzipped,
-    image,
-    index_of,
-    layer,
-    zstd,
-)  # fmt: skip
+from .archives import archive, blobs_of, classic, docker25, image, index_of
+from .build import directory, dumped, file, gzipped, layer, zstd
 from .reading import read
 
 IMAGE = image(layer(file("x", b"x" * 3000)))
@@ -35,28 +23,28 @@ OLD = layer(directory("abc/"), file("abc/layer.tar", IMAGE.layers[0]), file("rep
 BLOBS = archive(blobs_of(IMAGE)[0])
 
 WRONG: dict[str, tuple[bytes, str]] = {
-    "empty": (b"", "this is no image archive: it is empty"),
-    "empty gzip": (gzipped(b""), "it is gzip data of empty"),
-    "text": (b"hello\n" * 100, "no tar archive (it starts with hello"),
-    "a short text": (b"x", "no tar archive (it starts with x)"),
+    "empty": (b"", "not an image archive: an empty file"),
+    "empty gzip": (gzipped(b""), "not an image archive: gzip data of an empty file"),
+    "text": (b"hello\n" * 100, "not an image archive: not a tar file (it starts with hello"),
+    "a short text": (b"x", "not a tar file (it starts with x)"),
     "escapes": (b"\x1b[31m" * 100, "it starts with \\x1b[31m\\x1b[3)"),
-    "a program": (b"\x7fELF" + bytes(600), "it is a program (ELF)"),
-    "a zip": (b"PK\x03\x04" + bytes(600), "it is a zip file"),
-    "a page": (b"<!DOCTYPE html>" + bytes(600), "it is a web page"),
-    "json": (b' [{"Config": 1}]', "no tar archive"),
-    "a manifest": (dumped({"schemaVersion": 2}), "it is a JSON document"),
-    "xz": (b"\xfd7zXZ\0" + bytes(600), "it is compressed with xz"),
-    "bzip2": (b"BZh9" + bytes(600), "it is compressed with bzip2"),
-    "gzip of text": (gzipped(b"hello" * 200), "it is gzip data of no tar archive"),
-    "zstd of gzip": (zstd(gzipped(SAVED)), "it is zstd data of no tar archive"),
+    "a program": (b"\x7fELF" + bytes(600), "not an image archive: a program (ELF)"),
+    "a zip": (b"PK\x03\x04" + bytes(600), "not an image archive: a zip file"),
+    "a page": (b"<!DOCTYPE html>" + bytes(600), "not an image archive: a web page"),
+    "json": (b' [{"Config": 1}]', "not a tar file"),
+    "a manifest": (dumped({"schemaVersion": 2}), "not an image archive: a JSON document"),
+    "xz": (b"\xfd7zXZ\0" + bytes(600), "not an image archive: a file compressed with xz"),
+    "bzip2": (b"BZh9" + bytes(600), "not an image archive: a file compressed with bzip2"),
+    "gzip of text": (gzipped(b"hello" * 200), "gzip data of something that is not a tar file"),
+    "zstd of gzip": (zstd(gzipped(SAVED)), "zstd data of something that is not a tar file"),
     "broken gzip": (b"\x1f\x8b\x08" + b"\xff" * 600, "its gzip data is damaged"),
-    "broken zstd": (b"\x28\xb5\x2f\xfd" + b"\xff" * 600, "its zstd data cannot be read"),
+    "broken zstd": (b"\x28\xb5\x2f\xfd" + b"\xff" * 600, "its zstd data is damaged"),
     "an exported container": (EXPORTED, "a container's filesystem as `docker export` writes it"),
-    "a plain tar": (layer(file("notes.txt", b"x")), "it has no manifest.json"),
-    "an empty tar": (layer(), "a tar archive without files"),
-    "a layer": (IMAGE.layers[0], "a tar archive, and no image archive"),
-    "docker save before 1.10": (OLD, "what docker save wrote before Docker 1.10"),
-    "blobs alone": (BLOBS, "holds blobs of images, and neither manifest.json nor index.json"),
+    "a plain tar": (layer(file("notes.txt", b"x")), "a tar file without manifest.json"),
+    "an empty tar": (layer(), "a tar file without files"),
+    "a layer": (IMAGE.layers[0], "a tar file without manifest.json"),
+    "docker save before 1.10": (OLD, "written by docker save before Docker 1.10"),
+    "blobs alone": (BLOBS, "contains image blobs, but neither manifest.json nor index.json"),
     "a null manifest.json": (archive({"manifest.json": b"null"}), "its manifest.json lists none"),
     "an empty manifest.json": (archive({"manifest.json": b"[]"}), "its manifest.json lists none"),
     "null manifests": (archive({"index.json": index_of(None)}), "its index.json lists none"),
@@ -64,17 +52,17 @@ WRONG: dict[str, tuple[bytes, str]] = {
         archive({"index.json": index_of(None), "manifest.json": b"null"}),
         "its manifest.json and index.json list none",
     ),
-    "cut within a header": (SAVED[:700], "it ends within a header: it was cut short"),
+    "cut within a header": (SAVED[:700], "the archive is damaged: truncated in a header"),
     "cut within a layer": (
         SAVED[: SAVED.index(b"x" * 3000) + 1000],
-        "it was cut short",
+        "the archive is damaged: truncated in ",
     ),
     "cut before manifest.json": (
         SAVED[: SAVED.index(b"manifest.json")],
-        "it has no manifest.json",
+        "a tar file without manifest.json",
     ),
-    "cut gzip": (gzipped(SAVED)[:-300], "its gzip data was cut short"),
-    "cut zstd": (zstd(SAVED)[:-100], "its zstd data was cut short"),
+    "cut gzip": (gzipped(SAVED)[:-300], "its gzip data is truncated"),
+    "cut zstd": (zstd(SAVED)[:-100], "its zstd data is truncated"),
     "a damaged header": (
         SAVED.replace(b"manifest.json", b"mAnifest.json"),
         "a header's checksum is wrong",
@@ -83,19 +71,19 @@ WRONG: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_one_line_says_what_it_is(what: str) -> None:
-    data, words = WRONG[what]
+def test_one_line_names_what_it_is(what: str) -> None:
+    data, expected = WRONG[what]
     with pytest.raises(LabError) as caught:
         read(data)
     line = str(caught.value)
-    assert words in line
+    assert expected in line
     assert "\n" not in line
     assert line.isprintable()
     assert caught.value.remedy
 
 
 @pytest.mark.parametrize("made", [classic, docker25])
-def test_an_archive_cut_anywhere_is_refused_or_says_that_it_may_be_cut(
+def test_truncated_archive_is_refused_or_noted(
     made: Callable[..., bytes],
 ) -> None:
     data = made(IMAGE)
@@ -107,12 +95,12 @@ def test_an_archive_cut_anywhere_is_refused_or_says_that_it_may_be_cut(
             continue
         assert found.ledger.digest() == whole
         marked = size > len(data) - 1024  # half of the marker will do
-        assert marked or "it may have been cut short" in found.image.problems[0]
+        assert marked or "it may be truncated" in found.image.problems[0]
 
 
 @pytest.mark.parametrize("what", ["empty", "a plain tar", "cut within a layer", "null manifests"])
-def test_the_command_line_ends_with_status_2_and_that_line(what: str, tmp_path: Path) -> None:
-    data, words = WRONG[what]
+def test_command_exits_with_2_and_prints_that_line(what: str, tmp_path: Path) -> None:
+    data, expected = WRONG[what]
     path = tmp_path / "archive.tar"
     path.write_bytes(data)
     for source, stdin in ((str(path), b""), ("-", data)):
@@ -124,4 +112,4 @@ def test_the_command_line_ends_with_status_2_and_that_line(what: str, tmp_path: 
         assert (done.returncode, done.stdout) == (2, b"")
         (line,) = done.stderr.decode().splitlines()
         assert line.startswith("scratchlab: ")
-        assert words in line
+        assert expected in line

@@ -1,4 +1,4 @@
-"""What holds of any input whatever: hypothesis looks for the one that breaks it."""
+"""Properties of any input: hypothesis searches for one that breaks them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scratchlab.collect.image.layers import names
+from scratchlab.collect.image.layers.paths import to_key, to_path
 from scratchlab.collect.image.problems import DamageError
 from scratchlab.collect.image.tar import header, pax
 from scratchlab.errors import LabError
 
 from . import build
-from .build import FORMATS, Made, directory, file, image, layer, sha256, symlink
+from .archives import FORMATS, Made, classic, image
+from .build import directory, file, layer, sha256, symlink
 from .reading import entries, paths, read, stack
 from .test_sparse import FORMATS as SPARSE
 
@@ -27,24 +28,24 @@ ARCHIVES = {name: make(IMAGE) for name, make in FORMATS.items()}
 
 
 @given(st.integers(-(1 << 62), 1 << 62))
-def test_a_number_is_read_as_it_was_written(value: int) -> None:
-    assert header.number(build.number(value, 12)) == value
+def test_number_is_read_as_it_was_written(value: int) -> None:
+    assert header.parse_number(build.number(value, 12)) == value
 
 
 @given(st.binary(min_size=8, max_size=12))
-def test_a_number_field_is_a_number_or_damage(raw: bytes) -> None:
+def test_number_field_is_a_number_or_damage(raw: bytes) -> None:
     try:
-        value = header.number(raw)
+        value = header.parse_number(raw)
     except DamageError:
         return
     assert -(1 << 63) <= value < 1 << 63
 
 
 @given(st.binary(min_size=512, max_size=512))
-def test_a_header_that_settles_claims_nothing_impossible(raw: bytes) -> None:
+def test_valid_header_claims_nothing_impossible(raw: bytes) -> None:
     try:
-        found = header.parse(build.checked(raw))
-        header.settle(found)
+        found = header.parse_header(build.checked(raw))
+        header.validate(found)
     except DamageError:
         return
     assert 0 <= found.size < 1 << 63
@@ -55,7 +56,7 @@ def test_a_header_that_settles_claims_nothing_impossible(raw: bytes) -> None:
     assert b"\0" not in found.name + found.link
 
 
-keys = st.binary(min_size=1).filter(lambda one: not set(b"=\0") & set(one))
+keys = st.binary(min_size=1).filter(lambda key: not set(b"=\0") & set(key))
 records = st.lists(st.tuples(keys, st.binary()))
 
 
@@ -63,13 +64,13 @@ records = st.lists(st.tuples(keys, st.binary()))
 def test_records_are_read_as_they_were_written(pairs: list[tuple[bytes, bytes]]) -> None:
     named = (b"path", b"linkpath", b"GNU.sparse.name")
     pairs = [(key, value.replace(b"\0", b"") if key in named else value) for key, value in pairs]
-    assert pax.parse(b"".join(build.record(key, value) for key, value in pairs)) == pairs
+    assert pax.parse_records(b"".join(build.record(key, value) for key, value in pairs)) == pairs
 
 
 @given(st.binary() | records.map(lambda all_: b"".join(build.record(*one) for one in all_)[1:]))
 def test_records_are_records_or_damage(data: bytes) -> None:
     try:
-        found = pax.parse(data)
+        found = pax.parse_records(data)
     except DamageError:
         return
     rebuilt = b"".join(build.record(key, value) for key, value in found)
@@ -77,7 +78,7 @@ def test_records_are_records_or_damage(data: bytes) -> None:
 
 
 @given(st.integers(-(10**15), 10**15))
-def test_a_time_is_read_to_the_nanosecond(nanoseconds: int) -> None:
+def test_time_is_read_to_the_nanosecond(nanoseconds: int) -> None:
     seconds, rest = divmod(abs(nanoseconds), 10**9)
     text = f"{'-' if nanoseconds < 0 else ''}{seconds}.{rest:09d}".encode()
     (entry,) = entries(stack(layer(file("x", pax={b"mtime": text})))).values()
@@ -88,15 +89,15 @@ def test_a_time_is_read_to_the_nanosecond(nanoseconds: int) -> None:
 
 
 @given(st.binary(max_size=200) | st.text("./a\n", max_size=60).map(str.encode))
-def test_a_name_leads_below_the_root_whatever_it_is(name: bytes) -> None:
+def test_any_name_stays_below_the_root(name: bytes) -> None:
     try:
-        path = names.path(names.key(name.replace(b"\0", b"")))
+        path = to_path(to_key(name.replace(b"\0", b"")))
     except DamageError:
         return
     assert path.startswith(b"/")
     parts = path.split(b"/")[1:]
     assert path == b"/" or not {b"", b".", b".."} & set(parts)
-    assert names.path(names.key(path)) == path
+    assert to_path(to_key(path)) == path
 
 
 # -- whole archives --------------------------------------------------------------------------------
@@ -108,10 +109,10 @@ def test_a_name_leads_below_the_root_whatever_it_is(name: bytes) -> None:
     st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=20),
     st.floats(0, 1),
 )
-def test_a_damaged_archive_gives_the_image_or_one_line(
+def test_damaged_archive_is_read_right_or_refused_in_one_line(
     name: str, changes: Sequence[tuple[float, int]], cut: float
 ) -> None:
-    """Bytes changed, the end cut off: never another error, never another ledger."""
+    """With bytes changed and the end cut off: no other error, and no other ledger."""
     data = bytearray(ARCHIVES[name])
     for at, value in changes:
         data[int(at * (len(data) - 1))] = value
@@ -128,7 +129,7 @@ def test_a_damaged_archive_gives_the_image_or_one_line(
 
 @settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=3000))
-def test_any_bytes_are_an_image_or_one_line(data: bytes) -> None:
+def test_random_bytes_are_refused_in_one_line(data: bytes) -> None:
     with pytest.raises(LabError) as caught:
         read(data)
     assert "\n" not in str(caught.value)
@@ -143,7 +144,7 @@ def test_any_bytes_are_an_image_or_one_line(data: bytes) -> None:
     st.lists(st.tuples(st.integers(0, 3000), st.binary(max_size=1500)), max_size=12),
     st.integers(0, 2000),
 )
-def test_a_sparse_file_reads_as_it_would_on_disk(
+def test_sparse_file_has_the_content_it_has_on_disk(
     name: str, spaced: list[tuple[int, bytes]], tail: int
 ) -> None:
     content, parts = b"", []
@@ -164,13 +165,13 @@ PARTS = ("a", "b", "c")
 
 
 def random_layer(dice: random.Random) -> list[tuple[str, str]]:
-    """Entries of one layer, no duplicates and nothing below what is no directory."""
+    """Entries of one layer, without duplicates or anything below a non-directory."""
     made: dict[str, str] = {}
     for _ in range(dice.randint(0, 6)):
         path = "/".join(dice.choice(PARTS) for _ in range(dice.randint(1, 3)))
         kind = dice.choice(["file", "directory", "whiteout", "opaque", "fifo"])
         parents = [path[:at] for at, char in enumerate(path) if char == "/"]
-        bare = [one for one in made if made[one] not in ("directory", "whiteout", "opaque")]
+        bare = [other for other in made if made[other] not in ("directory", "whiteout", "opaque")]
         if path in made or any(parent in bare for parent in parents):
             continue
         if kind in ("file", "fifo") and any(other.startswith(path + "/") for other in made):
@@ -197,7 +198,7 @@ def member(path: str, kind: str) -> bytes:
 
 
 def model(layers: list[list[tuple[str, str]]]) -> dict[str, tuple[str, int]]:
-    """{path: (kind, layer)} by the specification's words."""
+    """{path: (kind, layer)} by the specification."""
     root: dict[str, tuple[str, int]] = {}
 
     def drop(path: str, *, itself: bool) -> None:
@@ -224,13 +225,13 @@ def model(layers: list[list[tuple[str, str]]]) -> dict[str, tuple[str, int]]:
 
 @settings(max_examples=300, deadline=None)
 @given(st.integers(0, 1 << 40))
-def test_layers_add_up_as_the_specification_says(seed: int) -> None:
+def test_layers_add_up_as_in_the_specification(seed: int) -> None:
     dice = random.Random(seed)
     layers = [random_layer(dice) for _ in range(dice.randint(1, 4))]
-    found = read(build.classic(Made(tuple(packed(one) for one in layers))))
+    found = read(classic(Made(tuple(packed(one) for one in layers))))
     words = {"file": "file", "fifo": "fifo", "directory": "directory"}
-    told = {
+    actual = {
         path[1:]: (words[str(entry.kind)], entry.layer) for path, entry in entries(found).items()
     }
-    assert told == model(layers)
+    assert actual == model(layers)
     found.ledger.close()

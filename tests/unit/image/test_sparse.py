@@ -1,4 +1,4 @@
-"""Sparse files in all four formats: the content is what the file reads as, holes included."""
+"""Sparse files in all four formats: the content includes the holes."""
 
 from __future__ import annotations
 
@@ -89,20 +89,20 @@ FORMATS = {
 
 
 def sparse(member: bytes, **options: object) -> Entry:
-    """The entry of a sparse file that another member follows, which must be found."""
+    """The entry of a sparse file. Another member follows it, which must be read too."""
     found = stack(layer(member, file("after", b"1")), **options)
     assert paths(found) == ["/after", "/sparse"]
     return entries(found)["/sparse"]
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_the_content_is_what_the_file_reads_as(name: str) -> None:
+def test_content_includes_holes(name: str) -> None:
     entry = sparse(FORMATS[name](PARTS, SIZE))
     assert (entry.size, entry.sha256, entry.note) == (SIZE, DIGEST, None)
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_file_that_is_one_hole(name: str) -> None:
+def test_file_that_is_one_hole(name: str) -> None:
     # GNU tar ends a map with an empty part at the size.
     for parts in ([], [(5000, b"")]):
         entry = sparse(FORMATS[name](parts, 5000))
@@ -110,7 +110,7 @@ def test_a_file_that_is_one_hole(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_map_of_many_parts(name: str) -> None:
+def test_map_of_many_parts(name: str) -> None:
     parts = [(at * 1000, b"%04d" % at) for at in range(100)]
     content = b"".join(data + bytes(996) for _, data in parts)
     assert sparse(FORMATS[name](parts, len(content))).sha256 == sha256(content)
@@ -126,14 +126,12 @@ def test_a_map_of_many_parts(name: str) -> None:
         ([(1 << 62, b"ab")], "beyond its size"),
     ],
 )
-def test_a_map_that_cannot_be_is_refused(
-    name: str, parts: list[tuple[int, bytes]], words: str
-) -> None:
+def test_impossible_map_is_refused(name: str, parts: list[tuple[int, bytes]], words: str) -> None:
     with pytest.raises(LabError, match=words):
         stack(layer(FORMATS[name](parts, SIZE)))
 
 
-def test_a_map_that_does_not_fit_its_data_is_refused() -> None:
+def test_map_that_does_not_fit_its_data_is_refused() -> None:
     raw = bytearray(old_gnu(PARTS, SIZE))
     raw[398:410] = number(4, 12)  # one byte more than is stored
     with pytest.raises(LabError, match="does not fit its data"):
@@ -145,38 +143,38 @@ def test_a_map_that_does_not_fit_its_data_is_refused() -> None:
 @pytest.mark.parametrize(
     "lines", [b"", b"x\n", b"-1\n", b"2\n1000\n3\n", b"99999999\n1\n", b"1\nx\n3\n", b"9" * 600]
 )
-def test_a_map_in_the_data_that_is_none_is_refused(lines: bytes) -> None:
+def test_malformed_map_in_the_data_is_refused(lines: bytes) -> None:
     with pytest.raises(LabError, match="sparse map"):
         stack(layer(pax_10(PARTS, SIZE, lines)))
 
 
-def test_a_map_that_promises_a_million_parts_costs_nothing() -> None:
-    with pytest.raises(LabError, match="sparse map that does not end"):
+def test_map_that_claims_a_trillion_parts_is_refused() -> None:
+    with pytest.raises(LabError, match="truncated or endless sparse map"):
         stack(layer(pax_10([], SIZE, b"1000000000000\n" + b"1\n" * 1000)))
 
 
-def test_a_size_that_is_not_said_is_refused() -> None:
+def test_missing_size_is_refused() -> None:
     records = {b"GNU.sparse.map": b"0,1", b"GNU.sparse.numblocks": b"1"}
-    with pytest.raises(LabError, match="does not say its size"):
+    with pytest.raises(LabError, match="is sparse but has no size"):
         stack(layer(pax(records) + file("x", b"1")))
 
 
-def test_an_old_map_without_end_is_refused() -> None:
+def test_endless_old_map_is_refused() -> None:
     raw = bytearray(old_gnu([], SIZE))
     raw[482] = 1
     endless = (bytes(504) + b"\1" + bytes(7)) * 3000
-    with pytest.raises(LabError, match="sparse map that does not end"):
+    with pytest.raises(LabError, match="truncated or endless sparse map"):
         stack(layer(checked(raw[:512]) + endless))
 
 
-def test_tebibytes_of_holes_are_not_hashed_and_that_is_noted() -> None:
+def test_tebibytes_of_holes_are_noted_instead_of_hashed() -> None:
     entry = sparse(pax_10([(0, b"abc")], 1 << 42))
     assert (entry.size, entry.sha256) == (1 << 42, None)
     assert entry.note is not None
-    assert entry.note.startswith("content not hashed: with it, sparse files have more than 8 GiB")
+    assert entry.note.startswith("content not hashed: the holes of sparse files exceed 8 GiB")
 
 
-def test_the_limit_is_of_all_holes_together() -> None:
+def test_limit_is_for_all_holes_together() -> None:
     limits = ArchiveLimits(holes=15_000)
     first = stack(layer(pax_00(PARTS, SIZE)), limits=limits)
     assert entries(first)["/sparse"].sha256 == DIGEST
@@ -184,8 +182,8 @@ def test_the_limit_is_of_all_holes_together() -> None:
     assert entries(second)["/sparse"].note is not None
 
 
-def test_gnu_tar_s_own_sparse_files(tmp_path: Path) -> None:
-    """Written by the program itself, in each of its formats."""
+def test_sparse_files_written_by_gnu_tar(tmp_path: Path) -> None:
+    """In each of its formats."""
     with open(tmp_path / "sparse", "wb") as out:
         for at, data in ((100_000, b"abc"), (3_000_000, b"d" * 9000)):
             out.seek(at)

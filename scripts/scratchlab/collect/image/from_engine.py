@@ -1,4 +1,4 @@
-"""The image that a container was made from, by its archive, held against the engine's word."""
+"""Read an image through the engine, and compare its archive with what the engine reports."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from scratchlab.collect.image import kept, read_archive
+from scratchlab.collect.image import read_archive
+from scratchlab.collect.image.ledger_cache import LedgerCache
 from scratchlab.errors import LabError
 from scratchlab.ledger import Ledger
 from scratchlab.model import Engine, Image, Json
@@ -16,38 +17,38 @@ if TYPE_CHECKING:
     from scratchlab.progress import Progress
 
 
-def read(
+def read_engine_image(
     client: EngineClient,
     engine: Engine,
     ref: str,
     progress: Progress,
-    store: kept.Store | None = None,
+    cache: LedgerCache | None = None,
 ) -> tuple[Image, Ledger]:
     """Save the image ``ref`` (an id is best: a tag may have moved) and read its ledger.
 
-    Where ``store`` is given, a ledger that it keeps is taken instead, and a new one kept. Raises
-    LabError when there is no such image, when the engine breaks off, when the archive is
-    damaged, or when it is not of the image that the engine describes.
+    With ``cache``, a ledger in it is returned instead, and a new one is added. Raises LabError when
+    there is no such image, when the engine breaks off, when the archive is damaged, or when it is
+    not of the image that the engine reports.
     """
-    described = client.inspect_image(ref)
-    if store is not None:
-        found = store.find(engine.name, str(described.get("Id", "")), _layers(described))
-        if found is not None:
-            image, ledger = found
-            return _named(image, described), ledger
+    reported = client.inspect_image(ref)
+    if cache is not None:
+        cached = cache.find(engine.name, str(reported.get("Id", "")), _diff_ids(reported))
+        if cached is not None:
+            image, ledger = cached
+            return _with_tags(image, reported), ledger
     with client.save(ref) as stream:
         archive = read_archive(stream, progress=progress.step("reading the image", "bytes"))
     try:
-        image = _proved(archive.image, described, engine)
+        image = _checked(archive.image, reported, engine)
     except LabError:
         archive.ledger.close()
         raise
-    if store is not None:
-        store.keep(engine.name, image, archive.ledger)
+    if cache is not None:
+        cache.keep(engine.name, image, archive.ledger)
     return image, archive.ledger
 
 
-def of_container(inspect: Mapping[str, Any]) -> str:
+def container_image_id(inspect: Mapping[str, Any]) -> str:
     """The id of the image that the container was made from; raises LabError when it has none."""
     ref = str(inspect.get("Image") or "")
     if not ref:
@@ -56,29 +57,29 @@ def of_container(inspect: Mapping[str, Any]) -> str:
     return ref
 
 
-def _proved(image: Image, described: Json, engine: Engine) -> Image:
-    layers = _layers(described)
-    if image.diff_ids != layers:
+def _checked(image: Image, reported: Json, engine: Engine) -> Image:
+    diff_ids = _diff_ids(reported)
+    if image.diff_ids != diff_ids:
         raise LabError(
-            f"the archive of image {described.get('Id')} holds other layers than {engine.name} says"
-            f" ({len(image.diff_ids)}, it says {len(layers)})",
-            "see whether the image was replaced meanwhile, and try again",
+            f"the archive of image {reported.get('Id')} has other layers than {engine.name} reports"
+            f" ({len(image.diff_ids)} against {len(diff_ids)})",
+            "check whether the image was replaced meanwhile, and try again",
         )
     # In the containerd image store an image's id is its index's or manifest's digest (moby v25
     # daemon/containerd/image.go), elsewhere the digest of its configuration.
-    told = _plain(described.get("Id", ""))
-    if not engine.containerd_store and _plain(image.id) != told:
-        what = f"the archive is of image {image.id}, {engine.name} saved {told}"
+    reported_id = _plain(reported.get("Id", ""))
+    if not engine.containerd_store and _plain(image.id) != reported_id:
+        what = f"{engine.name} saved an archive of image {image.id} instead of {reported_id}"
         raise LabError(what, "try again")
-    return _named(replace(image, id=f"sha256:{told}"), described)
+    return _with_tags(replace(image, id=f"sha256:{reported_id}"), reported)
 
 
-def _named(image: Image, described: Json) -> Image:
-    return replace(image, tags=tuple(described.get("RepoTags") or image.tags))
+def _with_tags(image: Image, reported: Json) -> Image:
+    return replace(image, tags=tuple(reported.get("RepoTags") or image.tags))
 
 
-def _layers(described: Json) -> tuple[str, ...]:
-    return tuple((described.get("RootFS") or {}).get("Layers") or ())
+def _diff_ids(reported: Json) -> tuple[str, ...]:
+    return tuple((reported.get("RootFS") or {}).get("Layers") or ())
 
 
 def _plain(digest: str) -> str:

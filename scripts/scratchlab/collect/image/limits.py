@@ -1,61 +1,56 @@
-"""How much one archive may cost, whatever it claims."""
+"""How much one archive may cost, whatever it claims: limits, and budgets that enforce them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from scratchlab.collect.image.problems import DamageError, shown
+from scratchlab.collect.image.problems import DamageError, display
 from scratchlab.collect.image.stream import Pieces
 from scratchlab.errors import LabError
 
 MIB = 1 << 20
 GIB = 1 << 30
+ENTRY_COST = 256  # bytes that an entry counts for, beside its path, target and attributes
+# Linux takes no longer paths and names: an engine could not unpack them (limits.h).
+PATH_MAX = 4096
+NAME_MAX = 255
+# Symlinks followed in one path (Linux: MAXSYMLINKS).
+MOST_LINKS = 40
+# Bytes of extended attributes of one entry (Linux: names of 255 bytes, values of 64 KiB, xattr(7)).
+MOST_XATTRS = MIB
+# Images in one archive, and layers in one image (overlay2 stacks 128, moby layer_store.go).
+MOST_IMAGES = 10_000
+MOST_LAYERS = 1_000
+_REMEDY = "do not load this archive"
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveLimits:
-    """Bounds of one reading, in bytes unless said otherwise. Each is far above any real image."""
+    """Limits for reading one archive, in bytes unless noted. All are far above any real image."""
 
     # Extended headers (PAX records, GNU long names, sparse maps), each: what Go's archive/tar, and
     # with it every engine, takes (maxSpecialFileSize, go1.22 src/archive/tar/common.go).
     extended_header: int = MIB
-    # A manifest, index or configuration (registries take 4 MiB: distribution-spec v1.1), and what
-    # is read of them in sum: documents may name one another again and again.
+    # A manifest, index or configuration (registries take 4 MiB: distribution-spec v1.1), and the
+    # sum of all that are parsed: documents may refer to one another again and again.
     document: int = 4 * MIB
     documents: int = 128 * MIB
-    # What compressed data may unpack to: anything up to ``unpacked`` in sum, beyond that at most
-    # ``ratio`` times what was read. Zeros pack 1,000 : 1 with gzip and 30,000 : 1 with zstd; a
-    # Debian image packs 3 : 1.
+    # Decompressed data: up to ``unpacked`` in sum; beyond that at most ``ratio`` times the bytes
+    # read. Zeros compress 1,000 : 1 with gzip and 30,000 : 1 with zstd; a Debian image 3 : 1.
     unpacked: int = 4 * GIB
     ratio: int = 256
     # Holes of sparse files, in sum: hashing zeros costs as much as hashing data. A file past the
     # limit keeps its entry and has no sha256; its ``note`` says why.
     holes: int = 8 * GIB
-    # What the ledgers of all layers may hold: paths, link targets, extended attributes, and
-    # ENTRY_COST for each entry. They lie in a temporary database on disk. Work is counted with
-    # them: a step along a symlink, and an entry of a layer that is stacked once more.
+    # The ledgers of all layers: paths, link targets, extended attributes, and ENTRY_COST for each
+    # entry. They lie in a temporary database on disk. Work counts too: a step along a symlink, and
+    # an entry of a layer that the image stacks once more.
     ledger: int = 4 * GIB
 
 
-ENTRY_COST = 256
-# Linux takes no longer paths and names: an engine could not unpack them (limits.h).
-PATH_MAX = 4096
-NAME_MAX = 255
-# Images in one archive, and layers in one image (overlay2 stacks 128, moby layer_store.go).
-MOST_IMAGES = 10_000
-MOST_LAYERS = 1_000
-# Extended attributes of one entry (Linux: names of 255 bytes, values of 64 KiB, xattr(7)).
-MOST_XATTRS = MIB
-# symlinks followed in one path (Linux: MAXSYMLINKS)
-MOST_LINKS = 40
-
-
-# How much the ledgers of one archive may hold.
-
-
 class EntryBudget:
-    """Bytes left for the entries of all layers, and so for the work that they make."""
+    """Bytes left for the entries of all layers, and so for the work that they cause."""
 
     def __init__(self, limits: ArchiveLimits) -> None:
         self._left = limits.ledger
@@ -64,18 +59,13 @@ class EntryBudget:
         """Take ``size`` bytes and the cost of ``entries``; raises LabError when none are left."""
         self._left -= size + ENTRY_COST * entries
         if self._left < 0:
-            raise LabError(
-                "the archive holds more entries than the lab takes in", "do not load this archive"
-            )
-
-
-# How much compressed data may unpack to: the answer to a bomb.
+            raise LabError("the archive has more entries than scratchlab reads", _REMEDY)
 
 
 class UnpackBudget:
-    """Counts what all compressed streams of one archive unpack to.
+    """Counts what all compressed streams of one archive unpack to, and so stops bombs.
 
-    ``packed`` says how many bytes of the archive itself were read so far.
+    ``packed`` returns how many bytes of the archive itself were read so far.
     """
 
     def __init__(self, limits: ArchiveLimits, packed: Callable[[], int]) -> None:
@@ -88,22 +78,33 @@ class UnpackBudget:
         for piece in pieces:
             self._unpacked += len(piece)
             if self._unpacked > self._limits.unpacked:
-                self._check()
+                self._check_ratio()
             yield piece
 
-    def _check(self) -> None:
+    def _check_ratio(self) -> None:
         if self._unpacked > self._limits.ratio * self._packed():
             raise LabError(
-                f"the archive unpacks to more than {self._limits.ratio} times its size, beyond "
-                f"{self._limits.unpacked / GIB:g} GiB: a decompression bomb",
-                "do not load this archive",
+                f"the archive unpacks to more than {self._limits.unpacked / GIB:g} GiB and more "
+                f"than {self._limits.ratio} times its size: a decompression bomb",
+                _REMEDY,
             )
 
 
-# How much the extended attributes of one entry may hold.
+class HoleBudget:
+    """How many bytes of holes in sparse files may still be hashed."""
+
+    def __init__(self, limits: ArchiveLimits) -> None:
+        self.limit = self._left = limits.holes
+
+    def take(self, size: int) -> bool:
+        """Take ``size`` bytes if they are left; returns whether they were."""
+        if size > self._left:
+            return False
+        self._left -= size
+        return True
 
 
 def check_xattrs(xattrs: Mapping[bytes, bytes], name: bytes) -> None:
-    """Raise DamageError when ``xattrs``, of the entry ``name``, are more than an entry can have."""
-    if sum(len(one) + len(value) for one, value in xattrs.items()) > MOST_XATTRS:
-        raise DamageError(f"{shown(name)} has more extended attributes than a filesystem holds")
+    """Raise DamageError when the entry ``name`` has more ``xattrs`` than an entry can have."""
+    if sum(len(key) + len(value) for key, value in xattrs.items()) > MOST_XATTRS:
+        raise DamageError(f"{display(name)} has more extended attributes than a filesystem holds")

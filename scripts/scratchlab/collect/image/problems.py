@@ -1,54 +1,53 @@
-"""What is wrong with one member of an archive, until it is known whether the image needs it."""
+"""Problems with an archive: damage, which may be fatal, and oddities, which are only noted."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 from scratchlab.text import visible
 
-
-class DamageError(Exception):
-    """A member contradicts its format or itself; the text is a sentence's end: ``X is damaged: …``.
-
-    An archive may carry members that no image needs (a foreign file that merely looks like a
-    layer), so this becomes a LabError only where the image cannot be had without the member.
-    """
-
-
-def shown(name: bytes) -> str:
-    """``name`` for a sentence: one line, nothing raw, at most 200 characters of it."""
-    text = visible(name.decode("utf-8", "surrogateescape"))
-    return text if len(text) <= 200 else f"{text[:200]}…"
-
-
-# What is odd about an archive, in sentences, however often it occurs.
-
-
+_LONGEST = 200  # characters of a displayed name
 _EXAMPLES = 3
 
 
+class DamageError(Exception):
+    """A member contradicts its format or itself. The text completes ``X is damaged: ...``.
+
+    An archive may hold members that no image needs (a foreign file that merely looks like a
+    layer). So this becomes a LabError only if the image cannot be read without the member.
+    """
+
+
+def display(name: bytes | str) -> str:
+    """``name`` for a message: one printable line, at most 200 characters of it."""
+    if isinstance(name, bytes):
+        name = name.decode("utf-8", "surrogateescape")
+    text = visible(name)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
 class Notes:
-    """Sentences with names in them; of many alike, the first three and how many more."""
+    """Sentences with names in them. Of many alike: the first three, and how many more."""
 
     def __init__(self) -> None:
-        self._said: dict[str, list[str]] = {}
+        self._examples: dict[str, list[str]] = {}
         self._count: dict[str, int] = {}
 
     def add(self, sentence: str, *names: bytes) -> None:
         """Note ``sentence``, its ``{}`` filled with ``names``."""
-        examples = self._said.setdefault(sentence, [])
+        examples = self._examples.setdefault(sentence, [])
         self._count[sentence] = self._count.get(sentence, 0) + 1
         if len(examples) < _EXAMPLES:
-            filled = sentence.format(*map(shown, names))
+            filled = sentence.format(*map(display, names))
             if filled not in examples:
                 examples.append(filled)
 
     def sentences(self) -> tuple[str, ...]:
         """Everything that was noted."""
-        return tuple(self._all())
+        return tuple(self._sentences())
 
-    def _all(self) -> Iterable[str]:
-        for sentence, examples in self._said.items():
+    def _sentences(self) -> Iterator[str]:
+        for sentence, examples in self._examples.items():
             yield from examples
             more = self._count[sentence] - len(examples)
             if more and "{" in sentence:

@@ -1,4 +1,4 @@
-"""The layers of an image, each proved against the configuration, and a second opinion on them."""
+"""Prove an image's layers against its configuration, and report what other documents claim."""
 
 from __future__ import annotations
 
@@ -6,106 +6,107 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from scratchlab.collect.image import candidate, members
-from scratchlab.collect.image.candidate import ArchiveListing, Candidate
+from scratchlab.collect.image.blobs import Blob, Blobs, Form, json_array
+from scratchlab.collect.image.candidates import ArchiveListing, Candidate, config_diff_ids
 from scratchlab.collect.image.limits import MOST_LAYERS
-from scratchlab.collect.image.members import Blob, Blobs, Form, quoted
-from scratchlab.collect.image.problems import DamageError
+from scratchlab.collect.image.problems import DamageError, display
 
 
-def layers(image: Candidate, content: Mapping[str, Any], source: str, blobs: Blobs) -> list[Blob]:
-    """The layers of ``image``, whose configuration is ``content``, lowest first.
+def proved_layers(
+    image: Candidate, config: Mapping[str, Any], source: str, blobs: Blobs
+) -> list[Blob]:
+    """The layers of ``image``, whose configuration is ``config``, lowest first.
 
-    Each is there, is whole, and its unpacked content has the SHA-256 that the configuration gives
-    at its place (``rootfs.diff_ids``); otherwise raises DamageError.
+    Each is there and whole, and its unpacked content has the SHA-256 that the configuration has
+    at its place (``rootfs.diff_ids``); otherwise raises DamageError. ``source`` is the name of the
+    document that lists the layers.
     """
-    diff_ids = candidate.diff_ids(content)
-    if not diff_ids and "rootfs" not in content:
-        raise DamageError(f"the configuration {image.id} is of no image: it has no rootfs")
+    diff_ids = config_diff_ids(config)
+    if not diff_ids and "rootfs" not in config:
+        raise DamageError(f"the configuration {image.id} is not an image's: it has no rootfs")
     if len(image.layers) != len(diff_ids):
         raise DamageError(
             f"{source} lists {len(image.layers)} layers, the configuration {len(diff_ids)}"
         )
     if len(diff_ids) > MOST_LAYERS:
-        raise DamageError(f"the configuration has {len(diff_ids)} layers: no engine stacks as many")
-    found = [_layer(name, index, blobs) for index, name in enumerate(image.layers)]
-    said = [blob.diff_id for blob in found]
-    for index, (blob, diff_id) in enumerate(zip(found, diff_ids, strict=True)):
-        if blob.diff_id != diff_id:
-            if Counter(said) == Counter(diff_ids):
+        raise DamageError(
+            f"the configuration has {len(diff_ids)} layers, more than any engine stacks"
+        )
+    layers = [_layer(name, index, blobs) for index, name in enumerate(image.layers)]
+    actual = [layer.diff_id for layer in layers]
+    for index, (layer, diff_id) in enumerate(zip(layers, diff_ids, strict=True)):
+        if layer.diff_id != diff_id:
+            if Counter(actual) == Counter(diff_ids):
                 raise DamageError(
                     f"{source} lists the layers in another order than the configuration"
                 )
             raise DamageError(
-                f"layer {index} is not the one that the configuration names: it is "
-                f"{blob.diff_id}, it should be {quoted(diff_id)}"
+                f"layer {index} is not the configuration's: its digest is {layer.diff_id} and "
+                f"should be {display(diff_id)}"
             )
-    return found
+    return layers
 
 
 def _layer(name: str, index: int, blobs: Blobs) -> Blob:
     blob = blobs.get(name)
     if blob is None:
-        raise DamageError(f"layer {index}, {quoted(name)}, is not in it")
+        raise DamageError(f"layer {index}, {display(name)}, is missing")
     if blob.fault is not None or blob.form is not Form.LAYER:
-        raise DamageError(f"layer {index}, {quoted(name)}: {blob.fault or 'it is no tar archive'}")
+        raise DamageError(f"layer {index}, {display(name)}: {blob.fault or 'not a tar file'}")
     return blob
 
 
-def second_opinions(
+def disagreements(
     image: Candidate, source: str, others: Iterable[ArchiveListing], blobs: Blobs
 ) -> list[str]:
-    """How other documents of the archive disagree with ``source`` about ``image``, in words."""
-    said: list[str] = []
+    """How other documents of the archive disagree with ``source`` about ``image``: sentences."""
+    problems: list[str] = []
     for listing in others:
-        said += listing.problems
-        same = [one for one in listing.images if one.id == image.id]
+        problems += listing.problems
+        same = [candidate for candidate in listing.images if candidate.id == image.id]
         if not same and listing.images:
-            said.append(f"{listing.source} does not list the image {image.id} of {source}")
-        for one in same:
-            said += _disagreements(image, source, one, listing.source, blobs)
-    return list(dict.fromkeys(said))
+            problems.append(f"{listing.source} does not list the image {image.id} of {source}")
+        for candidate in same:
+            problems += _layer_disagreements(image, source, candidate, listing.source, blobs)
+    return list(dict.fromkeys(problems))
 
 
-def _disagreements(
+def _layer_disagreements(
     image: Candidate, source: str, other: Candidate, other_source: str, blobs: Blobs
 ) -> list[str]:
     own, theirs = _digests(image.layers, blobs), _digests(other.layers, blobs)
     if own == theirs:
         return []
+    verdict = f"the configuration proves {source} right"
     if len(own) != len(theirs):
         return [
-            f"{other_source} gives the image {len(theirs)} layers, {source} {len(own)}: the "
-            f"configuration proves {source} right"
+            f"{other_source} lists {len(theirs)} layers for the image, {source} {len(own)}: "
+            f"{verdict}"
         ]
     if Counter(own) == Counter(theirs):
-        return [
-            f"{other_source} gives the layers in another order than {source}: the configuration "
-            f"proves {source} right"
-        ]
+        return [f"{other_source} lists the layers in another order than {source}: {verdict}"]
     return [
-        f"{other_source} names another layer {index} than {source}: the configuration proves "
-        f"{source} right"
+        f"{other_source} lists another layer {index} than {source}: {verdict}"
         for index, (one, two) in enumerate(zip(own, theirs, strict=True))
         if one != two
     ]
 
 
-def _digests(names: Sequence[str], blobs: Blobs) -> list[str]:
-    found = []
-    for name in names:
+def _digests(members: Sequence[str], blobs: Blobs) -> list[str]:
+    digests = []
+    for name in members:
         try:
             blob = blobs.get(name)
         except DamageError:
             blob = None
-        found.append(name if blob is None else blob.diff_id or blob.digest)
-    return found
+        digests.append(name if blob is None else blob.diff_id or blob.digest)
+    return digests
 
 
-def history(content: Mapping[str, Any], count: int) -> list[str]:
-    """Whether the configuration's history tells of as many layers as there are, in words."""
-    told = members.sequence(content.get("history"), "the configuration's history")
-    filled = [one for one in told if not (isinstance(one, dict) and one.get("empty_layer"))]
-    if told and len(filled) != count:
-        return [f"the history tells of {len(filled)} layers, the image has {count}"]
+def history_problems(config: Mapping[str, Any], layers: int) -> list[str]:
+    """Whether the configuration's history has as many entries as there are ``layers``."""
+    history = json_array(config.get("history"), "the configuration's history")
+    filled = [step for step in history if not (isinstance(step, dict) and step.get("empty_layer"))]
+    if history and len(filled) != layers:
+        return [f"the image's history has {len(filled)} layers, the image has {layers}"]
     return []

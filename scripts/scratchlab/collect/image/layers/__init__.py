@@ -1,1 +1,1 @@
-"""Layers: each one read into names and inodes on its own, then stacked as the image says."""
+"""Layers: each is read into names and inodes of its own, then stacked in the image's order."""

@@ -1,7 +1,7 @@
-"""Where layers wait until the manifest says which of them make the image.
+"""Keep layers until the manifest lists which of them make the image.
 
-A private temporary SQLite database that spills to disk by itself: layers come before the manifest
-in most archives, and may hold any number of entries.
+In a private temporary SQLite database that spills to disk by itself: in most archives layers come
+before the manifest, and they may have any number of entries.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CREATE TABLE outside (layer INTEGER, k BLOB, target BLOB, PRIMARY KEY (layer, k)
 
 
 class NameType(IntEnum):
-    """What a name stands for, as far as stacking must know."""
+    """What a name stands for, as far as stacking needs it."""
 
     OTHER = 0
     SYMLINK = 1
@@ -33,7 +33,7 @@ class NameType(IntEnum):
 
 
 class Inode(NamedTuple):
-    """Everything of an entry but its names."""
+    """An entry without its names. ``mtime`` is in nanoseconds since 1970."""
 
     kind: str
     mode: int
@@ -48,7 +48,7 @@ class Inode(NamedTuple):
     note: str | None = None
 
 
-# What engines make of a directory that no header describes (moby v20.10 pkg/archive/archive.go
+# A directory that no header describes, as engines make it (moby v20.10 pkg/archive/archive.go
 # Unpack; measured). Inode 0 stands for all of them.
 IMPLIED = Inode("directory", 0o755)
 
@@ -64,29 +64,29 @@ class LayerSpool:
         self.db.executescript(_SCHEMA)
         self.db.execute("BEGIN")
         self._inodes = 0
-        self.db.execute("INSERT INTO inodes VALUES (0, ?)", (pack(IMPLIED),))
+        self.db.execute("INSERT INTO inodes VALUES (0, ?)", (_pack(IMPLIED),))
 
     def close(self) -> None:
         """Free the database."""
         self.db.close()
 
-    def inode(self, inode: Inode) -> int:
-        """Keep ``inode``; gives its number."""
+    def add(self, inode: Inode) -> int:
+        """Keep ``inode``; returns its number."""
         self._inodes += 1
-        self.db.execute("INSERT INTO inodes VALUES (?, ?)", (self._inodes, pack(inode)))
+        self.db.execute("INSERT INTO inodes VALUES (?, ?)", (self._inodes, _pack(inode)))
         return self._inodes
 
     def rewrite(self, number: int, inode: Inode) -> None:
-        """Replace what is kept as ``number``."""
-        self.db.execute("UPDATE inodes SET v = ? WHERE ino = ?", (pack(inode), number))
+        """Replace the inode ``number``."""
+        self.db.execute("UPDATE inodes SET v = ? WHERE ino = ?", (_pack(inode), number))
 
     def read(self, number: int) -> Inode:
-        """What is kept as ``number``."""
+        """The inode ``number``."""
         (value,) = self.db.execute("SELECT v FROM inodes WHERE ino = ?", (number,)).fetchone()
-        return unpack(value)
+        return unpack_inode(value)
 
     def drop(self, layer: int) -> None:
-        """Forget a layer that turned out to be none."""
+        """Forget a layer that turned out to be damaged."""
         self.db.execute(
             "DELETE FROM inodes WHERE ino > 0 AND ino IN (SELECT ino FROM names WHERE layer = ?)",
             (layer,),
@@ -95,17 +95,11 @@ class LayerSpool:
             self.db.execute(f"DELETE FROM {table} WHERE layer = ?", (layer,))  # noqa: S608 - ours
 
 
-def pack(inode: Inode) -> bytes:
-    """``inode`` as bytes."""
+def _pack(inode: Inode) -> bytes:
     return marshal.dumps(tuple(inode))
 
 
-def unpack(value: bytes) -> Inode:
-    """The inode that :func:`pack` packed."""
-    # marshal: these bytes were written by this process into a database that no one else can open.
+def unpack_inode(value: bytes) -> Inode:
+    """The inode in a row of the table ``inodes``."""
+    # marshal: this process wrote these bytes, into a database that nobody else can open.
     return Inode(*marshal.loads(value))  # noqa: S302
-
-
-def below(k: bytes) -> tuple[bytes, bytes]:
-    """The range of keys strictly below ``k``."""
-    return k + b"\0", k + b"\1"

@@ -1,7 +1,7 @@
 """One header block of a tar archive: V7, ustar (POSIX.1-1988), star and GNU.
 
-Rules where the formats leave room are those of Go's archive/tar (go1.22 src/archive/tar/reader.go
-readHeader, strconv.go), which the engines read layers with.
+Where the formats leave a choice, the rules are those of Go's archive/tar, with which the engines
+read layers (go1.22 src/archive/tar/reader.go readHeader, strconv.go).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from scratchlab.collect.image.problems import DamageError, shown
+from scratchlab.collect.image.problems import DamageError, display
 
 BLOCK = 512
 ZEROS = bytes(BLOCK)
@@ -40,7 +40,7 @@ class Type(IntEnum):
     GNU_SPARSE = ord("S")
 
 
-# Headers whose size field says nothing about data that follows.
+# Types without data, whatever the size field claims.
 _NO_DATA = frozenset(
     {Type.HARD_LINK, Type.SYMLINK, Type.CHAR, Type.BLOCK, Type.DIRECTORY, Type.FIFO}
 )
@@ -48,7 +48,7 @@ _NO_DATA = frozenset(
 
 @dataclass(slots=True)
 class Header:
-    """What one member claims to be. ``mtime`` is in nanoseconds since 1970."""
+    """One member as its headers describe it. ``mtime`` is in nanoseconds since 1970."""
 
     name: bytes
     type: int
@@ -65,8 +65,8 @@ class Header:
     segments: list[tuple[int, int]] | None = None  # of a sparse file: where its data belongs
 
 
-def parse(block: bytes) -> Header:
-    """What ``block`` says, before extended headers and :func:`settle`. Raises DamageError."""
+def parse_header(block: bytes) -> Header:
+    """The header in ``block``, before extended headers and :func:`validate`. Raises DamageError."""
     (
         name, mode, uid, gid, size, mtime, checksum, flag,
         link, magic, _, _, major, minor, prefix, _,
@@ -77,33 +77,33 @@ def parse(block: bytes) -> Header:
     header = Header(
         name=_text(name),
         type=kind,
-        mode=number(mode) & 0o7777,
-        uid=number(uid),
-        gid=number(gid),
-        mtime=number(mtime) * NANO,
-        size=number(size),
+        mode=parse_number(mode) & 0o7777,
+        uid=parse_number(uid),
+        gid=parse_number(gid),
+        mtime=parse_number(mtime) * NANO,
+        size=parse_number(size),
         stored=0,
         link=_text(link),
     )
     if magic[:6] == _USTAR or magic == _GNU:
         if kind in (Type.CHAR, Type.BLOCK):
-            header.device = (number(major), number(minor))
+            header.device = (parse_number(major), parse_number(minor))
         _add_prefix(header, block, magic, prefix)
     if kind == Type.OLD_FILE:
         header.type = Type.DIRECTORY if header.name.endswith(b"/") else Type.FILE
     return header
 
 
-def settle(header: Header) -> None:
-    """Check what the header claims, extended headers applied, and derive ``stored``."""
+def validate(header: Header) -> None:
+    """Check a header with its extended headers applied, and set ``stored``; raises DamageError."""
     if not 0 <= header.size < _MOST:
-        raise DamageError(f"{shown(header.name)} claims a size of {header.size} bytes")
+        raise DamageError(f"{display(header.name)} claims a size of {header.size} bytes")
     if not (0 <= header.uid < _IDS and 0 <= header.gid < _IDS):
-        raise DamageError(f"{shown(header.name)} claims the owner {header.uid}:{header.gid}")
+        raise DamageError(f"{display(header.name)} claims the owner {header.uid}:{header.gid}")
     if not (0 <= header.device[0] < _IDS and 0 <= header.device[1] < _IDS):
-        raise DamageError(f"{shown(header.name)} claims impossible device numbers")
+        raise DamageError(f"{display(header.name)} claims impossible device numbers")
     if not -_MOST <= header.mtime // NANO < _MOST:
-        raise DamageError(f"{shown(header.name)} claims an impossible time")
+        raise DamageError(f"{display(header.name)} claims an impossible time")
     header.stored = 0 if header.type in _NO_DATA else header.size
 
 
@@ -114,21 +114,21 @@ def looks_like_tar(block: bytes) -> bool:
 
 def _sum_is_right(block: bytes, claimed: bytes) -> bool:
     try:
-        said = number(claimed)
+        expected = parse_number(claimed)
     except DamageError:
         return False
     # The checksum counts its own field as spaces.
     total = sum(block) - sum(claimed) + 8 * 32
-    if total == said:
+    if total == expected:
         return True
     # Some old tars summed signed bytes.
-    return total - 256 * sum(byte > 127 for byte in block) == said
+    return total - 256 * sum(byte > 127 for byte in block) == expected
 
 
 def _add_prefix(header: Header, block: bytes, magic: bytes, prefix: bytes) -> None:
     if magic == _GNU:
         # Go before 1.8, and Docker built with it, wrote a prefix into GNU headers, where GNU tar
-        # has access and change times.
+        # writes access and change times.
         if all(not field[0] or _is_number(field) for field in (prefix[:12], prefix[12:24])):
             return
         start = _text(prefix)
@@ -148,16 +148,19 @@ def _text(raw: bytes) -> bytes:
 
 def _is_number(raw: bytes) -> bool:
     try:
-        number(raw)
+        parse_number(raw)
     except DamageError:
         return False
     return True
 
 
-def number(raw: bytes) -> int:
-    """A number in octal, or in base 256 (GNU, star) when the first bit is set."""
+def parse_number(raw: bytes) -> int:
+    """The number in a field: octal, or base 256 (GNU, star) when the first bit is set.
+
+    Raises DamageError.
+    """
     digits = raw.rstrip(b" \0")
-    if digits.isdigit():  # the common case, in a few steps
+    if digits.isdigit():  # the common case, fast
         return _octal(digits)
     if raw[0] & 0x80:
         size = 8 * len(raw) - 1
@@ -165,13 +168,13 @@ def number(raw: bytes) -> int:
         if value >> (size - 1):
             value -= 1 << size
         if not -_MOST <= value < _MOST:
-            raise DamageError("a header holds a number that is too large")
+            raise DamageError("a number in a header is too large")
         return value
     digits = raw.strip(b" \0").partition(b"\0")[0]
     if not digits:
         return 0
     if not digits.isdigit():
-        raise DamageError("a header holds no number where one belongs")
+        raise DamageError("a number is missing in a header")
     return _octal(digits)
 
 
@@ -179,4 +182,4 @@ def _octal(digits: bytes) -> int:
     try:
         return int(digits, 8)
     except ValueError:
-        raise DamageError("a header holds no octal number where one belongs") from None
+        raise DamageError("a number in a header is not octal") from None

@@ -1,4 +1,4 @@
-"""PAX extended headers (POSIX.1-2001 pax, "pax Header Block") and what they say of a member."""
+"""PAX extended headers (POSIX.1-2001 pax, "pax Header Block")."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 import binascii
 from urllib.parse import unquote_to_bytes
 
-from scratchlab.collect.image.problems import DamageError, shown
+from scratchlab.collect.image.problems import DamageError, display
 from scratchlab.collect.image.tar.header import NANO, Header
 
 Records = list[tuple[bytes, bytes]]
@@ -16,7 +16,7 @@ _TEXTS = frozenset({b"path", b"linkpath", b"GNU.sparse.name"})
 _DIGITS = 20
 
 
-def parse(data: bytes) -> Records:
+def parse_records(data: bytes) -> Records:
     """The records (``LENGTH KEY=VALUE``, newline) of an extended header. Raises DamageError."""
     records: Records = []
     at = 0
@@ -24,7 +24,7 @@ def parse(data: bytes) -> Records:
         space = data.find(b" ", at, at + _DIGITS)
         digits = data[at:space]
         if space < 0 or not digits.isdigit():
-            raise DamageError("a PAX header has no length where one belongs")
+            raise DamageError("a length is missing in a PAX header")
         end = at + int(digits)
         key, equals, value = data[space + 1 : end - 1].partition(b"=")
         if (
@@ -34,16 +34,16 @@ def parse(data: bytes) -> Records:
             or not equals
             or not key
         ):
-            raise DamageError("a PAX header's record is cut or has no key")
+            raise DamageError("a record in a PAX header is truncated or has no key")
         if b"\0" in key or (key in _TEXTS and b"\0" in value):
-            raise DamageError("a PAX header's name holds a NUL")
+            raise DamageError("a name in a PAX header contains NUL")
         records.append((key, value))
         at = end
     return records
 
 
-def apply(records: Records, header: Header) -> None:
-    """Let ``records`` override what ``header`` says; sparse files' own records are not looked at.
+def apply_records(records: Records, header: Header) -> None:
+    """Let ``records`` override the fields of ``header``, except the records of sparse files.
 
     An empty value leaves the header's own. Raises DamageError.
     """
@@ -73,25 +73,25 @@ def apply(records: Records, header: Header) -> None:
                 header.libarchive_only = True
     for name in header.xattrs:
         if not name or b"\0" in name:
-            raise DamageError(f"{shown(header.name)} has an extended attribute without a name")
+            raise DamageError(f"{display(header.name)} has an extended attribute without a name")
 
 
 def _integer(value: bytes, header: Header) -> int:
     sign = value[:1] == b"-"
     digits = value[sign:]
     if not digits.isdigit() or len(digits) > _DIGITS:
-        raise DamageError(f"{shown(header.name)} has a PAX header with no number in it")
+        raise DamageError(f"{display(header.name)} has a PAX header in which a number is malformed")
     return -int(digits) if sign else int(digits)
 
 
 def _time(value: bytes, header: Header) -> int:
-    """Seconds with a fraction as nanoseconds; what is finer is cut, as engines do."""
+    """Seconds with a fraction, as nanoseconds; finer digits are dropped, as engines do."""
     whole, _, fraction = value.partition(b".")
     sign = -1 if whole[:1] == b"-" else 1
     digits = whole.removeprefix(b"-")
     fine = fraction[:9].ljust(9, b"0")
     if not digits.isdigit() or len(digits) > _DIGITS or (fraction and not fraction.isdigit()):
-        raise DamageError(f"{shown(header.name)} has a PAX header with no time in it")
+        raise DamageError(f"{display(header.name)} has a PAX header in which the time is malformed")
     return sign * (int(digits) * NANO + int(fine))
 
 
@@ -103,5 +103,5 @@ def _base64(value: bytes, header: Header) -> bytes:
         )
     except binascii.Error:
         raise DamageError(
-            f"{shown(header.name)} has an extended attribute that is not base64"
+            f"{display(header.name)} has an extended attribute that is not base64"
         ) from None

@@ -6,9 +6,9 @@ Source: GNU tar manual, "Storing Sparse Files"; go1.22 src/archive/tar/reader.go
 from __future__ import annotations
 
 from scratchlab.collect.image.limits import ArchiveLimits
-from scratchlab.collect.image.problems import DamageError, shown
+from scratchlab.collect.image.problems import DamageError, display
 from scratchlab.collect.image.stream import Cursor
-from scratchlab.collect.image.tar.header import BLOCK, Header, Type, number
+from scratchlab.collect.image.tar.header import BLOCK, Header, Type, parse_number
 from scratchlab.collect.image.tar.pax import Records
 
 _PAIR = 24
@@ -18,9 +18,10 @@ Segments = list[tuple[int, int]]
 def read_map(
     block: bytes, records: Records, header: Header, cursor: Cursor, limits: ArchiveLimits
 ) -> None:
-    """If ``header`` is of a sparse file, read where its data belongs and its real size.
+    """For a sparse file, set the real size in ``header`` and where its data belongs (``segments``).
 
-    Raises DamageError when the map is damaged, or does not fit the data that is stored.
+    ``block`` is the header block. Raises DamageError when the map is damaged, or does not fit the
+    stored data.
     """
     segments: Segments | None
     if header.type == Type.GNU_SPARSE:
@@ -35,14 +36,14 @@ def read_map(
 
 
 def _old_gnu(block: bytes, header: Header, cursor: Cursor, limits: ArchiveLimits) -> Segments:
-    real_size = number(block[483:495])
+    real_size = parse_number(block[483:495])
     segments = _pairs(block[386:482])
     more, read = block[482], 0
     while more:
         extension = cursor.take(BLOCK)
         read += BLOCK
         if len(extension) < BLOCK or read > limits.extended_header:
-            raise DamageError(f"{shown(header.name)} has a sparse map that does not end")
+            raise DamageError(f"{display(header.name)} has a truncated or endless sparse map")
         segments += _pairs(extension[: 21 * _PAIR])
         more = extension[21 * _PAIR]
     header.size = real_size
@@ -54,32 +55,32 @@ def _pairs(raw: bytes) -> Segments:
     for at in range(0, len(raw), _PAIR):
         if not raw[at]:  # the first unused pair ends the list
             break
-        pairs.append((number(raw[at : at + 12]), number(raw[at + 12 : at + _PAIR])))
+        pairs.append((parse_number(raw[at : at + 12]), parse_number(raw[at + 12 : at + _PAIR])))
     return pairs
 
 
 def _pax(
     records: Records, header: Header, cursor: Cursor, limits: ArchiveLimits
 ) -> Segments | None:
-    said = {key: value for key, value in records if key.startswith(b"GNU.sparse.")}
-    if not said or header.type not in (Type.FILE, Type.CONTIGUOUS):
+    fields = {key: value for key, value in records if key.startswith(b"GNU.sparse.")}
+    if not fields or header.type not in (Type.FILE, Type.CONTIGUOUS):
         return None
-    version = (said.get(b"GNU.sparse.major"), said.get(b"GNU.sparse.minor"))
-    size = said.get(b"GNU.sparse.realsize") or said.get(b"GNU.sparse.size")
+    version = (fields.get(b"GNU.sparse.major"), fields.get(b"GNU.sparse.minor"))
+    size = fields.get(b"GNU.sparse.realsize") or fields.get(b"GNU.sparse.size")
     if version == (b"1", b"0"):
         segments, header.stored = _map_in_data(header, cursor, limits)
-    elif b"GNU.sparse.map" in said:
-        numbers = [_whole(text, header) for text in said[b"GNU.sparse.map"].split(b",") if text]
+    elif b"GNU.sparse.map" in fields:
+        numbers = [_whole(text, header) for text in fields[b"GNU.sparse.map"].split(b",") if text]
         segments = _paired(numbers, header)
-    elif b"GNU.sparse.numblocks" in said:
+    elif b"GNU.sparse.numblocks" in fields:
         keys = (b"GNU.sparse.offset", b"GNU.sparse.numbytes")
         numbers = [_whole(value, header) for key, value in records if key in keys]
         segments = _paired(numbers, header)
     else:
         return None
-    header.name = said.get(b"GNU.sparse.name") or header.name
+    header.name = fields.get(b"GNU.sparse.name") or header.name
     if size is None:
-        raise DamageError(f"{shown(header.name)} is sparse and does not say its size")
+        raise DamageError(f"{display(header.name)} is sparse but has no size")
     header.size = _whole(size, header)
     return segments
 
@@ -87,7 +88,7 @@ def _pax(
 def _map_in_data(header: Header, cursor: Cursor, limits: ArchiveLimits) -> tuple[Segments, int]:
     """Format 1.0: decimal lines before the data, padded to a block: their count, then pairs.
 
-    Gives the pairs and how many bytes of the data are left.
+    Returns the pairs, and how many bytes of data are left.
     """
     blocks: list[bytes] = []
     wanted, lines = 1, 0
@@ -96,7 +97,7 @@ def _map_in_data(header: Header, cursor: Cursor, limits: ArchiveLimits) -> tuple
         blocks.append(block)
         most = min(header.stored, limits.extended_header)
         if len(block) < BLOCK or len(blocks) * BLOCK > most:
-            raise DamageError(f"{shown(header.name)} has a sparse map that does not end")
+            raise DamageError(f"{display(header.name)} has a truncated or endless sparse map")
         if not lines and b"\n" in block:
             wanted = 1 + 2 * _whole(b"".join(blocks).partition(b"\n")[0], header)
         lines += block.count(b"\n")
@@ -107,13 +108,13 @@ def _map_in_data(header: Header, cursor: Cursor, limits: ArchiveLimits) -> tuple
 
 def _paired(numbers: list[int], header: Header) -> Segments:
     if len(numbers) % 2:
-        raise DamageError(f"{shown(header.name)} has half a pair in its sparse map")
+        raise DamageError(f"{display(header.name)} has half a pair in its sparse map")
     return list(zip(numbers[::2], numbers[1::2], strict=True))
 
 
 def _whole(text: bytes, header: Header) -> int:
     if not text.isdigit() or len(text) > 20:
-        raise DamageError(f"{shown(header.name)} has a sparse map with no number in it")
+        raise DamageError(f"{display(header.name)} has a sparse map in which a number is malformed")
     return int(text)
 
 
@@ -121,9 +122,9 @@ def _check(segments: Segments, header: Header) -> None:
     at = 0
     for offset, size in segments:
         if offset < at or size < 0:
-            raise DamageError(f"{shown(header.name)} has a sparse map out of order")
+            raise DamageError(f"{display(header.name)} has a sparse map out of order")
         at = offset + size
     if at > header.size or header.size >= 1 << 63:
-        raise DamageError(f"{shown(header.name)} has a sparse map beyond its size")
+        raise DamageError(f"{display(header.name)} has a sparse map beyond its size")
     if sum(size for _, size in segments) != header.stored:
-        raise DamageError(f"{shown(header.name)} has a sparse map that does not fit its data")
+        raise DamageError(f"{display(header.name)} has a sparse map that does not fit its data")

@@ -1,4 +1,4 @@
-"""A layer's tar stream into its tree, every content hashed on the way."""
+"""Read a layer's tar stream into its tree, and hash every content on the way."""
 
 from __future__ import annotations
 
@@ -6,15 +6,21 @@ import hashlib
 
 from scratchlab.collect.image.layers.spool import Inode
 from scratchlab.collect.image.layers.tree import LayerTree
-from scratchlab.collect.image.limits import GIB, PATH_MAX, ArchiveLimits, check_xattrs
-from scratchlab.collect.image.problems import DamageError, Notes, shown
+from scratchlab.collect.image.limits import (
+    GIB,
+    PATH_MAX,
+    ArchiveLimits,
+    HoleBudget,
+    check_xattrs,
+)
+from scratchlab.collect.image.problems import DamageError, Notes, display
 from scratchlab.collect.image.stream import Cursor
-from scratchlab.collect.image.tar import Header, Tar, Type
+from scratchlab.collect.image.tar import Header, TarReader, Type
 
 _EMPTY = hashlib.sha256(b"").hexdigest()
 _SMALL = 64 * 1024
 _ZEROS = memoryview(bytes(1 << 20))
-_SPECIAL = {
+_KINDS = {
     Type.DIRECTORY: "directory",
     Type.FIFO: "fifo",
     Type.CHAR: "char-device",
@@ -22,25 +28,20 @@ _SPECIAL = {
 }
 
 
-class Holes:
-    """How many bytes of holes may still be hashed."""
-
-    def __init__(self, limits: ArchiveLimits) -> None:
-        self.limit = self.left = limits.holes
-
-
 class LayerReader:
     """Reads the entries of one layer into its tree."""
 
-    def __init__(self, tree: LayerTree, notes: Notes, limits: ArchiveLimits, holes: Holes) -> None:
+    def __init__(
+        self, tree: LayerTree, notes: Notes, limits: ArchiveLimits, holes: HoleBudget
+    ) -> None:
         self._tree = tree
         self._notes = notes
         self._limits = limits
         self._holes = holes
 
     def read(self, cursor: Cursor) -> None:
-        """Read the layer at ``cursor`` to the end of its archive; raises DamageError."""
-        tar = Tar(cursor, self._limits)
+        """Read the layer at ``cursor`` up to its end marker; raises DamageError."""
+        tar = TarReader(cursor, self._limits)
         for header in tar:
             if header.type == Type.HARD_LINK:
                 self._tree.link(header.name, header.link, self._inode(header, "file"))
@@ -49,24 +50,24 @@ class LayerReader:
             elif header.type == Type.SYMLINK:
                 if not 0 < len(header.link) < PATH_MAX:
                     raise DamageError(
-                        f"{shown(header.name)} is a symlink with an impossible target"
+                        f"{display(header.name)} is a symlink with an impossible target"
                     )
                 inode = self._inode(header, "symlink")
-                # Linux keeps no mode for a symlink: it shows 0777.
+                # Linux keeps no mode for symlinks and shows 0777.
                 self._tree.add(header.name, inode._replace(mode=0o777, target=header.link))
-            elif (kind := _SPECIAL.get(header.type)) is not None:  # type: ignore[call-overload]
+            elif (kind := _KINDS.get(header.type)) is not None:  # type: ignore[call-overload]
                 self._tree.add(header.name, self._special(header, kind))
             else:
-                flag = shown(bytes([header.type]))
+                flag = display(bytes([header.type]))
                 raise DamageError(
-                    f"{shown(header.name)} is of tar type '{flag}', which no engine unpacks"
+                    f"{display(header.name)} is of tar type '{flag}', which no engine unpacks"
                 )
 
     def _inode(self, header: Header, kind: str) -> Inode:
         if header.libarchive_only:
             self._notes.add(
                 "{} has an extended attribute in LIBARCHIVE's form only, which Docker and "
-                "containerd pass over",
+                "containerd ignore",
                 header.name,
             )
         check_xattrs(header.xattrs, header.name)
@@ -79,11 +80,11 @@ class LayerReader:
             return inode
         if header.type == Type.CHAR and header.device == (0, 0):
             self._notes.add(
-                "{} is a character device 0:0, which overlayfs takes for a whiteout", header.name
+                "{} is a character device 0:0, which overlayfs treats as a whiteout", header.name
             )
         return inode._replace(device=header.device)
 
-    def _file(self, header: Header, tar: Tar) -> Inode:
+    def _file(self, header: Header, tar: TarReader) -> Inode:
         inode = self._inode(header, "file")
         if not header.size:
             return inode._replace(sha256=_EMPTY)
@@ -91,7 +92,7 @@ class LayerReader:
             sha256, note = self._sparse(header, header.segments, tar)
             return inode._replace(size=header.size, sha256=sha256, note=note)
         if header.size <= _SMALL:
-            digest = hashlib.sha256(tar.whole())
+            digest = hashlib.sha256(tar.read_all())
         else:
             digest = hashlib.sha256()
             for piece in tar.data():
@@ -99,16 +100,13 @@ class LayerReader:
         return inode._replace(size=header.size, sha256=digest.hexdigest())
 
     def _sparse(
-        self, header: Header, segments: list[tuple[int, int]], tar: Tar
+        self, header: Header, segments: list[tuple[int, int]], tar: TarReader
     ) -> tuple[str | None, str | None]:
         holes = header.size - header.stored
-        if holes > self._holes.left:
+        if not self._holes.take(holes):
             limit = f"{self._holes.limit / GIB:g} GiB"
-            return (
-                None,
-                f"content not hashed: with it, sparse files have more than {limit} of holes",
-            )
-        self._holes.left -= holes
+            note = f"content not hashed: the holes of sparse files exceed {limit} in all"
+            return None, note
         digest = hashlib.sha256()
         data = Cursor(tar.data())
         at = 0
@@ -117,7 +115,7 @@ class LayerReader:
             for piece in data.run(size):
                 digest.update(piece)
             at = offset + size
-        data.skip(1)  # a stream that was cut short says so
+        data.skip(1)  # raises DamageError when the data is truncated
         _hash_zeros(digest, header.size - at)
         return digest.hexdigest(), None
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from scratchlab.collect.image.limits import ArchiveLimits
-from scratchlab.collect.image.problems import DamageError, shown
+from scratchlab.collect.image.problems import DamageError, display
 from scratchlab.collect.image.stream import Cursor, Pieces
 from scratchlab.collect.image.tar import pax, sparse
-from scratchlab.collect.image.tar.header import BLOCK, ZEROS, Header, Type, parse, settle
+from scratchlab.collect.image.tar.header import BLOCK, ZEROS, Header, Type, parse_header, validate
 
 _EXTENSIONS = frozenset({Type.PAX, Type.GNU_LONG_NAME, Type.GNU_LONG_LINK})
 
 
-class Tar:
-    """Iterating gives the headers; :meth:`data` gives the data of the one that came last.
+class TarReader:
+    """Iterates over the headers; :meth:`data` returns the data of the current one.
 
-    Raises DamageError where the stream breaks the format, and when it ends within a member.
+    Raises DamageError where the stream breaks the format, and when it ends inside a member.
     """
 
     def __init__(self, cursor: Cursor, limits: ArchiveLimits) -> None:
@@ -25,7 +25,7 @@ class Tar:
         self._left = 0  # bytes of the current member's data not yet read
         self._padding = 0
         self._name = b""
-        self.ended = False  # whether the marker of the archive's end was there
+        self.ended = False  # whether the end marker was read
 
     def __iter__(self) -> Iterator[Header]:
         while (header := self._next()) is not None:
@@ -33,19 +33,19 @@ class Tar:
             yield header
 
     def data(self) -> Pieces:
-        """The stored data of the current member: of a sparse file, without its holes."""
+        """The stored data of the current member in pieces; of a sparse file, without its holes."""
         for piece in self._cursor.run(self._left):
             self._left -= len(piece)
             yield piece
         if self._left:
-            raise DamageError(f"it ends within {shown(self._name)}: it was cut short")
+            raise DamageError(f"truncated in {display(self._name)}")
 
-    def whole(self) -> bytes:
-        """The stored data of the current member at once; for small ones."""
+    def read_all(self) -> bytes:
+        """The stored data of the current member in one piece; for small ones."""
         data = self._cursor.take(self._left)
         self._left -= len(data)
         if self._left:
-            raise DamageError(f"it ends within {shown(self._name)}: it was cut short")
+            raise DamageError(f"truncated in {display(self._name)}")
         return data
 
     def _next(self) -> Header | None:
@@ -53,7 +53,7 @@ class Tar:
         name = link = b""
         while True:
             if self._left or self._padding:
-                self._pass_over()
+                self._skip_member()
             block = self._cursor.take(BLOCK)
             if block == ZEROS:
                 self._end()
@@ -61,16 +61,16 @@ class Tar:
             if not block:
                 return None
             if len(block) < BLOCK:
-                raise DamageError("it ends within a header: it was cut short")
-            header = parse(block)
+                raise DamageError("truncated in a header")
+            header = parse_header(block)
             if header.type not in _EXTENSIONS:
-                # Global headers are for tools such as git; Docker passes over them (moby v20.10
-                # pkg/archive/archive.go createTarFile), and so does the lab.
+                # Global headers are for tools such as git; Docker ignores them (moby v20.10
+                # pkg/archive/archive.go createTarFile), and so does this reader.
                 if header.type != Type.PAX_GLOBAL:
                     break
                 self._extension(header)
             elif header.type == Type.PAX:
-                records = pax.parse(self._extension(header))
+                records = pax.parse_records(self._extension(header))
             elif header.type == Type.GNU_LONG_NAME:
                 name = self._extension(header).partition(b"\0")[0]
             else:
@@ -78,8 +78,8 @@ class Tar:
         header.name = name or header.name
         header.link = link or header.link
         if records:
-            pax.apply(records, header)
-        settle(header)
+            pax.apply_records(records, header)
+        validate(header)
         self._padding = -header.stored % BLOCK
         if records or header.type == Type.GNU_SPARSE:
             sparse.read_map(block, records, header, self._cursor, self._limits)
@@ -92,18 +92,18 @@ class Tar:
                 f"an extended header claims {header.size} bytes, more than any engine reads"
             )
         self._left, self._padding = header.size, -header.size % BLOCK
-        return self.whole()
+        return self.read_all()
 
-    def _pass_over(self) -> None:
+    def _skip_member(self) -> None:
         missing = self._left - self._cursor.skip(self._left)
         if missing:
-            raise DamageError(f"it ends within {shown(self._name)}: it was cut short")
-        # The padding of the very last member may be missing: what counts is there.
+            raise DamageError(f"truncated in {display(self._name)}")
+        # The padding of the very last member may be missing.
         self._cursor.skip(self._padding)
         self._left = self._padding = 0
 
     def _end(self) -> None:
         block = self._cursor.take(BLOCK)
         if block and block != ZEROS:
-            raise DamageError("data follows half of its end marker")
+            raise DamageError("data follows half an end marker")
         self.ended = True

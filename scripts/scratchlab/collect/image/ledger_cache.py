@@ -1,13 +1,13 @@
-"""Image ledgers that were proved once, kept by the image's id.
+"""A cache of image ledgers that were proved once, by the image's id.
 
 An image's id is the SHA-256 of its configuration (in the containerd store: of its manifest or
-index), which names its layers by theirs: what was proved to be the content of an id once is its
-content for ever, whatever the engine's disk holds meanwhile. So a kept ledger says no less than
-one read again; only that the engine can still give the image out is not seen. Reports tell which it
-was (``image.source``), and ``verify --fresh`` reads again.
+index), which lists its layers by their SHA-256. So the content proved for an id never changes,
+whatever the engine's disk holds meanwhile, and a cached ledger is as good as one read again. Only
+whether the engine can still save the image is not checked. Reports show the source
+(``image.source``), and ``verify --fresh`` reads the image again.
 
-Kept by the installed program alone, in its own directory, which only root can write to and which
-another version of the program has elsewhere: rules that changed never meet ledgers made by others.
+Only the installed program caches ledgers, in its own directory, to which only root can write.
+Another version of the program has another directory, so changed rules never meet old ledgers.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from scratchlab import codec
 from scratchlab.ledger import Ledger
 from scratchlab.model import Image
 
-ARCHIVE, KEPT = "archive", "kept"
+_CACHED = "kept"  # Image.source
 INSTALLED = Path("/var/cache/scratchlab")  # where scripts/build_zipapp.py unpacks the program
 _MOST = 32  # images
 _MOST_BYTES = 1 << 30
 _NAME = re.compile(r"[a-z]+-[0-9a-f]{64}\Z")
 
 
-class Store:
-    """A directory of kept ledgers: for each ``NAME.ledger`` a ``NAME.json`` that vouches for it."""
+class LedgerCache:
+    """A directory with ``NAME.ledger`` for each image, and its image and SHA-256 in ``NAME.json``."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -44,25 +44,25 @@ class Store:
     def find(
         self, engine: str, image_id: str, diff_ids: tuple[str, ...]
     ) -> tuple[Image, Ledger] | None:
-        """The image and its ledger if it is kept, whole, and has these layers; otherwise None."""
+        """The image and its ledger if cached, undamaged and with these layers; else None."""
         name = _name(engine, image_id)
         if name is None:
             return None
         try:
             if not _only_root_writes(self._directory):
                 return None
-            said = json.loads((self._directory / f"{name}.json").read_bytes())
-            image = codec.decode(Image, said["image"])
+            record = json.loads((self._directory / f"{name}.json").read_bytes())
+            image = codec.decode(Image, record["image"])
             path = self._directory / f"{name}.ledger"
-            if image.diff_ids != diff_ids or _sha256(path) != said["sha256"]:
+            if image.diff_ids != diff_ids or _sha256(path) != record["sha256"]:
                 return None
-            os.utime(path)  # the ones longest unused go first
-            return replace(image, source=KEPT), Ledger.opened(path)
+            os.utime(path)  # those unused for longest are pruned first
+            return replace(image, source=_CACHED), Ledger.open_saved(path)
         except (OSError, ValueError, TypeError, KeyError, sqlite3.Error):
             return None
 
     def keep(self, engine: str, image: Image, ledger: Ledger) -> None:
-        """Keep ``ledger``. It is no error if that cannot be: then it is read again next time."""
+        """Add ``ledger``. Failure is not an error: the image is then read again next time."""
         name = _name(engine, image.id)
         if name is None:
             return
@@ -73,30 +73,30 @@ class Store:
             with tempfile.TemporaryDirectory(dir=self._directory, prefix=".aside-") as aside:
                 fresh = Path(aside) / "ledger"
                 ledger.save(fresh)
-                said = {"image": codec.encode(image), "sha256": _sha256(fresh)}
-                (Path(aside) / "json").write_text(json.dumps(said), encoding="ascii")
-                # Between the two a reader finds a sum that does not fit, and reads again.
+                record = {"image": codec.encode(image), "sha256": _sha256(fresh)}
+                (Path(aside) / "json").write_text(json.dumps(record), encoding="ascii")
+                # Between the two, a reader finds another SHA-256, and reads the image instead.
                 os.rename(fresh, self._directory / f"{name}.ledger")
                 os.rename(Path(aside) / "json", self._directory / f"{name}.json")
             self._prune()
 
     def _prune(self) -> None:
-        ledgers = [(one.stat(), one) for one in self._directory.glob("*.ledger")]
-        ledgers.sort(key=lambda one: one[0].st_mtime, reverse=True)
+        ledgers = [(path.stat(), path) for path in self._directory.glob("*.ledger")]
+        ledgers.sort(key=lambda ledger: ledger[0].st_mtime, reverse=True)
         size = 0
-        for number, (seen, path) in enumerate(ledgers):
-            size += seen.st_size
+        for number, (status, path) in enumerate(ledgers):
+            size += status.st_size
             if number and (number >= _MOST or size > _MOST_BYTES):
                 path.with_suffix(".json").unlink(missing_ok=True)
                 path.unlink()
 
 
-def store() -> Store | None:
-    """The store of the program that runs; None where it is not installed, or not run by root."""
-    home = Path(scratchlab.__file__).resolve().parents[1]
-    if home.parent != INSTALLED or os.geteuid():
+def installed_cache() -> LedgerCache | None:
+    """The cache of the running program; None if it is not installed or not run by root."""
+    program = Path(scratchlab.__file__).resolve().parents[1]
+    if program.parent != INSTALLED or os.geteuid():
         return None
-    return Store(home / "ledgers")
+    return LedgerCache(program / "ledgers")
 
 
 def _name(engine: str, image_id: str) -> str | None:
@@ -105,8 +105,8 @@ def _name(engine: str, image_id: str) -> str | None:
 
 
 def _only_root_writes(directory: Path) -> bool:
-    seen = os.lstat(directory)
-    return stat.S_ISDIR(seen.st_mode) and seen.st_uid == 0 and not seen.st_mode & 0o077
+    status = os.lstat(directory)
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == 0 and not status.st_mode & 0o077
 
 
 def _sha256(path: Path) -> str:

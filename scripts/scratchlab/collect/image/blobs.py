@@ -1,4 +1,7 @@
-"""JSON documents of an archive: claims, taken by the types that they should have."""
+"""The members of an archive by name: what each holds, and the JSON values in its documents.
+
+Documents are claims: every value is checked for the type that it should have.
+"""
 
 from __future__ import annotations
 
@@ -8,67 +11,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from scratchlab.collect.image.layers import names
+from scratchlab.collect.image.layers import paths
 from scratchlab.collect.image.layers.spool import LayerSpool
 from scratchlab.collect.image.limits import MOST_LINKS
-from scratchlab.collect.image.problems import DamageError
+from scratchlab.collect.image.problems import DamageError, display
 from scratchlab.model import Json
-from scratchlab.text import visible
-
-
-def parse_document(data: bytes, what: str) -> Any:
-    """The JSON value in ``data``; raises DamageError, naming ``what``."""
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError):
-        raise DamageError(f"{what} is not JSON") from None
-
-
-def mapping(value: Any, what: str) -> Json:
-    """``value`` if it is an object; null is an empty one."""
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise DamageError(f"{what} is no JSON object")
-    return value
-
-
-def sequence(value: Any, what: str) -> list[Any]:
-    """``value`` if it is an array; null is an empty one, as Go writes it."""
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise DamageError(f"{what} is no JSON array")
-    return value
-
-
-def text(value: Any, what: str) -> str:
-    """``value`` if it is a string, raises DamageError otherwise."""
-    if not isinstance(value, str):
-        raise DamageError(f"{what} is no text")
-    return value
-
-
-def texts(value: Any, what: str) -> tuple[str, ...]:
-    """``value`` if it is an array of strings (null: none)."""
-    return tuple(text(one, f"{what}[{index}]") for index, one in enumerate(sequence(value, what)))
-
-
-def quoted(name: str) -> str:
-    """A name out of a document, for a sentence: one line, nothing raw, not endless."""
-    shown = visible(name)
-    return shown if len(shown) <= 200 else f"{shown[:200]}…"
-
-
-# What is known of the members of an archive, by name.
-
 
 _SCHEMA = """
 CREATE TABLE members (name BLOB PRIMARY KEY, blob INTEGER, link BLOB) WITHOUT ROWID;
 CREATE TABLE blobs (id INTEGER PRIMARY KEY, form TEXT, digest TEXT, diff_id TEXT, packing TEXT,
     fault TEXT, notes TEXT, data BLOB);
 """
-# A name that says the content's SHA-256: blobs/sha256/HEX, HEX.json, sha256:HEX (crane, kaniko).
+# A name with the content's SHA-256: blobs/sha256/HEX, HEX.json, sha256:HEX (crane, kaniko).
 _ADDRESS = re.compile(r"(?:^|[/:])([0-9a-f]{64})(?:\.json)?$")
 
 
@@ -82,8 +36,10 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """The content of one member. ``digest`` is of the bytes in the archive, ``diff_id`` of the
-    unpacked layer. ``fault`` says what is wrong with it, if something is.
+    """The content of one member.
+
+    ``digest`` is of the bytes in the archive, ``diff_id`` of the unpacked layer, ``packing`` the
+    compression format. ``fault`` describes what is wrong with it, if something is.
     """
 
     id: int
@@ -99,7 +55,7 @@ class Blob:
 class Blobs:
     """Members and their contents, kept in the spool's database.
 
-    At most ``most_parsed`` bytes of documents are parsed, one that is asked for again counted
+    At most ``most_parsed`` bytes of documents are parsed; a document that is parsed again counts
     again.
     """
 
@@ -116,46 +72,49 @@ class Blobs:
         return self._ids
 
     def put(self, name: bytes, blob: Blob) -> None:
-        """Keep ``blob`` as the content of the member ``name`` (a key); the last one counts."""
+        """Keep ``blob`` as the content of the member ``name`` (a path key); the last one counts."""
         row = (blob.id, blob.form, blob.digest, blob.diff_id, blob.packing, blob.fault)
         notes = json.dumps(blob.notes)
         self._db.execute("INSERT INTO blobs VALUES (?,?,?,?,?,?,?,?)", (*row, notes, blob.data))
         self._db.execute("INSERT OR REPLACE INTO members VALUES (?, ?, NULL)", (name, blob.id))
 
     def link(self, name: bytes, target: bytes) -> None:
-        """Keep the member ``name`` as another name of ``target`` (keys)."""
+        """Keep the member ``name`` as another name of ``target`` (path keys)."""
         self._db.execute("INSERT OR REPLACE INTO members VALUES (?, NULL, ?)", (name, target))
 
     def get(self, name: str) -> Blob | None:
         """The content of the member ``name``, links followed; None when there is none.
 
-        Raises DamageError when a name that is a digest does not fit the content.
+        Raises DamageError when the name contains a digest that is not the content's.
         """
         try:
-            wanted = names.key(name.encode("utf-8", "surrogateescape"))
+            key = paths.to_key(name.encode("utf-8", "surrogateescape"))
         except UnicodeEncodeError:
             return None
         for _ in range(MOST_LINKS):
             query = "SELECT blob, link FROM members WHERE name = ?"
-            found = self._db.execute(query, (wanted,)).fetchone()
-            if found is None:
+            row = self._db.execute(query, (key,)).fetchone()
+            if row is None:
                 return None
-            number, link = found
+            number, link = row
             if number is not None:
                 blob = self._read(number)
                 _check_address(name, blob)
                 return blob
-            wanted = link
+            key = link
         return None
 
     def document(self, blob: Blob, what: str) -> Any:
-        """The JSON value that ``blob`` holds; raises DamageError, naming ``what``."""
+        """The JSON value in ``blob``; raises DamageError, which calls the document ``what``."""
         query = "SELECT data FROM blobs WHERE id = ?"
         data: bytes = self._db.execute(query, (blob.id,)).fetchone()[0]
         self._parsing_left -= len(data)
         if self._parsing_left < 0:
-            raise DamageError("its documents name one another more often than any image's do")
-        return parse_document(data, what)
+            raise DamageError("its documents refer to one another more often than any image's do")
+        try:
+            return json.loads(data)
+        except (ValueError, RecursionError):
+            raise DamageError(f"{what} is not JSON") from None
 
     def count(self) -> int:
         """How many members there are."""
@@ -163,18 +122,48 @@ class Blobs:
 
     def has(self, path: str) -> bool:
         """Whether ``path`` is a member or a directory of members."""
-        k = names.key(path.encode())
+        key = paths.to_key(path.encode())
         query = "SELECT 1 FROM members WHERE name = ? OR (name > ? AND name < ?) LIMIT 1"
-        return self._db.execute(query, (k, k + b"\0", k + b"\1")).fetchone() is not None
+        return self._db.execute(query, (key, *paths.below(key))).fetchone() is not None
 
     def _read(self, number: int) -> Blob:
         query = "SELECT form, digest, diff_id, packing, fault, notes FROM blobs WHERE id = ?"
         form, digest, diff_id, packing, fault, notes = self._db.execute(query, (number,)).fetchone()
-        said = tuple(json.loads(notes))
-        return Blob(number, Form(form), digest, diff_id, packing, fault, said)
+        return Blob(number, Form(form), digest, diff_id, packing, fault, tuple(json.loads(notes)))
 
 
 def _check_address(name: str, blob: Blob) -> None:
-    said = _ADDRESS.search(name)
-    if said and blob.digest and blob.digest != f"sha256:{said[1]}":
-        raise DamageError(f"the content of {quoted(name)} is not what its name says")
+    address = _ADDRESS.search(name)
+    if address and blob.digest and blob.digest != f"sha256:{address[1]}":
+        raise DamageError(f"the content of {display(name)} does not match the digest in its name")
+
+
+def json_object(value: Any, what: str) -> Json:
+    """``value`` if it is an object (null: an empty one); raises DamageError otherwise."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise DamageError(f"{what} is not a JSON object")
+    return value
+
+
+def json_array(value: Any, what: str) -> list[Any]:
+    """``value`` if it is an array (null, as Go writes it: an empty one), otherwise DamageError."""
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise DamageError(f"{what} is not a JSON array")
+    return value
+
+
+def json_string(value: Any, what: str) -> str:
+    """``value`` if it is a string; raises DamageError otherwise."""
+    if not isinstance(value, str):
+        raise DamageError(f"{what} is not a string")
+    return value
+
+
+def json_strings(value: Any, what: str) -> tuple[str, ...]:
+    """``value`` if it is an array of strings (null: empty); raises DamageError otherwise."""
+    items = json_array(value, what)
+    return tuple(json_string(item, f"{what}[{index}]") for index, item in enumerate(items))
