@@ -1,4 +1,4 @@
-"""Every way to run a container, and every fault seeded into one, on this machine's engines."""
+"""Every way to run a container, and every seeded fault, on this machine's engines."""
 
 from __future__ import annotations
 
@@ -10,53 +10,55 @@ import pytest
 
 from tests.matrix import mutate
 from tests.matrix.mutations import MUTATIONS, Mutation
-from tests.matrix.run import Machine, options, surroundings
+from tests.matrix.run import Engine, option_parser, surroundings
 from tests.matrix.variants import VARIANTS, Variant
 
 ROOT = Path(__file__).parents[2]
 SCRATCHLAB = f"env PYTHONPATH={ROOT / 'scripts'} {sys.executable} -m scratchlab"
-# crun 1.8 refuses machines with both cgroup versions; the network of podman is its plugins' matter;
-# it asks for limits that root without CAP_SYS_RESOURCE must not set.
-PODMAN = [
+# crun 1.8 refuses machines with both cgroup versions; podman's network needs plugins; its default
+# limits need CAP_SYS_RESOURCE.
+PODMAN_OPTIONS = [
     "--engine=podman",
     "--engine-options=--runtime runc --cgroup-manager cgroupfs",
     "--run-options=--network none --ulimit nofile=1024:1024 --ulimit nproc=1024:1024",
 ]
-ARGUMENTS = {"docker": [], "podman": PODMAN}
-# Of podman's variants those that Docker has not, or has otherwise; all of them: tests.matrix.run.
-PODMANS = ("plain", "tty", "init", "read-only", "VOLUME", "WORKDIR", "user", "rich image",
+ARGUMENTS = {"docker": [], "podman": PODMAN_OPTIONS}
+# Variants that differ from Docker's or do not exist there; tests.matrix.run has them all.
+PODMAN_VARIANTS = ("plain", "tty", "init", "read-only", "VOLUME", "WORKDIR", "user", "rich image",
            "no masks", "host dev", "image mount", "secret", "systemd", "no tmpfs")  # fmt: skip
 CASES = [
     pytest.param(engine, variant, id=f"{engine}-{variant.name.replace(' ', '-')}")
     for engine in ("docker", "podman")
     for variant in VARIANTS
-    if engine in variant.engines and (engine == "docker" or variant.name in PODMANS)
+    if engine in variant.engines and (engine == "docker" or variant.name in PODMAN_VARIANTS)
     if not variant.service  # a swarm would change this machine's engine: tests.matrix only
 ]
-FAULTS = [pytest.param(one, id=one.name.replace(" ", "-")) for one in (mutate.QUIET, *MUTATIONS)]
+FAULTS = [
+    pytest.param(mutation, id=mutation.name.replace(" ", "-"))
+    for mutation in (mutate.NO_CHANGE, *MUTATIONS)
+]
 
 
 @pytest.fixture(scope="module")
-def machines() -> Iterator[dict[str, tuple[Machine, str]]]:
+def engines() -> Iterator[dict[str, tuple[Engine, str]]]:
     """Each engine with the images of the variants, and the directory that some of them bind."""
-    ready: dict[str, tuple[Machine, str]] = {}
-    words = {name: options("").parse_args([*more, "--scratchlab", SCRATCHLAB])
-             for name, more in ARGUMENTS.items()}  # fmt: skip
-    docker, podman = Machine(words["docker"]), Machine(words["podman"])
-    with surroundings(docker, ()) as ours, surroundings(podman, ()) as theirs:
+    docker, podman = (
+        Engine(option_parser("").parse_args([*arguments, "--scratchlab", SCRATCHLAB]))
+        for arguments in ARGUMENTS.values()
+    )
+    with surroundings(docker, ()) as docker_files, surroundings(podman, ()) as podman_files:
         docker.build({case.values[1].image for case in CASES} | {"mutated"})  # type: ignore[union-attr]
-        podman.build({v.image for v in VARIANTS if v.name in PODMANS})
-        ready["docker"], ready["podman"] = (docker, ours), (podman, theirs)
-        yield ready
+        podman.build({v.image for v in VARIANTS if v.name in PODMAN_VARIANTS})
+        yield {"docker": (docker, docker_files), "podman": (podman, podman_files)}
 
 
-@pytest.mark.parametrize(("engine", "variant"), CASES)
-def test_a_variant_is_explained_to_the_last_entry(
-    machines: dict[str, tuple[Machine, str]], engine: str, variant: Variant
+@pytest.mark.parametrize(("name", "variant"), CASES)
+def test_every_entry_of_a_variant_is_explained(
+    engines: dict[str, tuple[Engine, str]], name: str, variant: Variant
 ) -> None:
-    machine, files = machines[engine]
-    cell = machine.cell(variant, files)
-    if "refused" in cell:  # this engine cannot do it, or this machine's root cannot grant it
+    engine, files = engines[name]
+    cell = engine.cell(variant, files)
+    if "refused" in cell:  # by this engine, or for lack of a capability of this machine's root
         return
     assert "error" not in cell, cell["error"]
     assert cell["faults"] == []
@@ -64,10 +66,8 @@ def test_a_variant_is_explained_to_the_last_entry(
 
 
 @pytest.mark.parametrize("mutation", FAULTS)
-def test_a_seeded_fault_is_found(
-    machines: dict[str, tuple[Machine, str]], mutation: Mutation
-) -> None:
-    machine, _ = machines["docker"]
-    with mutate.container(machine, mutation) as (name, _pid):
-        report, status = mutate.report_of(machine, name)
+def test_seeded_fault_is_found(engines: dict[str, tuple[Engine, str]], mutation: Mutation) -> None:
+    engine, _ = engines["docker"]
+    with mutate.container(engine, mutation) as (name, _pid):
+        report, status = mutate.report_of(engine, name)
     assert mutate.lacks(report, status, mutation) == []

@@ -1,1 +1,1 @@
-"""Engine by runtime by variant: every way to run a container, verified for real."""
+"""Every way to run a container, by engine and runtime, run and verified."""

@@ -1,10 +1,10 @@
 """The whole matrix: ``python3 -m tests.matrix [--write] [COLUMN...]``.
 
-For each suite one system container with the engines of that Debian, for columns that need a kernel
-of their own a virtual machine; in it, column by column, an engine set up in one way, all variants
-on it and all mutations. Prints the table (explained/total in each cell, or what is wrong) and with
-``--write`` makes docs/injections.md again from what was measured.
-Needs a Docker engine that runs system containers, and QEMU, as the scenarios do.
+Each suite of Debian gets one system container with its engines; columns that need their own kernel
+get a virtual machine. On it, column by column, an engine is set up, and all variants and mutations
+are run. Prints the table (explained/total or the faults of each cell); ``--write`` makes
+docs/injections.md again from the measured cells. Needs a Docker engine that runs system containers,
+and QEMU, as the scenarios do.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from tests.machines.container import MachineError
 from tests.machines.disk import DiskError
 from tests.machines.vm import VirtualMachineError
 from tests.matrix.columns import COLUMNS, PACKAGES, Column
+from tests.matrix.hosts import Host, output, show
 from tests.matrix.page import page
-from tests.matrix.hosts import Place, output, show
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "injections.md"
-CELLS = ROOT / "build" / "matrix"  # one file a column, so that some can be run again alone
+CELLS = ROOT / "build" / "matrix"  # one file a column, so that columns can be measured separately
 ZIPAPP = ROOT / "build" / "scratchlab"
 Measured = dict[str, list[dict[str, Any]]]  # of a column: cells, mutations
 
 
-class Only(NamedTuple):
-    """Names of variants and mutations that were asked for."""
+class Selection(NamedTuple):
+    """Names of the variants and mutations to run; without any, all are run."""
 
     variants: Sequence[str] = ()
     mutations: Sequence[str] = ()
@@ -46,23 +46,23 @@ class Only(NamedTuple):
         return bool(self.variants or self.mutations)
 
 
-def prepare(place: Place, suite: str) -> None:
-    """Engines, scratchlab and this package into the machine."""
+def prepare(host: Host, suite: str) -> None:
+    """Install the engines, scratchlab and this package on ``host``."""
     apt = "DEBIAN_FRONTEND=noninteractive apt-get --quiet --yes -o Acquire::Check-Valid-Until=false"
-    names = PACKAGES[suite]
+    packages = PACKAGES[suite]
     output(
-        place, "sh", "-c", f"{apt} update && {apt} install --no-install-recommends {names}"
+        host, "sh", "-c", f"{apt} update && {apt} install --no-install-recommends {packages}"
     )  # fmt: skip
     subprocess.run(
         [sys.executable, str(ROOT / "scripts/build_zipapp.py"), str(ZIPAPP)],
         check=True, stdout=subprocess.DEVNULL,
     )  # fmt: skip
-    with io.BytesIO() as packed:
-        with tarfile.open(fileobj=packed, mode="w") as archive:
+    with io.BytesIO() as content:
+        with tarfile.open(fileobj=content, mode="w") as archive:
             archive.add(ZIPAPP, "usr/local/bin/scratchlab", filter=_executable)
             archive.add(ROOT / "tests/__init__.py", "srv/matrix/tests/__init__.py")
             archive.add(ROOT / "tests/matrix", "srv/matrix/tests/matrix")
-        output(place, "tar", "-x", "-C", "/", stdin=packed.getvalue())
+        output(host, "tar", "-x", "-C", "/", stdin=content.getvalue())
 
 
 def _executable(member: tarfile.TarInfo) -> tarfile.TarInfo:
@@ -70,61 +70,62 @@ def _executable(member: tarfile.TarInfo) -> tarfile.TarInfo:
     return member
 
 
-def measure(place: Place, column: Column, only: Only) -> Measured:
-    """All variants on one engine in one set-up and all mutations, or only some of either."""
-    output(place, "sh", "-c", column.setup())
-    found: Measured = {"cells": [], "mutations": []}
+def measure(host: Host, column: Column, selection: Selection) -> Measured:
+    """Run the selected variants and mutations on the engine of ``column``."""
+    output(host, "sh", "-c", column.setup())
+    results: Measured = {"cells": [], "mutations": []}
     for part, module, names in (
-        ("cells", "tests.matrix.run", only.variants),
-        ("mutations", "tests.matrix.mutate", only.mutations),
+        ("cells", "tests.matrix.run", selection.variants),
+        ("mutations", "tests.matrix.mutate", selection.mutations),
     ):
-        if names or not only:
-            found[part] = measured(place, column, module, names)
-    return found
+        if names or not selection:
+            results[part] = run_module(host, column, module, names)
+    return results
 
 
-def measured(
-    place: Place, column: Column, module: str, names: Sequence[str]
+def run_module(
+    host: Host, column: Column, module: str, names: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Run one of this package's programs in the machine; gives what it measured."""
-    words = [f"--engine={column.engine}", f"--engine-options={column.engine_options}",
-             f"--run-options={column.run_options}", "--json=/srv/matrix/measured.json"]  # fmt: skip
+    """Run one of this package's programs on ``host``; returns its JSON. Raises RuntimeError."""
+    options = [f"--engine={column.engine}", f"--engine-options={column.engine_options}",
+               f"--run-options={column.run_options}",
+               "--json=/srv/matrix/measured.json"]  # fmt: skip
     program = ("env", "--chdir=/srv/matrix", "python3", "-m", module)
-    status = show(place, *program, *words, *names)
+    status = show(host, *program, *options, *names)
     if status not in (0, 1):
         raise RuntimeError(f"{column.name}: {module} ended with {status}")
-    found: list[dict[str, Any]] = json.loads(output(place, "cat", "/srv/matrix/measured.json"))
-    return found
+    cells: list[dict[str, Any]] = json.loads(output(host, "cat", "/srv/matrix/measured.json"))
+    return cells
 
 
-def run(chosen: Sequence[Column], only: Only, keep: bool) -> None:
-    """Measure the columns, machine by machine; what was measured goes to build/matrix.
+def run(chosen: Sequence[Column], selection: Selection, keep: bool) -> None:
+    """Measure the columns, host by host, and write build/matrix.
 
-    ``only`` limits it to some, which take the place of their older ones. ``keep`` leaves the
-    machines for the next run, which then need not be made and filled again.
+    The cells of a ``selection`` replace older ones of the same names. ``keep`` leaves the hosts
+    running for the next run.
     """
     CELLS.mkdir(parents=True, exist_ok=True)
-    for suite, place_type in dict.fromkeys((column.suite, column.place) for column in chosen):
-        place = place_type(f"scratchlab-matrix-{suite}", suite)
+    for suite, host_type in dict.fromkeys((column.suite, column.host) for column in chosen):
+        host = host_type(f"scratchlab-matrix-{suite}", suite)
         if not keep:
-            place.down()
-        place.up()
+            host.down()
+        host.up()
         try:
-            prepare(place, suite)
+            prepare(host, suite)
             for column in chosen:
-                if (column.suite, column.place) == (suite, place_type):
+                if (column.suite, column.host) == (suite, host_type):
                     print(f"=== {column.name}", flush=True)
-                    record(column, measure(place, column, only), whole=not only)
+                    record(column, measure(host, column, selection), whole=not selection)
         finally:
             if not keep:
-                place.down()
+                host.down()
 
 
 def record(column: Column, measured: Measured, *, whole: bool) -> None:
-    """Keep what was measured; of a part of the variants, in the place of their older cells."""
+    """Write the results of a column; those of a selection replace the older ones by name."""
     file = CELLS / f"{column.name}.json"
-    nothing: Measured = {"cells": [], "mutations": []}
-    before = nothing if whole or not file.exists() else json.loads(file.read_text())
+    empty: Measured = {"cells": [], "mutations": []}
+    before = empty if whole or not file.exists() else json.loads(file.read_text())
     file.write_text(
         json.dumps(
             {part: merged(before[part], measured[part]) for part in ("cells", "mutations")},
@@ -135,25 +136,25 @@ def record(column: Column, measured: Measured, *, whole: bool) -> None:
 
 
 def merged(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those of ``before`` with ``now`` in their place, by name; what is new comes last."""
-    return [*({one["name"]: one for one in (*before, *now)}.values())]
+    """``before`` with the results of ``now`` in place of those of the same name; new ones last."""
+    return [*({cell["name"]: cell for cell in (*before, *now)}.values())]
 
 
 def saved() -> dict[str, Measured]:
-    """What was measured so far, in the order of the columns."""
+    """All results so far, in the order of the columns."""
     files = {column.name: CELLS / f"{column.name}.json" for column in COLUMNS}
-    return {name: json.loads(f.read_text()) for name, f in files.items() if f.exists()}
+    return {name: json.loads(file.read_text()) for name, file in files.items() if file.exists()}
 
 
 def table(measured: dict[str, Measured]) -> bool:
-    """Print the table; says whether every cell is explained and every mutation found."""
+    """Print the table; returns whether every cell is explained and every mutation found."""
     grid = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("variant", *measured):
         grid.add_column(heading, overflow="fold")
-    by_name = [{cell["name"]: cell for cell in one["cells"]} for one in measured.values()]
+    by_name = [{cell["name"]: cell for cell in column["cells"]} for column in measured.values()]
     for variant in dict.fromkeys(name for column in by_name for name in column):
         grid.add_row(variant, *(_cell(column.get(variant)) for column in by_name))
-    scores = [[not one["lacks"] for one in m["mutations"]] for m in measured.values()]
+    scores = [[not score["lacks"] for score in column["mutations"]] for column in measured.values()]
     grid.add_row("mutations found", *(f"{sum(score)}/{len(score)}" for score in scores))
     Console().print(grid)
     cells = [cell for column in by_name for cell in column.values()]
@@ -177,24 +178,29 @@ def _cell(cell: dict[str, Any] | None) -> str:
 
 
 def main() -> int:
-    """The command line; gives the exit status."""
-    words = argparse.ArgumentParser(description=__doc__)
-    words.add_argument("columns", nargs="*", metavar="COLUMN")
-    words.add_argument("--variant", action="append", default=[], help="only this one; repeatable")
-    words.add_argument("--mutation", action="append", default=[], help="likewise")
-    words.add_argument("--write", action="store_true", help="make docs/injections.md again")
-    words.add_argument("--keep", action="store_true", help="leave the machines for the next run")
-    words.add_argument("--show", action="store_true", help="only what was measured before")
-    asked = words.parse_args()
-    unknown = {*asked.columns} - {one.name for one in COLUMNS}
+    """The command line; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("columns", nargs="*", metavar="COLUMN")
+    parser.add_argument(
+        "--variant", action="append", default=[], help="run only this one; repeatable"
+    )
+    parser.add_argument("--mutation", action="append", default=[], help="likewise")
+    parser.add_argument("--write", action="store_true", help="make docs/injections.md again")
+    parser.add_argument("--keep", action="store_true", help="keep the hosts for the next run")
+    parser.add_argument(
+        "--show", action="store_true", help="show earlier results and measure nothing"
+    )
+    options = parser.parse_args()
+    names = [column.name for column in COLUMNS]
+    unknown = {*options.columns} - {*names}
     if unknown:
-        there = ", ".join(one.name for one in COLUMNS)
-        print(f"matrix: no such column: {min(unknown)}; there are: {there}", file=sys.stderr)
+        known = ", ".join(names)
+        print(f"matrix: no such column: {min(unknown)}; columns: {known}", file=sys.stderr)
         return 2
-    chosen = [one for one in COLUMNS if not asked.columns or one.name in asked.columns]
-    if not asked.show:
+    chosen = [c for c in COLUMNS if not options.columns or c.name in options.columns]
+    if not options.show:
         try:
-            run(chosen, Only(asked.variant, asked.mutation), asked.keep)
+            run(chosen, Selection(options.variant, options.mutation), options.keep)
         except (
             MachineError,
             VirtualMachineError,
@@ -205,7 +211,7 @@ def main() -> int:
             print(f"matrix: {error}", file=sys.stderr)
             return 2
     measured = saved()
-    if asked.write:
+    if options.write:
         PAGE.write_text(page(measured))
     return 0 if table(measured) else 1
 

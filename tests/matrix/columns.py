@@ -1,4 +1,4 @@
-"""The engines of the matrix, each in the ways it can be set up, as data."""
+"""The columns of the matrix: engines in various set-ups, as data."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tests.matrix.hosts import Container, Virtual
+from tests.matrix.hosts import ContainerHost, VirtualHost
 
-# Both engines and both runtimes, and what the variants use: a static busybox for the images.
+# Both engines, both runtimes, and a static busybox for the images of the variants.
 _EVERYWHERE = "docker.io iptables podman crun runc catatonit busybox-static"
 _NEWER = f"{_EVERYWHERE} docker-cli docker-buildx netavark aardvark-dns nftables"
 PACKAGES = {
@@ -17,7 +17,7 @@ PACKAGES = {
     "trixie": _NEWER,
     "sid": _NEWER,
 }
-# Root of a system container may lack CAP_SYS_RESOURCE: podman must not ask for the maximum.
+# Root of a system container may lack CAP_SYS_RESOURCE, which podman's default limits need.
 _LIMITS = "--ulimit nofile=1024:1024 --ulimit nproc=1024:1024"
 
 
@@ -31,23 +31,23 @@ class Column:
     daemon: Mapping[str, object] = field(default_factory=dict)
     engine_options: str = ""
     run_options: str = ""
-    place: type[Container | Virtual] = Container
+    host: type[ContainerHost | VirtualHost] = ContainerHost
 
     def setup(self) -> str:
-        """The shell command that sets the engine up in its machine."""
+        """The shell command that sets the engine up on its host."""
         if self.engine == "podman":
             return "systemctl stop docker.service docker.socket; podman info >/dev/null"
-        text = shlex.quote(json.dumps(self.daemon))
+        settings = shlex.quote(json.dumps(self.daemon))
         return (
             "systemctl stop docker.socket docker.service; systemctl reset-failed; "
             "mkdir -p /etc/docker; "
-            f"echo {text} >/etc/docker/daemon.json; systemctl start docker.service && "
+            f"echo {settings} >/etc/docker/daemon.json; systemctl start docker.service && "
             "docker info >/dev/null"
         )
 
 
 def podman(name: str, suite: str, runtime: str, more: str = "") -> Column:
-    """podman with a runtime."""
+    """A column of podman; ``more`` are additional options of its `run`."""
     return Column(
         name, suite, "podman", engine_options=f"--runtime {runtime} --cgroup-manager cgroupfs",
         run_options=f"{_LIMITS} {more}".strip(),
@@ -66,7 +66,7 @@ COLUMNS = (
     Column("docker-26.1-store", "trixie", daemon=_STORE),
     Column("docker-26.1-crun", "trixie", daemon=_CRUN),
     Column("docker-26.1-userns", "trixie", daemon=_REMAP),
-    Column("docker-26.1-vm", "trixie", place=Virtual),
+    Column("docker-26.1-vm", "trixie", host=VirtualHost),
     podman("podman-5.4-crun", "trixie", "crun"),
     podman("podman-5.4-runc", "trixie", "runc"),
     Column("docker-28.5", "sid"),

@@ -1,4 +1,4 @@
-"""Where the engines of the matrix run: a system container, or a virtual machine."""
+"""Hosts for the engines of the matrix: system containers and virtual machines."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from tests.machines.base import USER
 from tests.machines.disk import Disk, disk
 
 
-class Place(Protocol):
-    """A fresh Debian that commands run in, as root."""
+class Host(Protocol):
+    """A fresh Debian on which commands are run as root."""
 
     def up(self) -> None:
-        """Make it, unless it is there. Raises an error of tests.machines."""
+        """Start it unless it runs. Raises an error of tests.machines."""
 
     def down(self) -> None:
-        """Remove it with all that it holds."""
+        """Remove it with its volumes or disk."""
 
     def command(self, *words: str) -> list[str]:
-        """The command of this machine that runs ``words`` there."""
+        """The local command that runs ``words`` on the host."""
 
 
-class Container:
+class ContainerHost:
     """A system container."""
 
     def __init__(self, name: str, suite: str) -> None:
         self.name, self.suite = name, suite
 
     def up(self) -> None:
-        """As Place."""
+        """See Host."""
         container.up(self.name, self.suite)
 
     def down(self) -> None:
-        """As Place."""
+        """See Host."""
         container.down(self.name)
 
     def command(self, *words: str) -> list[str]:
-        """As Place."""
+        """See Host."""
         return ["docker", "exec", "--interactive", self.name, *words]
 
 
-class Virtual:
+class VirtualHost:
     """A virtual machine, with a kernel and control groups of its own."""
 
     def __init__(self, name: str, suite: str) -> None:
@@ -52,31 +52,31 @@ class Virtual:
         self._disk: Disk | None = None
 
     def up(self) -> None:
-        """As Place."""
+        """See Host."""
         self._disk = disk(self.suite)
         vm.up(self.machine, self.suite, vm.KERNEL, vm.BOOT_SECONDS)
 
     def down(self) -> None:
-        """As Place."""
+        """See Host."""
         self.machine.stop()
 
     def command(self, *words: str) -> list[str]:
-        """As Place."""
+        """See Host."""
         assert self._disk is not None
         ssh = ["ssh", *vm.ssh_options(self._disk), "-p", str(self.machine.port)]
         return [*ssh, f"{USER}@127.0.0.1", shlex.join(["sudo", *words])]
 
 
-def output(place: Place, *words: str, stdin: bytes = b"") -> str:
-    """What a command prints there. Raises RuntimeError with its last words."""
-    done = subprocess.run(place.command(*words), capture_output=True, check=False, input=stdin)
+def output(host: Host, *words: str, stdin: bytes = b"") -> str:
+    """Standard output of a command on the host. Raises RuntimeError with its error output."""
+    done = subprocess.run(host.command(*words), capture_output=True, check=False, input=stdin)
     if done.returncode:
-        said = (done.stderr or done.stdout).decode(errors="replace").strip()
-        raise RuntimeError(f"{shlex.join(words)[:80]}: {said[-400:]}")
+        message = (done.stderr or done.stdout).decode(errors="replace").strip()
+        raise RuntimeError(f"{shlex.join(words)[:80]}: {message[-400:]}")
     return done.stdout.decode(errors="replace")
 
 
-def show(place: Place, *words: str) -> int:
-    """Run a command there that prints for itself; gives its exit status."""
-    command: Sequence[str] = place.command(*words)
+def show(host: Host, *words: str) -> int:
+    """Run a command on the host with this process's output; returns its exit status."""
+    command: Sequence[str] = host.command(*words)
     return subprocess.run(command, check=False, stdin=subprocess.DEVNULL).returncode

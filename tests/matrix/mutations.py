@@ -1,7 +1,5 @@
-"""Faults seeded from outside into a running container, as data: each must be found.
-
-Standard library only: this runs on the machines under test. A mutation says what a report must
-hold when it was done.
+"""Faults seeded from outside into a running container, as data, with the findings that a report
+must then have. Standard library only: this runs on the hosts of the matrix.
 """
 
 from __future__ import annotations
@@ -16,8 +14,8 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Target:
-    """What is to be damaged: the container's root as the host sees it (before the start: the
-    engine's init layer), and its first process (0 before the start).
+    """The root to damage: of the container as the host sees it, or of the engine's init layer
+    before the start; and the PID of its first process, 0 before the start.
     """
 
     root: Path
@@ -25,30 +23,29 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What must stand in the report. ``where`` is ``entries``, ``mounts`` or ``ghosts``;
-    ``origin`` and ``status`` (a ghost's kind) are exact; ``says`` is part of the prediction's
-    sentence or of the differences.
+class Finding:
+    """An expected finding of the report. ``where`` is ``entries``, ``mounts`` or ``ghosts``;
+    ``origin`` and ``status`` (a ghost's kind) are exact; ``text`` is part of the prediction
+    or of a difference.
     """
 
     where: str
     path: str
     origin: str
     status: str = ""
-    says: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True)
 class Mutation:
-    """One fault: ``seed`` does it, ``seen`` is how it has to be found. ``early`` ones are done
-    between create and start, in the engine's own directories; ``nodes`` ones need device nodes of
-    the
-    container's own, which the kernel allows no user namespace (there they are the host's).
+    """One fault: ``seed`` makes it, ``findings`` must report it. An ``early`` one is made between
+    create and start, in the engine's own directories; a ``nodes`` one needs the container's own
+    device nodes, which no user namespace has (there they are the host's).
     """
 
     name: str
     seed: Callable[[Target], object]
-    seen: tuple[Seen, ...]
+    findings: tuple[Finding, ...]
     early: bool = False
     nodes: bool = False
     engines: frozenset[str] = frozenset({"docker", "podman"})
@@ -67,7 +64,7 @@ def flip(content: bytes) -> bytes:
 
 
 def busybox(pid: int, *words: str) -> None:
-    """A tool of the container's own busybox, in all its namespaces but PID's."""
+    """Run a tool of the container's busybox in its mount namespace."""
     subprocess.run(
         ["nsenter", f"--mount=/proc/{pid}/ns/mnt", f"--root=/proc/{pid}/root",
          "/bin/busybox", *words],
@@ -76,15 +73,15 @@ def busybox(pid: int, *words: str) -> None:
 
 
 def node(path: Path, major: int, minor: int) -> None:
-    """Another device node in the place of one."""
+    """Replace a device node by another."""
     path.unlink()
     os.mknod(path, 0o020666, os.makedev(major, minor))
 
 
 @contextmanager
 def owner_of(directory: Path) -> Iterator[int]:
-    """Be the directory's owner, and hold it open: in a filesystem mounted in a user namespace
-    nobody else can make anything. Gives the descriptor.
+    """Act as the directory's owner: in a filesystem mounted in a user namespace no other user can
+    create files. Yields a descriptor of the directory.
     """
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -99,32 +96,32 @@ def owner_of(directory: Path) -> Iterator[int]:
 
 
 def link(path: Path, target: str) -> None:
-    """Another link in the place of one."""
+    """Replace a symbolic link by another."""
     with owner_of(path.parent) as directory:
         os.unlink(path.name, dir_fd=directory)
         os.symlink(target, path.name, dir_fd=directory)
 
 
 def file(path: Path) -> None:
-    """An empty file."""
+    """Create an empty file."""
     with owner_of(path.parent) as directory:
         os.close(os.open(path.name, os.O_CREAT | os.O_WRONLY, 0o644, dir_fd=directory))
 
 
 def directory_for_file(path: Path) -> None:
-    """A directory in the place of a file."""
+    """Replace a file by a directory."""
     path.unlink()
     path.mkdir()
 
 
-def wrote(path: str, status: str, says: str = "") -> Seen:
-    """A finding that a process wrote there."""
-    return Seen("entries", path, "process-write", status, says)
+def wrote(path: str, status: str, text: str = "") -> Finding:
+    """The finding that a process wrote ``path``."""
+    return Finding("entries", path, "process-write", status, text)
 
 
-def m(name: str, seed: Callable[[Target], object], *seen: Seen, **more: object) -> Mutation:
-    """Short form."""
-    return Mutation(name, seed, seen, **more)  # type: ignore[arg-type]
+def m(name: str, seed: Callable[[Target], object], *findings: Finding, **more: object) -> Mutation:
+    """A mutation, in short form."""
+    return Mutation(name, seed, findings, **more)  # type: ignore[arg-type]
 
 
 DOCKER = frozenset({"docker"})
@@ -170,11 +167,11 @@ RUNNING = (
     ),
     m(
         "a file deleted", lambda t: (t.root / "lab/file").unlink(),
-        Seen("ghosts", FILE, "process-write", "deleted"),
+        Finding("ghosts", FILE, "process-write", "deleted"),
     ),
     m(
         "a file become a directory", lambda t: directory_for_file(t.root / "lab/file"),
-        wrote(FILE, "only-live"), Seen("ghosts", FILE, "process-write", "changed"),
+        wrote(FILE, "only-live"), Finding("ghosts", FILE, "process-write", "changed"),
     ),
     m(
         "other numbers of a device", lambda t: node(t.root / "dev/null", 1, 5),
@@ -182,7 +179,7 @@ RUNNING = (
     ),
     m(
         "a device's mode", lambda t: (t.root / "dev/zero").chmod(0o600),
-        Seen("entries", "/dev/zero", "runtime-device", "only-live", "mode should be 0666"),
+        Finding("entries", "/dev/zero", "runtime-device", "only-live", "mode should be 0666"),
         nodes=True,
     ),
     m(
@@ -191,7 +188,7 @@ RUNNING = (
     ),
     m(
         "a device missing", lambda t: (t.root / "dev/random").unlink(),
-        Seen("entries", "/dev/random", "runtime-device", "missing"),
+        Finding("entries", "/dev/random", "runtime-device", "missing"),
     ),
     m(
         "a link of the runtime's retargeted", lambda t: link(t.root / "dev/fd", "/tmp"),
@@ -203,39 +200,39 @@ RUNNING = (
     ),
     m(
         "a bind over a file", lambda t: busybox(t.pid, "mount", "--bind", LINK, FILE),
-        Seen("entries", FILE, "unexplained", "only-live"),
-        Seen("ghosts", FILE, "unexplained", "overridden"),
+        Finding("entries", FILE, "unexplained", "only-live"),
+        Finding("ghosts", FILE, "unexplained", "overridden"),
     ),
     m(
         "a bind over the engine's file",
         lambda t: busybox(t.pid, "mount", "--bind", FILE, "/etc/hosts"),
-        Seen("entries", "/etc/hosts", "unexplained", "only-live", "not what stands there"),
+        Finding("entries", "/etc/hosts", "unexplained", "only-live", "not what stands there"),
     ),
     m(
         "a tmpfs over a directory", lambda t: busybox(t.pid, "mount", "-t", "tmpfs", "x", "/lab"),
-        Seen("entries", "/lab", "unexplained", "only-live"),
-        Seen("ghosts", FILE, "unexplained", "shadowed"),
+        Finding("entries", "/lab", "unexplained", "only-live"),
+        Finding("ghosts", FILE, "unexplained", "shadowed"),
     ),
     m(
         "a second /dev/shm", lambda t: busybox(t.pid, "mount", "-t", "tmpfs", "x", "/dev/shm"),
-        Seen("entries", "/dev/shm", "unexplained", "only-live"),
+        Finding("entries", "/dev/shm", "unexplained", "only-live"),
     ),
     m(
         "a bind inside /proc", lambda t: busybox(t.pid, "mount", "--bind", FILE, "/proc/cpuinfo"),
-        Seen("mounts", "/proc/cpuinfo", "unexplained"),
+        Finding("mounts", "/proc/cpuinfo", "unexplained"),
     ),
     m(
         "a mount with other options",
         lambda t: busybox(t.pid, "mount", "-o", "remount,bind,rw,nosuid", "pts", "/dev/pts"),
-        Seen("entries", "/dev/pts", "runtime-filesystem", "only-live", "noexec"),
+        Finding("entries", "/dev/pts", "runtime-filesystem", "only-live", "noexec"),
     ),
     m(
         "a read-only path made writable", lambda t: busybox(t.pid, "umount", "/proc/sys"),
-        Seen("entries", "/proc/sys", "runtime-mask", "missing"),
+        Finding("entries", "/proc/sys", "runtime-mask", "missing"),
     ),
     m(
         "a filesystem gone", lambda t: busybox(t.pid, "umount", "/dev/mqueue"),
-        Seen("entries", "/dev/mqueue", "runtime-mountpoint", "only-live", "be a mount point"),
+        Finding("entries", "/dev/mqueue", "runtime-mountpoint", "only-live", "be a mount point"),
     ),
     m(
         "a forged .dockerenv", lambda t: (t.root / ".dockerenv").write_text("forged"),
@@ -253,18 +250,18 @@ RUNNING = (
 EARLY = (
     m(
         "a file in the init layer", lambda t: (t.root / "planted").write_text("x"),
-        Seen("entries", "/planted", "engine-init-layer", "only-live", "not predicted"),
+        Finding("entries", "/planted", "engine-init-layer", "only-live", "not predicted"),
         early=True, engines=DOCKER,
     ),
     m(
         "another .dockerenv in the init layer",
         lambda t: (t.root / ".dockerenv").write_text("x"),
-        Seen("entries", "/.dockerenv", "engine-init-layer", "only-live", "size should be 0"),
+        Finding("entries", "/.dockerenv", "engine-init-layer", "only-live", "size should be 0"),
         early=True, engines=DOCKER,
     ),
     m(
         "another mtab in the init layer", lambda t: link(t.root / "etc/mtab", "/lab/file"),
-        Seen("entries", "/etc/mtab", "engine-init-layer", "only-live", "target should be"),
+        Finding("entries", "/etc/mtab", "engine-init-layer", "only-live", "target should be"),
         early=True, engines=DOCKER,
     ),
 )  # fmt: skip

@@ -3,7 +3,7 @@
 ``python3 -m tests.matrix.run [--engine podman] [NAME...]``
 
 Needs the engine's command, scratchlab on PATH (or --scratchlab COMMAND) and a static busybox.
-Standard library only. With ``--json FILE`` the cells go there, for the page that shows them all.
+Standard library only. ``--json FILE`` writes the cells, of which tests.matrix makes its page.
 Exit status 0 when every cell is explained.
 """
 
@@ -32,26 +32,26 @@ DOCKERFILE = (
 TOOLS = ("sh", "sleep", "ln", "mkdir", "chmod", "echo", "cat")
 
 
-class Machine:
-    """One engine, the images of the variants, and what they need beside them."""
+class Engine:
+    """One engine of this host; runs variants and verifies them."""
 
-    def __init__(self, asked: argparse.Namespace) -> None:
-        self.engine: str = asked.engine
-        self.command = [asked.engine, *shlex.split(asked.engine_options)]
-        self.scratchlab = shlex.split(asked.scratchlab)
-        self.flags = shlex.split(asked.run_options)
-        self.busybox: str = asked.busybox
-        self.save: str = asked.save
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.name: str = options.engine
+        self.command = [options.engine, *shlex.split(options.engine_options)]
+        self.scratchlab = shlex.split(options.scratchlab)
+        self.flags = shlex.split(options.run_options)
+        self.busybox: str = options.busybox
+        self.save: str = options.save
 
     def call(self, *words: str, check: bool = True) -> str:
-        """A command of the engine; gives what it prints."""
+        """Run a command of the engine; returns its output. Raises RuntimeError."""
         done = subprocess.run([*self.command, *words], capture_output=True, text=True, check=False)
         if check and done.returncode:
-            raise RuntimeError(f"{self.engine} {' '.join(words)}: {done.stderr.strip()}")
+            raise RuntimeError(f"{self.name} {' '.join(words)}: {done.stderr.strip()}")
         return done.stdout.strip()
 
     def build(self, names: set[str]) -> None:
-        """The images called ``names``."""
+        """Build the images with these ``names`` of IMAGES."""
         for name in sorted(names):
             with tempfile.TemporaryDirectory() as directory:
                 self._context(Path(directory), IMAGES[name])
@@ -63,65 +63,65 @@ class Machine:
         shutil.copy(self.busybox, tools / "busybox")
         for tool in TOOLS:
             (tools / tool).symlink_to("busybox")
-        for name, what in wanted.tree.items():
+        for name, content in wanted.tree.items():
             path = directory / "tree" / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            if isinstance(what, int):
+            if isinstance(content, int):
                 path.mkdir(exist_ok=True)
-                path.chmod(what)
-            elif what.startswith("-> "):
-                path.symlink_to(what[3:])
+                path.chmod(content)
+            elif content.startswith("-> "):
+                path.symlink_to(content[3:])
             else:
-                path.write_text(what)
+                path.write_text(content)
         (directory / "Dockerfile").write_text(DOCKERFILE.format(lines=wanted.lines))
 
     def cell(self, variant: Variant, files: str) -> dict[str, Any]:
-        """Run one variant and verify it; gives its numbers, or why there are none: ``refused``
-        holds the engine's words where it is known to refuse, ``error`` any others.
+        """Run one variant and verify it. Returns its numbers; without them the engine's message,
+        as ``refused`` where the variant lists it, else as ``error``.
         """
-        words = {"files": files, "name": NAME, "image": image(variant.image)}
+        names = {"files": files, "name": NAME, "image": image(variant.image)}
         try:
-            found = self._start(variant, words)
+            container = self._start(variant, names)
         except RuntimeError as error:
-            left = self.call("ps", "-aq", "--filter", f"label={NAME}", check=False).split()
-            if left:  # created, and refused at the start
-                self.call("rm", "-f", "-v", *left, check=False)
+            created = self.call("ps", "-aq", "--filter", f"label={NAME}", check=False).split()
+            if created:  # but not started
+                self.call("rm", "-f", "-v", *created, check=False)
             return _without_numbers(variant, error)
-        words["id"] = found
+        names["id"] = container
         try:
             for command in variant.then:
-                self.call(*(word.format(**words) for word in command))
-            with self._beside(variant, words):
-                return {"name": variant.name, **self.verify(found, variant)}
+                self.call(*(word.format(**names) for word in command))
+            with self._during(variant, names):
+                return {"name": variant.name, **self.verify(container, variant)}
         except RuntimeError as error:
             return _without_numbers(variant, error)
         finally:
             if variant.service:
                 self.call("service", "rm", NAME, check=False)
-            self.call("rm", "-f", "-v", found, check=False)
+            self.call("rm", "-f", "-v", container, check=False)
 
-    def _start(self, variant: Variant, words: dict[str, str]) -> str:
-        flags = [flag.format(**words) for flag in variant.flags]
+    def _start(self, variant: Variant, names: dict[str, str]) -> str:
+        flags = [flag.format(**names) for flag in variant.flags]
         if not variant.service:
-            # stdin=/dev/null makes podman chown the container's /dev/null (crun, --user): -d alone.
-            return self.call("run", "-d", "--label", NAME, *self.flags, *flags, words["image"])
+            # Not with stdin=/dev/null: podman would chown the container's /dev/null (crun, --user).
+            return self.call("run", "-d", "--label", NAME, *self.flags, *flags, names["image"])
         create = ("--detach", "--no-resolve-image", "--name", NAME)
-        self.call("service", "create", *create, *flags, words["image"])
+        self.call("service", "create", *create, *flags, names["image"])
         for _ in range(60):
-            found = self.call("ps", "-q", "--no-trunc", "--filter", f"label={SERVICE}={NAME}")
-            if found:
-                return found
+            container = self.call("ps", "-q", "--no-trunc", "--filter", f"label={SERVICE}={NAME}")
+            if container:
+                return container
             time.sleep(0.5)
-        why = self.call("service", "ps", "--no-trunc", "--format", "{{.Error}}", NAME)
+        errors = self.call("service", "ps", "--no-trunc", "--format", "{{.Error}}", NAME)
         self.call("service", "rm", NAME)
-        raise RuntimeError(f"{self.engine} service create: no container after 30 s: {why}")
+        raise RuntimeError(f"{self.name} service create: no container after 30 s: {errors}")
 
     @contextlib.contextmanager
-    def _beside(self, variant: Variant, words: dict[str, str]) -> Iterator[None]:
+    def _during(self, variant: Variant, names: dict[str, str]) -> Iterator[None]:
         if not variant.keep:
             yield
             return
-        command = [word.format(**words) for word in variant.keep]
+        command = [word.format(**names) for word in variant.keep]
         if command[0] == "run":
             other = self.call("run", "-d", *self.flags, *command[1:])
             try:
@@ -133,9 +133,9 @@ class Machine:
         yield  # it ends with the container
 
     def verify(self, container: str, variant: Variant) -> dict[str, Any]:
-        """What `scratchlab verify` says of it, in numbers."""
+        """The numbers of `scratchlab verify`. Raises RuntimeError when it ends with status 2."""
         with tempfile.NamedTemporaryFile(suffix=".json") as file:
-            command = ["verify", container, "--engine", self.engine, "--json", file.name]
+            command = ["verify", container, "--engine", self.name, "--json", file.name]
             if self.save:
                 command += ["--save-evidence", f"{self.save}/{variant.name.replace(' ', '-')}"]
             done = subprocess.run(
@@ -148,7 +148,7 @@ class Machine:
 
 
 def _without_numbers(variant: Variant, error: RuntimeError) -> dict[str, Any]:
-    known = any(part in str(error) for part in variant.refused)
+    known = any(message in str(error) for message in variant.refused)
     return {"name": variant.name, "refused" if known else "error": str(error)}
 
 
@@ -158,22 +158,22 @@ def image(name: str) -> str:
 
 
 def numbers(report: dict[str, Any], variant: Variant, status: int) -> dict[str, Any]:
-    """A cell: what counts, and each thing that must not be, in words."""
+    """A cell: the numbers of a report, and its faults in words."""
     entries, mounts = report["entries"], report["mounts"]
-    told = [(one["path"], one) for one in entries]
-    told += [(f"mount {one['target']}", one) for one in mounts if not one["entry"]]
+    judged = [(entry["path"], entry) for entry in entries]
+    judged += [(f"mount {mount['target']}", mount) for mount in mounts if not mount["entry"]]
     faults = []
-    for path, one in told:
-        if one["origin"] == "unexplained" or one.get("status") == "missing":
-            faults.append(f"{path}: {one.get('status', 'mount')} {one['origin']}")
-        if one["prediction"] not in ("agrees", "none"):
-            faults.append(f"{path}: {one['prediction']}")
-        written = one["origin"] == "process-write"
+    for path, item in judged:
+        if item["origin"] == "unexplained" or item.get("status") == "missing":
+            faults.append(f"{path}: {item.get('status', 'mount')} {item['origin']}")
+        if item["prediction"] not in ("agrees", "none"):
+            faults.append(f"{path}: {item['prediction']}")
+        written = item["origin"] == "process-write"
         if written and path not in variant.written:
-            faults.append(f"{path}: process-write that nobody wrote")
-    found = {path for path, one in told if one["origin"] == "process-write"}
-    faults += [f"{path}: written and not found" for path in sorted(variant.written - found)]
-    faults += [f"problem: {words}" for words in report["problems"]]
+            faults.append(f"{path}: process-write, but nothing wrote it")
+    reported = {path for path, item in judged if item["origin"] == "process-write"}
+    faults += [f"{path}: written, but not reported" for path in sorted(variant.written - reported)]
+    faults += [f"problem: {problem}" for problem in report["problems"]]
     faults += [f"{c['id']}: {c['verdict']}" for c in report["checks"] if c["verdict"] == "fail"]
     if status != (1 if variant.written or faults else 0):
         faults.append(f"exit status {status}")
@@ -186,30 +186,30 @@ def numbers(report: dict[str, Any], variant: Variant, status: int) -> dict[str, 
         "missing": summary["missing"],
         "ghosts": summary["ghosts"],
         "mounts": len(mounts),
-        "predicted": sum(one["prediction"] == "agrees" for _, one in told),
+        "predicted": sum(item["prediction"] == "agrees" for _, item in judged),
         "faults": faults,
         "engine": report["engine"],
         "runtime": report["runtime"],
         "host": report["host"],
         "origins": {
-            path: [one["rule"] or one["origin"], _shape(one)]
-            for path, one in told
-            if one["origin"] != "image-layer" and not _inside(one, entries)
+            path: [item["rule"] or item["origin"], _shape(item)]
+            for path, item in judged
+            if item["origin"] != "image-layer" and not _in_user_mount(item, entries)
         },
-        "rules": {one["id"]: one for one in report["rules"]},
+        "rules": {rule["id"]: rule for rule in report["rules"]},
     }
 
 
-def _inside(one: dict[str, Any], entries: list[dict[str, Any]]) -> bool:
-    """Whether it lies in a mount of the user's: what is in there is the user's own matter."""
-    if one["origin"] != "user-mount" or not one.get("live"):
+def _in_user_mount(item: dict[str, Any], entries: list[dict[str, Any]]) -> bool:
+    """Whether the entry is content of a user's mount; the page shows the mount only."""
+    if item["origin"] != "user-mount" or not item.get("live"):
         return False
-    above = one["path"].rpartition("/")[0]
-    return any(e["path"] == above and e["origin"] == "user-mount" for e in entries)
+    parent = item["path"].rpartition("/")[0]
+    return any(e["path"] == parent and e["origin"] == "user-mount" for e in entries)
 
 
-def _shape(one: dict[str, Any]) -> str:
-    live = one.get("live")
+def _shape(item: dict[str, Any]) -> str:
+    live = item.get("live")
     if live is None:
         return ""
     owner = f"{live['uid']}:{live['gid']}"
@@ -219,68 +219,69 @@ def _shape(one: dict[str, Any]) -> str:
 
 
 @contextlib.contextmanager
-def surroundings(machine: Machine, variants: Sequence[Variant]) -> Iterator[str]:
-    """What ``variants`` name: a directory, a network, a volume, a secret, a swarm of this one node.
+def surroundings(engine: Engine, variants: Sequence[Variant]) -> Iterator[str]:
+    """Make what ``variants`` name: a directory, a network, a secret, a swarm of this one node.
 
-    Gives the directory. All of it is removed in the end.
+    Yields the directory. All is removed afterwards, with the volume and the images.
     """
-    swarm = any(one.service for one in variants)
+    swarm = any(variant.service for variant in variants)
     with tempfile.TemporaryDirectory(prefix="scratchlab-matrix-") as files:
         (Path(files) / "file").write_text("bound from the host\n")
-        machine.call("network", "create", f"{NAME}-net", check=False)
+        engine.call("network", "create", f"{NAME}-net", check=False)
         if swarm:
-            machine.call("swarm", "init", "--advertise-addr", "127.0.0.1")
-            machine.call("config", "create", f"{NAME}-config", f"{files}/file")
-        if swarm or machine.engine == "podman":
-            machine.call("secret", "create", f"{NAME}-secret", f"{files}/file")
+            engine.call("swarm", "init", "--advertise-addr", "127.0.0.1")
+            engine.call("config", "create", f"{NAME}-config", f"{files}/file")
+        if swarm or engine.name == "podman":
+            engine.call("secret", "create", f"{NAME}-secret", f"{files}/file")
         try:
             yield files
         finally:
-            machine.call("network", "rm", f"{NAME}-net", check=False)
-            machine.call("volume", "rm", f"{NAME}-vol", check=False)
+            engine.call("network", "rm", f"{NAME}-net", check=False)
+            engine.call("volume", "rm", f"{NAME}-vol", check=False)
             if swarm:
-                machine.call("swarm", "leave", "--force")
-                machine.call("network", "rm", "docker_gwbridge", check=False)
-            elif machine.engine == "podman":
-                machine.call("secret", "rm", f"{NAME}-secret", check=False)
-            machine.call("rmi", "-f", *map(image, IMAGES), check=False)
+                engine.call("swarm", "leave", "--force")
+                engine.call("network", "rm", "docker_gwbridge", check=False)
+            elif engine.name == "podman":
+                engine.call("secret", "rm", f"{NAME}-secret", check=False)
+            engine.call("rmi", "-f", *map(image, IMAGES), check=False)
 
 
-def options(about: str | None) -> argparse.ArgumentParser:
-    """The options of every program here."""
-    words = argparse.ArgumentParser(description=about)
-    words.add_argument("--engine", default="docker", choices=["docker", "podman"])
-    words.add_argument("--engine-options", default="", help="before the engine's verb")
-    words.add_argument("--run-options", default="", help="of each run and create")
-    words.add_argument("--scratchlab", default="scratchlab")
-    words.add_argument("--busybox", default="/bin/busybox")
-    words.add_argument(
-        "--save", metavar="DIRECTORY", help="the evidence of each variant goes there"
+def option_parser(about: str | None) -> argparse.ArgumentParser:
+    """A parser with the options that the programs of this package share."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--engine", default="docker", choices=["docker", "podman"])
+    parser.add_argument("--engine-options", default="", help="go before the engine's verb")
+    parser.add_argument("--run-options", default="", help="go to each run and create")
+    parser.add_argument("--scratchlab", default="scratchlab")
+    parser.add_argument("--busybox", default="/bin/busybox")
+    parser.add_argument(
+        "--save", metavar="DIRECTORY", help="save the evidence of each variant there"
     )
-    return words
+    return parser
 
 
 def main() -> int:
-    """Run what was asked for; gives the exit status."""
-    words = options(__doc__)
-    words.add_argument("variants", nargs="*", metavar="NAME")
-    words.add_argument("--json", metavar="FILE")
-    asked = words.parse_args()
-    machine = Machine(asked)
+    """Run the variants named on the command line; returns the exit status."""
+    parser = option_parser(__doc__)
+    parser.add_argument("variants", nargs="*", metavar="NAME")
+    parser.add_argument("--json", metavar="FILE")
+    options = parser.parse_args()
+    engine = Engine(options)
     chosen = [
-        one
-        for one in VARIANTS
-        if asked.engine in one.engines and (not asked.variants or one.name in asked.variants)
+        variant
+        for variant in VARIANTS
+        if options.engine in variant.engines
+        and (not options.variants or variant.name in options.variants)
     ]
     cells = []
-    with surroundings(machine, chosen) as files:
-        machine.build({one.image for one in chosen})
+    with surroundings(engine, chosen) as files:
+        engine.build({variant.image for variant in chosen})
         for variant in chosen:
-            cell = machine.cell(variant, files)
+            cell = engine.cell(variant, files)
             cells.append(cell)
             print(line(cell), flush=True)
-    if asked.json:
-        Path(asked.json).write_text(json.dumps(cells, indent=1) + "\n")
+    if options.json:
+        Path(options.json).write_text(json.dumps(cells, indent=1) + "\n")
     ran = [cell for cell in cells if "refused" not in cell]
     good = sum(cell.get("faults") == [] for cell in ran)
     print(f"\n{good} of {len(ran)} variants explained, {len(cells) - len(ran)} refused")
@@ -288,11 +289,11 @@ def main() -> int:
 
 
 def line(cell: dict[str, Any]) -> str:
-    """A cell as a person reads it."""
+    """A cell as text, with its first faults below."""
     name = f"{cell['name']:<20}"
-    for why in ("refused", "error"):
-        if why in cell:
-            return f"{name} {why}: {cell[why]}"
+    for key in ("refused", "error"):
+        if key in cell:
+            return f"{name} {key}: {cell[key]}"
     counts = f"{cell['explained']}/{cell['total']}".rjust(9)
     rest = f"{cell['mounts']:>3} mounts {cell['ghosts']:>3} ghosts {cell['predicted']:>3} predicted"
     return "\n    ".join([f"{name} {counts} {rest}", *cell["faults"][:12]])

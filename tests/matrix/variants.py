@@ -1,5 +1,5 @@
-"""The ways to run a container, as data. Each must end with nothing unexplained, nothing missing
-and no disagreement. Standard library only: this runs on the machines under test.
+"""The ways to run a container, as data. Each verification must find nothing unexplained, nothing
+missing and no disagreement. Standard library only: this runs on the hosts of the matrix.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ PODMAN = frozenset({"podman"})
 
 @dataclass(frozen=True)
 class Image:
-    """What an image has beside a busybox: ``tree`` maps a path to a file's text, to a directory's
-    mode or to a link's target (``-> TARGET``); it is copied, for what RUN makes in /etc or /dev
-    would land in the build's own mounts. ``lines`` end the Dockerfile.
+    """The content of an image beside a busybox. ``tree`` maps a path to a file's text, a
+    directory's mode or a link's target (``-> TARGET``). It is copied because RUN would write to
+    the build's own mounts in /etc and /dev. ``lines`` end the Dockerfile.
     """
 
     tree: Mapping[str, str | int] = field(default_factory=dict)
@@ -25,7 +25,7 @@ class Image:
 
 IMAGES = {
     "plain": Image(),
-    # What engines and runtimes touch, here already: kept, replaced, shadowed or overridden.
+    # Entries that engines and runtimes keep, replace, shadow or override.
     "rich": Image({
         "dev": 0o700, "dev/hidden": "h", "proc": 0o755, "sys": 0o755, "run": 0o1777,
         "run/old": "o", "etc/hosts": "mine", "etc/hostname": "mine", "etc/kept": "kept",
@@ -42,10 +42,10 @@ IMAGES = {
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to run. ``flags`` go between ``run -d`` and the image; {files} is a directory with a
-    file, {id} the container. ``then`` are commands of the engine after the start, ``keep`` one
-    that stays beside the verification. ``written`` are the paths that a process (or the engine on
-    somebody's word) writes: they, and nothing else, may be process-write.
+    """One way to run a container. ``flags`` go between ``run -d`` and the image; {files} is a
+    directory with a file, {id} the container. ``then`` are commands of the engine after the start,
+    ``keep`` is one that runs during the verification. ``written`` are the paths that a process (or
+    a command of ``then``) writes: only they may have the origin process-write.
     """
 
     name: str
@@ -56,11 +56,11 @@ class Variant:
     keep: tuple[str, ...] = ()
     written: frozenset[str] = field(default_factory=frozenset)
     service: bool = False  # as a service of a swarm: ``flags`` are those of `service create`
-    refused: tuple[str, ...] = ()  # words of engines that are known to refuse it
+    refused: tuple[str, ...] = ()  # parts of the error messages of engines that refuse it
 
 
 def v(name: str, *flags: str, **more: object) -> Variant:
-    """Short form."""
+    """A variant, in short form."""
     return Variant(name, flags, **more)  # type: ignore[arg-type]
 
 

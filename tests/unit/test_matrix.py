@@ -1,4 +1,4 @@
-"""docs/injections.md is made from saved cells alone, the same at every time."""
+"""docs/injections.md depends on the saved cells alone."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def cell(name: str, origins: dict[str, list[str]], *faults: str) -> dict[str, An
 
 @pytest.fixture
 def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the page goes; two columns lie there measured."""
+    """The file of the page, and two measured columns beside it."""
     init = {**PLAIN, "/sbin/docker-init": ["docker-init-program", "0755 0:0"]}
     cells = [cell("plain", PLAIN), cell("tty", PLAIN), cell("init", init)]
     broken = [cell("plain", PLAIN), cell("tty", PLAIN, "/x: only-live unexplained"),
@@ -45,42 +45,42 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "page.md"
 
 
-def test_the_page_tells_what_was_measured(page: Path) -> None:
+def test_page_shows_the_measured_columns_and_cells(page: Path) -> None:
     assert matrix.main() == 1  # one cell is not explained, one mutation of each column not found
-    said = page.read_text()
+    text = page.read_text()
     for line in (
         "| docker-20.10 | docker 26.1.5 | overlay2 | runc 1.1.15 | 6.12, v2 | 3 of 3 | 1 of 2 |",
         "| docker-26.1 | docker 26.1.5 | overlay2 | runc 1.1.15 | 6.12, v2 | 1 of 2 | 1 of 2 |",
         "| `/dev/null` | oci-device 0666 | all |",
         "| init | all | `/sbin/docker-init` docker-init-program 0755 |  |",
-        "No difference anywhere: tty. *all* is every column that has the option.",
+        "No difference anywhere: tty. *all* means every column with that option.",
         "| tty | 30/30 | 30/31, **1 faults** |",
         "| init | 30/30 | refused |",
         r"| init | no \| such thing | docker-26.1 |",
         "| oci-device | the runtime supplies the default devices | "
         "[MUST](https://spec.example/#devices) | [AllowedDevices](https://source.example/) |",
     ):
-        assert line in said.splitlines()
+        assert line in text.splitlines()
 
 
-def test_the_same_cells_give_the_same_page(page: Path) -> None:
+def test_same_cells_make_the_same_page(page: Path) -> None:
     matrix.main()
     before = page.read_bytes()
     matrix.main()
     assert page.read_bytes() == before
 
 
-def test_cells_measured_again_take_the_place_of_the_older_ones(page: Path) -> None:
-    (column,) = (one for one in COLUMNS if one.name == "docker-26.1")
+def test_new_cells_replace_older_ones_of_the_same_name(page: Path) -> None:
+    (column,) = (column for column in COLUMNS if column.name == "docker-26.1")
     matrix.record(column, {"cells": [cell("tty", PLAIN)], "mutations": []}, whole=False)
-    found = matrix.saved()["docker-26.1"]
-    assert [(one["name"], one.get("faults")) for one in found["cells"]] == [
+    saved = matrix.saved()["docker-26.1"]
+    assert [(cell["name"], cell.get("faults")) for cell in saved["cells"]] == [
         ("plain", []), ("tty", []), ("init", None),
     ]  # fmt: skip
-    assert len(found["mutations"]) == 2
+    assert len(saved["mutations"]) == 2
 
 
-def test_names_are_unique_in_each_engine() -> None:
+def test_names_of_variants_are_unique_for_each_engine() -> None:
     for engine in ("docker", "podman"):
-        names = [one.name for one in VARIANTS if engine in one.engines]
+        names = [variant.name for variant in VARIANTS if engine in variant.engines]
         assert len(names) == len(set(names))
