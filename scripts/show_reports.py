@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from scratchlab import report
 from scratchlab.classroom.results import Classroom, MachineState
 from scratchlab.cli.classroom import build_classroom
-from scratchlab.cli.experiments import show
+from scratchlab.cli.experiments import print_experiments
 from scratchlab.errors import LabError
 from scratchlab.render.terminal import classroom
 from scratchlab.text import printable
@@ -37,7 +37,7 @@ def shown(room: Classroom, reports: Path) -> None:
         return
     if seat.state is not MachineState.PASSED and seat.passed == len(seat.summary.checks):
         print(f"{seat.name}: {seat.reason}; {seat.help}\n")
-    show(report.read(str(reports / seat.collected.directory / "report.json")), sys.stdout)
+    print_experiments(report.read(str(reports / seat.collected.directory / "report.json")), sys.stdout)
 
 
 def main(reports: Path, started: Path | None) -> int:

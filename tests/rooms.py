@@ -1,4 +1,4 @@
-"""Made-up rooms for tests: reports and records as the lab writes them, without forty machines."""
+"""Made-up classes for tests: reports and records as the lab writes them, without machines."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from scratchlab import report
 from scratchlab.report import Report
+from scratchlab.report.sections import EntrySection, Head
 
 STARTED = "2026-03-02T09:00:00+00:00"
 CHECKS = [f"E{number:02}" for number in range(1, 13)]
@@ -37,7 +38,7 @@ DIGEST = "sha256:" + "ab" * 32
 
 
 def entry(path: str, kind: str, origin: str) -> dict[str, Any]:
-    """One item of ``entries``."""
+    """An item of ``entries``."""
     body: dict[str, Any] = {
         "kind": kind,
         "mode": "0755",
@@ -62,8 +63,8 @@ def entry(path: str, kind: str, origin: str) -> dict[str, Any]:
 
 
 def check(name: str, verdict: str = "pass", cause: str = "", remedy: str = "") -> dict[str, Any]:
-    """One item of ``checks``."""
-    words = dict.fromkeys(("claim", "command", "observed", "expected"), "-")
+    """An item of ``checks``."""
+    texts = dict.fromkeys(("claim", "command", "observed", "expected"), "-")
     return {
         "id": name,
         "title": f"claim {name}",
@@ -71,12 +72,12 @@ def check(name: str, verdict: str = "pass", cause: str = "", remedy: str = "") -
         "cause": cause,
         "help": remedy,
         "depends_on": [],
-        **words,
+        **texts,
     }
 
 
 def head(host: str) -> dict[str, Any]:
-    """A report but its entries; everything passed."""
+    """All of a report but its entries; every check passed."""
     return {
         "schema": "scratchlab-report-1",
         "tool": {"name": "scratchlab", "version": "0"},
@@ -116,28 +117,35 @@ def head(host: str) -> dict[str, Any]:
     }
 
 
+def tree() -> list[dict[str, Any]]:
+    """The entries of :data:`TREE`."""
+    return [entry(path, kind, origin) for path, kind, origin in TREE]
+
+
 def made(host: str, entries: Iterable[dict[str, Any]] | None = None, /, **changes: Any) -> Report:
     """A report of ``host``; ``changes`` replace parts of its head (dictionaries are merged)."""
     whole = copy.deepcopy(head(host))
     for key, value in changes.items():
         whole[key] = whole.get(key, {}) | value if isinstance(value, dict) else value
-    tree = [entry(*one) for one in TREE] if entries is None else list(entries)
-    return Report(whole, tree)
+    rows = tree() if entries is None else list(entries)
+    return Report(cast("Head", whole), cast("list[EntrySection]", rows))
 
 
 class Reports:
-    """A reports directory that is filled machine by machine."""
+    """A reports directory, filled machine by machine."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.hosts: list[str] = []
 
     def machine(self, name: str, what: Any = None, **record: Any) -> Path:
-        """A machine that was run; ``what`` is its report (its own by default), or None in
-        ``record["report"]`` where none came. Gives its directory.
+        """Add a machine that was run; returns its directory.
+
+        ``what`` is its report (by default one of its own). ``record`` replaces values of its
+        status.json; with ``report=None`` no report came.
         """
-        here = self.directory / name
-        here.mkdir(parents=True, exist_ok=True)
+        directory = self.directory / name
+        directory.mkdir(parents=True, exist_ok=True)
         self.hosts.append(name)
         status = {
             "schema": "scratchlab-status-1",
@@ -156,13 +164,13 @@ class Reports:
             "seconds": 60.0,
         }
         if "report" not in record:
-            report.write(what or made(name), str(here / "report.json"))
-            record["report"] = sha1(here / "report.json")
-        (here / "status.json").write_text(json.dumps(status | record))
-        return here
+            report.write(what or made(name), str(directory / "report.json"))
+            record["report"] = sha1(directory / "report.json")
+        (directory / "status.json").write_text(json.dumps(status | record))
+        return directory
 
     def finish(self, *more: str) -> Path:
-        """Write which machines the room has; gives the directory."""
+        """Write run.json, with ``more`` machines that were not chosen; returns the directory."""
         run = {
             "schema": "scratchlab-run-1",
             "started": STARTED,
@@ -176,5 +184,5 @@ class Reports:
 
 
 def sha1(path: Path) -> str:
-    """As Ansible names a file that it fetched."""
+    """The digest by which Ansible names a file that it fetched."""
     return hashlib.sha1(path.read_bytes()).hexdigest()

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from scratchlab.render.html import page
+from scratchlab.cli.classroom import write_report_page
 from scratchlab.report import Report, read, write
 from tests.integration.conftest import build_image, docker_client, engine, run_container
 
@@ -69,7 +69,8 @@ def show(visit: Visit, tmp_path: Path) -> Show:
 
     def open_page(report: Report | Path, at: str = "", **context: Any) -> Page:
         place = tmp_path / "index.html"
-        page.write(report if isinstance(report, Report) else read(str(report)), str(place))
+        found = report if isinstance(report, Report) else read(str(report))
+        write_report_page(found, str(place))
         return visit(place, at, **context)
 
     return open_page

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from scratchlab.render.html import page
+from scratchlab.cli.classroom import write_report_page
 from scratchlab.report import read
 
 CHROMIUM = "/usr/bin/chromium"
@@ -54,7 +54,7 @@ def main(reports: Path, docs: Path, name: str | None) -> None:
     with tempfile.TemporaryDirectory() as directory, sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM)
         file = Path(directory, "index.html")
-        page.write(read(str(chosen / "report.json")), str(file))
+        write_report_page(read(str(chosen / "report.json")), str(file))
         host(browser, file, docs)
         room = reports / "index.html"
         if room.exists():

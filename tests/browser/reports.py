@@ -8,7 +8,7 @@ from typing import Any
 from scratchlab.model import Engine as EngineFacts
 from scratchlab.model import Facts, Json, Runtime
 from scratchlab.report import Report
-from scratchlab.report.sections import rules_cited
+from scratchlab.report.convert import rules_cited
 
 ZERO = "0" * 64
 NAMES = {"mode": "0755", "uid": 0, "gid": 0}

@@ -17,7 +17,7 @@ from docker.models.images import Image
 
 from scratchlab.classroom import exercise
 from scratchlab.collect.engines import EngineClient
-from scratchlab.course import stage
+from scratchlab.course import exercise_container
 from scratchlab.experiments import LABEL
 from scratchlab.lab import verification
 from scratchlab.report import build
@@ -103,7 +103,7 @@ def exercised(
 ) -> Iterator[str]:
     """A name of this session for the exercise's container, which goes in the end."""
     name = f"{sleep_image.tags[0].partition(':')[0]}-exercise"
-    monkeypatch.setattr(stage, "CONTAINER", name)
+    monkeypatch.setattr(exercise_container, "CONTAINER", name)
     yield name
     for left in docker_client.containers.list(
         all=True, ignore_removed=True, filters={"name": name}
@@ -111,11 +111,11 @@ def exercised(
         left.remove(force=True, v=True)
 
 
-def goes_as_drawn(engine: EngineClient, image: str, usual: str, changed: str, way: str) -> None:
+def goes_as_drawn(engine: EngineClient, image: str, usual: str, changed: str, method: str) -> None:
     """Set an exercise up, find what was drawn, and take it away without a trace."""
-    path = "/dev/helper12" if way == "device" else "/srv/notes12"
-    drawn = exercise.Exercise("anna", way, path)
-    stage.start(engine, image, drawn)
+    path = "/dev/helper12" if method == "device" else "/srv/notes12"
+    drawn = exercise.Exercise("anna", method, path)
+    exercise_container.start(engine, image, drawn)
     reports = []
     for name in (usual, changed):
         evidence, judgement = verification.verify(engine, name)
@@ -124,17 +124,17 @@ def goes_as_drawn(engine: EngineClient, image: str, usual: str, changed: str, wa
             reports.append(type(made)(made.head, list(made.entries)))
     outcome = exercise.check_exercise(drawn, reports[0], reports[1], path, str(drawn.origin))
     assert outcome.points == outcome.of, f"the machine says {outcome.truth}"
-    assert stage.stop(engine)
-    assert not stage.stop(engine)
+    assert exercise_container.stop(engine)
+    assert not exercise_container.stop(engine)
     left = engine.client.images.list(filters={"label": LABEL, "dangling": True})
     assert left == []
 
 
-@pytest.mark.parametrize("way", exercise.WAYS)
+@pytest.mark.parametrize("method", exercise.METHODS)
 def test_each_exercise_shows_what_was_drawn_and_goes_without_a_trace(
-    engine: EngineClient, sleep_image: Image, container: Container, exercised: str, way: str
+    engine: EngineClient, sleep_image: Image, container: Container, exercised: str, method: str
 ) -> None:
-    goes_as_drawn(engine, sleep_image.tags[0], str(container.name), exercised, way)
+    goes_as_drawn(engine, sleep_image.tags[0], str(container.name), exercised, method)
 
 
 @pytest.fixture(scope="module")
@@ -159,12 +159,12 @@ def podmans_own(podman: EngineClient, sleep_image: Image) -> Container:
     return found
 
 
-@pytest.mark.parametrize("way", exercise.WAYS)
+@pytest.mark.parametrize("method", exercise.METHODS)
 def test_podmans_exercises_go_the_same_way(
-    podman: EngineClient, podmans_own: Container, exercised: str, way: str
+    podman: EngineClient, podmans_own: Container, exercised: str, method: str
 ) -> None:
     goes_as_drawn(
-        podman, podmans_own.attrs["Config"]["Image"], str(podmans_own.name), exercised, way
+        podman, podmans_own.attrs["Config"]["Image"], str(podmans_own.name), exercised, method
     )
 
 
@@ -187,6 +187,6 @@ def test_a_strangers_container_of_that_name_stays(
 ) -> None:
     stranger = run_container(sleep_image, name=exercised)
     with pytest.raises(Exception, match="not the lab's"):
-        stage.start(engine, sleep_image.tags[0], exercise.draw_exercise("anna"))
+        exercise_container.start(engine, sleep_image.tags[0], exercise.draw_exercise("anna"))
     stranger.reload()
     assert stranger.status == "running"

@@ -1,1 +1,1 @@
-"""A room of machines: their reports read with suspicion, compared, and shown on one page."""
+"""The machines of a class: their reports read with suspicion, compared and graded."""

@@ -1,10 +1,13 @@
-"""The judgement of a room: pure. What lies there in, where each machine stands out."""
+"""The judgement of a class, without reading anything: the state of each machine, and where
+machines differ.
+"""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from statistics import median
 
 from scratchlab.classroom.results import (
@@ -16,15 +19,16 @@ from scratchlab.classroom.results import (
     ReportsDirectory,
     ReportSummary,
     RunRecord,
-    SameGroup,
+    ValueGroup,
 )
 from scratchlab.errors import LabError
 
-# Which paths differ between the reports of two machines, on one side (image, live).
-Differing = Callable[[str, str, str], tuple[str, ...]]
+# The paths in which the reports of two machines' directories differ, on one side (image, live).
+DifferingPaths = Callable[[str, str, str], tuple[str, ...]]
 
 MOST_CAUSES = 3  # of checks that did not pass, in one sentence
-MOST_COMPARED = 20  # groups whose paths are looked for: beyond that the room has another problem
+MOST_COMPARED = 20  # groups whose paths are compared: beyond that the class has another problem
+# Title, field of ReportSummary, side of the entries that explains a difference.
 _FACETS: tuple[tuple[str, str, str], ...] = (
     ("content of the image (ledger digest)", "ledger", "image"),
     ("what the container sees, and who put it there", "live", "live"),
@@ -36,186 +40,193 @@ _FACETS: tuple[tuple[str, str, str], ...] = (
     ("control groups", "cgroup", ""),
 )
 _OF_CONTAINER = {"ledger", "live", "runtime"}
-_PREFIX = re.compile(r"^((Task|Action|Module) failed: |Failed to connect to the host via ssh: )+")
+_ANSIBLE_PREFIX = re.compile(
+    r"^((Task|Action|Module) failed: |Failed to connect to the host via ssh: )+"
+)
 
 
-def compare_machines(directory: ReportsDirectory, differing: Differing) -> Classroom:
-    """Where each machine stands, and in what they differ."""
-    shared = _disputed(directory.found)
-    slow = _slow(directory.found)
-    ids = _check_ids(directory.found)
-    own = (one for one in directory.found if one.summary and one.name not in shared)
-    names = Counter(one.summary.hostname for one in own if one.summary)
-    seats = []
-    for one in directory.found:
-        state, reason, help_ = _stand(one, directory, shared)
-        seat = MachineResult(one, state, reason, help_, slow=one.name in slow)
-        seats.append(
-            MachineResult(
-                one, state, reason, help_, tuple(_notes(seat, names, len(ids))), seat.slow
-            )
-        )
+def compare_machines(directory: ReportsDirectory, differing: DifferingPaths) -> Classroom:
+    """Judge every machine of ``directory``, and compare those whose report counts."""
+    collected = directory.machines
+    disputed = _disputed(collected)
+    slow = _slow(collected)
+    ids = _check_ids(collected)
+    hostnames = Counter(
+        machine.summary.hostname
+        for machine in collected
+        if machine.summary and machine.name not in disputed
+    )
+    results = []
+    for machine in collected:
+        state, reason, help_ = _state(machine, directory, disputed)
+        result = MachineResult(machine, state, reason, help_, slow=machine.name in slow)
+        results.append(replace(result, notes=tuple(_notes(result, hostnames, len(ids)))))
     return Classroom(
-        tuple(seats),
+        tuple(results),
         ids,
-        tuple(_facets(seats, differing)),
+        tuple(_facets(results, differing)),
         directory.started,
         directory.ended,
         directory.chosen,
-        directory.others,
+        directory.unlisted,
         directory.faults,
     )
 
 
-def _stand(
-    one: CollectedMachine, directory: ReportsDirectory, shared: dict[str, str]
+def _state(
+    machine: CollectedMachine, directory: ReportsDirectory, disputed: dict[str, str]
 ) -> tuple[MachineState, str, str]:
-    """State, reason and what mends it."""
-    record, again = one.record, f"{directory.again} -l {one.name}"
+    """State, reason and remedy."""
+    record, rerun = machine.record, f"{directory.rerun_command} -l {machine.name}"
     if record is not None:
-        without = _without_report(one, record, again)
+        without = _state_without_report(machine, record, rerun)
         if without:
             return without
-    elif directory.known and not one.fault:
-        return MachineState.WAITING, "not since the room was set up or reset", again
-    if one.fault:
-        return MachineState.DAMAGED, one.fault, f"look at what wrote it, then: {again}"
-    if one.summary is None:
-        return MachineState.NO_REPORT, "there is no report.json", again
-    if record is not None and one.sha1 != record.report:
-        why = "report.json is not the one that the last run brought back: it was changed here"
-        return MachineState.DAMAGED, why, again
-    if one.name in shared:
-        return MachineState.DISPUTED, shared[one.name], f"ask who made it, then: {again}"
-    return _by_report(one.summary, again)
+    elif directory.inventory_known and not machine.fault:
+        return MachineState.WAITING, "no run since the room was set up or reset", rerun
+    if machine.fault:
+        return MachineState.DAMAGED, machine.fault, f"find out what wrote it, then: {rerun}"
+    if machine.summary is None:
+        return MachineState.NO_REPORT, "there is no report.json", rerun
+    if record is not None and machine.sha1 != record.report:
+        why = "report.json is not the one that the last run fetched: it was changed afterwards"
+        return MachineState.DAMAGED, why, rerun
+    if machine.name in disputed:
+        return MachineState.DISPUTED, disputed[machine.name], f"ask who made it, then: {rerun}"
+    return _state_by_report(machine.summary, rerun)
 
 
-def _without_report(
-    one: CollectedMachine, record: RunRecord, again: str
+def _state_without_report(
+    machine: CollectedMachine, record: RunRecord, rerun: str
 ) -> tuple[MachineState, str, str] | None:
     why = without_prefix(record.reason)
     if record.state == "unreachable":
-        login = f"ssh {record.user + '@' if record.user else ''}{record.address or one.name}"
-        return MachineState.UNREACHABLE, why, f"{login}; when that works: {again}"
+        login = f"ssh {record.user + '@' if record.user else ''}{record.address or machine.name}"
+        return MachineState.UNREACHABLE, why, f"{login}; when that works: {rerun}"
     if record.report:
-        kept = one.sha1 or one.fault
-        return None if kept else (MachineState.NO_REPORT, "its report came and is gone", again)
+        kept = machine.sha1 or machine.fault
+        gone = "its report was fetched, but is gone"
+        return None if kept else (MachineState.NO_REPORT, gone, rerun)
     where = f"{record.stage}, {record.task}" if record.task else record.stage
     if record.state == "failed":
-        return MachineState.BROKEN, f"{where}: {why}", again
+        return MachineState.BROKEN, f"{where}: {why}", rerun
     if record.state == "running":
-        return MachineState.INTERRUPTED, f"the run was killed in the stage {where}", again
-    return (
-        MachineState.NO_REPORT,
-        f"the run ended in the stage {where} without a report of it",
-        again,
-    )
+        return MachineState.INTERRUPTED, f"the run was killed in the stage {where}", rerun
+    return MachineState.NO_REPORT, f"the run ended in the stage {where} without a report", rerun
 
 
-def _by_report(summary: ReportSummary, again: str) -> tuple[MachineState, str, str]:
+def _state_by_report(summary: ReportSummary, rerun: str) -> tuple[MachineState, str, str]:
     bad = [check for check in summary.checks if check.verdict != "pass"]
-    # What a machine cannot answer says so, and is no failure beside checks that passed.
+    # A question that this machine cannot answer is not a failure beside checks that passed.
     unable = {check.verdict for check in bad} == {"skip"} and len(bad) < len(summary.checks)
     if bad and not unable:
-        # A check that was skipped waits for one that failed: that one is the trouble.
+        # A skipped check waits for one that failed: name the one that failed.
         worst = sorted(bad, key=lambda check: check.verdict == "skip")
         shown = [check for check in worst if check.verdict != worst[-1].verdict] or worst
         causes = [f"{check.id}: {check.cause}" for check in shown[:MOST_CAUSES]]
         more = len(bad) - len(causes)
         rest = f" ({more} more did not pass)" if more else ""
-        return MachineState.FAILED, "; ".join(causes) + rest, shown[0].help or again
+        return MachineState.FAILED, "; ".join(causes) + rest, shown[0].help or rerun
     if summary.problems:
-        return MachineState.FAILED, summary.problems[0], again
+        return MachineState.FAILED, summary.problems[0], rerun
     if not summary.checks:
-        return MachineState.FAILED, "its report holds no check", again
-    if not summary.calm:
-        why = "the container is not as image and engine made it: something was written, deleted,"
-        return (
-            MachineState.FAILED,
-            f"{why} is missing or is unexplained",
-            "scratchlab verify sleep shows what",
+        return MachineState.FAILED, "its report holds no checks", rerun
+    if not summary.as_expected:
+        why = (
+            "the container is not as image and engine made it: something was written or deleted, "
+            "is missing, or is unexplained"
         )
+        return MachineState.FAILED, why, "scratchlab verify sleep shows what"
     return MachineState.PASSED, "", ""
 
 
-def _disputed(found: Iterable[CollectedMachine]) -> dict[str, str]:
+def _disputed(machines: Iterable[CollectedMachine]) -> dict[str, str]:
     """Machines whose report is not, or may not be, their own; by name, with the reason."""
-    disputed, confirmed = {}, set()
+    disputed: dict[str, str] = {}
+    confirmed = set()
     by_container: dict[str, list[CollectedMachine]] = {}
-    for one in found:
-        if one.summary is None:
+    for machine in machines:
+        if machine.summary is None:
             continue
-        if one.summary.container:
-            by_container.setdefault(one.summary.container, []).append(one)
-        name = one.record.hostname if one.record else ""
-        if name and name != one.summary.hostname:
-            disputed[one.name] = (
-                f"its report is of a machine called {one.summary.hostname}, "
-                f"and this one calls itself {name}"
+        if machine.summary.container:
+            by_container.setdefault(machine.summary.container, []).append(machine)
+        hostname = machine.record.hostname if machine.record else ""
+        if hostname and hostname != machine.summary.hostname:
+            disputed[machine.name] = (
+                f"its report is from the host {machine.summary.hostname}, "
+                f"but this machine's host name is {hostname}"
             )
-        elif name:
-            confirmed.add(one.name)
+        elif hostname:
+            confirmed.add(machine.name)
     for group in by_container.values():
-        owners = [one.name for one in group if one.name in confirmed]
-        for one in group if len(group) > 1 else ():
-            if [one.name] != owners:
-                others = ", ".join(other.name for other in group if other is not one)
-                disputed.setdefault(one.name, f"its report is about the same container as {others}")
+        owners = [machine.name for machine in group if machine.name in confirmed]
+        for machine in group if len(group) > 1 else ():
+            if [machine.name] != owners:
+                others = ", ".join(other.name for other in group if other is not machine)
+                why = f"its report is about the same container as {others}"
+                disputed.setdefault(machine.name, why)
     return disputed
 
 
-def _slow(found: Iterable[CollectedMachine]) -> set[str]:
+def _slow(machines: Iterable[CollectedMachine]) -> set[str]:
     """Machines that took three times as long as most, and half a minute longer."""
-    took = {one.name: one.record.seconds for one in found if one.record and one.record.report}
-    usual = median(took.values()) if took else 0.0
-    return {name for name, seconds in took.items() if seconds > max(3 * usual, usual + 30)}
+    seconds = {
+        machine.name: machine.record.seconds
+        for machine in machines
+        if machine.record and machine.record.report
+    }
+    usual = median(seconds.values()) if seconds else 0.0
+    return {name for name, took in seconds.items() if took > max(3 * usual, usual + 30)}
 
 
-def _notes(seat: MachineResult, names: Counter[str], checks: int) -> Iterable[str]:
-    summary, record = seat.summary, seat.collected.record
-    if seat.slow and record:
-        yield f"slow: its tasks took {record.seconds:.0f} s, far longer than most"
-    if summary and names[summary.hostname] > 1:
-        yield f"{names[summary.hostname]} machines call themselves {summary.hostname}"
+def _notes(result: MachineResult, hostnames: Counter[str], checks: int) -> Iterable[str]:
+    summary, record = result.summary, result.collected.record
+    if result.slow and record:
+        yield f"slow: its tasks took {record.seconds:.0f} s, far longer than on most machines"
+    if summary and hostnames[summary.hostname] > 1:
+        yield f"{hostnames[summary.hostname]} machines have the host name {summary.hostname}"
     skipped = [check.id for check in summary.checks if check.verdict == "skip"] if summary else []
-    if skipped and seat.state is MachineState.PASSED:
-        yield f"could not be asked here: {', '.join(skipped)}"
+    if skipped and result.state is MachineState.PASSED:
+        yield f"not answered on this machine: {', '.join(skipped)}"
     if summary and 0 < len(summary.checks) < checks:
         yield f"only {len(summary.checks)} of {checks} checks were run"
 
 
-def _check_ids(found: Iterable[CollectedMachine]) -> tuple[str, ...]:
+def _check_ids(machines: Iterable[CollectedMachine]) -> tuple[str, ...]:
     """The checks that at least half of the reports hold: one odd report adds no columns."""
-    reports = [{check.id for check in one.summary.checks} for one in found if one.summary]
+    reports = [
+        {check.id for check in machine.summary.checks} for machine in machines if machine.summary
+    ]
     counts = Counter(name for ids in reports for name in ids)
     return tuple(sorted(name for name, count in counts.items() if 2 * count >= len(reports)))
 
 
-def _facets(seats: Sequence[MachineResult], differing: Differing) -> Iterable[ComparedFacet]:
+def _facets(results: Sequence[MachineResult], differing: DifferingPaths) -> Iterable[ComparedFacet]:
     compared = 0
     for title, key, side in _FACETS:
         by_value: dict[str, list[MachineResult]] = {}
-        for seat in seats:
-            # Where no container could be looked at, nothing is known of image, root and runtime.
-            if seat.summary and (seat.summary.container or key not in _OF_CONTAINER):
-                by_value.setdefault(getattr(seat.summary, key), []).append(seat)
-        groups = sorted(by_value.items(), key=lambda item: -len(item[1]))
-        found: list[SameGroup] = []
-        for value, hosts in groups:
+        for result in results:
+            # Without a container, nothing is known of image, root and runtime.
+            if result.summary and (result.summary.container or key not in _OF_CONTAINER):
+                by_value.setdefault(getattr(result.summary, key), []).append(result)
+        by_size = sorted(by_value.items(), key=lambda item: -len(item[1]))
+        groups: list[ValueGroup] = []
+        for value, members in by_size:
             paths: tuple[str, ...] = ()
-            if side and found and compared < MOST_COMPARED:
+            if side and groups and compared < MOST_COMPARED:
                 compared += 1
+                usual = by_size[0][1][0]
                 try:
                     paths = differing(
-                        groups[0][1][0].found.directory, hosts[0].found.directory, side
+                        usual.collected.directory, members[0].collected.directory, side
                     )
-                except LabError:  # it went away since; the digests differ all the same
+                except LabError:  # a report was removed since; the digests differ all the same
                     paths = ()
-            found.append(SameGroup(value, tuple(seat.name for seat in hosts), paths))
-        if found:
-            yield ComparedFacet(title, tuple(found))
+            groups.append(ValueGroup(value, tuple(member.name for member in members), paths))
+        if groups:
+            yield ComparedFacet(title, tuple(groups))
 
 
 def without_prefix(reason: str) -> str:
-    """A reason as Ansible gives it, without the words that it puts before each."""
-    return _PREFIX.sub("", reason)
+    """A reason of Ansible's without the words that it puts before each."""
+    return _ANSIBLE_PREFIX.sub("", reason)

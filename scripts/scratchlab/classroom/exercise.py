@@ -1,4 +1,4 @@
-"""Exercises: something was changed in a container; find it, and name its origin. Pure part.
+"""Exercises: something was changed in a container; find it, and name its origin. Pure.
 
 The seed decides what is changed and where, so that neighbours look for different things.
 """
@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scratchlab.errors import LabError
-from scratchlab.model import Json, Origin
+from scratchlab.model import Origin
 from scratchlab.report import Report
+from scratchlab.report.sections import ExerciseSection
 
-POINTS = 2  # for the path, and as many again for its origin
-# How something is changed, and the origin that it then has.
-WAYS: Mapping[str, Origin] = {
+POINTS_PER_PART = 2  # for the path, and as many for its origin
+# Method of the change -> the origin that the new entry then has.
+METHODS: Mapping[str, Origin] = {
     "write": Origin.PROCESS_WRITE,
     "bind": Origin.USER_MOUNT,
     "tmpfs": Origin.USER_MOUNT,
@@ -28,33 +29,32 @@ _NAMES = ("notes", "backup", "settings", "cache", "helper", "update", "index", "
 
 @dataclass(frozen=True, slots=True)
 class Exercise:
-    """What is changed: ``way`` is one of :data:`WAYS`."""
+    """What is changed: ``path`` is added by ``method``, one of :data:`METHODS`."""
 
     seed: str
-    way: str
+    method: str
     path: str
 
     @property
     def origin(self) -> Origin:
-        """Who will be to blame, if all goes as it should."""
-        return WAYS[self.way]
+        """The origin that a verification should show."""
+        return METHODS[self.method]
 
 
 def draw_exercise(seed: str) -> Exercise:
-    """The exercise of a seed."""
+    """The exercise of a seed, always the same one."""
     number = int.from_bytes(hashlib.sha256(f"exercise\0{seed}".encode()).digest()[:8])
-    number, way = divmod(number, len(WAYS))
-    number, directory = divmod(number, len(_DIRECTORIES))
-    number, name = divmod(number, len(_NAMES))
-    chosen = list(WAYS)[way]
-    word = f"{_NAMES[name]}{number % 90 + 10}"
-    parent = "/dev" if chosen == "device" else _DIRECTORIES[directory]
-    return Exercise(seed, chosen, f"{parent}/{word}")
+    number, method_at = divmod(number, len(METHODS))
+    number, directory_at = divmod(number, len(_DIRECTORIES))
+    number, name_at = divmod(number, len(_NAMES))
+    method = list(METHODS)[method_at]
+    parent = "/dev" if method == "device" else _DIRECTORIES[directory_at]
+    return Exercise(seed, method, f"{parent}/{_NAMES[name_at]}{number % 90 + 10}")
 
 
 @dataclass(frozen=True, slots=True)
 class ExerciseOutcome:
-    """A student's answer against the machine."""
+    """A student's answer against what the machine shows."""
 
     exercise: Exercise
     path: str
@@ -63,18 +63,18 @@ class ExerciseOutcome:
 
     @property
     def points(self) -> int:
-        """Half for the path (a quarter for a directory on the way to it), half for the origin."""
+        """Half for the path (a quarter for a directory above it), half for the origin."""
         if self.path == self.exercise.path:
-            return POINTS + (POINTS if self.origin == self.truth else 0)
+            return POINTS_PER_PART + (POINTS_PER_PART if self.origin == self.truth else 0)
         above = self.path != "/" and self.exercise.path.startswith(f"{self.path}/")
-        return POINTS // 2 if above else 0
+        return POINTS_PER_PART // 2 if above else 0
 
     @property
     def of(self) -> int:
         """Points that could be reached."""
-        return 2 * POINTS
+        return 2 * POINTS_PER_PART
 
-    def json(self) -> Json:
+    def section(self) -> ExerciseSection:
         """The object ``exercise`` of a report."""
         return {
             "seed": self.exercise.seed,
@@ -90,14 +90,15 @@ class ExerciseOutcome:
 def check_exercise(
     exercise: Exercise, usual: Report, changed: Report, path: str, origin: str
 ) -> ExerciseOutcome:
-    """Grade an answer by what the two containers show. Raises LabError where the change is not
-    there: then nobody could have found it.
+    """Grade the answer ``path`` and ``origin`` by what the two containers show.
+
+    Raises LabError where the change is not in the container: nobody could have found it.
     """
     before = {entry["path"] for entry in usual.entries if entry["live"] is not None}
     after = {entry["path"]: entry for entry in changed.entries if entry["live"] is not None}
-    found = after.get(exercise.path)
-    if found is None or exercise.path in before:
+    added = after.get(exercise.path)
+    if added is None or exercise.path in before:
         raise LabError(
             "the exercise is not as it was set up", "scratchlab exercise start sets it up again"
         )
-    return ExerciseOutcome(exercise, "/" + path.strip("/"), origin, found["origin"])
+    return ExerciseOutcome(exercise, "/" + path.strip("/"), origin, added["origin"])

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from scratchlab.classroom import exercise
+from scratchlab.classroom.exercise import ExerciseOutcome, draw_exercise
 from scratchlab.classroom.worksheet import Worksheet, draw_worksheet, seed_of
-from scratchlab.model import Json
 from scratchlab.report import Report
+from scratchlab.report.sections import ExerciseSection, QuizSection
 
-POINTS = 2  # for a right answer; one less with the hint
+POINTS_PER_ANSWER = 2  # for a right one; one less with the hint
 
 
 @dataclass(frozen=True, slots=True)
-class Try:
-    """What a student answered to one question; ``given`` is empty where nothing was."""
+class GradedAnswer:
+    """The answer to one question; ``given`` is empty where it was left out."""
 
     path: str
     given: str
     answer: str
-    because: str
-    hint: bool
+    explanation: str
+    hint: bool  # the hint was read
 
     @property
     def verdict(self) -> str:
@@ -32,41 +32,48 @@ class Try:
 
     @property
     def points(self) -> int:
-        """What it is worth."""
-        return (POINTS - self.hint) if self.verdict == "right" else 0
+        """The points for this answer."""
+        return (POINTS_PER_ANSWER - self.hint) if self.verdict == "right" else 0
 
 
 @dataclass(frozen=True, slots=True)
-class Graded:
-    """A worksheet with its answers. ``strangers`` are answers to what was not asked."""
+class GradedWorksheet:
+    """A worksheet with its answers, graded."""
 
     seed: str
-    tries: tuple[Try, ...]
-    strangers: tuple[str, ...] = ()
+    answers: tuple[GradedAnswer, ...]
+    unexpected_answers: tuple[str, ...] = ()  # paths that the worksheet does not ask for
 
     @property
     def points(self) -> int:
-        """Points that were reached."""
-        return sum(one.points for one in self.tries)
+        """Points reached."""
+        return sum(answer.points for answer in self.answers)
 
     @property
     def of(self) -> int:
         """Points that could be reached."""
-        return POINTS * len(self.tries)
+        return POINTS_PER_ANSWER * len(self.answers)
 
 
-def grade(sheet: Worksheet, answers: Mapping[str, str], hints: Collection[str] = ()) -> Graded:
-    """Grade ``answers`` (by path); ``hints`` are the paths whose hint was read."""
-    tries = (
-        Try(one.path, answers.get(one.path, ""), one.answer, one.because, one.path in hints)
-        for one in sheet.questions
+def grade(
+    worksheet: Worksheet, given: Mapping[str, str], hints: Collection[str] = ()
+) -> GradedWorksheet:
+    """Grade the answers ``given`` by path; ``hints`` are the paths whose hint was read."""
+    answers = tuple(
+        GradedAnswer(
+            question.path,
+            given.get(question.path, ""),
+            question.answer,
+            question.explanation,
+            question.path in hints,
+        )
+        for question in worksheet.questions
     )
-    asked = {one.path for one in sheet.questions}
-    strangers = tuple(sorted(path for path in answers if path not in asked))
-    return Graded(sheet.seed, tuple(tries), strangers)
+    asked = {question.path for question in worksheet.questions}
+    return GradedWorksheet(worksheet.seed, answers, tuple(sorted(set(given) - asked)))
 
 
-def graded_json(graded: Graded, report: Report, taken: str) -> Json:
+def quiz_section(graded: GradedWorksheet, report: Report, taken: str) -> QuizSection:
     """The object ``quiz`` of a report; ``taken`` is the time (ISO 8601)."""
     return {
         "seed": graded.seed,
@@ -78,23 +85,23 @@ def graded_json(graded: Graded, report: Report, taken: str) -> Json:
         "exercise": None,
         "answers": [
             {
-                "path": one.path,
-                "given": one.given,
-                "answer": one.answer,
-                "verdict": one.verdict,
-                "hint": one.hint,
+                "path": answer.path,
+                "given": answer.given,
+                "answer": answer.answer,
+                "verdict": answer.verdict,
+                "hint": answer.hint,
             }
-            for one in graded.tries
+            for answer in graded.answers
         ],
     }
 
 
-# A grading that a report carries, graded again by what the same report shows. Pure.
-
-
 @dataclass(frozen=True, slots=True)
 class Regrade:
-    """Points as graded again, of worksheet and exercise; ``doubts`` say what does not fit."""
+    """The grade that a report carries, graded again by what the same report shows.
+
+    Points of worksheet and exercise; ``doubts`` name what does not fit.
+    """
 
     points: int
     of: int
@@ -104,42 +111,42 @@ class Regrade:
 
 
 def regrade(report: Report) -> Regrade | None:
-    """The grade of a report; None where nothing was answered."""
-    quiz: Json | None = report.head.get("quiz")
+    """The grade of a report; None where it carries no answers."""
+    quiz = report.head.get("quiz")
     if quiz is None:
         return None
     doubts = [quiz["problem"]] if quiz["problem"] else []
     points = of = 0
     if quiz["answers"]:
-        given = {one["path"]: one["given"] for one in quiz["answers"]}
-        hints = [one["path"] for one in quiz["answers"] if one["hint"]]
+        given = {answer["path"]: answer["given"] for answer in quiz["answers"]}
+        hints = [answer["path"] for answer in quiz["answers"] if answer["hint"]]
         graded = grade(draw_worksheet(report, seed_of(report)), given, hints)
         points, of = graded.points, graded.of
-        doubts += _doubts(report, quiz, points, graded.strangers)
+        doubts += _quiz_doubts(report, quiz, graded)
     task = quiz["exercise"]
-    reached, possible = _exercise(task) if task else (0, 0)
+    reached, possible = _exercise_points(task) if task else (0, 0)
     if task and task["points"] != reached:
         doubts.append(f"claims {task['points']} points for the exercise, reached {reached}")
     return Regrade(points, of, reached, possible, tuple(doubts))
 
 
-def _doubts(report: Report, quiz: Json, points: int, strangers: Iterable[str]) -> Iterable[str]:
+def _quiz_doubts(report: Report, quiz: QuizSection, graded: GradedWorksheet) -> Iterable[str]:
     if quiz["seed"] != seed_of(report):
         yield "answered another machine's worksheet"
-    elif list(strangers):
+    elif graded.unexpected_answers:
         yield "answered what was not asked"
     if quiz["container"] != report.head["container"]["id"]:
         yield "graded against an earlier container"
-    if quiz["points"] != points:
-        yield f"claims {quiz['points']} points, reached {points}"
+    if quiz["points"] != graded.points:
+        yield f"claims {quiz['points']} points, reached {graded.points}"
 
 
-def _exercise(task: Json) -> tuple[int, int]:
-    """Only the machine knows the container that was changed; the path can be drawn again, and the
-    origin belongs to the way in which it was changed.
+def _exercise_points(task: ExerciseSection) -> tuple[int, int]:
+    """Points reached, and points that could be reached.
+
+    The report does not show the container that was changed. But the seed draws the same exercise
+    again, and the origin follows from the method of the change.
     """
-    drawn = exercise.draw_exercise(task["seed"])
-    truth = exercise.ExerciseOutcome(
-        drawn, task["given_path"], task["given_origin"], str(drawn.origin)
-    )
-    return truth.points, truth.of
+    drawn = draw_exercise(task["seed"])
+    outcome = ExerciseOutcome(drawn, task["given_path"], task["given_origin"], str(drawn.origin))
+    return outcome.points, outcome.of

@@ -1,30 +1,33 @@
-"""The words of a room as frozen data. Text in them is safe to print: reading escaped it."""
+"""What is known of the machines of a class, as frozen data.
+
+Text in these classes is safe to print: reading escaped it (:mod:`scratchlab.classroom.read`).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from scratchlab.classroom.grading import Regrade
 
 
 class MachineState(StrEnum):
-    """Where a machine of the room stands. Only PASSED is good."""
+    """The result of one machine. Only PASSED is good."""
 
     PASSED = "passed"
-    FAILED = "failed"  # its report came, and says that something is not as it should be
+    FAILED = "failed"  # its report came, and shows that something is not as it should be
     DISPUTED = "disputed"  # its report may be another machine's
     DAMAGED = "damaged"  # its report came and cannot be read
     NO_REPORT = "no-report"
-    BROKEN = "broken"  # the run failed there
+    BROKEN = "broken"  # the run failed on it
     INTERRUPTED = "interrupted"  # the run was killed
     UNREACHABLE = "unreachable"
     WAITING = "waiting"  # never run, or reset
 
 
 @dataclass(frozen=True, slots=True)
-class MachineVerdict:
-    """One check as a report tells it."""
+class CheckSummary:
+    """One check of a report; ``cause`` and ``help`` are cut to a length that a table bears."""
 
     id: str
     title: str
@@ -35,10 +38,11 @@ class MachineVerdict:
 
 @dataclass(frozen=True, slots=True)
 class ReportSummary:
-    """What the room needs of one report; the entries are read again where two hosts differ.
+    """What the comparison needs of one report. Where two machines differ, their entries are read
+    again from the reports.
 
     ``ledger`` is the digest of the image's content, ``live`` that of what the container sees
-    (path, type, mode, owner, link, device, origin: nothing of the host's own).
+    (path, type, mode, owner, link, device, origin: nothing that belongs to the host).
     """
 
     hostname: str
@@ -54,15 +58,15 @@ class ReportSummary:
     image_entries: int
     live_entries: int
     unexplained: int
-    calm: bool  # scratchlab.report.verdict says that all is explained and as predicted
+    as_expected: bool  # scratchlab.report.verdict: all is explained and as predicted
     problems: tuple[str, ...]
-    checks: tuple[MachineVerdict, ...]
+    checks: tuple[CheckSummary, ...]
     grade: Regrade | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What the controller wrote down of a machine's last run (``status.json``)."""
+    """What the controller recorded of a machine's last run (``status.json``)."""
 
     state: str  # running, done, left, failed, unreachable
     started: str = ""
@@ -75,26 +79,12 @@ class RunRecord:
     address: str = ""
     user: str = ""
     port: str = ""
-    report: str = ""  # SHA-1 of the report that this run brought back
-
-
-@dataclass(frozen=True, slots=True)
-class CollectedMachine:
-    """All that lies in the directory of one machine. ``directory`` is its name as it is on disk."""
-
-    name: str
-    directory: str
-    record: RunRecord | None = None
-    summary: ReportSummary | None = None
-    sha1: str = ""  # of report.json as it lies there
-    fault: str = ""  # why report.json or status.json cannot be read
-    history: tuple[PastRun, ...] = ()
-    page: bool = False  # the page of a report, of this run or an earlier one, lies beside
+    report: str = ""  # SHA-1 of the report that this run fetched
 
 
 @dataclass(frozen=True, slots=True)
 class PastRun:
-    """One earlier run of one machine, as the trend shows it."""
+    """One earlier run of one machine, for the trend (``history.json``)."""
 
     at: str
     state: str
@@ -103,24 +93,38 @@ class PastRun:
 
 
 @dataclass(frozen=True, slots=True)
+class CollectedMachine:
+    """All that is in the directory of one machine."""
+
+    name: str
+    directory: str  # the name on disk, not escaped; empty where a directory cannot have that name
+    record: RunRecord | None = None
+    summary: ReportSummary | None = None
+    sha1: str = ""  # of report.json as it is now
+    fault: str = ""  # why report.json or status.json cannot be read
+    history: tuple[PastRun, ...] = ()
+    has_page: bool = False  # index.html is there, of this run's report or of an earlier one
+
+
+@dataclass(frozen=True, slots=True)
 class ReportsDirectory:
     """What a reports directory holds."""
 
-    found: tuple[CollectedMachine, ...]
-    known: bool  # the controller wrote down which machines the room has
-    again: str = "./lab"  # the command of the last run, without -l
+    machines: tuple[CollectedMachine, ...]
+    inventory_known: bool  # run.json lists the machines of the class
+    rerun_command: str = "./lab"  # the command of the last run, without -l
     started: str = ""
     ended: str = ""
     chosen: tuple[str, ...] = ()  # machines of the last run
-    others: tuple[str, ...] = ()  # directories of machines that are not in the room
-    faults: tuple[str, ...] = ()
+    unlisted: tuple[str, ...] = ()  # directories of machines that run.json does not list
+    faults: tuple[str, ...] = ()  # of the directory as a whole
 
 
 @dataclass(frozen=True, slots=True)
 class MachineResult:
-    """One machine of the room, judged."""
+    """One machine, judged."""
 
-    found: CollectedMachine
+    collected: CollectedMachine
     state: MachineState
     reason: str = ""
     help: str = ""
@@ -130,13 +134,13 @@ class MachineResult:
     @property
     def name(self) -> str:
         """Its name in the inventory."""
-        return self.found.name
+        return self.collected.name
 
     @property
     def summary(self) -> ReportSummary | None:
-        """Its report where that counts: it is there, whole, its own and of the last run."""
+        """Its report where that counts: complete, its own and of the last run."""
         counts = self.state in (MachineState.PASSED, MachineState.FAILED)
-        return self.found.summary if counts else None
+        return self.collected.summary if counts else None
 
     @property
     def passed(self) -> int:
@@ -146,8 +150,8 @@ class MachineResult:
 
 
 @dataclass(frozen=True, slots=True)
-class SameGroup:
-    """Machines that share one value."""
+class ValueGroup:
+    """The machines that share one value."""
 
     value: str
     hosts: tuple[str, ...]
@@ -159,7 +163,7 @@ class ComparedFacet:
     """One thing in which machines can differ, the largest group first."""
 
     title: str
-    groups: tuple[SameGroup, ...]
+    groups: tuple[ValueGroup, ...]
 
     @property
     def same(self) -> bool:
@@ -169,23 +173,25 @@ class ComparedFacet:
 
 @dataclass(frozen=True, slots=True)
 class Classroom:
-    """The room, judged."""
+    """All machines of a class, judged and compared."""
 
-    seats: tuple[MachineResult, ...]
-    checks: tuple[str, ...]  # ids of all checks, in order
+    machines: tuple[MachineResult, ...]
+    checks: tuple[str, ...]  # ids of the checks, sorted
     facets: tuple[ComparedFacet, ...]
     started: str = ""
     ended: str = ""
     chosen: tuple[str, ...] = ()  # machines of the last run
-    others: tuple[str, ...] = ()  # directories that belong to no machine of this room
-    faults: tuple[str, ...] = field(default=())  # of the directory as a whole
+    unlisted: tuple[str, ...] = ()  # directories of machines that are not of this class
+    faults: tuple[str, ...] = ()  # of the directory as a whole
 
     @property
     def passed(self) -> int:
         """How many machines passed."""
-        return sum(seat.state is MachineState.PASSED for seat in self.machines)
+        return sum(machine.state is MachineState.PASSED for machine in self.machines)
 
     @property
     def needing_help(self) -> tuple[MachineResult, ...]:
-        """Every machine that did not pass, in the order of the room."""
-        return tuple(seat for seat in self.machines if seat.state is not MachineState.PASSED)
+        """Every machine that did not pass, in the order of the inventory."""
+        return tuple(
+            machine for machine in self.machines if machine.state is not MachineState.PASSED
+        )

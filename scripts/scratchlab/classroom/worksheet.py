@@ -1,7 +1,7 @@
-"""A worksheet, drawn from one machine's own report by a seed: pure, the same wherever it is drawn.
+"""A worksheet, drawn by a seed from one machine's own report: the same wherever it is drawn. Pure.
 
-Each question is a path: will it be in the container, and who makes it? A path's place is decided by
-the digest of seed and path alone, so that an entry more or less elsewhere moves no other question.
+Each question is a path: will it be in the container, and who makes it? Questions are chosen by the
+digest of seed and path alone, so that one entry more or less elsewhere changes no other question.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from scratchlab.model import Json, Origin
+from scratchlab.model import Origin
 from scratchlab.report import Report
+from scratchlab.report.sections import EntrySection
 
 ABSENT = "absent"  # the answer for a path that the container does not see
 QUESTIONS = 12
@@ -31,19 +32,19 @@ class Question:
 
     path: str
     answer: str
-    because: str
+    explanation: str
 
 
 @dataclass(frozen=True, slots=True)
 class Worksheet:
-    """The questions of one student, in the order of the paths."""
+    """The questions for one student, sorted by path."""
 
     seed: str
     questions: tuple[Question, ...]
 
 
 def seed_of(report: Report) -> str:
-    """The seed of a machine's own worksheet: its name."""
+    """The seed of a machine's own worksheet: its host name."""
     name: str = report.head["host"]["name"]
     return name
 
@@ -51,46 +52,50 @@ def seed_of(report: Report) -> str:
 def draw_worksheet(report: Report, seed: str, count: int = QUESTIONS) -> Worksheet:
     """Draw ``count`` questions (fewer where the container holds too little)."""
     rules = {rule["id"]: rule["title"] for rule in report.head.get("rules", ())}
-    seen: dict[str, dict[str, Question]] = {}
+    by_origin: dict[str, dict[str, Question]] = {}
     live = set()
     for entry in report.entries:
         if entry["live"] is not None:
             live.add(entry["path"])
             if entry["path"] != "/" and entry["origin"] != Origin.UNEXPLAINED:
-                question = Question(entry["path"], entry["origin"], _because(entry, rules))
-                seen.setdefault(entry["origin"], {})[entry["path"]] = question
-    found = list(_ranked(seed, _absent(report, live)))[:ABSENT_QUESTIONS]
+                question = Question(entry["path"], entry["origin"], _explanation(entry, rules))
+                by_origin.setdefault(entry["origin"], {})[entry["path"]] = question
+    questions = list(_ranked(seed, _absent(report, live)))[:ABSENT_QUESTIONS]
     # One of each origin in turn: a container has two hundred devices and one init layer.
-    pools = {origin: list(_ranked(seed, paths.values())) for origin, paths in seen.items()}
+    pools = {origin: list(_ranked(seed, paths.values())) for origin, paths in by_origin.items()}
     turn = sorted(pools, key=lambda origin: _rank(seed, origin))
-    while len(found) < count and any(pools.values()):
+    while len(questions) < count and any(pools.values()):
         for origin in turn:
-            if pools[origin] and len(found) < count:
-                found.append(pools[origin].pop(0))
-    return Worksheet(seed, tuple(sorted(found, key=lambda question: question.path)))
+            if pools[origin] and len(questions) < count:
+                questions.append(pools[origin].pop(0))
+    return Worksheet(seed, tuple(sorted(questions, key=lambda question: question.path)))
 
 
 def _absent(report: Report, live: set[str]) -> Iterable[Question]:
     for ghost in report.head["ghosts"]:
         if ghost["path"] not in live:
-            because = f"the image has it, and {ghost['actor']} hides it ({ghost['kind']})"
-            yield Question(ghost["path"], ABSENT, because)
+            explanation = f"the image has it, and {ghost['actor']} hides it ({ghost['kind']})"
+            yield Question(ghost["path"], ABSENT, explanation)
     for path in EXPECTED_ELSEWHERE:
         if path not in live:
             yield Question(path, ABSENT, "no layer of the image has it, and nobody adds it")
 
 
-def _because(entry: Json, rules: dict[str, str]) -> str:
+def _explanation(entry: EntrySection, rules: dict[str, str]) -> str:
     known = rules.get(entry["rule"] or "")
     facts = [f"{fact['kind']}: {fact['detail']}" for fact in entry["evidence"][:1]]
     return "; ".join([*([known] if known else []), *facts])
 
 
 def _ranked(seed: str, questions: Iterable[Question]) -> Iterable[Question]:
-    """Those that fit on a sheet, in the order that the seed gives them."""
-    fitting = (one for one in questions if len(one.path) <= LONGEST_PATH and "\\" not in one.path)
+    """The questions that fit on a sheet, in the order that the seed decides."""
+    fitting = (
+        question
+        for question in questions
+        if len(question.path) <= LONGEST_PATH and "\\" not in question.path
+    )
     return sorted(fitting, key=lambda question: _rank(seed, question.path))
 
 
-def _rank(seed: str, word: str) -> str:
-    return hashlib.sha256(f"{seed}\0{word}".encode("utf-8", "backslashreplace")).hexdigest()
+def _rank(seed: str, text: str) -> str:
+    return hashlib.sha256(f"{seed}\0{text}".encode("utf-8", "backslashreplace")).hexdigest()

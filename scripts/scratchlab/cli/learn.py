@@ -1,28 +1,34 @@
-"""The commands of a student: worksheet, quiz, exercise. What takes time is imported late."""
+"""The commands for students: `scratchlab worksheet`, `quiz` and `exercise`."""
 
 from __future__ import annotations
 
 import json
+import platform
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import click
 
+from scratchlab.atomic import atomic_write
+from scratchlab.classroom.exercise import check_exercise, draw_exercise
+from scratchlab.classroom.grading import grade, quiz_section
+from scratchlab.classroom.worksheet import draw_worksheet, seed_of
 from scratchlab.cli.options import engine_options, vantage_option
-
-if TYPE_CHECKING:
-    from scratchlab.collect.engines import EngineClient
-    from scratchlab.model import Json
-    from scratchlab.report import Report
+from scratchlab.collect.engines import EngineClient, connect
+from scratchlab.course import exercise_container, grading_file
+from scratchlab.course.quiz import ask_questions, print_graded, read_answers
+from scratchlab.lab import verification
+from scratchlab.render.html import sheets
+from scratchlab.report import Report, build
+from scratchlab.text import visible
 
 seed_option = click.option(
-    "--seed", metavar="WORD", help="Draws the questions; default: this machine's name"
+    "--seed", metavar="WORD", help="Decides what is drawn. Default: this machine's name"
 )
 keep_option = click.option(
     "--keep",
     metavar="FILE",
-    default="/var/lib/scratchlab/quiz/graded.json",
+    default=grading_file.FILE,
     show_default=True,
     help="Where the grading is kept until ./lab fetches it",
 )
@@ -46,20 +52,14 @@ def worksheet(
     vantage: str,
 ) -> int:
     """Ask which paths CONTAINER will hold, and who makes them: predict first."""
-    from scratchlab.classroom.worksheet import draw_worksheet, seed_of
-    from scratchlab.collect.engines import connect
-    from scratchlab.render.html import sheets
-
     with connect(engine, url) as client:
-        report = _report(client, container, vantage)
-    sheet = draw_worksheet(report, seed or seed_of(report))
+        report = _verified_report(client, container, vantage)
+    drawn = draw_worksheet(report, seed or seed_of(report))
     if html_file:
-        from scratchlab.atomic import atomic_write
-
         with atomic_write(html_file, encoding="utf-8") as out:
-            sheets.worksheet(sheet, report.head, out, key=key)
+            sheets.write_worksheet(drawn, report.head, out, key=key)
     else:
-        sheets.plain(sheet, sys.stdout, key=key)
+        sheets.print_worksheet(drawn, sys.stdout, key=key)
     return 0
 
 
@@ -82,27 +82,22 @@ def quiz(
     url: str | None,
     vantage: str,
 ) -> int:
-    """Take the worksheet of CONTAINER, graded against the live container.
+    """Answer the worksheet of CONTAINER, graded against the live container.
 
-    Exit status: 0 all is right, 1 something is wrong or not answered.
+    Exit status: 0 all answers are right, 1 an answer is wrong or missing.
     """
-    from scratchlab.classroom.grading import grade, graded_json
-    from scratchlab.classroom.worksheet import draw_worksheet, seed_of
-    from scratchlab.collect.engines import connect
-    from scratchlab.course import asking, state
-
-    given = asking.from_file(answers) if answers else None
+    from_file = read_answers(answers) if answers else None
     with connect(engine, url) as client:
-        report = _report(client, container, vantage)
-    sheet = draw_worksheet(report, seed or seed_of(report))
-    said, hints = given or asking.ask(sheet, sys.stdout)
-    graded = grade(sheet, said, hints)
-    if given:
-        asking.tell(graded, sys.stdout)
-    before = state.load(keep) or state.nothing()
-    found = graded_json(graded, report, _now())
-    state.save(keep, {**found, "exercise": before["exercise"]})
-    for path in graded.strangers:
+        report = _verified_report(client, container, vantage)
+    drawn = draw_worksheet(report, seed or seed_of(report))
+    given, hints = from_file or ask_questions(drawn, sys.stdout)
+    graded = grade(drawn, given, hints)
+    if from_file:
+        print_graded(graded, sys.stdout)
+    before = grading_file.load_grading(keep) or grading_file.empty_grading()
+    grading = quiz_section(graded, report, _now())
+    grading_file.save_grading(keep, {**grading, "exercise": before["exercise"]})
+    for path in graded.unexpected_answers:
         print(f"scratchlab: {path!a} was not asked", file=sys.stderr)
     print(f"{graded.points} of {graded.of} points")
     return int(graded.points < graded.of)
@@ -110,24 +105,21 @@ def quiz(
 
 @click.group()
 def exercise() -> None:
-    """Something was changed in a container: find it, and name its origin."""
+    """Find what was changed in a container, and name its origin."""
 
 
 @exercise.command()
-@click.option("--image", default="sleep", show_default=True, help="The image to start from")
+@click.option("--image", default="sleep", show_default=True, help="The image to start")
 @seed_option
 @engine_options
 def start(image: str, seed: str | None, engine: str | None, url: str | None) -> int:
-    """Start the container `exercise`: `sleep`, but for one change."""
-    from scratchlab.classroom.exercise import draw_exercise
-    from scratchlab.collect.engines import connect
-    from scratchlab.course import stage
-
+    """Start the container `exercise`: like `sleep`, but for one change."""
     with connect(engine, url) as client:
-        stage.start(client, image, draw_exercise(seed or _machine()))
+        exercise_container.start(client, image, draw_exercise(seed or platform.node()))
+    name = exercise_container.CONTAINER
     print(
-        f"Something in the container {stage.CONTAINER} is not as in {image}. Find it:\n"
-        f"  scratchlab verify {stage.CONTAINER}\n"
+        f"Something in the container {name} is not as in {image}. Find it:\n"
+        f"  scratchlab verify {name}\n"
         f"and say what it is:\n"
         f"  scratchlab exercise check PATH ORIGIN"
     )
@@ -137,7 +129,9 @@ def start(image: str, seed: str | None, engine: str | None, url: str | None) -> 
 @exercise.command()
 @click.argument("path")
 @click.argument("origin")
-@click.option("--container", default="sleep", show_default=True, help="What is as it should be")
+@click.option(
+    "--container", default="sleep", show_default=True, help="The container without the change"
+)
 @seed_option
 @keep_option
 @engine_options
@@ -151,19 +145,15 @@ def check(
     engine: str | None,
     url: str | None,
 ) -> int:
-    """Grade the answer: PATH is what was changed, ORIGIN who is to blame."""
-    from scratchlab.classroom.exercise import check_exercise as judged
-    from scratchlab.classroom.exercise import draw_exercise
-    from scratchlab.collect.engines import connect
-    from scratchlab.course import stage, state
-
+    """Grade the answer: PATH is what was changed, ORIGIN is where it came from."""
     with connect(engine, url) as client:
-        usual = _report(client, container, "auto")
-        changed = _report(client, stage.CONTAINER, "auto")
-    outcome = judged(draw_exercise(seed or _machine()), usual, changed, path, origin)
-    before = state.load(keep) or {**state.nothing(), "taken": _now()}
-    state.save(keep, {**before, "exercise": outcome.json()})
-    print(f"It was {outcome.exercise.path}, and its origin is {outcome.truth}.")
+        usual = _verified_report(client, container, "auto")
+        changed = _verified_report(client, exercise_container.CONTAINER, "auto")
+    drawn = draw_exercise(seed or platform.node())
+    outcome = check_exercise(drawn, usual, changed, path, origin)
+    before = grading_file.load_grading(keep) or {**grading_file.empty_grading(), "taken": _now()}
+    grading_file.save_grading(keep, {**before, "exercise": outcome.section()})
+    print(f"It was {drawn.path}, and its origin is {outcome.truth}.")
     print(f"{outcome.points} of {outcome.of} points")
     return int(outcome.points < outcome.of)
 
@@ -172,43 +162,28 @@ def check(
 @engine_options
 def stop(engine: str | None, url: str | None) -> int:
     """Remove the container `exercise`."""
-    from scratchlab.collect.engines import connect
-    from scratchlab.course import stage
-
     with connect(engine, url) as client:
-        print("removed" if stage.stop(client) else "there was none")
+        print("removed" if exercise_container.stop(client) else "there was none")
     return 0
 
 
 @exercise.command()
-@click.argument("seeds", metavar="MACHINE...", nargs=-1, required=True)
-def key(seeds: tuple[str, ...]) -> int:
+@click.argument("machines", metavar="MACHINE...", nargs=-1, required=True)
+def key(machines: tuple[str, ...]) -> int:
     """For the instructor: what is changed in the exercise of each MACHINE."""
-    from scratchlab.classroom.exercise import draw_exercise
-    from scratchlab.text import visible
-
-    found: list[Json] = []
-    for seed in seeds:
-        one = draw_exercise(seed)
-        found.append({"machine": visible(seed), "path": one.path, "origin": str(one.origin)})
-    print("\n".join(json.dumps(one) for one in found))
+    for machine in machines:
+        drawn = draw_exercise(machine)
+        answer = {"machine": visible(machine), "path": drawn.path, "origin": str(drawn.origin)}
+        print(json.dumps(answer))
     return 0
 
 
-def _report(client: EngineClient, container: str, vantage: str) -> Report:
-    from scratchlab.lab import verification
-    from scratchlab.report import Report, build
-
+def _verified_report(client: EngineClient, container: str, vantage: str) -> Report:
+    """The report of a verification, with its entries in memory."""
     evidence, judgement = verification.verify(client, container, vantage=vantage)
     with evidence:
         report = build(evidence, judgement)
         return Report(report.head, list(report.entries))
-
-
-def _machine() -> str:
-    import platform
-
-    return platform.node()
 
 
 def _now() -> str:

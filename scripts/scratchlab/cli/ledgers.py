@@ -11,7 +11,14 @@ from typing import BinaryIO
 import click
 
 from scratchlab import render
-from scratchlab.cli.options import LEDGERS, engine_options, vantage_option
+from scratchlab.cli.options import (
+    LEDGER_FORMATS,
+    connect_engine,
+    engine_options,
+    vantage_option,
+)
+from scratchlab.collect.image import from_engine, read_archive
+from scratchlab.collect.vantage import open_view
 from scratchlab.errors import LabError
 from scratchlab.ledger import Ledger
 from scratchlab.model import Image
@@ -21,13 +28,15 @@ from scratchlab.text import printable
 
 @click.command()
 @click.argument("source", metavar="ARCHIVE|IMAGE|-")
-@click.option("--reference", metavar="NAME", help="Which image of an archive that holds several")
+@click.option("--reference", metavar="NAME", help="Which image of an archive with several images")
 @engine_options
-@click.option("--format", "form", type=LEDGERS, default="table", show_default=True)
+@click.option("--format", "form", type=LEDGER_FORMATS, default="table", show_default=True)
 def image(
     source: str, reference: str | None, engine: str | None, url: str | None, form: str
 ) -> int:
-    """List what an image archive (a file, - for standard input) or an engine's image adds up to."""
+    """List the root filesystem of an image: an archive (a file, or - for standard input), or an
+    image that the engine has.
+    """
     with Progress() as progress:
         found, ledger = image_ledger(source, reference, engine, url, progress)
     with ledger:
@@ -38,7 +47,7 @@ def image(
 @click.argument("container")
 @engine_options
 @vantage_option
-@click.option("--format", "form", type=LEDGERS, default="table", show_default=True)
+@click.option("--format", "form", type=LEDGER_FORMATS, default="table", show_default=True)
 def live(container: str, engine: str | None, url: str | None, vantage: str, form: str) -> int:
     """List what CONTAINER's process sees as its root."""
     with Progress() as progress:
@@ -48,7 +57,7 @@ def live(container: str, engine: str | None, url: str | None, vantage: str, form
 
 
 def _list(ledger: Ledger, form: str, problems: tuple[str, ...] = ()) -> int:
-
+    """Print the ledger, then the problems; returns the exit status."""
     render.ledger(form, ledger, sys.stdout)
     for problem in problems:
         print(f"scratchlab: {printable(problem)}", file=sys.stderr)
@@ -58,42 +67,34 @@ def _list(ledger: Ledger, form: str, problems: tuple[str, ...] = ()) -> int:
 def image_ledger(
     source: str, reference: str | None, engine: str | None, url: str | None, progress: Progress
 ) -> tuple[Image, Ledger]:
-    """The image in ``source``: a file, ``-`` for standard input, else a reference for the engine.
+    """Read the image in ``source``: a file, ``-`` for standard input, else an engine's reference.
 
     ``reference`` chooses among the images of one archive. Raises LabError.
     """
-    from scratchlab.collect.image import read_archive
-
     if source == "-" or os.path.exists(source) or source.startswith(("/", "./", "../")):
-        with _opened(source) as stream:
+        with _open_archive(source) as stream:
             count = progress.step("reading the image", "bytes")
             archive = read_archive(stream, reference=reference, progress=count)
         return archive.image, archive.ledger
     if reference is not None:
         raise LabError("--reference chooses within an archive", "name the image itself instead")
-    from scratchlab.collect.engines import connect  # 0.2 s that archives do not need
-    from scratchlab.collect.image import from_engine as engine_image
-
-    with connect(engine, url) as client:
-        return engine_image.read(client, client.facts(), source, progress)
+    with connect_engine(engine, url) as client:
+        return from_engine.read_engine_image(client, client.facts(), source, progress)
 
 
 def live_ledger(
     container: str, engine: str | None, url: str | None, vantage: str, progress: Progress
 ) -> Ledger:
-    """What the container's process sees as its root; raises LabError."""
-    from scratchlab.collect.engines import connect
-    from scratchlab.collect.vantage import open_view
-
+    """Read what the container's process sees as its root. Raises LabError."""
     with (
-        connect(engine, url) as client,
+        connect_engine(engine, url) as client,
         open_view(client, client.inspect_container(container), vantage) as view,
     ):
         return view.live(progress)
 
 
 @contextmanager
-def _opened(source: str) -> Iterator[BinaryIO]:
+def _open_archive(source: str) -> Iterator[BinaryIO]:
     if source == "-":
         if sys.stdin.isatty():
             remedy = "pipe one in: docker save IMAGE | scratchlab image -"

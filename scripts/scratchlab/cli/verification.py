@@ -1,22 +1,30 @@
-"""`scratchlab verify`, `why`, `replay` and `report`. What takes time to import is imported late."""
+"""`scratchlab verify`, `why`, `replay` and `report`."""
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
 import click
 
-from scratchlab.cli.options import FINDINGS, engine_options, vantage_option
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from scratchlab.evidence import EvidenceSet
-    from scratchlab.judge import Judgement
-    from scratchlab.model import Check
-    from scratchlab.report import Report
+from scratchlab import render
+from scratchlab.cli.options import (
+    REPORT_FORMATS,
+    connect_engine,
+    engine_options,
+    vantage_option,
+)
+from scratchlab.evidence import EvidenceSet
+from scratchlab.judge import Judgement
+from scratchlab.judge.explain import explain
+from scratchlab.lab import verification
+from scratchlab.progress import Progress
+from scratchlab.render.terminal import why as terminal_why
+from scratchlab.report import Report
+from scratchlab.report import build as build_report
+from scratchlab.report import read as read_report
+from scratchlab.report import write as write_report
+from scratchlab.report.verdict import exit_status
 
 
 @click.command()
@@ -24,9 +32,9 @@ if TYPE_CHECKING:
 @engine_options
 @vantage_option
 @click.option("--json", "json_file", metavar="FILE", help="Also write the report to FILE")
-@click.option("--save-evidence", metavar="DIR", help="Also keep all that was seen, for replay")
-@click.option("--fresh", is_flag=True, help="Save and prove the image again, even if it was before")
-@click.option("--format", "form", type=FINDINGS, default="table", show_default=True)
+@click.option("--save-evidence", metavar="DIR", help="Also save all evidence, for replay")
+@click.option("--fresh", is_flag=True, help="Read and prove the image again, even if it is cached")
+@click.option("--format", "form", type=REPORT_FORMATS, default="table", show_default=True)
 def verify(
     *,
     container: str,
@@ -39,18 +47,14 @@ def verify(
     form: str,
 ) -> int:
     """Explain every entry of CONTAINER's root filesystem."""
-    from scratchlab.collect.engines import connect
-    from scratchlab.lab import verification
-    from scratchlab.progress import Progress
-
-    with Progress() as progress, connect(engine, url) as client:
+    with Progress() as progress, connect_engine(engine, url) as client:
         evidence, judgement = verification.verify(
             client, container, vantage=vantage, progress=progress, fresh=fresh
         )
     with evidence:
         if save_evidence:
             evidence.save(save_evidence)
-        return _answer(evidence, judgement, judgement.checks, json_file, form)
+        return _report(evidence, judgement, json_file, form)
 
 
 @click.command()
@@ -59,33 +63,25 @@ def verify(
 @engine_options
 @vantage_option
 def why(container: str, path: str, engine: str | None, url: str | None, vantage: str) -> int:
-    """Say who put PATH into CONTAINER's root, what proves it, and how to make it go away."""
-    from scratchlab.collect.engines import connect
-    from scratchlab.judge.explain import explain
-    from scratchlab.lab import verification
-    from scratchlab.progress import Progress
-    from scratchlab.render.terminal.why import render
-
-    with Progress() as progress, connect(engine, url) as client:
+    """Show who put PATH into CONTAINER's root, what proves it, and how to remove it."""
+    with Progress() as progress, connect_engine(engine, url) as client:
         evidence, judgement = verification.verify(
             client, container, vantage=vantage, progress=progress
         )
     with evidence:
-        render(explain(evidence, judgement, os.fsdecode(path)), sys.stdout)
+        terminal_why.render(explain(evidence, judgement, os.fsdecode(path)), sys.stdout)
     return 0
 
 
 @click.command()
 @click.argument("evidence_dir")
 @click.option("--json", "json_file", metavar="FILE", help="Also write the report to FILE")
-@click.option("--format", "form", type=FINDINGS, default="table", show_default=True)
+@click.option("--format", "form", type=REPORT_FORMATS, default="table", show_default=True)
 def replay(evidence_dir: str, json_file: str | None, form: str) -> int:
-    """Judge evidence again that `verify --save-evidence` kept; needs no engine."""
-    from scratchlab.lab import verification
-
+    """Judge again the evidence that `verify --save-evidence` saved; needs no engine."""
     evidence, judgement = verification.replay(evidence_dir)
     with evidence:
-        return _answer(evidence, judgement, judgement.checks, json_file, form)
+        return _report(evidence, judgement, json_file, form)
 
 
 @click.command()
@@ -96,48 +92,33 @@ def replay(evidence_dir: str, json_file: str | None, form: str) -> int:
     metavar="FILE",
     help="Write a page for a browser instead: of one report, or of a room of HOST/report.json",
 )
-@click.option("--format", "form", type=FINDINGS, default="table", show_default=True)
+@click.option("--format", "form", type=REPORT_FORMATS, default="table", show_default=True)
 def report(reports: tuple[str, ...], page: str | None, form: str) -> int:
     """Show reports that `verify --json` wrote."""
-    from scratchlab.report import read
-
     if page:
         return _write_page(reports, page)
-    return max(_show(read(path), form) for path in reports)
+    return max(_show(read_report(path), form) for path in reports)
 
 
 def _write_page(reports: tuple[str, ...], page: str) -> int:
-    from scratchlab.cli import classroom
-    from scratchlab.render.html.page import write
-    from scratchlab.report import read
-    from scratchlab.report.verdict import exit_status
+    # Jinja takes 0.1 s to import, and nothing else in this module needs it.
+    from scratchlab.cli.classroom import write_page_of_reports, write_report_page
 
     if len(reports) > 1:
-        return int(bool(classroom.write_several(reports, page).needing_help))
-    found = read(reports[0])
-    write(found, page)
+        return int(bool(write_page_of_reports(reports, page).needing_help))
+    found = read_report(reports[0])
+    write_report_page(found, page)
     return exit_status(found)
 
 
-def _answer(
-    evidence: EvidenceSet,
-    judgement: Judgement,
-    checks: Iterable[Check],
-    json_file: str | None,
-    form: str,
-) -> int:
-    """Build the report, write it where it is wanted, show it; gives the exit status."""
-    from scratchlab.report import build, write
-
-    found = build(evidence, judgement, checks)
+def _report(evidence: EvidenceSet, judgement: Judgement, json_file: str | None, form: str) -> int:
+    """Build the report, write it to ``json_file`` and show it; returns the exit status."""
+    built = build_report(evidence, judgement, judgement.checks)
     if json_file:
-        write(found, json_file)
-    return _show(found, form)
+        write_report(built, json_file)
+    return _show(built, form)
 
 
-def _show(found: Report, form: str) -> int:
-    from scratchlab import render
-    from scratchlab.report.verdict import exit_status
-
-    render.report(form, found, sys.stdout)
-    return exit_status(found)
+def _show(shown: Report, form: str) -> int:
+    render.report(form, shown, sys.stdout)
+    return exit_status(shown)

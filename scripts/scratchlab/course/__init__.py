@@ -1,1 +1,1 @@
-"""Learning: worksheets and exercises drawn per student, graded against the live machine."""
+"""Worksheets and exercises for students, graded against the live machine."""

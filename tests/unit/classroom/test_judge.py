@@ -1,4 +1,4 @@
-"""A room is judged from what lies in its directory, and nothing in there is believed."""
+"""A class is judged from its reports directory, and nothing in there is believed."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from tests.rooms import Reports, entry, made
 from scratchlab import report
 from scratchlab.classroom import read
 from scratchlab.classroom.comparison import compare_machines
-from scratchlab.classroom.read import differing, read_reports
+from scratchlab.classroom.read import differing_paths, read_reports
 from scratchlab.classroom.results import Classroom, MachineState
-from scratchlab.render.terminal.classroom import sentence
+from scratchlab.render.words import facet_sentence
 
 
 @pytest.fixture
@@ -27,21 +27,21 @@ def reports(tmp_path: Path) -> Reports:
 
 
 def judged(path: Path) -> Classroom:
-    return compare_machines(read_reports(str(path)), partial(differing, str(path)))
+    return compare_machines(read_reports(str(path)), partial(differing_paths, str(path)))
 
 
-def states(room: Classroom) -> dict[str, MachineState]:
-    return {seat.name: seat.state for seat in room.machines}
+def states(classroom: Classroom) -> dict[str, MachineState]:
+    return {machine.name: machine.state for machine in classroom.machines}
 
 
 def test_a_room_where_everyone_passed(reports: Reports) -> None:
     for name in ("anna", "ben", "cleo"):
         reports.machine(name)
-    room = judged(reports.finish())
-    assert states(room) == dict.fromkeys(("anna", "ben", "cleo"), MachineState.PASSED)
-    assert room.needing_help == ()
-    assert all(facet.same for facet in room.facets)
-    assert room.checks == tuple(rooms.CHECKS)
+    classroom = judged(reports.finish())
+    assert states(classroom) == dict.fromkeys(("anna", "ben", "cleo"), MachineState.PASSED)
+    assert classroom.needing_help == ()
+    assert all(facet.same for facet in classroom.facets)
+    assert classroom.checks == tuple(rooms.CHECKS)
 
 
 def test_who_stands_out_is_named_with_the_path(reports: Reports) -> None:
@@ -53,7 +53,7 @@ def test_who_stands_out_is_named_with_the_path(reports: Reports) -> None:
     other = made("student24", tree, image={"ledger_digest": "sha256:" + "cd" * 32})
     reports.machine("student24", other)
     facets = {facet.title: facet for facet in judged(reports.finish()).facets}
-    assert sentence(facets["content of the image (ledger digest)"]) == (
+    assert facet_sentence(facets["content of the image (ledger digest)"]) == (
         "23 of 24 have sha256:abababababab; student24 differs in /sleep"
     )
 
@@ -63,10 +63,10 @@ def test_what_only_one_container_sees_is_named(reports: Reports) -> None:
         reports.machine(name)
     tree = [entry(*one) for one in rooms.TREE] + [entry("/left\x1b[31m", "file", "process-write")]
     reports.machine("cleo", made("cleo", tree))
-    room = judged(reports.finish())
-    facet = next(f for f in room.facets if f.title.startswith("what the container sees"))
-    assert sentence(facet) == "2 of 3 agree; cleo differs in /left\\x1b[31m"
-    assert states(room)["cleo"] is MachineState.FAILED
+    classroom = judged(reports.finish())
+    facet = next(f for f in classroom.facets if f.title.startswith("what the container sees"))
+    assert facet_sentence(facet) == "2 of 3 agree; cleo differs in /left\\x1b[31m"
+    assert states(classroom)["cleo"] is MachineState.FAILED
 
 
 @pytest.mark.parametrize(
@@ -92,10 +92,10 @@ def test_a_machine_without_a_report_is_named_with_the_reason(
 ) -> None:
     reports.machine("anna")
     reports.machine("ben", report=None, **record)
-    room = judged(reports.finish())
-    assert states(room) == {"anna": MachineState.PASSED, "ben": state}
-    assert words in room.needing_help[0].reason
-    assert room.needing_help[0].help
+    classroom = judged(reports.finish())
+    assert states(classroom) == {"anna": MachineState.PASSED, "ben": state}
+    assert words in classroom.needing_help[0].reason
+    assert classroom.needing_help[0].help
 
 
 def test_an_earlier_report_never_stands_in_for_a_run_that_brought_none(reports: Reports) -> None:
@@ -104,10 +104,10 @@ def test_an_earlier_report_never_stands_in_for_a_run_that_brought_none(reports: 
     (here / "status.json").write_text(
         json.dumps(status | {"state": "unreachable", "report": None, "reason": "timed out"})
     )
-    room = judged(reports.finish())
-    assert states(room) == {"ben": MachineState.UNREACHABLE}
-    assert room.machines[0].summary is None
-    assert room.facets == ()
+    classroom = judged(reports.finish())
+    assert states(classroom) == {"ben": MachineState.UNREACHABLE}
+    assert classroom.machines[0].summary is None
+    assert classroom.facets == ()
 
 
 def test_a_report_that_nobody_brought_is_not_counted(reports: Reports) -> None:
@@ -157,9 +157,9 @@ def test_a_damaged_report_is_named_and_the_others_are_not_touched(
     file.write_bytes(damage(file.read_bytes()))
     status = json.loads((here / "status.json").read_text())
     (here / "status.json").write_text(json.dumps(status | {"report": rooms.sha1(file)}))
-    room = judged(reports.finish())
-    assert states(room) == {"anna": MachineState.PASSED, "ben": MachineState.DAMAGED}
-    assert "report" in room.needing_help[0].reason
+    classroom = judged(reports.finish())
+    assert states(classroom) == {"anna": MachineState.PASSED, "ben": MachineState.DAMAGED}
+    assert "report" in classroom.needing_help[0].reason
 
 
 def pipe(path: Path) -> None:
@@ -183,9 +183,9 @@ def test_what_is_no_file_is_named_and_nobody_waits_for_it(
     file = reports.machine("ben") / name
     file.unlink()
     make(file)
-    room = judged(reports.finish())
-    assert states(room) == {"anna": MachineState.PASSED, "ben": MachineState.DAMAGED}
-    assert f"{name} is" in room.needing_help[0].reason
+    classroom = judged(reports.finish())
+    assert states(classroom) == {"anna": MachineState.PASSED, "ben": MachineState.DAMAGED}
+    assert f"{name} is" in classroom.needing_help[0].reason
 
 
 def test_a_report_larger_than_a_room_reads_is_named(
@@ -195,22 +195,22 @@ def test_a_report_larger_than_a_room_reads_is_named(
     many = [entry(f"/file{number}", "file", "image-layer") for number in range(1000)]
     reports.machine("ben", made("ben", many))
     monkeypatch.setattr(read, "MOST_BYTES", 100_000)
-    room = judged(reports.finish())
-    assert states(room) == {"anna": MachineState.PASSED, "ben": MachineState.DAMAGED}
-    assert "larger than 100000 bytes" in room.needing_help[0].reason
+    classroom = judged(reports.finish())
+    assert states(classroom) == {"anna": MachineState.PASSED, "ben": MachineState.DAMAGED}
+    assert "larger than 100000 bytes" in classroom.needing_help[0].reason
 
 
 def test_one_machine_under_two_names_passes_for_neither(reports: Reports) -> None:
     reports.machine("cleo")
     for name in ("anna", "ben"):  # both lead to the same address
         reports.machine(name, made("vm"), hostname="vm")
-    room = judged(reports.finish())
-    assert states(room) == {
+    classroom = judged(reports.finish())
+    assert states(classroom) == {
         "anna": MachineState.DISPUTED,
         "ben": MachineState.DISPUTED,
         "cleo": MachineState.PASSED,
     }
-    assert "the same container as ben" in room.needing_help[0].reason
+    assert "the same container as ben" in classroom.needing_help[0].reason
 
 
 def test_a_report_that_was_changed_after_it_came_is_named(reports: Reports) -> None:
@@ -218,41 +218,41 @@ def test_a_report_that_was_changed_after_it_came_is_named(reports: Reports) -> N
     (here / "report.json").write_text(
         (here / "report.json").read_text().replace('"verdict":"fail"', '"verdict":"pass"')
     )
-    room = judged(reports.finish())
-    assert states(room) == {"ben": MachineState.DAMAGED}
-    assert "changed" in room.machines[0].reason
+    classroom = judged(reports.finish())
+    assert states(classroom) == {"ben": MachineState.DAMAGED}
+    assert "changed" in classroom.machines[0].reason
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"schema": "scratchlab-status-1"}'])
 def test_a_damaged_record_is_named(reports: Reports, content: str) -> None:
     (reports.machine("ben") / "status.json").write_text(content)
-    room = judged(reports.finish())
-    assert states(room) == {"ben": MachineState.DAMAGED}
-    assert "status.json" in room.machines[0].reason
+    classroom = judged(reports.finish())
+    assert states(classroom) == {"ben": MachineState.DAMAGED}
+    assert "status.json" in classroom.machines[0].reason
 
 
 def test_a_damaged_run_file_is_named_and_the_machines_are_still_judged(reports: Reports) -> None:
     reports.machine("anna")
     (reports.finish() / "run.json").write_text("{")
-    room = judged(reports.directory)
-    assert states(room) == {"anna": MachineState.PASSED}
-    assert "run.json" in room.faults[0]
+    classroom = judged(reports.directory)
+    assert states(classroom) == {"anna": MachineState.PASSED}
+    assert "run.json" in classroom.faults[0]
 
 
 def test_a_report_of_another_machine_is_disputed_and_its_owner_is_not(reports: Reports) -> None:
     reports.machine("anna")
     reports.machine("ben", made("anna"))
-    room = judged(reports.finish())
-    assert states(room) == {"anna": MachineState.PASSED, "ben": MachineState.DISPUTED}
-    assert "anna" in room.needing_help[0].reason
+    classroom = judged(reports.finish())
+    assert states(classroom) == {"anna": MachineState.PASSED, "ben": MachineState.DISPUTED}
+    assert "anna" in classroom.needing_help[0].reason
 
 
 def test_where_nobody_knows_whose_report_it_is_both_are_disputed(reports: Reports) -> None:
     reports.machine("anna", made("debian"), hostname="")
     reports.machine("ben", made("debian"), hostname="")
     reports.machine("cleo")
-    room = judged(reports.finish())
-    assert states(room) == {
+    classroom = judged(reports.finish())
+    assert states(classroom) == {
         "anna": MachineState.DISPUTED,
         "ben": MachineState.DISPUTED,
         "cleo": MachineState.PASSED,
@@ -263,9 +263,9 @@ def test_two_machines_with_one_name_are_told(reports: Reports) -> None:
     for name in ("anna", "ben"):
         one = made("debian", container={"id": name})
         reports.machine(name, one, hostname="debian")
-    room = judged(reports.finish())
-    assert set(states(room).values()) == {MachineState.PASSED}
-    assert all("call themselves debian" in seat.notes[0] for seat in room.machines)
+    classroom = judged(reports.finish())
+    assert set(states(classroom).values()) == {MachineState.PASSED}
+    assert all("have the host name debian" in machine.notes[0] for machine in classroom.machines)
 
 
 def test_a_report_without_checks_is_no_pass(reports: Reports) -> None:
@@ -276,16 +276,16 @@ def test_a_report_without_checks_is_no_pass(reports: Reports) -> None:
 def test_what_a_machine_cannot_answer_is_no_failure_beside_what_passed(reports: Reports) -> None:
     checks = [rooms.check("E12"), rooms.check("E13", "skip", "no controllers")]
     reports.machine("ben", made("ben", checks=checks))
-    room = judged(reports.finish())
-    assert states(room) == {"ben": MachineState.PASSED}
-    assert room.machines[0].notes == ("could not be asked here: E13",)
+    classroom = judged(reports.finish())
+    assert states(classroom) == {"ben": MachineState.PASSED}
+    assert classroom.machines[0].notes == ("not answered on this machine: E13",)
 
 
 def test_a_skipped_check_is_no_pass(reports: Reports) -> None:
     reports.machine("ben", made("ben", checks=[rooms.check("E01", "skip", "no container")]))
-    room = judged(reports.finish())
-    assert states(room) == {"ben": MachineState.FAILED}
-    assert "no container" in room.machines[0].reason
+    classroom = judged(reports.finish())
+    assert states(classroom) == {"ben": MachineState.FAILED}
+    assert "no container" in classroom.machines[0].reason
 
 
 def test_the_check_that_failed_is_the_trouble_and_not_those_that_waited_for_it(
@@ -297,9 +297,9 @@ def test_the_check_that_failed_is_the_trouble_and_not_those_that_waited_for_it(
         rooms.check("E07", "skip", "not run: E06 failed"),
     ]
     reports.machine("ben", made("ben", checks=checks))
-    seat = judged(reports.finish()).machines[0]
-    assert seat.reason == "E06: the container is exited (2 more did not pass)"
-    assert seat.help == "docker start sleep"
+    machine = judged(reports.finish()).machines[0]
+    assert machine.reason == "E06: the container is exited (2 more did not pass)"
+    assert machine.help == "docker start sleep"
 
 
 def test_where_no_container_was_looked_at_nothing_of_it_is_compared(reports: Reports) -> None:
@@ -314,17 +314,17 @@ def test_where_no_container_was_looked_at_nothing_of_it_is_compared(reports: Rep
         checks=[rooms.check("E06", "fail", "the container is exited")],
     )
     reports.machine("ben", nothing)
-    room = judged(reports.finish())
-    assert all(facet.same for facet in room.facets)
-    assert {len(facet.groups[0].hosts) for facet in room.facets[:2]} == {2}
+    classroom = judged(reports.finish())
+    assert all(facet.same for facet in classroom.facets)
+    assert {len(facet.groups[0].hosts) for facet in classroom.facets[:2]} == {2}
 
 
 def test_a_machine_that_ran_fewer_checks_is_told(reports: Reports) -> None:
     for name in ("anna", "cleo"):
         reports.machine(name)
     reports.machine("ben", made("ben", checks=[rooms.check("E01")]))
-    room = judged(reports.finish())
-    assert room.machines[2].notes == ("only 1 of 12 checks were run",)
+    classroom = judged(reports.finish())
+    assert classroom.machines[2].notes == ("only 1 of 12 checks were run",)
 
 
 def test_one_report_with_a_thousand_checks_adds_no_columns(reports: Reports) -> None:
@@ -339,18 +339,18 @@ def test_a_slow_machine_is_named_and_passes(reports: Reports) -> None:
     for name in ("anna", "cleo", "dora"):
         reports.machine(name)
     reports.machine("ben", seconds=400.0)
-    room = judged(reports.finish())
-    assert room.needing_help == ()
-    assert [seat.name for seat in room.machines if seat.slow] == ["ben"]
+    classroom = judged(reports.finish())
+    assert classroom.needing_help == ()
+    assert [machine.name for machine in classroom.machines if machine.slow] == ["ben"]
 
 
 def test_directories_of_another_room_are_told_and_not_judged(reports: Reports) -> None:
     reports.machine("anna")
     reports.finish()
     Reports(reports.directory).machine("localhost")
-    room = judged(reports.directory)
-    assert states(room) == {"anna": MachineState.PASSED}
-    assert room.others == ("localhost",)
+    classroom = judged(reports.directory)
+    assert states(classroom) == {"anna": MachineState.PASSED}
+    assert classroom.unlisted == ("localhost",)
 
 
 def test_a_directory_of_reports_without_a_record_is_a_room_too(tmp_path: Path) -> None:
@@ -367,8 +367,8 @@ def test_an_empty_directory_is_a_room_without_machines(tmp_path: Path) -> None:
 def test_names_that_lead_out_of_the_directory_are_not_followed(reports: Reports) -> None:
     reports.machine("anna")
     outside = ("..", "../../etc", "", ".")
-    room = judged(reports.finish(*outside))
-    assert states(room) == {"anna": MachineState.PASSED} | dict.fromkeys(
+    classroom = judged(reports.finish(*outside))
+    assert states(classroom) == {"anna": MachineState.PASSED} | dict.fromkeys(
         outside, MachineState.DAMAGED
     )
-    assert "rename it" in room.needing_help[0].reason
+    assert "rename it" in classroom.needing_help[0].reason

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from tests.rooms import TREE, entry, made
 
 from scratchlab.classroom import exercise
-from scratchlab.classroom.grading import grade, graded_json, regrade
+from scratchlab.classroom.grading import grade, quiz_section, regrade
 from scratchlab.classroom.worksheet import ABSENT, draw_worksheet
-from scratchlab.course import asking, state
-from scratchlab.course.asking import hint_texts
+from scratchlab.course import grading_file, quiz
+from scratchlab.course.quiz import hint_texts
 from scratchlab.errors import LabError
 from scratchlab.model import Origin
 from scratchlab.report import Report, read, write
@@ -65,7 +65,7 @@ def test_a_ghost_can_be_asked_for_and_is_absent() -> None:
     sheets = [draw_worksheet(made("anna", ghosts=[hidden]), str(number)) for number in range(40)]
     asked = [one for sheet in sheets for one in sheet.questions if one.path == "/data/old"]
     assert asked
-    assert {(one.answer, "tmpfs on /data" in one.because) for one in asked} == {(ABSENT, True)}
+    assert {(one.answer, "tmpfs on /data" in one.explanation) for one in asked} == {(ABSENT, True)}
 
 
 def test_every_answer_has_a_hint_that_does_not_name_it() -> None:
@@ -87,14 +87,15 @@ def test_every_answer_has_a_hint_that_does_not_name_it() -> None:
 def test_points(answers: dict[str, str], read_hints: tuple[str, ...], points: int) -> None:
     graded = grade(draw_worksheet(REPORT, "anna"), answers, read_hints)
     assert (graded.points, graded.of) == (points, 24)
-    assert graded.strangers == tuple(sorted(set(answers) - set(RIGHT)))
+    assert graded.unexpected_answers == tuple(sorted(set(answers) - set(RIGHT)))
 
 
 def reported(points: int | None = None, **changes: Any) -> Report:
     graded = grade(draw_worksheet(REPORT, "anna"), {**RIGHT, "/dev/null": "kernel"})
-    quiz = graded_json(graded, REPORT, "2026-03-02T10:00:00+00:00")
-    quiz |= {"points": quiz["points"] if points is None else points, **changes}
-    return made("anna", quiz=quiz)
+    section = dict(quiz_section(graded, REPORT, "2026-03-02T10:00:00+00:00"))
+    if points is not None:
+        section["points"] = points
+    return made("anna", quiz={**section, **changes})
 
 
 def test_a_grading_travels_in_the_report(tmp_path: Path) -> None:
@@ -132,15 +133,15 @@ def test_a_score_that_was_written_by_hand_is_not_the_grade() -> None:
 
 def test_exercises_of_neighbours_differ() -> None:
     drawn = {exercise.draw_exercise(f"student{number:02}") for number in range(24)}
-    assert len({(one.way, one.path) for one in drawn}) == 24
-    assert {one.way for one in drawn} == set(exercise.WAYS)
+    assert len({(one.method, one.path) for one in drawn}) == 24
+    assert {one.method for one in drawn} == set(exercise.METHODS)
 
 
 @given(st.text())
 def test_any_seed_draws_an_exercise_below_a_directory(seed: str) -> None:
     drawn = exercise.draw_exercise(seed)
     assert drawn.path.count("/") >= 2
-    assert drawn.path.startswith("/dev/") == (drawn.way == "device")
+    assert drawn.path.startswith("/dev/") == (drawn.method == "device")
 
 
 def changed(origin: str, path: str) -> Report:
@@ -177,13 +178,13 @@ def test_an_exercise_that_is_not_there_is_an_error_and_no_zero() -> None:
 def test_a_file_that_holds_no_answers_is_one_clear_error(tmp_path: Path, content: str) -> None:
     (tmp_path / "answers.json").write_text(content, encoding="latin-1")
     with pytest.raises(LabError):
-        asking.from_file(str(tmp_path / "answers.json"))
+        quiz.read_answers(str(tmp_path / "answers.json"))
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", "[" * 99999])
 def test_a_damaged_grading_is_told_and_stops_no_report(tmp_path: Path, content: str) -> None:
     (tmp_path / "graded.json").write_text(content)
-    found = state.carried(str(tmp_path / "graded.json"))
+    found = grading_file.grading_for_report(str(tmp_path / "graded.json"))
     assert found is not None
     assert "damaged grading" in found["problem"]
     write(made("anna", quiz=found), str(tmp_path / "report.json"))
@@ -191,19 +192,20 @@ def test_a_damaged_grading_is_told_and_stops_no_report(tmp_path: Path, content: 
 
 
 def test_no_grading_is_no_quiz(tmp_path: Path) -> None:
-    assert state.carried(str(tmp_path / "none.json")) is None
+    assert grading_file.grading_for_report(str(tmp_path / "none.json")) is None
     assert regrade(REPORT) is None
 
 
 def test_a_grading_is_kept_whole(tmp_path: Path) -> None:
     file = tmp_path / "quiz" / "graded.json"
-    state.save(str(file), state.nothing())
-    assert state.load(str(file)) == json.loads(file.read_text()) == state.nothing()
+    empty = grading_file.empty_grading()
+    grading_file.save_grading(str(file), empty)
+    assert grading_file.load_grading(str(file)) == json.loads(file.read_text()) == empty
 
 
 def test_telling_ends_with_the_experts_answer() -> None:
     out = io.StringIO()
-    asking.tell(grade(draw_worksheet(REPORT, "anna"), {"/sleep": "kernel"}), out)
+    quiz.print_graded(grade(draw_worksheet(REPORT, "anna"), {"/sleep": "kernel"}), out)
     assert "WRONG  /sleep: image-layer (you said kernel)" in out.getvalue()
     assert "made up for /sleep" in out.getvalue()
 
@@ -215,7 +217,7 @@ def test_questions_and_answers_fit_the_terminal(
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setattr("click.prompt", lambda *_, **__: "1")
     out = io.StringIO()
-    answers, _ = asking.ask(draw_worksheet(REPORT, "anna"), out)
+    answers, _ = quiz.ask_questions(draw_worksheet(REPORT, "anna"), out)
     assert set(answers.values()) == {"image-layer"}
     lines = [line.rstrip() for line in out.getvalue().splitlines()]
     assert max(map(len, lines)) <= columns

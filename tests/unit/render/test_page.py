@@ -12,13 +12,14 @@ from tests.browser import reports
 
 from build_zipapp import members
 from scratchlab.cli import scratchlab
+from scratchlab.cli.classroom import write_report_page
 from scratchlab.errors import LabError
 from scratchlab.model import Engine, Facts, Host, Origin, Runtime
 from scratchlab.render.html import page
-from scratchlab.render.html.compact import Compact
+from scratchlab.render.html.compact import RowWriter
 from scratchlab.render.words import ORIGINS
 from scratchlab.report import write
-from scratchlab.report.sections import rules_cited
+from scratchlab.report.convert import rules_cited
 
 
 class Tags(HTMLParser):
@@ -75,16 +76,16 @@ def test_a_page_that_cannot_be_made_leaves_the_old_one(tmp_path: Path) -> None:
     broken = reports.sleep()
     del broken.head["summary"]
     with pytest.raises(Exception, match="summary"):
-        page.write(broken, str(html))
+        write_report_page(broken, str(html))
     assert html.read_text() == "old"
     assert list(tmp_path.iterdir()) == [html]
     with pytest.raises(LabError, match="cannot write"):
-        page.write(reports.sleep(), str(tmp_path / "no" / "directory.html"))
+        write_report_page(reports.sleep(), str(tmp_path / "no" / "directory.html"))
 
 
 def test_nothing_outside_is_named_and_nothing_inside_is_raw(tmp_path: Path) -> None:
     html = tmp_path / "index.html"
-    page.write(reports.hostile(), str(html))
+    write_report_page(reports.hostile(), str(html))
     text = html.read_text("utf-8")
     assert text.count("<script") == text.count("</script") == 2
     tags = Tags()
@@ -99,14 +100,14 @@ def test_nothing_outside_is_named_and_nothing_inside_is_raw(tmp_path: Path) -> N
 
 def test_rows_say_what_the_entries_said() -> None:
     report = reports.troubled()
-    rows = Compact()
+    rows = RowWriter()
     found = list(rows.entries(report.entries))
     before: list[str] = []
     for row, entry in zip(found, report.entries, strict=True):
         before = [*before[: row[0]], *row[1].split("/")]
         assert "/".join(before) == entry["path"]
-        assert rows.words[row[4]] == (entry["rule"] or "")
-        assert [rows.words[at] for at in row[5][1::2]] == [
+        assert rows.texts[row[4]] == (entry["rule"] or "")
+        assert [rows.texts[at] for at in row[5][1::2]] == [
             fact["detail"] for fact in entry["evidence"]
         ]
         assert (row[9] is None) == (entry["live"] is None)
@@ -117,7 +118,7 @@ def test_rows_say_what_the_entries_said() -> None:
 def test_a_path_that_begins_the_next_one_keeps_its_name() -> None:
     side = reports.side("directory", sha256=None)
     paths = ["/", "/a", "/a/b", "/a/b", "/a", "/ab"]
-    rows = Compact().entries(reports.entry(path, "kernel", side) for path in paths)
+    rows = RowWriter().entries(reports.entry(path, "kernel", side) for path in paths)
     before: list[str] = []
     for row, path in zip(rows, paths, strict=True):
         before = [*before[: row[0]], *row[1].split("/")]

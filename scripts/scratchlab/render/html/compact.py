@@ -1,15 +1,22 @@
-"""A report's entries as short rows of numbers and words: what a page of 100,000 entries carries."""
+"""A report's entries as short rows of numbers and texts, so that a page can hold 100,000."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from scratchlab.model import Json, Kind, Status
-from scratchlab.render.words import ORIGINS as WORDS
+from scratchlab.model import Kind, Status
+from scratchlab.render.words import ORIGINS as ORIGIN_WORDS
+from scratchlab.report.sections import (
+    EntrySection,
+    EvidenceSection,
+    GhostSection,
+    ImageEntrySection,
+    LiveEntrySection,
+)
 
 KINDS = tuple(map(str, Kind))
-ORIGINS = tuple(map(str, WORDS))
+ORIGINS = tuple(map(str, ORIGIN_WORDS))
 STATUSES = tuple(map(str, Status))
 
 _FIELDS = ("mode", "uid", "gid", "size", "sha256", "target", "device", "xattrs", "mtime", "links")
@@ -17,74 +24,75 @@ _FIELDS = ("mode", "uid", "gid", "size", "sha256", "target", "device", "xattrs",
 Row = list[Any]
 
 
-class Compact:
-    """Turns entries and ghosts into rows; ``words`` then holds the texts that rows name by number.
+class RowWriter:
+    """Turns entries and ghosts into rows; ``texts`` then holds the texts that rows name by number.
 
-    A row of an entry is [shared, rest, status, origin, rule, evidence, differences, prediction,
-    image, live]; of a ghost [path, kind, origin, actor, evidence, image]. ``shared`` counts the
-    parts of the path that the row before has too. Attributes are [kind, *_FIELDS, note, layer or
-    mount]; a live side that is one number is like the image's and on that mount (-1: not known).
+    The row of an entry is [shared, rest, status, origin, rule, evidence, differences, prediction,
+    image, live]; that of a ghost is [path, kind, origin, actor, evidence, image]. ``shared`` is
+    the number of leading path components that the row before has too. A side is [kind, *_FIELDS,
+    note, layer or mount]. A live side that is one number equals the image's side and is on that
+    mount (-1: not known).
     """
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
 
     @property
-    def words(self) -> list[str]:
+    def texts(self) -> list[str]:
         """Every text that a row names, by its number."""
         return list(self._numbers)
 
-    def entries(self, entries: Iterable[Json]) -> Iterator[Row]:
-        """One row an entry, in the order of ``entries``."""
+    def entries(self, entries: Iterable[EntrySection]) -> Iterator[Row]:
+        """One row for each entry, in the order of ``entries``."""
         before: list[str] = []
-        for one in entries:
-            parts = one["path"].split("/")
-            shared = _shared(before, parts)
+        for entry in entries:
+            parts = entry["path"].split("/")
+            shared = _shared_parts(before, parts)
             before = parts
-            image = _side(one["image"], "layer")
-            live: Row | int | None = _side(one["live"], "mount")
+            image = _side(entry["image"], "layer")
+            live: Row | int | None = _side(entry["live"], "mount")
             if image and isinstance(live, list) and image[:-1] == live[:-1]:
                 live = -1 if live[-1] is None else live[-1]
             yield [
                 shared,
                 "/".join(parts[shared:]),
-                STATUSES.index(one["status"]),
-                ORIGINS.index(one["origin"]),
-                self._word(one["rule"] or ""),
-                self._evidence(one["evidence"]),
-                self._word(", ".join(one["differences"])),
-                self._word(one["prediction"]),
+                STATUSES.index(entry["status"]),
+                ORIGINS.index(entry["origin"]),
+                self._number(entry["rule"] or ""),
+                self._evidence(entry["evidence"]),
+                self._number(", ".join(entry["differences"])),
+                self._number(entry["prediction"]),
                 image,
                 live,
             ]
 
-    def ghosts(self, ghosts: Iterable[Json]) -> Iterator[Row]:
-        """One row a ghost."""
-        for one in ghosts:
+    def ghosts(self, ghosts: Iterable[GhostSection]) -> Iterator[Row]:
+        """One row for each ghost."""
+        for ghost in ghosts:
             yield [
-                one["path"],
-                STATUSES.index(one["kind"]),
-                ORIGINS.index(one["origin"]),
-                self._word(one["actor"]),
-                self._evidence(one["evidence"]),
-                _side(one["image"], "layer"),
+                ghost["path"],
+                STATUSES.index(ghost["kind"]),
+                ORIGINS.index(ghost["origin"]),
+                self._number(ghost["actor"]),
+                self._evidence(ghost["evidence"]),
+                _side(ghost["image"], "layer"),
             ]
 
-    def _evidence(self, facts: Iterable[Json]) -> list[int]:
-        return [self._word(text) for fact in facts for text in (fact["kind"], fact["detail"])]
+    def _evidence(self, facts: Iterable[EvidenceSection]) -> list[int]:
+        return [self._number(text) for fact in facts for text in (fact["kind"], fact["detail"])]
 
-    def _word(self, text: str) -> int:
+    def _number(self, text: str) -> int:
         return self._numbers.setdefault(text, len(self._numbers))
 
 
-def _shared(one: list[str], other: list[str]) -> int:
-    # The last part stays with the row: a path that is the start of the next one keeps its name.
-    limit = min(len(one), len(other) - 1)
-    return next((at for at in range(limit) if one[at] != other[at]), limit)
+def _shared_parts(before: list[str], parts: list[str]) -> int:
+    # Never all of them: a row always holds the last component of its path.
+    limit = min(len(before), len(parts) - 1)
+    return next((at for at in range(limit) if before[at] != parts[at]), limit)
 
 
-def _side(entry: Json | None, last: str) -> Row | None:
-    if entry is None:
+def _side(side: ImageEntrySection | LiveEntrySection | None, last: str) -> Row | None:
+    if side is None:
         return None
-    fields = [entry.get(name) or 0 for name in _FIELDS]
-    return [KINDS.index(entry["kind"]), *fields, entry.get("note") or 0, entry.get(last)]
+    fields = [side.get(name) or 0 for name in _FIELDS]
+    return [KINDS.index(side["kind"]), *fields, side.get("note") or 0, side.get(last)]

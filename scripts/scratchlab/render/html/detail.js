@@ -1,4 +1,4 @@
-// One entry explained: who, what proves it, which rule, and image against instance.
+// One entry explained: its origin, rule and evidence, and image against instance.
 
 class Detail {
   constructor(data, onClose) {
@@ -51,7 +51,7 @@ class Detail {
 
   prediction(entry) {
     if (entry.prediction === "none") return null;
-    if (entry.prediction === "agrees") return make("p", "agrees", "✔ As predicted, before anybody looked.");
+    if (entry.prediction === "agrees") return make("p", "agrees", "✔ As predicted before the container was read.");
     const box = make("p", "loud");
     box.append(make("b", "", "Not as predicted: "), bdi(entry.prediction));
     return box;
@@ -60,7 +60,7 @@ class Detail {
   ghost(ghost) {
     const box = make("p", "ghost-words");
     box.append(make("b", "", `${ghost.kind[0].toUpperCase()}${ghost.kind.slice(1)}`), " by ", bdi(ghost.actor));
-    box.append(make("small", "", "The image has something here that the container cannot see."));
+    box.append(make("small", "", "The image has an entry at this path that the container cannot see."));
     return box;
   }
 
@@ -80,24 +80,24 @@ class Detail {
     box.append(links);
     if (rule.removed_by) {
       const away = make("p", "away");
-      away.append(make("b", "", "To be rid of it: "), rule.removed_by);
+      away.append(make("b", "", "To remove it: "), rule.removed_by);
       box.append(away);
     }
     return box;
   }
 
-  evidence(of) {
+  evidence(finding) {
     const box = this.part("Evidence");
-    if (!of || !of.evidence.length) {
+    if (!finding || !finding.evidence.length) {
       box.append(make("p", "", "none"));
       return box;
     }
     const list = make("ul", "facts-list");
-    for (const fact of of.evidence) {
+    for (const fact of finding.evidence) {
       const item = make("li");
-      const words = bdi(fact.detail.replace(/([0-9a-f]{12})[0-9a-f]{52}/g, "$1…")); // engines' ids
-      words.title = shown(fact.detail);
-      item.append(make("span", "fact-kind", fact.kind), words);
+      const detail = bdi(fact.detail.replace(/([0-9a-f]{12})[0-9a-f]{52}/g, "$1…")); // engines' ids
+      detail.title = visible(fact.detail);
+      item.append(make("span", "fact-kind", fact.kind), detail);
       list.append(item);
     }
     box.append(list);
@@ -109,15 +109,15 @@ class Detail {
     const box = this.part("Image against instance");
     const table = make("table");
     const head = make("tr");
-    for (const words of ["", "image", "instance"]) {
-      const cell = make(words ? "th" : "td", "", words);
-      if (words) cell.scope = "col";
+    for (const title of ["", "image", "instance"]) {
+      const cell = make(title ? "th" : "td", "", title);
+      if (title) cell.scope = "col";
       head.append(cell);
     }
     table.append(head);
     const differing = new Set(entry ? entry.differences.split(", ") : []);
-    for (const [name, told] of Object.entries(TOLD)) {
-      const values = [image, live].map((one) => (one ? told(one) : ""));
+    for (const [name, format] of Object.entries(FORMATS)) {
+      const values = [image, live].map((side) => (side ? format(side) : ""));
       if (!values[0] && !values[1]) continue;
       const row = make("tr", differing.has(name) ? "differs" : "");
       const label = make("th", "", differing.has(name) ? `≠ ${name}` : name);
@@ -141,34 +141,20 @@ class Detail {
   }
 }
 
-const TOLD = {
-  kind: (one) => one.kind,
-  mode: (one) => one.mode,
-  uid: (one) => String(one.uid),
-  gid: (one) => String(one.gid),
-  size: (one) => (one.kind === "file" ? `${one.size.toLocaleString("en")} B` : ""),
-  sha256: (one) => one.sha256 || "",
-  target: (one) => (one.kind === "symlink" ? one.target : ""),
-  device: (one) => (one.device ? one.device.join(":") : ""),
-  xattrs: (one) => (one.xattrs ? Object.entries(one.xattrs).map(([name, value]) => `${name}=${value}`).join("\n") : ""),
-  mtime: (one) => (one.mtime ? date(one.mtime) : ""),
-  links: (one) => one.links || "",
-  note: (one) => one.note || "",
-  layer: (one) => (Number.isInteger(one.layer) ? String(one.layer) : ""),
-  mount: (one) => (Number.isInteger(one.mount) ? String(one.mount) : ""),
+// Attribute -> its text on the page.
+const FORMATS = {
+  kind: (side) => side.kind,
+  mode: (side) => side.mode,
+  uid: (side) => String(side.uid),
+  gid: (side) => String(side.gid),
+  size: (side) => (side.kind === "file" ? `${side.size.toLocaleString("en")} B` : ""),
+  sha256: (side) => side.sha256 || "",
+  target: (side) => (side.kind === "symlink" ? side.target : ""),
+  device: (side) => (side.device ? side.device.join(":") : ""),
+  xattrs: (side) => (side.xattrs ? Object.entries(side.xattrs).map(([name, value]) => `${name}=${value}`).join("\n") : ""),
+  mtime: (side) => (side.mtime ? date(side.mtime) : ""),
+  links: (side) => side.links || "",
+  note: (side) => side.note || "",
+  layer: (side) => (Number.isInteger(side.layer) ? String(side.layer) : ""),
+  mount: (side) => (Number.isInteger(side.mount) ? String(side.mount) : ""),
 };
-
-function date(nanoseconds) {
-  const found = new Date(nanoseconds / 1e6);
-  return Number.isNaN(found.getTime()) ? `${nanoseconds} ns` : found.toISOString();
-}
-
-// A link where the report holds a web address, nothing where it holds anything else.
-function link(address, words) {
-  if (!/^https:\/\//.test(address)) return "";
-  const found = make("a", "", words);
-  found.href = address;
-  found.rel = "noopener noreferrer";
-  found.target = "_blank";
-  return found;
-}

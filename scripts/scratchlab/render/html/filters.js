@@ -1,13 +1,13 @@
-// Chips and the search box: what they ask of the tree, and what they say of it.
+// Chips and the search box: they filter the tree, and show how many entries match.
 
 const STATUS_MEANS = {
   same: "The container sees it as the image has it.",
-  altered: "The container sees it otherwise than the image has it.",
+  altered: "The container sees it, but not as the image has it.",
   "only-live": "The container sees it, and the image does not have it.",
   missing: "The image has it, the container does not see it, and nothing explains that.",
   shadowed: "The image has it, and a mount above hides it.",
-  replaced: "The image has it, and the engine's init layer stands in its place.",
-  overridden: "The image has it, and a mount on the very path hides it.",
+  replaced: "The image has it, and the engine's init layer replaces it.",
+  overridden: "The image has it, and a mount on this very path hides it.",
   deleted: "The image has it, and a process deleted it.",
   changed: "The image has it, and a process changed it.",
 };
@@ -24,7 +24,7 @@ class Filters {
     for (const chip of this.chips) chip.addEventListener("click", () => this.press(chip));
     this.search.addEventListener("input", () => this.update());
     this.clear.addEventListener("click", () => this.reset());
-    this.say();
+    this.showCount();
   }
 
   makeStatuses() {
@@ -66,15 +66,15 @@ class Filters {
   }
 
   update() {
-    this.tree.words = this.search.value.trim().toLowerCase();
+    this.tree.searched = this.search.value.trim().toLowerCase();
     this.tree.update();
-    this.say();
+    this.showCount();
     this.changed();
   }
 
-  say() {
+  showCount() {
     const total = this.tree.nodes.reduce((sum, node) => sum + (node.origin !== null), 0);
-    const numbers = `${this.tree.found.toLocaleString("en")} of ${total.toLocaleString("en")}`;
+    const numbers = `${this.tree.matching.toLocaleString("en")} of ${total.toLocaleString("en")}`;
     this.count.textContent = this.tree.filtered ? `${numbers} entries shown` : `${total.toLocaleString("en")} entries`;
     this.clear.hidden = !this.tree.filtered;
   }

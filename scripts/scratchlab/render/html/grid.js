@@ -1,24 +1,8 @@
-// The tree on the page: only the rows in view exist (WAI-ARIA treegrid pattern, one tab stop).
+// The tree on the page: only rows in view exist as elements (WAI-ARIA treegrid, one tab stop).
 
-const BEYOND = 12; // rows made above and below the view
+const BEYOND = 12; // rows drawn above and below the view
 const MARKS = { same: "=", altered: "≠", "only-live": "+", missing: "−" };
-const MOST_PRINTED = 3000;
-
-// An element with text, never markup. Control and format characters are shown, not obeyed.
-function make(tag, className, words) {
-  const found = document.createElement(tag);
-  if (className) found.className = className;
-  if (words !== undefined) found.textContent = shown(words);
-  return found;
-}
-
-function shown(words) {
-  return String(words).replace(/[^\P{C}\n]|[\u2028\u2029]/gu, (char) => `\\u{${char.codePointAt(0).toString(16)}}`);
-}
-
-function bdi(words, className) { return make("bdi", className, words); }
-
-function unseen(words) { return make("span", "unseen", words); }
+const MOST_PRINTED = 3000; // rows
 
 class Grid {
   constructor(tree, onChoose) {
@@ -38,29 +22,29 @@ class Grid {
     window.addEventListener("afterprint", () => this.draw());
   }
 
-  // After `tree.visible` changed or the page did.
+  // To be called when `tree.visible` or the layout of the page has changed.
   refresh() {
     const line = parseFloat(getComputedStyle(this.box).getPropertyValue("--line"));
     this.height = line * parseFloat(getComputedStyle(document.documentElement).fontSize);
     const { visible } = this.tree;
-    this.places = new Map(visible.map((node, at) => [node, at]));
-    if (!this.places.has(this.active)) this.active = null;
+    this.indexes = new Map(visible.map((node, at) => [node, at]));
+    if (!this.indexes.has(this.active)) this.active = null;
     this.rows.style.height = `${visible.length * this.height}px`;
     this.box.setAttribute("aria-rowcount", visible.length + 1);
     this.draw();
   }
 
-  // Paper has no scrolling: as many rows as it bears, and in words what it does not show.
+  // Paper does not scroll: draw many rows, and name how many are left out and why.
   print() {
     this.draw(MOST_PRINTED);
     const { visible, nodes, filtered } = this.tree;
-    const left = [
+    const leftOut = [
       [visible.length - MOST_PRINTED, `after the first ${MOST_PRINTED.toLocaleString("en")}`],
       [nodes.length - visible.length, filtered ? "that the filter hides" : "in closed directories"],
     ].filter(([count]) => count > 0).map(([count, where]) => `${count.toLocaleString("en")} ${where}`);
     const box = document.getElementById("unprinted");
-    box.textContent = `Not on paper: entries of the tree, ${left.join(", ")}. All of them are in the page and in report.json.`;
-    box.hidden = left.length === 0;
+    box.textContent = `Not on paper: entries of the tree, ${leftOut.join(", ")}. All of them are in the page and in report.json.`;
+    box.hidden = leftOut.length === 0;
   }
 
   draw(atLeast = 0) {
@@ -68,7 +52,7 @@ class Grid {
     const first = atLeast ? 0 : Math.max(0, Math.floor(this.box.scrollTop / this.height) - BEYOND);
     const count = atLeast || Math.ceil(this.box.clientHeight / this.height) + 2 * BEYOND;
     const wanted = visible.slice(first, first + count).map((node, at) => this.row(node, first + at));
-    const active = this.places.get(this.active);
+    const active = this.indexes.get(this.active);
     if (!atLeast && active !== undefined && (active < first || active >= first + wanted.length)) {
       wanted.push(this.row(this.active, active)); // aria-activedescendant must exist
     }
@@ -77,15 +61,15 @@ class Grid {
     else this.box.setAttribute("aria-activedescendant", `row-${this.active.at}`);
   }
 
-  row(node, place) {
+  row(node, index) {
     const row = make("div", "row");
     row.id = `row-${node.at}`;
     row.setAttribute("role", "row");
     row.setAttribute("aria-level", node.depth + 1);
-    row.setAttribute("aria-rowindex", place + 2);
+    row.setAttribute("aria-rowindex", index + 2);
     row.setAttribute("aria-selected", String(node === this.chosen));
     if (node.children.length) row.setAttribute("aria-expanded", String(this.tree.isOpen(node)));
-    row.style.top = `${place * this.height}px`;
+    row.style.top = `${index * this.height}px`;
     row.style.setProperty("--depth", Math.min(node.depth, 24));
     row.classList.toggle("active", node === this.active);
     row.classList.toggle("aside", this.tree.filtered && !node.hit);
@@ -98,12 +82,10 @@ class Grid {
     const { data } = this.tree;
     const entry = node.row && entryOf(data, node.row);
     const ghost = node.ghost && ghostOf(data, node.ghost);
-    const shipped = (entry && entry.image) || (ghost && ghost.image);
-    const cells = [this.name(node, "left", shipped), this.link(node, shipped)];
-    const right = entry && entry.live ? this.name(node, "right", entry.live) : this.absent(node, shipped, ghost);
+    const inImage = (entry && entry.image) || (ghost && ghost.image);
+    const right = entry && entry.live ? this.name(node, "right", entry.live) : this.absent(node, inImage, ghost);
     if (ghost && entry && entry.live) right.append(make("em", "", "hides the image's"));
-    cells.push(right, this.who(node), this.why(entry, ghost));
-    return cells;
+    return [this.name(node, "left", inImage), this.comparison(node, inImage), right, this.who(node), this.why(entry, ghost)];
   }
 
   name(node, className, attributes) {
@@ -120,46 +102,46 @@ class Grid {
     }
     const directory = node.children.length > 0 || (attributes && attributes.kind === "directory");
     cell.append(bdi(directory && node.depth ? `${node.name}/` : node.name, directory ? "name directory" : "name"));
-    const more = attributes && this.more(attributes);
+    const more = attributes && this.summary(attributes);
     if (more) cell.append(bdi(more, "more"));
     if (className === "right" && node.below && !this.tree.isOpen(node)) cell.append(this.below(node));
     return cell;
   }
 
-  more(attributes) {
+  summary(attributes) {
     if (attributes.kind === "symlink") return `→ ${attributes.target}`;
     if (attributes.device) return attributes.device.join(":");
     return attributes.kind === "file" ? size(attributes.size) : "";
   }
 
-  // What a closed directory holds, as a small band of colours with the number beside it.
+  // The origins in a closed directory as a small band of colours, and the number of entries.
   below(node) {
     const total = [...node.below.values()].reduce((sum, count) => sum + count, 0);
-    const found = make("span", "below");
+    const band = make("span", "below");
     for (const origin of this.tree.data.origins) {
       const count = node.below.get(origin.id);
       if (!count) continue;
       const part = make("i");
       part.dataset.o = origin.id;
       part.style.flexGrow = count;
-      found.append(part);
+      band.append(part);
     }
-    found.setAttribute("aria-hidden", "true");
+    band.setAttribute("aria-hidden", "true");
     const both = make("span", "holds");
-    both.append(found, make("small", "", `${total.toLocaleString("en")} inside`));
+    both.append(band, make("small", "", `${total.toLocaleString("en")} inside`));
     return both;
   }
 
-  // What the image has and the container cannot see, where it would have been.
-  absent(node, shipped, ghost) {
-    if (!shipped) return this.name(node, "right", null);
-    const cell = this.name(node, "right", shipped);
+  // An entry of the image that the container does not see, at the path where it would have been.
+  absent(node, inImage, ghost) {
+    if (!inImage) return this.name(node, "right", null);
+    const cell = this.name(node, "right", inImage);
     cell.classList.add("ghost");
     cell.append(make("em", "", ghost ? ghost.kind : node.statuses[0]));
     return cell;
   }
 
-  link(node, shipped) {
+  comparison(node, inImage) {
     const cell = make("span", "link cell");
     cell.setAttribute("role", "gridcell");
     const status = node.statuses[0];
@@ -168,7 +150,7 @@ class Grid {
     mark.setAttribute("aria-hidden", "true");
     cell.title = node.statuses.join(", ");
     cell.append(mark, unseen(node.statuses.join(", ")));
-    cell.classList.toggle("shipped", Boolean(shipped));
+    cell.classList.toggle("shipped", Boolean(inImage));
     return cell;
   }
 
@@ -185,12 +167,12 @@ class Grid {
     const rule = entry && this.rules.get(entry.rule);
     const disagrees = entry && !["agrees", "none"].includes(entry.prediction);
     const fact = entry && entry.evidence[0];
-    let words = fact ? fact.detail : "";
-    if (rule) words = rule.title;
-    if (ghost) words = `${ghost.kind} by ${ghost.actor}`;
-    if (entry && entry.differences) words = `differs in ${entry.differences}`;
-    if (disagrees) words = entry.prediction;
-    cell.append(bdi(words));
+    let text = fact ? fact.detail : "";
+    if (rule) text = rule.title;
+    if (ghost) text = `${ghost.kind} by ${ghost.actor}`;
+    if (entry && entry.differences) text = `differs in ${entry.differences}`;
+    if (disagrees) text = entry.prediction;
+    cell.append(bdi(text));
     cell.classList.toggle("loud", Boolean(disagrees));
     return cell;
   }
@@ -225,11 +207,11 @@ class Grid {
 
   // Make `node` the active row and bring it into view.
   go(node) {
-    const place = this.places.get(node);
-    if (place === undefined) return;
+    const index = this.indexes.get(node);
+    if (index === undefined) return;
     this.active = node;
     const head = this.rows.offsetTop;
-    const top = place * this.height;
+    const top = index * this.height;
     if (top < this.box.scrollTop) this.box.scrollTop = top;
     const bottom = top + this.height + head - this.box.clientHeight;
     if (bottom > this.box.scrollTop) this.box.scrollTop = bottom;
@@ -240,11 +222,11 @@ class Grid {
   key(event) {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
     const { visible } = this.tree;
-    const at = this.places.get(this.active) ?? -1;
+    const at = this.indexes.get(this.active) ?? -1;
     const page = Math.max(1, Math.floor(this.box.clientHeight / this.height) - 2);
-    const to = (place) => this.go(visible[Math.min(Math.max(place, 0), visible.length - 1)]);
+    const to = (index) => this.go(visible[Math.min(Math.max(index, 0), visible.length - 1)]);
     const node = this.active;
-    const acts = {
+    const actions = {
       ArrowDown: () => to(at + 1),
       ArrowUp: () => to(at - 1),
       PageDown: () => to(at + page),
@@ -257,25 +239,8 @@ class Grid {
       " ": () => node && this.choose(node),
       Escape: () => this.choose(null),
     };
-    if (!acts[event.key]) return;
+    if (!actions[event.key]) return;
     event.preventDefault();
-    acts[event.key]();
+    actions[event.key]();
   }
-}
-
-function badge(origin) {
-  const found = make("span", "badge-o");
-  found.dataset.o = origin.id;
-  const sign = make("span", "sign", origin.code);
-  sign.setAttribute("aria-hidden", "true");
-  found.append(sign, make("span", "label", origin.label));
-  return found;
-}
-
-function size(bytes) {
-  const units = ["B", "kB", "MB", "GB", "TB"];
-  let at = 0;
-  let number = bytes || 0;
-  while (number >= 1000 && at < units.length - 1) { number /= 1000; at += 1; }
-  return `${at && number < 100 ? number.toFixed(1) : Math.round(number)} ${units[at]}`;
 }

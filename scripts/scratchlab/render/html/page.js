@@ -1,4 +1,4 @@
-// Puts the parts together, and what belongs to no part: copying, printing, addresses.
+// Connects the parts; and what belongs to none of them: copying, printing, addresses.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const tree = new Tree(data);
@@ -17,9 +17,9 @@ const filters = new Filters(tree, () => {
 
 for (const part of document.querySelectorAll("#band i")) part.style.flexGrow = part.dataset.share;
 
-for (const [id, act] of [["open-all", () => tree.openAll()], ["close-all", () => tree.closeAll()]]) {
+for (const [id, action] of [["open-all", () => tree.openAll()], ["close-all", () => tree.closeAll()]]) {
   document.getElementById(id).addEventListener("click", () => {
-    act();
+    action();
     tree.update();
     grid.refresh();
   });
@@ -47,19 +47,19 @@ for (const section of document.querySelectorAll(".steps")) new Steps(section);
 for (const button of document.querySelectorAll(".copy")) {
   button.addEventListener("click", async () => {
     await copy(button.parentElement.querySelector("code").textContent);
-    const words = button.firstChild.data;
+    const label = button.firstChild.data;
     button.firstChild.data = "Copied";
-    setTimeout(() => { button.firstChild.data = words; }, 1500);
+    setTimeout(() => { button.firstChild.data = label; }, 1500);
   });
 }
 
-// Pages from a disk have no clipboard in some browsers; the old way works there.
-async function copy(words) {
+// Some browsers give pages of the file: scheme no clipboard; execCommand works there.
+async function copy(text) {
   try {
-    await navigator.clipboard.writeText(words);
+    await navigator.clipboard.writeText(text);
   } catch {
     const box = make("textarea");
-    box.value = words;
+    box.value = text;
     document.body.append(box);
     box.select();
     document.execCommand("copy");
@@ -67,25 +67,25 @@ async function copy(words) {
   }
 }
 
-const closed = [];
+const openedForPrint = [];
 window.addEventListener("beforeprint", () => {
-  for (const one of document.querySelectorAll("details:not([open])")) {
-    one.open = true;
-    closed.push(one);
+  for (const details of document.querySelectorAll("details:not([open])")) {
+    details.open = true;
+    openedForPrint.push(details);
   }
 });
-window.addEventListener("afterprint", () => { for (const one of closed.splice(0)) one.open = false; });
+window.addEventListener("afterprint", () => { for (const details of openedForPrint.splice(0)) details.open = false; });
 
 function addressOf(node) {
-  try { return `#path=${encodeURIComponent(node.path)}`; } catch { return "#entries"; } // half a character
+  try { return `#path=${encodeURIComponent(node.path)}`; } catch { return "#entries"; } // a lone surrogate
 }
 
-function addressed() {
+function addressInBar() {
   try { return decodeURIComponent(location.hash.slice(1)); } catch { return ""; }
 }
 
-function follow() {
-  const address = addressed();
+function followAddress() {
+  const address = addressInBar();
   const check = document.getElementById(address);
   if (check && check.matches("details")) check.open = true;
   const node = address.startsWith("path=") && tree.byPath.get(address.slice(5));
@@ -100,6 +100,6 @@ function follow() {
 }
 
 grid.refresh();
-follow();
-window.addEventListener("hashchange", follow);
+followAddress();
+window.addEventListener("hashchange", followAddress);
 document.documentElement.dataset.ready = "true";

@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 from itertools import islice
@@ -17,32 +17,33 @@ from urllib.parse import quote
 from jinja2 import Environment, FunctionLoader
 from markupsafe import Markup
 
-from scratchlab.atomic import atomic_write
 from scratchlab.model import Json, Origin
 from scratchlab.render.html import compact
-from scratchlab.render.words import ORIGINS, short
+from scratchlab.render.words import ORIGINS, short_ids
 from scratchlab.report import Report, verdict
+from scratchlab.report.sections import EntrySection
 from scratchlab.text import printable
 
 STYLES = ("report.css",)
-SCRIPTS = tuple(
-    f"{name}.js" for name in ("look", "data", "tree", "grid", "detail", "filters", "steps", "page")
+SCRIPTS = (
+    "appearance.js",
+    "elements.js",
+    "tree.js",
+    "grid.js",
+    "detail.js",
+    "filters.js",
+    "steps.js",
+    "page.js",
 )
-MOST_LOOKS = 3  # entries that the first lines name where something needs a look
+MOST_DIFFERING = 3  # entries that the first lines name where something differs
 _EXPERIMENT = re.compile(r"E\d")
-# A script block ends at </script> wherever that stands; JSON can spell these three otherwise.
-_SPELLED = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
-
-
-def write(report: Report, path: str) -> None:
-    """Write the page to ``path``, whole or not at all. Raises LabError when that fails."""
-    with atomic_write(path, encoding="utf-8") as out:
-        render(report, out)
+# A script block ends at the first </script>, so JSON must not hold it: it can escape these three.
+_ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 
 def render(report: Report, out: TextIO) -> None:
-    """Write the page. What the report says is text on it, never markup."""
-    rows = compact.Compact()
+    """Write the page. Everything in the report becomes text on it, never markup."""
+    rows = compact.RowWriter()
     checks = report.head["checks"]
     style, script = "".join(map(asset, STYLES)), "".join(map(asset, SCRIPTS))
     pieces = (
@@ -50,18 +51,18 @@ def render(report: Report, out: TextIO) -> None:
         .get_template("report.html.j2")
         .generate(
             **report.head,
-            calm=verdict.exit_status(report) == verdict.EXPLAINED,
-            looks=list(islice(filter(verdict.differs, report.entries), MOST_LOOKS)),
+            as_expected=verdict.exit_status(report) == verdict.EXPLAINED,
+            differing=list(islice(filter(verdict.differs, report.entries), MOST_DIFFERING)),
             origins=_origins(report.entries),
-            experiments=[one for one in checks if _EXPERIMENT.match(one["id"])],
-            requirements=[one for one in checks if not _EXPERIMENT.match(one["id"])],
+            experiments=[check for check in checks if _EXPERIMENT.match(check["id"])],
+            requirements=[check for check in checks if not _EXPERIMENT.match(check["id"])],
             style=Markup(style),  # noqa: S704 - ours, from the package
             script=Markup(script),  # noqa: S704 - likewise
             hashes={"style": fingerprint(style), "script": fingerprint(script)},
             tables={"kinds": compact.KINDS, "statuses": compact.STATUSES},
             rows=map(data, rows.entries(report.entries)),
             ghost_rows=map(data, rows.ghosts(report.head["ghosts"])),
-            words=lambda: data(rows.words),  # known only once the rows are written
+            texts=lambda: data(rows.texts),  # complete only after the rows are written
         )
     )
     for piece in pieces:
@@ -70,55 +71,51 @@ def render(report: Report, out: TextIO) -> None:
 
 @cache
 def environment() -> Environment:
-    """Templates of this package; every text is escaped, and shown without control characters."""
-    found = Environment(
-        loader=FunctionLoader(asset), autoescape=True, finalize=_shown, trim_blocks=True,
+    """The templates of this package. Every text is escaped, control characters included."""
+    templates = Environment(
+        loader=FunctionLoader(asset), autoescape=True, finalize=_printable, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    found.filters |= {
+    templates.filters |= {
         "data": data,
-        "shown": _shown,
+        "printable": _printable,
         "zip": zip,
-        "short": short,
+        "short": short_ids,
         "address": _address,
     }
-    return found
+    return templates
 
 
 def asset(name: str) -> str:
-    """A template, style or script of this package."""
+    """The text of a template, style or script of this package."""
     return resources.files("scratchlab.render.html").joinpath(name).read_text("utf-8")
 
 
 def data(value: Any) -> Markup:
-    """``value`` as JSON that can stand in a script block whatever its texts hold."""
+    """``value`` as JSON that is safe in a script block, whatever its texts hold."""
     text = json.dumps(value, separators=(",", ":"))
-    return Markup(text.translate(_SPELLED))  # noqa: S704 - no <, > or & is left
+    return Markup(text.translate(_ESCAPES))  # noqa: S704 - no <, > or & is left
 
 
 def _address(path: str) -> str:
     return "#path=" + quote(path, safe="", errors="replace")
 
 
-def _shown(value: Any) -> Any:
+def _printable(value: Any) -> Any:
     return printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 def fingerprint(text: str) -> str:
-    """How a Content-Security-Policy names a style or a script that may act."""
+    """The name of a style or script in a Content-Security-Policy that allows it."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _origins(entries: Iterable[Json]) -> list[Json]:
-    """Each origin in words, with the number of live entries that have it."""
-    counts = Counter(one["origin"] for one in entries if one["live"] is not None)
-    return list(_counted(counts))
-
-
-def _counted(counts: Counter[str]) -> Iterator[Json]:
-    for place, (origin, words) in enumerate(ORIGINS.items()):
-        yield {
-            "place": place,
+def _origins(entries: Iterable[EntrySection]) -> list[Json]:
+    """Each origin as the page describes it, with the number of live entries that have it."""
+    counts = Counter(entry["origin"] for entry in entries if entry["live"] is not None)
+    return [
+        {
+            "order": order,
             "id": str(origin),
             "who": words.who,
             "label": words.label,
@@ -126,3 +123,5 @@ def _counted(counts: Counter[str]) -> Iterator[Json]:
             "means": words.means,
             "count": counts[Origin(origin)],
         }
+        for order, (origin, words) in enumerate(ORIGINS.items())
+    ]

@@ -1,8 +1,8 @@
-// The table of machines: search, filter, sort, keys. Without this script all of it is still there.
+// The table of machines: search, filter, sort, keys. Without this script it is complete, but fixed.
 
 const table = document.getElementById("room");
 const body = table.tBodies[0];
-const rows = [...body.rows].map((row) => ({ row, words: row.textContent.toLowerCase() }));
+const rows = [...body.rows].map((row) => ({ row, text: row.textContent.toLowerCase() }));
 const search = document.getElementById("search");
 const count = document.getElementById("count");
 const chips = [...document.querySelectorAll(".chip[data-state]")];
@@ -11,8 +11,8 @@ function filter() {
   const wanted = search.value.toLowerCase().split(/\s+/).filter(Boolean);
   const states = chips.filter((chip) => chip.ariaPressed === "true").map((chip) => chip.dataset.state);
   let shown = 0;
-  for (const { row, words } of rows) {
-    const hit = wanted.every((word) => words.includes(word)) && (!states.length || states.includes(row.dataset.state));
+  for (const { row, text } of rows) {
+    const hit = wanted.every((word) => text.includes(word)) && (!states.length || states.includes(row.dataset.state));
     row.hidden = !hit;
     shown += hit;
   }

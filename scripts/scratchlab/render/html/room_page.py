@@ -1,4 +1,4 @@
-"""The room as one HTML file that needs nothing else: no server, no network, no other file."""
+"""A class as one HTML file that needs nothing else: no server, no network, no other file."""
 
 from __future__ import annotations
 
@@ -12,50 +12,51 @@ from markupsafe import Markup
 from scratchlab.classroom.records import extended_history
 from scratchlab.classroom.results import Classroom, MachineResult
 from scratchlab.render.html.page import asset, environment, fingerprint
-from scratchlab.render.terminal.classroom import STATE_WORDS, headline, sentence, shorten
+from scratchlab.render.words import STATES, facet_sentence, headline, short_digest
 
 SIGNS = {"pass": "✔", "fail": "✘", "error": "✘", "skip": "-"}
 MOST_RUNS = 8  # of the trend, in a row of the table
 STYLES = ("report.css", "room.css")
-SCRIPTS = ("look.js", "room.js")
+SCRIPTS = ("appearance.js", "room.js")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A machine and the number of its row."""
+class TableRow:
+    """A machine, and the number of its row in the table."""
 
     name: str
-    place: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class SameTrouble:
     """Machines that need the same help."""
 
     state: str
     reason: str
     help: str
-    seats: tuple[Place, ...]
+    machines: tuple[TableRow, ...]
 
 
-def render(room: Classroom, out: TextIO) -> None:
-    """Write the page. What machines say is text on it, never markup."""
+def render(classroom: Classroom, out: TextIO) -> None:
+    """Write the page. Everything from a machine becomes text on it, never markup."""
     style, script = "".join(map(asset, STYLES)), "".join(map(asset, SCRIPTS))
-    counts = Counter(STATE_WORDS[seat.state] for seat in room.machines)
+    machines = classroom.machines
+    counts = Counter(STATES[machine.state] for machine in machines)
     pieces = (
         environment()
         .get_template("room.html.j2")
         .generate(
-            room=room,
-            headline=headline(room),
+            classroom=classroom,
+            headline=headline(classroom),
             counts=counts.most_common(),
-            facets=sorted(room.facets, key=lambda facet: facet.same),
-            helped=tuple(_needs(room)),
-            rows=[(seat, extended_history(seat)[-MOST_RUNS:]) for seat in room.machines],
-            graded=any(seat.summary and seat.summary.grade for seat in room.machines),
-            states=STATE_WORDS,
-            sentence=sentence,
-            shorten=shorten,
+            facets=sorted(classroom.facets, key=lambda facet: facet.same),
+            troubles=tuple(_troubles(classroom)),
+            rows=[(machine, extended_history(machine)[-MOST_RUNS:]) for machine in machines],
+            graded=any(machine.summary and machine.summary.grade for machine in machines),
+            states=STATES,
+            sentence=facet_sentence,
+            shorten=short_digest,
             verdicts=_verdicts,
             signs=SIGNS,
             style=Markup(style),  # noqa: S704 - ours, from the package
@@ -67,27 +68,28 @@ def render(room: Classroom, out: TextIO) -> None:
         out.write(piece)
 
 
-def _needs(room: Classroom) -> Iterator[Need]:
-    """Who needs help, those with the same trouble together."""
-    groups: dict[tuple[str, str], list[tuple[Place, MachineResult]]] = {}
-    needing = set(room.needing_help)
-    for place, seat in enumerate(room.machines, 1):
-        if seat in needing:
-            key = (STATE_WORDS[seat.state], seat.reason)
-            groups.setdefault(key, []).append((Place(seat.name, place), seat))
+def _troubles(classroom: Classroom) -> Iterator[SameTrouble]:
+    """The machines that need help, those with the same state and reason together."""
+    groups: dict[tuple[str, str], list[tuple[TableRow, MachineResult]]] = {}
+    needing_help = set(classroom.needing_help)
+    for number, machine in enumerate(classroom.machines, 1):
+        if machine in needing_help:
+            key = (STATES[machine.state], machine.reason)
+            groups.setdefault(key, []).append((TableRow(machine.name, number), machine))
     for (state, reason), members in groups.items():
-        places = tuple(place for place, _ in members)
-        yield Need(state, reason, _help([seat for _, seat in members]), places)
+        rows = tuple(row for row, _ in members)
+        yield SameTrouble(state, reason, _help([machine for _, machine in members]), rows)
 
 
-def _help(seats: Sequence[MachineResult]) -> str:
-    """What mends all of them: one command where theirs differ in the machine's name only."""
-    first, *others = seats
-    chosen = f"-l {first.name}"
-    if all(seat.help == first.help.replace(chosen, f"-l {seat.name}") for seat in others):
-        return first.help.replace(chosen, f"-l {','.join(seat.name for seat in seats)}")
-    return "\n".join(dict.fromkeys(seat.help for seat in seats))
+def _help(machines: Sequence[MachineResult]) -> str:
+    """What helps all of them: one command where theirs differ only in the machine's name."""
+    first, *others = machines
+    limit = f"-l {first.name}"
+    if all(other.help == first.help.replace(limit, f"-l {other.name}") for other in others):
+        return first.help.replace(limit, f"-l {','.join(machine.name for machine in machines)}")
+    return "\n".join(dict.fromkeys(machine.help for machine in machines))
 
 
-def _verdicts(seat: MachineResult) -> Mapping[str, str]:
-    return {check.id: check.verdict for check in seat.summary.checks} if seat.summary else {}
+def _verdicts(machine: MachineResult) -> Mapping[str, str]:
+    checks = machine.summary.checks if machine.summary else ()
+    return {check.id: check.verdict for check in checks}

@@ -1,4 +1,4 @@
-"""Sheets to print: a worksheet, its key, the cards of a room. One HTML file each, no script."""
+"""Sheets to print: a worksheet, its key, the cards of a class. One HTML file each, no script."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any, TextIO
 
 from markupsafe import Markup
 
-from scratchlab.classroom import exercise
+from scratchlab.classroom.exercise import draw_exercise
 from scratchlab.classroom.results import MachineResult
 from scratchlab.classroom.worksheet import Worksheet
-from scratchlab.model import Json, Origin
+from scratchlab.model import Origin
 from scratchlab.render.html.page import asset, environment, fingerprint
 from scratchlab.render.words import ORIGINS
+from scratchlab.report.sections import Head
 from scratchlab.text import printable, visible
 
 
@@ -28,39 +29,50 @@ class Card:
     engine: str  # the command that lists its containers
 
 
-def worksheet(sheet: Worksheet, head: Json, out: TextIO, *, key: bool = False) -> None:
-    """Write a worksheet, or with ``key`` its answers. ``head`` is the report's."""
-    words = [(str(o), w.means) for o, w in ORIGINS.items() if o is not Origin.UNEXPLAINED]
-    drawn = exercise.draw_exercise(sheet.seed)
-    _write(out, kind="worksheet", sheet=sheet, head=head, key=key, words=words, exercise=drawn)
-
-
-def room_key(sheets: Iterable[Worksheet], out: TextIO) -> None:
-    """Write the answers of a whole room."""
+def write_worksheet(worksheet: Worksheet, head: Head, out: TextIO, *, key: bool = False) -> None:
+    """Write a worksheet, or with ``key`` its answers. ``head`` is that of the report."""
+    choices = [
+        (str(origin), words.means)
+        for origin, words in ORIGINS.items()
+        if origin is not Origin.UNEXPLAINED
+    ]
+    exercise = draw_exercise(worksheet.seed)
     _write(
-        out, kind="key", sheets=[(sheet, exercise.draw_exercise(sheet.seed)) for sheet in sheets]
+        out,
+        kind="worksheet",
+        worksheet=worksheet,
+        head=head,
+        key=key,
+        choices=choices,
+        exercise=exercise,
     )
 
 
-def cards(seats: Iterable[MachineResult], out: TextIO) -> None:
-    """Write one card a machine, a page each."""
-    _write(out, kind="cards", cards=[_card(seat) for seat in seats])
+def write_key(worksheets: Iterable[Worksheet], out: TextIO) -> None:
+    """Write the answers of a whole class."""
+    drawn = [(worksheet, draw_exercise(worksheet.seed)) for worksheet in worksheets]
+    _write(out, kind="key", worksheets=drawn)
 
 
-def plain(sheet: Worksheet, out: TextIO, *, key: bool = False) -> None:
-    """Write a worksheet for the terminal."""
-    for one in sheet.questions:
-        answer = f"{one.answer}  ({printable(one.because)})" if key else "____________________"
-        out.write(f"{visible(one.path):<40} {answer}\n")
+def write_cards(machines: Iterable[MachineResult], out: TextIO) -> None:
+    """Write one card for each machine, on a page of its own."""
+    _write(out, kind="cards", cards=[_card(machine) for machine in machines])
 
 
-def _card(seat: MachineResult) -> Card:
-    record = seat.collected.record
+def print_worksheet(worksheet: Worksheet, out: TextIO, *, key: bool = False) -> None:
+    """Write a worksheet for the terminal, or with ``key`` its answers."""
+    for question in worksheet.questions:
+        answer = f"{question.answer}  ({printable(question.explanation)})"
+        out.write(f"{visible(question.path):<40} {answer if key else '_' * 20}\n")
+
+
+def _card(machine: MachineResult) -> Card:
+    record, summary = machine.collected.record, machine.summary
     user, address = (record.user, record.address) if record else ("", "")
     port = f" -p {record.port}" if record and record.port else ""
-    login = f"ssh{port} {user + '@' if user else ''}{address or seat.name}"
-    engine = "podman" if seat.summary and seat.summary.engine.startswith("podman ") else "docker"
-    return Card(seat.name, address, user, login, engine)
+    login = f"ssh{port} {user + '@' if user else ''}{address or machine.name}"
+    engine = "podman" if summary and summary.engine.startswith("podman ") else "docker"
+    return Card(machine.name, address, user, login, engine)
 
 
 def _write(out: TextIO, **values: Any) -> None:

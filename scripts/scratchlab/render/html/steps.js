@@ -13,11 +13,11 @@ class Steps {
     this.show();
   }
 
-  // Where most is to be seen: a container's life ends with nothing.
+  // The last step with the most entries: at the end of a container's life there are none.
   fullest() {
     const counts = Array(Number(this.slider.max) + 1).fill(0);
     for (const row of this.rows) {
-      [...row.dataset.present].forEach((one, at) => { counts[at] += one === "1"; });
+      [...row.dataset.present].forEach((present, at) => { counts[at] += present === "1"; });
     }
     return counts.lastIndexOf(Math.max(...counts));
   }
@@ -27,7 +27,7 @@ class Steps {
   show() {
     const { at } = this;
     const step = this.section.querySelector(`.step[data-step="${at}"]`);
-    for (const one of this.section.querySelectorAll(".step")) one.hidden = one !== step;
+    for (const other of this.section.querySelectorAll(".step")) other.hidden = other !== step;
     this.slider.setAttribute("aria-valuetext", step.querySelector("p").textContent.trim());
     for (const cell of this.section.querySelectorAll(".col")) cell.classList.toggle("at", Number(cell.dataset.step) === at);
     this.reveal(this.section.querySelector("thead .at"));
@@ -40,10 +40,10 @@ class Steps {
     }
   }
 
-  // On a narrow screen the chosen column may lie outside of the table's window.
+  // Scroll to the chosen column: on a narrow screen it may be outside of the view.
   reveal(head) {
     const box = head.closest(".scroll");
-    const first = head.parentElement.cells[0].offsetWidth; // stays where it is
+    const first = head.parentElement.cells[0].offsetWidth; // this column does not scroll
     const end = head.offsetLeft + head.offsetWidth;
     if (head.offsetLeft - first < box.scrollLeft) box.scrollLeft = head.offsetLeft - first;
     else if (end > box.scrollLeft + box.clientWidth) box.scrollLeft = end - box.clientWidth;

@@ -1,18 +1,146 @@
-// Which nodes are to be seen: directories open and closed, filters, search.
+// The report's rows as a tree of nodes, and which of them are visible. Touches nothing on the page.
+
+// The attributes of one side, in the order in which compact.py lists them.
+const FIELDS = ["kind", "mode", "uid", "gid", "size", "sha256", "target", "device", "xattrs", "mtime", "links", "note"];
+
+// `last` names the field at the end of the row: layer or mount.
+function side(data, row, last) {
+  if (row === null) return null;
+  const attributes = { [last]: row[FIELDS.length] };
+  FIELDS.forEach((name, at) => { attributes[name] = row[at]; });
+  attributes.kind = data.kinds[row[0]];
+  return attributes;
+}
+
+function facts(data, numbers) {
+  const evidence = [];
+  for (let at = 0; at + 1 < numbers.length; at += 2) {
+    evidence.push({ kind: data.texts[numbers[at]], detail: data.texts[numbers[at + 1]] });
+  }
+  return evidence;
+}
+
+// The entry of a row. Made only when it is shown: 100,000 of them would cost memory.
+function entryOf(data, row) {
+  const [, , status, origin, rule, evidence, differences, prediction, image, live] = row;
+  const inImage = side(data, image, "layer");
+  const same = typeof live === "number";
+  return {
+    status: data.statuses[status],
+    origin: data.origins[origin],
+    rule: data.texts[rule],
+    evidence: facts(data, evidence),
+    differences: data.texts[differences],
+    prediction: data.texts[prediction],
+    image: inImage,
+    live: same ? { ...inImage, mount: live < 0 ? null : live } : side(data, live, "mount"),
+  };
+}
+
+function ghostOf(data, row) {
+  const [, kind, origin, actor, evidence, image] = row;
+  return {
+    kind: data.statuses[kind],
+    origin: data.origins[origin],
+    actor: data.texts[actor],
+    evidence: facts(data, evidence),
+    image: side(data, image, "layer"),
+  };
+}
+
+// Nodes in tree order. A directory without a row (a report may be incomplete) still gets its node.
+function treeOf(data) {
+  const byPath = new Map();
+  const root = { path: "/", name: "/", parent: null, depth: 0, children: [], row: null, ghost: null };
+  byPath.set("/", root);
+
+  function nodeAt(path) {
+    const missing = [];
+    let at = path;
+    while (!byPath.has(at)) {
+      missing.push(at);
+      at = at.slice(0, Math.max(at.lastIndexOf("/"), 0)) || "/";
+    }
+    let parent = byPath.get(at);
+    while (missing.length) {
+      const next = missing.pop();
+      const node = {
+        path: next, name: next.slice(next.lastIndexOf("/") + 1), parent, depth: parent.depth + 1,
+        children: [], row: null, ghost: null,
+      };
+      byPath.set(next, node);
+      parent.children.push(node);
+      parent = node;
+    }
+    return parent;
+  }
+
+  let before = [];
+  for (const row of data.rows) {
+    const parts = before.slice(0, row[0]).concat(row[1].split("/"));
+    before = parts;
+    nodeAt(parts.join("/") || "/").row = row;
+  }
+  for (const ghost of data.ghosts) {
+    const known = byPath.size;
+    const node = nodeAt(ghost[0]);
+    node.ghost = ghost;
+    if (byPath.size === known) continue;
+    for (let up = node.parent; up; up = up.parent) up.children.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+  return { nodes: inOrder(root), byPath };
+}
+
+// Parents first. `at` is a node's index, `end` the index after its last descendant. Without
+// recursion: paths may be deeper than a browser's stack.
+function inOrder(root) {
+  const nodes = [];
+  const open = [[root, 0]];
+  while (open.length) {
+    const top = open[open.length - 1];
+    const [node, next] = top;
+    if (next === 0) {
+      node.at = nodes.length;
+      nodes.push(node);
+    }
+    if (next < node.children.length) {
+      top[1] += 1;
+      open.push([node.children[next], 0]);
+    } else {
+      node.end = nodes.length;
+      open.pop();
+    }
+  }
+  return nodes;
+}
+
+// The origin that colours a node: of its entry, or of what hides it.
+function originOf(data, node) {
+  if (node.row) return data.origins[node.row[3]];
+  return node.ghost ? data.origins[node.ghost[2]] : null;
+}
+
+// The status of a node's entry, and the kind of its ghost.
+function statusesOf(data, node) {
+  const statuses = new Set();
+  if (node.row) statuses.add(data.statuses[node.row[2]]);
+  if (node.ghost) statuses.add(data.statuses[node.ghost[1]]);
+  return [...statuses];
+}
 
 class Tree {
   constructor(data) {
     this.data = data;
     ({ nodes: this.nodes, byPath: this.byPath } = treeOf(data));
     this.filters = { origin: new Set(), status: new Set() };
-    this.words = "";
+    this.searched = "";
     for (const node of this.nodes) {
       node.origin = originOf(data, node);
       node.statuses = statusesOf(data, node);
       node.open = false;
     }
     this.countBelow();
-    this.openWhatMatters();
+    this.openWhatDiffers();
     this.update();
   }
 
@@ -27,25 +155,25 @@ class Tree {
     }
   }
 
-  // Few entries are shown whole; of many, the ways to what the image did not bring as it is.
-  openWhatMatters() {
+  // Few entries are all shown; of many, the directories above those that are not as in the image.
+  openWhatDiffers() {
     const few = 400;
     if (this.nodes.length <= few) {
       this.openAll();
       return;
     }
     this.nodes[0].open = true;
-    let seen = this.nodes[0].children.length;
+    let shown = this.nodes[0].children.length;
     for (const node of this.nodes) {
-      if (!this.speaks(node)) continue;
-      for (let up = node.parent; up && !up.open && seen < few; up = up.parent) {
+      if (!this.isOfInterest(node)) continue;
+      for (let up = node.parent; up && !up.open && shown < few; up = up.parent) {
         up.open = true;
-        seen += up.children.length;
+        shown += up.children.length;
       }
     }
   }
 
-  speaks(node) {
+  isOfInterest(node) {
     return node.origin !== null && (node.origin.id !== "image-layer" || !node.statuses.includes("same"));
   }
 
@@ -59,36 +187,35 @@ class Tree {
   }
 
   get filtered() {
-    return this.words !== "" || this.filters.origin.size > 0 || this.filters.status.size > 0;
+    return this.searched !== "" || this.filters.origin.size > 0 || this.filters.status.size > 0;
   }
 
   matches(node) {
     const { origin, status } = this.filters;
     if (origin.size && !(node.origin && origin.has(node.origin.id))) return false;
-    if (status.size && !node.statuses.some((one) => status.has(one))) return false;
-    if (this.words && !node.path.toLowerCase().includes(this.words)) return false;
+    if (status.size && !node.statuses.some((name) => status.has(name))) return false;
+    if (this.searched && !node.path.toLowerCase().includes(this.searched)) return false;
     return node.origin !== null;
   }
 
-  // Make `visible` again. Filtered, it holds what matches and the directories on the way there.
+  // Compute `visible` again. With filters it holds the matching nodes and the directories above.
   update() {
     this.visible = [];
-    this.found = 0;
+    this.matching = 0;
     if (!this.filtered) {
       for (let at = 0; at < this.nodes.length;) {
         const node = this.nodes[at];
         this.visible.push(node);
-        this.found += node.origin !== null;
         at = node.open ? at + 1 : node.end;
       }
-      this.found = this.nodes.reduce((sum, node) => sum + (node.origin !== null), 0);
+      this.matching = this.nodes.reduce((sum, node) => sum + (node.origin !== null), 0);
       return;
     }
     const kept = new Uint8Array(this.nodes.length);
     for (const node of this.nodes) {
       node.hit = this.matches(node);
       if (!node.hit) continue;
-      this.found += 1;
+      this.matching += 1;
       for (let up = node; up && !kept[up.at]; up = up.parent) kept[up.at] = 1;
     }
     for (const node of this.nodes) if (kept[node.at]) this.visible.push(node);
@@ -97,7 +224,7 @@ class Tree {
   // Whether a directory's children are shown now.
   isOpen(node) { return this.filtered ? node.children.length > 0 : node.open; }
 
-  // Open every directory above `node`, so that it is to be seen.
+  // Open every directory above `node`, so that it is visible.
   reveal(node) {
     for (let up = node.parent; up; up = up.parent) up.open = true;
   }

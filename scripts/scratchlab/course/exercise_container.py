@@ -1,4 +1,4 @@
-"""Setting an exercise up: a container of its own beside the lab's, and its removal."""
+"""The container of an exercise: start it beside the lab's own, and remove it."""
 
 from __future__ import annotations
 
@@ -18,35 +18,38 @@ if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient
 
 CONTAINER = "exercise"
-_LABELS = {LABEL: "1"}  # ./lab reset and ./lab destroy remove what carries it
+_LABELS = {LABEL: "1"}  # ./lab reset and ./lab destroy remove objects with this label
 _CONTENT = b"It was not there yesterday.\n"
 
 
 def start(engine: EngineClient, image: str, exercise: Exercise) -> None:
-    """Run ``image`` with the change in it, in place of an earlier exercise. Raises LabError."""
+    """Run ``image`` with the change of ``exercise``; replaces an earlier one. Raises LabError."""
     stop(engine)
     api: Any = engine.client.api
     try:
-        _STAGES[exercise.way](api, image, exercise.path)
+        _STARTERS[exercise.method](api, image, exercise.path)
     except APIError as error:
         what = f"the engine refused the exercise: {error.explanation or error}"
         raise LabError(what, f"is there an image {image}? ./lab builds it") from error
 
 
 def stop(engine: EngineClient) -> bool:
-    """Remove the exercise; gives whether there was one. Raises LabError for a stranger's."""
+    """Remove the container of the exercise; returns whether there was one.
+
+    Raises LabError where a container of that name is not the lab's.
+    """
     api: Any = engine.client.api
     try:
-        found = api.inspect_container(CONTAINER)
+        inspect = api.inspect_container(CONTAINER)
     except NotFound:
         return False
-    if not is_ours(found["Config"].get("Labels")):
+    if not is_ours(inspect["Config"].get("Labels")):
         raise LabError(
-            f"the container {CONTAINER} is not the lab's, and stays as it is",
+            f"the container {CONTAINER} is not the lab's, so it stays as it is",
             f"{engine.name} rename {CONTAINER} my-{CONTAINER}",
         )
-    api.remove_container(found["Id"], force=True, v=True)
-    image = api.inspect_image(found["Image"])
+    api.remove_container(inspect["Id"], force=True, v=True)
+    image = api.inspect_image(inspect["Image"])
     if is_ours((image["Config"] or {}).get("Labels")) and not image.get("RepoTags"):
         api.remove_image(image["Id"], force=True)  # it was made for the exercise
     return True
@@ -54,17 +57,17 @@ def stop(engine: EngineClient) -> bool:
 
 def _run(api: Any, image: str, **host: Any) -> str:
     config = api.create_host_config(**host)
-    made = api.create_container(image, name=CONTAINER, labels=_LABELS, host_config=config)
-    api.start(made["Id"])
-    return str(made["Id"])
+    container = api.create_container(image, name=CONTAINER, labels=_LABELS, host_config=config)
+    api.start(container["Id"])
+    return str(container["Id"])
 
 
 def _write(api: Any, image: str, path: str) -> None:
-    _put(api, _run(api, image), path)
+    _put_file(api, _run(api, image), path)
 
 
 def _bind(api: Any, image: str, path: str) -> None:
-    # A file of the host that is everywhere and that nobody minds being read.
+    # Every host has this file, and it holds no secret.
     _run(api, image, binds=[f"/etc/os-release:{path}:ro"])
 
 
@@ -77,15 +80,16 @@ def _device(api: Any, image: str, path: str) -> None:
 
 
 def _layer(api: Any, image: str, path: str) -> None:
-    """An image of its own, without a name: the change is shipped."""
-    made = api.create_container(image, name=CONTAINER, labels=_LABELS)
-    _put(api, made["Id"], path)
-    shipped = api.commit(made["Id"], conf={"Labels": _LABELS})["Id"]
-    api.remove_container(made["Id"], force=True)
-    _run(api, shipped)
+    """Run an image of its own, without a name, whose last layer holds the change."""
+    container = api.create_container(image, name=CONTAINER, labels=_LABELS)
+    _put_file(api, container["Id"], path)
+    changed = api.commit(container["Id"], conf={"Labels": _LABELS})["Id"]
+    api.remove_container(container["Id"], force=True)
+    _run(api, changed)
 
 
-_STAGES: Mapping[str, Callable[[Any, str, str], None]] = {
+# Method of scratchlab.classroom.exercise.METHODS -> what starts the container.
+_STARTERS: Mapping[str, Callable[[Any, str, str], None]] = {
     "write": _write,
     "bind": _bind,
     "tmpfs": _tmpfs,
@@ -94,10 +98,10 @@ _STAGES: Mapping[str, Callable[[Any, str, str], None]] = {
 }
 
 
-def _put(api: Any, container: str, path: str) -> None:
-    """Put a small file into a container, with the directories that lead to it."""
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as tar:
+def _put_file(api: Any, container: str, path: str) -> None:
+    """Put a small file into a container, with the directories above it."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
         parts = path.strip("/").split("/")
         for depth in range(1, len(parts)):
             directory = tarfile.TarInfo("/".join(parts[:depth]))
@@ -106,4 +110,4 @@ def _put(api: Any, container: str, path: str) -> None:
         file = tarfile.TarInfo(path.strip("/"))
         file.size, file.mode = len(_CONTENT), 0o644
         tar.addfile(file, io.BytesIO(_CONTENT))
-    api.put_archive(container, os.sep, out.getvalue())
+    api.put_archive(container, os.sep, archive.getvalue())
