@@ -1,4 +1,4 @@
-"""The environment of an Ansible that a test starts by itself."""
+"""Environment variables for Ansible started by a test."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ PLUGINS = {
 
 
 def environment(home: Path) -> dict[str, str]:
-    """This process's environment, with ``home`` for all that Ansible keeps.
+    """This process's environment, with all of Ansible's own files below ``home``.
 
-    Ansible finds the home of the machine's user in the list of users, not in HOME, so its directory
-    there is named as well (ansible-core 2.19, plugins/action/__init__.py: _remote_expand_user).
+    ANSIBLE_REMOTE_TMP is needed because Ansible takes the user's home there from the user database,
+    not from HOME (ansible-core 2.19, plugins/action/__init__.py: _remote_expand_user).
     """
-    places = {
+    directories = {
         "HOME": home,
         "ANSIBLE_HOME": home / ".ansible",
         "ANSIBLE_REMOTE_TMP": home / ".ansible" / "there",
     }
-    return os.environ | {name: str(place) for name, place in places.items()}
+    return os.environ | {name: str(path) for name, path in directories.items()}

@@ -1,7 +1,7 @@
-"""Molecule's scenarios, one after another, and a table of what they showed.
+"""Run Molecule's scenarios one after another, and print a table of their results.
 
-``python3 -m tests.scenarios [NAME...]``; all of them without names. Of each stay its log, its JUnit
-files and, when it failed, what its machines had to say; never the machines themselves.
+``python3 -m tests.scenarios [NAME...]``; all of them without names. Keeps the log and the JUnit
+files of each, and of a failed one the state of its machines; never the machines.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ MOLECULE = [
 RESULTS = ROOT / "build" / "molecule"
 JUNIT = ROOT / "build" / "junit"
 LIMIT = 3600  # seconds for one scenario
-# What a machine says of itself when its scenario failed.
-POST_MORTEM = (
+# Run on the machines of a failed scenario.
+DIAGNOSIS = (
     "systemctl --failed --no-pager; docker ps --all; podman ps --all; df -h /; "
     "journalctl --no-pager --lines 200; ls -lR /var/lib/scratchlab/receipts"
 )
@@ -39,7 +39,7 @@ POST_MORTEM = (
 
 @dataclass(frozen=True)
 class Step:
-    """One step of Molecule's: its name with arguments, what it printed, whether it succeeded."""
+    """One step of Molecule: its name, its output, and whether it succeeded."""
 
     name: str
     text: str
@@ -47,28 +47,28 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What one scenario showed."""
+class ScenarioResult:
+    """The result of one scenario."""
 
     name: str
     ok: bool
     seconds: float
     machines: int
     engines: tuple[str, ...]
-    tasks: int  # of the converge step, over all machines
-    changed_again: int | None  # by the idempotence step; None where there was none
-    experiments: tuple[int, int]  # checks that passed, and all
-    proofs: tuple[int, int]  # tests from outside that passed, and all
+    tasks: int  # of the converge step, on all machines
+    changed_again: int | None  # in the idempotence step; None if there was none
+    experiments: tuple[int, int]  # passed, all
+    proofs: tuple[int, int]  # tests without Ansible: passed, all
     failed_step: str = ""
 
 
 def names() -> list[str]:
-    """All scenarios."""
+    """Names of all scenarios."""
     return sorted(file.parent.name for file in (ROOT / "molecule").glob("*/molecule.yml"))
 
 
 def environment() -> dict[str, str]:
-    """Ansible's and Molecule's files stay in this directory; logs are plain text."""
+    """Variables that keep the files of Ansible and Molecule in this directory, and logs plain."""
     keep = {k: v for k, v in os.environ.items() if not k.startswith(("ANSIBLE_", "MOLECULE_"))}
     return keep | {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -84,7 +84,7 @@ def environment() -> dict[str, str]:
 
 
 def molecule(*arguments: str, log: Path) -> int:
-    """Run Molecule, its output appended to ``log``; gives its exit status."""
+    """Run Molecule and append its output to ``log``; returns its exit status."""
     with open(log, "ab") as file:
         try:
             return subprocess.run(
@@ -102,8 +102,8 @@ def molecule(*arguments: str, log: Path) -> int:
             return 1
 
 
-def run(name: str) -> Outcome:
-    """Run one scenario from nothing to nothing; a failure leaves logs, and no machines."""
+def run(name: str) -> ScenarioResult:
+    """Run one scenario on new machines, and remove them also when it fails."""
     log = RESULTS / name / "log.txt"
     log.parent.mkdir(parents=True, exist_ok=True)
     JUNIT.mkdir(parents=True, exist_ok=True)
@@ -115,38 +115,38 @@ def run(name: str) -> Outcome:
     try:
         status = molecule("test", "-s", name, "--destroy=never", log=log)
         if status:
-            ask_machines(name)
+            diagnose(name)
     finally:
         molecule("destroy", "-s", name, log=cleaning)
-    said = log.read_text(errors="replace")
-    outcome = judge(name, said, status, time.monotonic() - start)
-    write_junit(outcome, steps(said))
-    return outcome
+    text = log.read_text(errors="replace")
+    result = judge(name, text, status, time.monotonic() - start)
+    write_junit(result, steps(text))
+    return result
 
 
-def write_junit(outcome: Outcome, done: Iterable[Step]) -> None:
-    """One test case for each step of the scenario."""
-    suite = TestSuite(f"molecule {outcome.name}")
+def write_junit(result: ScenarioResult, done: Iterable[Step]) -> None:
+    """Write a JUnit file with one test case for each step of the scenario."""
+    suite = TestSuite(f"molecule {result.name}")
     for step in done:
-        case = TestCase(step.name, classname=f"molecule.{outcome.name}")
+        case = TestCase(step.name, classname=f"molecule.{result.name}")
         if not step.ok:
             case.result = [Failure(step.text[-4000:])]
         suite.add_testcase(case)
-    if not outcome.ok and not suite.failures:
-        case = TestCase(outcome.failed_step, classname=f"molecule.{outcome.name}")
-        case.result = [Failure("the scenario did not start; its log says why")]
+    if not result.ok and not suite.failures:
+        case = TestCase(result.failed_step, classname=f"molecule.{result.name}")
+        case.result = [Failure("the scenario did not start; see its log")]
         suite.add_testcase(case)
     file = JUnitXml()
     file.add_testsuite(suite)
-    file.write(str(JUNIT / f"molecule-{outcome.name}.xml"))
+    file.write(str(JUNIT / f"molecule-{result.name}.xml"))
 
 
-def ask_machines(name: str) -> None:
-    """Keep what the machines of a failed scenario say."""
+def diagnose(name: str) -> None:
+    """Save the state of the machines of a failed scenario."""
     inventory = ROOT / "molecule" / name / "inventory"
     with open(RESULTS / name / "machines.txt", "wb") as file:
         subprocess.run(
-            ["ansible", "all", "-i", str(inventory), "-b", "-m", "raw", "-a", POST_MORTEM],
+            ["ansible", "all", "-i", str(inventory), "-b", "-m", "raw", "-a", DIAGNOSIS],
             cwd=ROOT,
             env=environment(),
             stdin=subprocess.DEVNULL,
@@ -158,20 +158,20 @@ def ask_machines(name: str) -> None:
 
 
 def steps(log: str) -> Iterator[Step]:
-    """Take Molecule's log apart."""
+    """The steps in a log of Molecule."""
     parts = re.split(r"^INFO +\[\S+ > (.+?)\] Executing$", log, flags=re.M)
     for name, text in zip(parts[1::2], parts[2::2], strict=True):
         yield Step(name, text, "Executed: Failed" not in text)
 
 
 def recap(text: str) -> dict[str, dict[str, int]]:
-    """Ansible's recaps in ``text`` added up: counts by name, by host."""
-    found: dict[str, dict[str, int]] = {}
+    """The sum of Ansible's recaps in ``text``: by host, the counts by name."""
+    recaps: dict[str, dict[str, int]] = {}
     for host, counts in re.findall(r"^(\S+)\s+: (ok=.*)$", text, re.M):
-        sums = found.setdefault(host, {})
+        sums = recaps.setdefault(host, {})
         for key, value in re.findall(r"(\w+)=(\d+)", counts):
             sums[key] = sums.get(key, 0) + int(value)
-    return found
+    return recaps
 
 
 def total(recaps: dict[str, dict[str, int]], key: str) -> int:
@@ -179,8 +179,8 @@ def total(recaps: dict[str, dict[str, int]], key: str) -> int:
     return sum(counts.get(key, 0) for counts in recaps.values())
 
 
-def judge(name: str, log: str, status: int, seconds: float) -> Outcome:
-    """What the log and the JUnit files of a scenario say."""
+def judge(name: str, log: str, status: int, seconds: float) -> ScenarioResult:
+    """The result of a scenario from its log, its exit status and its JUnit files."""
     by_name = {step.name: step for step in steps(log)}
     converged = recap(by_name["converge"].text) if "converge" in by_name else {}
     again = by_name.get("idempotence")
@@ -189,7 +189,7 @@ def judge(name: str, log: str, status: int, seconds: float) -> Outcome:
     )
     passed, tests, engines = proofs(JUNIT.glob(f"molecule-{name}-*.xml"))
     bad = [step.name for step in by_name.values() if not step.ok]
-    return Outcome(
+    return ScenarioResult(
         name=name,
         ok=status == 0,
         seconds=seconds,
@@ -204,51 +204,51 @@ def judge(name: str, log: str, status: int, seconds: float) -> Outcome:
 
 
 def proofs(files: Iterable[Path]) -> tuple[int, int, tuple[str, ...]]:
-    """Tests that passed, all tests, and the engines that they met."""
+    """The numbers of passed and of all tests, and the engines that they ran on."""
     passed = tests = 0
     engines: set[str] = set()
     for file in files:
-        found = JUnitXml.fromfile(str(file))
-        tests += found.tests
-        passed += found.tests - found.failures - found.errors - found.skipped
+        suites = JUnitXml.fromfile(str(file))
+        tests += suites.tests
+        passed += suites.tests - suites.failures - suites.errors - suites.skipped
         engines |= set(re.findall(r'name="engine" value="([^"]+)"', file.read_text()))
     return passed, tests, tuple(sorted(engines))
 
 
-def table(outcomes: list[Outcome]) -> Table:
+def table(results: list[ScenarioResult]) -> Table:
     """The summary."""
-    shown = Table(
+    summary = Table(
         "scenario", "machines", "engine", "tasks", "changed again", "checks", "proofs", "minutes"
     )
-    for one in outcomes:
-        again = "-" if one.changed_again is None else str(one.changed_again)
-        shown.add_row(
-            one.name if one.ok else f"{one.name}: FAILED in {one.failed_step}",
-            str(one.machines),
-            ", ".join(one.engines),
-            str(one.tasks),
+    for result in results:
+        again = "-" if result.changed_again is None else str(result.changed_again)
+        summary.add_row(
+            result.name if result.ok else f"{result.name}: FAILED in {result.failed_step}",
+            str(result.machines),
+            ", ".join(result.engines),
+            str(result.tasks),
             again,
-            "{} of {}".format(*one.experiments) if one.experiments[1] else "-",
-            "{} of {}".format(*one.proofs),
-            f"{one.seconds / 60:.1f}",
+            "{} of {}".format(*result.experiments) if result.experiments[1] else "-",
+            "{} of {}".format(*result.proofs),
+            f"{result.seconds / 60:.1f}",
         )
-    return shown
+    return summary
 
 
-def run_all(wanted: list[str]) -> list[Outcome]:
-    """Run scenarios and print the table; of failed ones also the end of the log."""
-    outcomes = []
+def run_all(wanted: list[str]) -> list[ScenarioResult]:
+    """Run scenarios and print the table; of a failed one also the end of its log."""
+    results = []
     for name in wanted:
         print(f"--- scenario {name}", flush=True)
-        outcomes.append(run(name))
-        if not outcomes[-1].ok:
+        results.append(run(name))
+        if not results[-1].ok:
             log = RESULTS / name / "log.txt"
             print("\n".join(log.read_text(errors="replace").splitlines()[-80:]))
             print(f"--- the whole log: {log}", flush=True)
     forget()
-    Console(width=140).print(table(outcomes))
-    return outcomes
+    Console(width=140).print(table(results))
+    return results
 
 
 if __name__ == "__main__":
-    sys.exit(int(not all(outcome.ok for outcome in run_all(sys.argv[1:] or names()))))
+    sys.exit(int(not all(result.ok for result in run_all(sys.argv[1:] or names()))))

@@ -1,12 +1,12 @@
-"""How long a room takes: ``python3 -m tests.benchmarks.classroom COUNT [HOSTS:FORKS ...]``.
+"""Time of a classroom: ``python3 -m tests.benchmarks.classroom COUNT [HOSTS:FORKS ...]``.
 
-COUNT system containers on this machine, from one prepared base (tests.machines.classroom prepare), are
-taken through the whole lab; then again, changing nothing, for each HOSTS:FORKS. Prints a JSON line
-for each run: wall time, how long the machines' own tasks took (median and slowest), the
-controller's processor time and peak memory (Ansible, its forks and their ssh; shared pages counted
-once, PSS), and how many machines came through. They share this machine's cores: on two of them,
-twenty machines that work at the same time measure the cores, and the line says how busy they were.
-Ends after 20 minutes, whatever is left. Root: it raises fs.inotify.max_user_instances meanwhile.
+Starts COUNT system containers from one prepared base (tests.machines.classroom prepare) and runs
+the whole lab on them; then again, without changes, for each HOSTS:FORKS. Prints a JSON line for
+each run: wall time, time of the machines' own tasks (median and slowest), processor time and peak
+memory of the controller (Ansible, its forks and their ssh; shared pages counted once, PSS), and how
+many machines finished. The machines share this machine's cores, so twenty on two cores measure the
+cores; the line has the load. Starts no run that would end after 20 minutes. Needs root: it raises
+fs.inotify.max_user_instances meanwhile.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from tests.benchmarks import keeping_bytecode
 from tests.machines import classroom
 from tests.machines.base import ROOT
 
-DIRECTORY = ROOT / ".cache" / "room-benchmark"
+DIRECTORY = ROOT / ".cache" / "classroom-benchmark"
 LIMIT = 20 * 60  # seconds for all of it
-# The way to these machines, which no real room has: ssh goes through docker exec.
-NOT_THE_CONTROLLERS = "docker"
+# ssh reaches these machines through docker exec, as in no real classroom.
+NOT_COUNTED = "docker"
 
 
 @contextmanager
 def enough_instances(count: int) -> Iterator[None]:
-    """Let this kernel boot ``count`` machines as containers; afterwards as it was."""
+    """Raise the kernel's limit for ``count`` containers with systemd; restore it afterwards."""
     before = classroom.INSTANCES.read_text()
     if int(before) < count * classroom.INSTANCES_EACH:
         classroom.INSTANCES.write_text(str(count * classroom.INSTANCES_EACH))
@@ -43,24 +43,24 @@ def enough_instances(count: int) -> Iterator[None]:
         classroom.INSTANCES.write_text(before)
 
 
-def children(parent: int) -> list[int]:
-    """The process and everything below it."""
-    found = [parent]
-    for pid in found:
+def process_tree(parent: int) -> list[int]:
+    """The PIDs of a process and its descendants."""
+    pids = [parent]
+    for pid in pids:
         with suppress(OSError):  # processes come and go while /proc is read
             for task in Path(f"/proc/{pid}/task").iterdir():
-                found += map(int, (task / "children").read_text().split())
-    return found
+                pids += map(int, (task / "children").read_text().split())
+    return pids
 
 
 def memory(pid: int) -> int:
-    """MiB of a process tree, shared pages counted once (proc_pid_smaps(5), Pss)."""
+    """MiB of memory of a process tree, shared pages counted once (proc_pid_smaps(5), Pss)."""
     total = 0
-    for one in children(pid):
+    for member in process_tree(pid):
         try:
-            if Path(f"/proc/{one}/comm").read_text().strip() == NOT_THE_CONTROLLERS:
+            if Path(f"/proc/{member}/comm").read_text().strip() == NOT_COUNTED:
                 continue
-            lines = Path(f"/proc/{one}/smaps_rollup").read_text().splitlines()
+            lines = Path(f"/proc/{member}/smaps_rollup").read_text().splitlines()
         except OSError:
             continue
         total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
@@ -68,9 +68,9 @@ def memory(pid: int) -> int:
 
 
 def run(inventory: Path, hosts: int, forks: int) -> dict[str, object]:
-    """One run of the door for the first ``hosts`` machines."""
+    """Run ./lab for the first ``hosts`` machines; returns the measured values."""
     names = ",".join(f"student{number:02}" for number in range(1, hosts + 1))
-    start, busy, peak = time.monotonic(), os.times(), 0
+    start, before, peak = time.monotonic(), os.times(), 0
     command = [str(ROOT / "lab"), "-i", str(inventory), "-l", names, "--forks", str(forks)]
     with open(DIRECTORY / "log", "ab") as log:
         process = subprocess.Popen(
@@ -83,20 +83,21 @@ def run(inventory: Path, hosts: int, forks: int) -> dict[str, object]:
         while process.poll() is None:
             peak = max(peak, memory(process.pid))
             time.sleep(0.5)
-    wall, now = time.monotonic() - start, os.times()
-    used = now.children_user + now.children_system - busy.children_user - busy.children_system
+    wall, after = time.monotonic() - start, os.times()
+    used = after.children_user + after.children_system
+    used -= before.children_user + before.children_system
     run_file = json.loads((ROOT / "reports" / "run.json").read_text())
     records = [
         json.loads((ROOT / "reports" / name / "status.json").read_text())
         for name in run_file["chosen"]
     ]
-    own = [record["seconds"] for record in records]
+    seconds = [record["seconds"] for record in records]
     return {
         "hosts": hosts,
         "forks": forks,
         "wall_s": round(wall, 1),
-        "own_tasks_median_s": round(median(own), 1),
-        "own_tasks_slowest_s": round(max(own), 1),
+        "own_tasks_median_s": round(median(seconds), 1),
+        "own_tasks_slowest_s": round(max(seconds), 1),
         "controller_cpu_s": round(used, 1),
         "controller_peak_mib": peak,
         "load": round(os.getloadavg()[0], 1),
@@ -107,18 +108,18 @@ def run(inventory: Path, hosts: int, forks: int) -> dict[str, object]:
 
 
 def main(count: int, wanted: list[str]) -> int:
-    """Start, measure, remove."""
+    """Start the machines, measure, and remove them."""
     start = time.monotonic()
     with enough_instances(count):
         try:
             inventory = classroom.inventory(DIRECTORY, classroom.start(count))
             took = time.monotonic() - start
             print(json.dumps({"started": count, "wall_s": round(took, 1)}), flush=True)
-            for one in [f"{count}:20", *wanted]:
+            for sizes in [f"{count}:20", *wanted]:
                 if time.monotonic() - start + took > LIMIT:
-                    print(json.dumps({"not_run": one}), flush=True)
+                    print(json.dumps({"not_run": sizes}), flush=True)
                     continue
-                hosts, forks = map(int, one.split(":"))
+                hosts, forks = map(int, sizes.split(":"))
                 began = time.monotonic()
                 print(json.dumps(run(inventory, hosts, forks)), flush=True)
                 took = time.monotonic() - began

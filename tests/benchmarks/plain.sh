@@ -1,6 +1,6 @@
 #!/bin/sh
-# What a person types who wants the lab's images and its container on a bare Debian, and no proof: the
-# same packages, builds, run and saves. The measure for ./lab on a fresh machine.
+# By hand on a bare Debian: the lab's packages, images, container and saves, without the proof.
+# tests.benchmarks.provisioning compares ./lab on a fresh machine with it.
 set -eu
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 apt-get -q update
@@ -18,7 +18,7 @@ cd $work/scratchtest
 touch test
 printf 'FROM scratch\nCOPY test .\n' >Dockerfile
 docker build -q -t scratchtest .
-tar -xf - -C $work # both programs and their Dockerfiles come by standard input
+tar -xf - -C $work # both programs with their Dockerfiles
 for name in sleep limits; do
     cd $work/$name
     CGO_ENABLED=0 GO111MODULE=off go build -trimpath -ldflags='-s -w -buildid=' -o $name main.go

@@ -1,11 +1,11 @@
-"""What the lab costs: on a bare machine against a shell script, and again against a ping.
+"""Time of the lab on a bare machine compared with a shell script; of a second run, with a ping.
 
-``python3 -m tests.benchmarks.provisioning [--rounds N] [--suite SUITE]``. Each round takes two new
-system containers: on one plain.sh runs, on the other the lab, in turns, over the same connection.
-Then the lab runs once more, and ``ansible -m ping`` after it. Ratios are of medians; goals: at most
-1.15 for the first run, at most 10 for the second. Each is given for the whole, and for the part
-before the proof, which is what the script does as well. Needs Molecule's environment, an engine
-and root.
+``python3 -m tests.benchmarks.provisioning [--rounds N] [--suite SUITE]``. Each round starts two new
+system containers: plain.sh runs on one, the lab on the other, over the same kind of connection.
+Then the lab runs once more, and ``ansible -m ping`` after it. Prints ratios of medians; goals: at
+most 1.15 for the first run, at most 10 for the second. Each ratio is printed for the whole run, and
+for the part before the proof, which has no counterpart in the script. Needs Molecule's environment,
+an engine and root.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tests.scenarios import ROOT, environment
 
 PLAIN = Path(__file__).with_name("plain.sh")
 FILES = ROOT / "roles" / "scratch_images" / "files"
-PROOF = b"PLAY [Prove"  # where the lab begins what the script has not
+PROOF = b"PLAY [Prove"  # where the part begins that the script does not have
 FIRST_GOAL = 1.15
 SECOND_GOAL = 10.0
 PINGS = 5
@@ -38,17 +38,17 @@ PINGS = 5
 
 @contextmanager
 def machine(name: str, suite: str) -> Iterator[Path]:
-    """A bare machine; gives the inventory to reach it. It is gone after the block."""
-    place = ROOT / "build" / "benchmarks" / name
-    place.mkdir(parents=True, exist_ok=True)
-    inventory = place / "hosts.json"
+    """A bare machine; yields its inventory, and removes the machine afterwards."""
+    directory = ROOT / "build" / "benchmarks" / name
+    directory.mkdir(parents=True, exist_ok=True)
+    inventory = directory / "hosts.json"
     proxy = f"docker exec --interactive --user root {name} /usr/sbin/sshd -i"
     host = {
         "ansible_user": "student",
         "ansible_ssh_private_key_file": str(KEY),
         "ansible_ssh_common_args": f"-o ProxyCommand='{proxy}' -o IdentitiesOnly=yes "
         "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR",
-        "rootfs_verification_reports": str(place),
+        "rootfs_verification_reports": str(directory),
     }
     inventory.write_text(json.dumps({"all": {"hosts": {name: host}}}))
     down(name)
@@ -60,16 +60,16 @@ def machine(name: str, suite: str) -> Iterator[Path]:
 
 
 @dataclass(frozen=True)
-class Took:
-    """Seconds of a command: all of it, and until it announced the proof."""
+class Duration:
+    """Seconds of a command: of the whole, and until it announced the proof."""
 
     whole: float
-    work: float
+    before_proof: float
 
 
-def timed(command: Sequence[str], log: Path, stdin: bytes = b"") -> Took:
-    """Time a command; raises CalledProcessError when it fails, its log stays."""
-    start, work = time.monotonic(), 0.0
+def timed(command: Sequence[str], log: Path, stdin: bytes = b"") -> Duration:
+    """Time a command and keep its output in ``log``; raises CalledProcessError when it fails."""
+    start, before_proof = time.monotonic(), 0.0
     with (
         open(log, "wb") as file,
         subprocess.Popen(
@@ -88,15 +88,15 @@ def timed(command: Sequence[str], log: Path, stdin: bytes = b"") -> Took:
         for line in process.stdout:
             file.write(line)
             if line.startswith(PROOF):
-                work = time.monotonic() - start
+                before_proof = time.monotonic() - start
     whole = time.monotonic() - start
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
-    return Took(whole, work or whole)
+    return Duration(whole, before_proof or whole)
 
 
 def plain(number: int, suite: str) -> float:
-    """The shell script on a bare machine."""
+    """Seconds of the shell script on a bare machine."""
     name = f"scratchlab-cost-plain-{number}"
     with machine(name, suite) as inventory:
         host = json.loads(inventory.read_text())["all"]["hosts"][name]
@@ -110,20 +110,20 @@ def plain(number: int, suite: str) -> float:
 
 def sources() -> bytes:
     """The directories of both programs, as a tar."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as tar:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as tar:
         for name in ("sleep", "limits"):
             tar.add(FILES / name, name)
-    return packed.getvalue()
+    return content.getvalue()
 
 
 def script() -> str:
-    """plain.sh, to be put between single quotes."""
+    """plain.sh, escaped for single quotes."""
     return PLAIN.read_text().replace("'", "'\\''")
 
 
-def lab(number: int, suite: str) -> tuple[Took, Took, list[float]]:
-    """The lab on a bare machine, again, and pings."""
+def lab(number: int, suite: str) -> tuple[Duration, Duration, list[float]]:
+    """Durations of the lab on a bare machine and of a second run, and seconds of pings."""
     with machine(f"scratchlab-cost-lab-{number}", suite) as inventory:
         run = ["ansible-playbook", "-i", str(inventory), "lab.yml"]
         first = timed(run, inventory.with_name("first.txt"))
@@ -133,38 +133,39 @@ def lab(number: int, suite: str) -> tuple[Took, Took, list[float]]:
         return first, second, pings
 
 
-def ratios(what: str, times: Sequence[Took], base: Sequence[float], goal: float) -> bool:
-    """Print both ratios of medians; gives whether the whole meets the goal."""
-    whole = median(one.whole for one in times) / median(base)
-    work = median(one.work for one in times) / median(base)
-    print(f"{what}: {whole:.2f} x (goal {goal:g}); without the proof {work:.2f} x")
+def ratios(title: str, times: Sequence[Duration], base: Sequence[float], goal: float) -> bool:
+    """Print both ratios of medians; returns whether that of the whole meets the goal."""
+    whole = median(duration.whole for duration in times) / median(base)
+    without = median(duration.before_proof for duration in times) / median(base)
+    print(f"{title}: {whole:.2f} x (goal {goal:g}); without the proof {without:.2f} x")
     return whole <= goal
 
 
 def main() -> int:
-    """Measure and print; the exit status says whether both goals were met."""
+    """Measure and print; returns exit status 0 when both goals are met."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--suite", choices=sorted(RELEASES), default="bookworm")
     options = parser.parse_args()
     scripts: list[float] = []
-    firsts: list[Took] = []
-    seconds: list[Took] = []
+    firsts: list[Duration] = []
+    seconds: list[Duration] = []
     pings: list[float] = []
     for number in range(options.rounds):
         scripts.append(plain(number, options.suite))
-        first, second, more = lab(number, options.suite)
+        first, second, new_pings = lab(number, options.suite)
         firsts.append(first)
         seconds.append(second)
-        pings += more
+        pings += new_pings
         print(
             f"round {number + 1}: script {scripts[-1]:.1f} s, "
-            f"lab {first.whole:.1f} s (before the proof {first.work:.1f}), "
-            f"again {second.whole:.1f} s ({second.work:.1f}), ping {median(more):.2f} s",
+            f"lab {first.whole:.1f} s (before the proof {first.before_proof:.1f}), "
+            f"again {second.whole:.1f} s ({second.before_proof:.1f}), "
+            f"ping {median(new_pings):.2f} s",
             flush=True,
         )
-    fresh = ratios("fresh, by the script", firsts, scripts, FIRST_GOAL)
-    again = ratios("again, by a ping", seconds, pings, SECOND_GOAL)
+    fresh = ratios("first run / script", firsts, scripts, FIRST_GOAL)
+    again = ratios("second run / ping", seconds, pings, SECOND_GOAL)
     return int(not (fresh and again))
 
 

@@ -1,4 +1,4 @@
-"""What is measured: containers of a real Debian, of many small files, and of one program."""
+"""Containers to measure: a real Debian, many small files, and one program."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ SMALL = 4096  # bytes: the largest of the small files
 
 @contextmanager
 def debian(suite: str, mirror: str | None) -> Iterator[str]:
-    """A container of a debootstrapped Debian that sleeps; gives its name."""
+    """A sleeping container of a debootstrapped Debian; yields its name."""
     with tempfile.TemporaryDirectory(prefix="scratchlab-") as directory:
         tree = f"{directory}/tree"
-        words = ["debootstrap", "--variant=minbase", "--include=python3,git,perl", suite, tree]
-        subprocess.run(words + ([mirror] if mirror else []), check=True, stdout=subprocess.DEVNULL)
+        command = ["debootstrap", "--variant=minbase", "--include=python3,git,perl", suite, tree]
+        subprocess.run(
+            command + ([mirror] if mirror else []), check=True, stdout=subprocess.DEVNULL
+        )
 
         def pack(out: IO[bytes]) -> None:
             subprocess.run(["tar", "-C", tree, "-c", "."], stdout=out, check=True)
@@ -36,11 +38,11 @@ def debian(suite: str, mirror: str | None) -> Iterator[str]:
 
 @contextmanager
 def files(count: int) -> Iterator[str]:
-    """A container of ``count`` entries, small files in directories of 100, that sleeps."""
+    """A sleeping container of ``count`` entries, small files in directories of 100."""
 
     def pack(out: IO[bytes]) -> None:
-        dice = random.Random(count)
-        data = dice.randbytes(1 << 20)
+        rng = random.Random(count)
+        data = rng.randbytes(1 << 20)
         with tarfile.open(fileobj=out, mode="w|") as tar:
             _add(tar, "bin/busybox", BUSYBOX.read_bytes())
             for number in range(count - count // 100):
@@ -48,7 +50,7 @@ def files(count: int) -> Iterator[str]:
                     directory = tarfile.TarInfo(f"d{number // 99:06d}")
                     directory.type, directory.mode = tarfile.DIRTYPE, 0o755
                     tar.addfile(directory)
-                at, size = dice.randrange(len(data) - SMALL), dice.randrange(SMALL)
+                at, size = rng.randrange(len(data) - SMALL), rng.randrange(SMALL)
                 _add(tar, f"d{number // 99:06d}/f{number:07d}", data[at : at + size])
 
     with (
@@ -60,7 +62,7 @@ def files(count: int) -> Iterator[str]:
 
 @contextmanager
 def program() -> Iterator[str]:
-    """A container FROM scratch with one static program, which sleeps."""
+    """A sleeping container FROM scratch with one static program."""
 
     def pack(out: IO[bytes]) -> None:
         with tarfile.open(fileobj=out, mode="w|") as tar:
@@ -78,7 +80,7 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
 
 @contextmanager
 def imported(tag: str, pack: Callable[[IO[bytes]], None]) -> Iterator[str]:
-    """An image of what ``pack`` writes as a tar, gone after the block."""
+    """An image of the tar that ``pack`` writes; yields its name, and removes it afterwards."""
     name = f"scratchlab-benchmark-{os.getpid()}:{tag}"
     command = ["docker", "import", "--change", f"LABEL {LABEL}={os.getpid()}", "-", name]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as importing:
@@ -97,10 +99,10 @@ def imported(tag: str, pack: Callable[[IO[bytes]], None]) -> Iterator[str]:
 
 @contextmanager
 def sleeping(image: str, *command: str) -> Iterator[str]:
-    """A container of ``image`` that runs ``command`` 100000, gone after the block."""
+    """A container that runs ``command`` with 100000 seconds; removed afterwards."""
     name = image.replace(":", "-")
-    words = ["docker", "run", "-d", "--name", name, "--network", "none", image]
-    subprocess.run([*words, *command, "100000"], stdout=subprocess.DEVNULL, check=True)
+    run = ["docker", "run", "-d", "--name", name, "--network", "none", image]
+    subprocess.run([*run, *command, "100000"], stdout=subprocess.DEVNULL, check=True)
     try:
         yield name
     finally:

@@ -1,4 +1,4 @@
-"""The scenarios' runner: what it reads from Molecule's log, and what it makes of it."""
+"""The scenarios' runner reads steps, counts and results from Molecule's log."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def junit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_log_gives_its_steps() -> None:
-    found = [(step.name, step.ok) for step in scenarios.steps(LOG)]
-    assert found == [("create", True), ("converge", True), ("idempotence", False)]
+def test_steps_are_read_from_a_log() -> None:
+    steps = [(step.name, step.ok) for step in scenarios.steps(LOG)]
+    assert steps == [("create", True), ("converge", True), ("idempotence", False)]
 
 
-def test_a_failed_scenario_is_told_by_the_numbers_of_its_log() -> None:
-    outcome = scenarios.judge("default", LOG, 1, 90.0)
-    assert outcome == scenarios.Outcome(
+def test_result_of_a_failed_scenario_has_the_numbers_of_its_log() -> None:
+    result = scenarios.judge("default", LOG, 1, 90.0)
+    assert result == scenarios.ScenarioResult(
         name="default",
         ok=False,
         seconds=90.0,
@@ -60,34 +60,34 @@ def test_a_failed_scenario_is_told_by_the_numbers_of_its_log() -> None:
     )
 
 
-def test_a_scenario_without_any_step_failed_at_its_start() -> None:
-    outcome = scenarios.judge("default", "molecule: not found", 4, 0.1)
-    assert (outcome.ok, outcome.failed_step, outcome.machines) == (False, "start", 0)
+def test_scenario_without_a_step_failed_at_its_start() -> None:
+    result = scenarios.judge("default", "molecule: not found", 4, 0.1)
+    assert (result.ok, result.failed_step, result.machines) == (False, "start", 0)
 
 
-def test_every_step_is_a_test_case_and_the_failed_one_carries_its_words(junit: Path) -> None:
-    outcome = scenarios.judge("default", LOG, 1, 90.0)
-    scenarios.write_junit(outcome, scenarios.steps(LOG))
-    found = JUnitXml.fromfile(str(junit / "molecule-default.xml"))
-    assert (found.tests, found.failures) == (3, 1)
+def test_every_step_is_a_test_case_and_a_failed_one_has_its_output(junit: Path) -> None:
+    result = scenarios.judge("default", LOG, 1, 90.0)
+    scenarios.write_junit(result, scenarios.steps(LOG))
+    suites = JUnitXml.fromfile(str(junit / "molecule-default.xml"))
+    assert (suites.tests, suites.failures) == (3, 1)
     assert "changed=2" in (junit / "molecule-default.xml").read_text()
 
 
-def test_a_scenario_that_did_not_start_is_a_failed_test_case(junit: Path) -> None:
-    outcome = scenarios.judge("default", "", 4, 0.1)
-    scenarios.write_junit(outcome, ())
+def test_scenario_that_did_not_start_is_a_failed_test_case(junit: Path) -> None:
+    result = scenarios.judge("default", "", 4, 0.1)
+    scenarios.write_junit(result, ())
     assert JUnitXml.fromfile(str(junit / "molecule-default.xml")).failures == 1
 
 
-def test_the_table_names_the_step_that_failed() -> None:
-    outcome = scenarios.judge("default", LOG, 1, 90.0)
+def test_table_names_the_failed_step() -> None:
+    result = scenarios.judge("default", LOG, 1, 90.0)
     console = Console(width=140)
-    with console.capture() as said:
-        console.print(scenarios.table([outcome]))
-    row = next(line for line in said.get().splitlines() if "default" in line)
+    with console.capture() as output:
+        console.print(scenarios.table([result]))
+    row = next(line for line in output.get().splitlines() if "default" in line)
     for word in ("FAILED in idempotence", "docker 20.10.24", "92", "23 of 24", "2 of 3", "1.5"):
         assert word in row
 
 
-def test_every_scenario_of_the_project_is_found() -> None:
+def test_scenarios_of_the_project_are_listed() -> None:
     assert {"default", "sid", "podman", "adopt", "broken"} <= set(scenarios.names())
