@@ -1,4 +1,4 @@
-"""The program: run a command, and end with one clear line whatever happens."""
+"""The entry point: run a command; every error ends as one line on standard error."""
 
 from __future__ import annotations
 
@@ -15,18 +15,21 @@ from scratchlab.errors import LabError
 from scratchlab.text import printable
 
 UNANSWERED = 2  # exit status: the question could not be answered
-_DEBUG = "SCRATCHLAB_DEBUG"
+_DEBUG = "SCRATCHLAB_DEBUG"  # environment variable: print the traceback, too
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; gives the exit status (0, 1, 2, or 128 and the signal's number)."""
+    """Run the command line.
+
+    Returns the exit status: 0, 1, 2, or 128 plus the number of the signal that ended the run.
+    """
     _prepare()
     try:
-        from scratchlab.cli import scratchlab  # inside: even its failure is one line
+        from scratchlab.cli import scratchlab  # late: an error of the import is one line, too
 
-        words = list(sys.argv[1:] if arguments is None else arguments)
-        # Not scratchlab.main(): that ends with status 1 where a reader went away.
-        with scratchlab.make_context("scratchlab", words) as context:
+        argv = list(sys.argv[1:] if arguments is None else arguments)
+        # Not scratchlab.main(): that ends with status 1 when the reader of a pipe is gone.
+        with scratchlab.make_context("scratchlab", argv) as context:
             status = scratchlab.invoke(context)
         sys.stdout.flush()
     except click.exceptions.Exit as end:
@@ -40,31 +43,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _end(_usage(error))
     except (click.Abort, KeyboardInterrupt):
         return 128 + signal.SIGINT
-    except BrokenPipeError:  # who reads our output has gone: nothing is to be said
+    except BrokenPipeError:  # the reader of our output is gone: no message
         _drop_output()
         return 128 + signal.SIGPIPE
     except OSError as error:
         _drop_output()
         return _unexpected(error)
-    except Exception as error:  # a person gets a line, never a traceback
+    except Exception as error:  # a user reads a line, not a traceback
         return _unexpected(error)
     return status if isinstance(status, int) else 0
 
 
 def _prepare() -> None:
-    """Streams that print any name, and an end by signal that still cleans up."""
+    """Make the streams print any name, and a signal end the program with its cleanup."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _ended)
+        signal.signal(number, _exit_by_signal)
 
 
-def _ended(number: int, _frame: FrameType | None) -> None:
+def _exit_by_signal(number: int, _frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
 
 def _drop_output() -> None:
-    """Let nothing that is still buffered fail again when Python closes the stream."""
+    """Discard buffered output, so that Python does not fail again when it closes the stream."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -78,12 +81,12 @@ def _unexpected(error: Exception) -> int:
     if os.environ.get(_DEBUG):
         traceback.print_exc()
     if isinstance(error, OSError) and error.strerror:  # a full disk, a dead device
-        what = f"the system refused: {error.strerror}" + (
-            f": {os.fsdecode(error.filename)}" if isinstance(error.filename, str | bytes) else ""
-        )
+        what = f"system error: {error.strerror}"
+        if isinstance(error.filename, str | bytes):
+            what += f": {os.fsdecode(error.filename)}"
     else:
-        what = f"something unexpected went wrong ({type(error).__name__}: {error})"
-    return _end(f"{what}; see it all with {_DEBUG}=1")
+        what = f"unexpected error ({type(error).__name__}: {error})"
+    return _end(f"{what}; run again with {_DEBUG}=1 to see the traceback")
 
 
 def _end(line: str) -> int:

@@ -1,4 +1,4 @@
-"""The lab's frozen data as JSON and back, strictly by the types of its fields."""
+"""Encode the lab's frozen dataclasses as JSON and decode them, strictly by their field types."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ T = TypeVar("T")
 
 
 class MismatchError(ValueError):
-    """JSON that does not fit the type it should have."""
+    """The JSON does not fit the expected type."""
 
 
 def encode(value: Any) -> Any:
-    """``value`` (a dataclass of the model) as JSON values. Fields at their default are left out;
-    sets are sorted, bytes are base64.
+    """Encode ``value`` (a dataclass, or a value of one) as JSON values.
+
+    Fields with their default value are left out; sets are sorted; bytes become base64.
     """
     if is_dataclass(value) and not isinstance(value, type):
-        pairs = ((one, getattr(value, one.name)) for one in fields(value))
-        return {one.name: encode(item) for one, item in pairs if item != _default(one)}
+        pairs = ((field, getattr(value, field.name)) for field in fields(value))
+        return {field.name: encode(item) for field, item in pairs if item != _default(field)}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, bytes):
@@ -40,9 +41,9 @@ def encode(value: Any) -> Any:
 
 
 def decode(kind: type[T], data: Any) -> T:
-    """The ``kind`` (a dataclass of the model) that ``data`` encodes; raises MismatchError."""
-    found: T = _decode(kind, data, kind.__name__)
-    return found
+    """Decode ``data`` as the dataclass ``kind``. Raises MismatchError."""
+    decoded: T = _decode(kind, data, kind.__name__)
+    return decoded
 
 
 def _decode(kind: Any, data: Any, where: str) -> Any:
@@ -54,8 +55,8 @@ def _decode(kind: Any, data: Any, where: str) -> Any:
     if origin in (types.UnionType, typing.Union):
         if data is None and type(None) in arguments:
             return None
-        rest = [one for one in arguments if one is not type(None)]
-        return _decode(rest[0], data, where)
+        members = [member for member in arguments if member is not type(None)]
+        return _decode(members[0], data, where)
     if origin is tuple:
         return _tuple(arguments, data, where)
     if origin is frozenset:
@@ -67,7 +68,7 @@ def _decode(kind: Any, data: Any, where: str) -> Any:
         return _enum(kind, data, where)
     if kind is bytes:
         return _bytes(data, where)
-    # bool is an int, but never where a number belongs.
+    # In Python a bool is an int; in this JSON it is not a number.
     _expect(isinstance(data, kind) and (kind is bool or not isinstance(data, bool)), where, data)
     return data
 
@@ -91,7 +92,7 @@ def _tuple(arguments: tuple[Any, ...], data: Any, where: str) -> tuple[Any, ...]
         return tuple(_decode(arguments[0], item, where) for item in data)
     _expect(len(data) == len(arguments), where, data)
     pairs = zip(arguments, data, strict=True)
-    return tuple(_decode(one, item, where) for one, item in pairs)
+    return tuple(_decode(argument, item, where) for argument, item in pairs)
 
 
 def _enum(kind: type[Enum], data: Any, where: str) -> Enum:
@@ -119,5 +120,5 @@ def _hints(kind: type) -> dict[str, Any]:
     return typing.get_type_hints(kind)
 
 
-def _default(one: Field[Any]) -> Any:
-    return one.default_factory() if one.default_factory is not MISSING else one.default
+def _default(field: Field[Any]) -> Any:
+    return field.default_factory() if field.default_factory is not MISSING else field.default

@@ -1,4 +1,4 @@
-"""The one error that reaches a person: one line that says what happened and what fixes it."""
+"""The error that a user reads: one line with what happened and how to fix it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from __future__ import annotations
 class LabError(Exception):
     """The question could not be answered (exit status 2).
 
-    ``what`` names what happened, and to what; ``remedy`` is the command or act that fixes it.
-    Both may carry hostile names: the command line escapes them before it prints.
+    ``what`` names the problem and the object it concerns; ``remedy`` is the command or action that
+    fixes it. Both may contain hostile names: the command line escapes them before it prints.
     """
 
     def __init__(self, what: str, remedy: str = "") -> None:

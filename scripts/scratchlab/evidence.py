@@ -1,8 +1,8 @@
-"""Evidence of one verification: facts and ledgers, on disk as a directory that replays anywhere.
+"""The evidence of one verification: facts and ledgers, and the directory that keeps them.
 
-``facts.json`` holds the facts and, for each ledger file, its SHA-256; ``image.jsonl``,
-``live.jsonl``, ``init.jsonl``, ``writable.jsonl`` hold one entry a line, in tree order. The same
-evidence gives the same bytes.
+``facts.json`` holds the facts and the SHA-256 of each ledger file; ``image.jsonl``, ``live.jsonl``,
+``init.jsonl`` and ``writable.jsonl`` hold one entry a line, in tree order. The same evidence is the
+same bytes, and any machine can judge it again.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ _FACTS = "facts.json"
 
 @dataclass(frozen=True, slots=True)
 class EvidenceSet:
-    """What was collected. ``init`` and ``writable`` are the ledgers of the engine's init layer
-    and of the writable layer, None where the storage driver cannot tell them apart.
+    """Facts and ledgers of one container.
+
+    ``init`` and ``writable`` are the ledgers of the engine's init layer and of the writable layer,
+    None where these cannot be read.
     """
 
     facts: Facts
@@ -51,32 +53,33 @@ class EvidenceSet:
     def save(self, directory: str) -> None:
         """Write the evidence to ``directory``, which must not exist or be empty.
 
-        All of it appears at once, for its owner only: inspect may hold secrets. Raises LabError
-        when it cannot be written.
+        The directory appears complete or not at all, with mode 0700: ``docker inspect`` shows
+        secrets. Raises LabError when it cannot be written.
         """
         directory = os.path.abspath(directory)
         try:
             if os.path.isdir(directory) and os.listdir(directory):
                 raise LabError(f"{directory} is not empty", "name a new directory for the evidence")
             os.makedirs(os.path.dirname(directory), exist_ok=True)
-            aside = tempfile.mkdtemp(prefix=".evidence-", dir=os.path.dirname(directory))
+            temporary = tempfile.mkdtemp(prefix=".evidence-", dir=os.path.dirname(directory))
         except OSError as error:
             raise _unwritable(directory, error) from error
         try:
-            self._write(aside)
-            os.rename(aside, directory)
+            self._write(temporary)
+            os.rename(temporary, directory)
         except OSError as error:
             raise _unwritable(directory, error) from error
         finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            shutil.rmtree(temporary, ignore_errors=True)
 
     def _ledgers(self) -> dict[str, Ledger]:
-        named = {"image": self.image, "live": self.live}
-        if self.init is not None:
-            named["init"] = self.init
-        if self.writable is not None:
-            named["writable"] = self.writable
-        return named
+        ledgers = {
+            "image": self.image,
+            "live": self.live,
+            "init": self.init,
+            "writable": self.writable,
+        }
+        return {name: ledger for name, ledger in ledgers.items() if ledger is not None}
 
     def _write(self, directory: str) -> None:
         digests = {
@@ -90,15 +93,15 @@ class EvidenceSet:
 
 
 def load(directory: str) -> EvidenceSet:
-    """Read evidence that :meth:`EvidenceSet.save` wrote.
+    """Read the evidence that :meth:`EvidenceSet.save` wrote to ``directory``.
 
-    Raises LabError when ``directory`` holds none, or a damaged one.
+    Raises LabError when there is none, or it is damaged.
     """
     path = os.path.join(directory, _FACTS)
     head = _head(path)
     digests = head.get("ledgers")
     if not isinstance(digests, dict) or not {"image", "live"} <= digests.keys():
-        raise _damaged(path, "it names no image and live ledger")
+        raise _damaged(path, "it does not name an image ledger and a live ledger")
     try:
         facts = codec.decode(Facts, head.get("facts"))
     except codec.MismatchError as error:
@@ -121,7 +124,7 @@ def _head(path: str) -> Json:
         with open(path, encoding="ascii") as text:
             head = json.load(text)
     except FileNotFoundError:
-        what = f"no evidence in {os.path.dirname(path)}: there is no {_FACTS}"
+        what = f"no evidence in {os.path.dirname(path)}: {_FACTS} is missing"
         remedy = "name a directory that --save-evidence wrote"
         raise LabError(what, remedy) from None
     except OSError as error:

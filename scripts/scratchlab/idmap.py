@@ -1,17 +1,17 @@
-"""Owners inside and outside of a user namespace (user_namespaces(7))."""
+"""User and group ids inside and outside a user namespace (user_namespaces(7))."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 IdRanges = tuple[tuple[int, int, int], ...]  # first id inside, first id outside, count
-OVERFLOW = 65534  # what an id without a mapping reads as: /proc/sys/kernel/overflowuid
+OVERFLOW = 65534  # shown for an id without a mapping: /proc/sys/kernel/overflowuid
 # The initial user namespace maps all ids to themselves.
 INITIAL: IdRanges = ((0, 0, 4294967295),)
 
 
 def parse(text: bytes) -> IdRanges:
-    """The lines of a ``uid_map`` or ``gid_map`` file. Raises ValueError for a damaged one."""
+    """Parse the content of a ``uid_map`` or ``gid_map`` file. Raises ValueError."""
     rows = (line.split() for line in text.splitlines())
     return tuple((int(inside), int(outside), int(count)) for inside, outside, count in rows)
 
@@ -31,7 +31,7 @@ def inside(number: int, ranges: IdRanges) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class IdMap:
-    """Owners of a container as the host sees them. Without ranges, ids are the host's."""
+    """Maps the ids of a container to those of the host. Without ranges, they are the same."""
 
     ranges: IdRanges = ()
 
@@ -39,13 +39,13 @@ class IdMap:
         """The id on the host for ``number`` inside."""
         if not self.ranges:
             return number
-        found = outside(number, self.ranges)
-        return OVERFLOW if found is None else found
+        mapped = outside(number, self.ranges)
+        return OVERFLOW if mapped is None else mapped
 
     # Engines map groups by the same ranges (moby v26.1.5 daemon/daemon_unix.go, subgid).
     gid = uid
 
     @property
     def mapped(self) -> bool:
-        """Whether root inside is another user outside."""
+        """Whether root inside is another user on the host."""
         return self.uid(0) != 0

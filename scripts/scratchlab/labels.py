@@ -1,4 +1,4 @@
-"""The names of the lab's own objects, and the label that tells them from a stranger's."""
+"""The names of the lab's own images and containers, and the labels that mark them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 LABEL = "io.scratchlab.lab"  # on a container
-IMAGE_LABEL = "io.scratchlab.image"  # of its own, for a container inherits its image's labels
+IMAGE_LABEL = "io.scratchlab.image"  # on an image; a container inherits its image's labels
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What the lab's objects are called on this host."""
+    """The names of the lab's objects on this host."""
 
     scratchtest: str = "scratchtest"  # image: one empty file
     image: str = "sleep"  # image: the static program
@@ -21,8 +21,8 @@ class Names:
     binary: str = "/var/lib/scratchlab/build/sleep/sleep"  # the program as it was built
     limits: str = "scratchlab-limits"  # image: a program that runs into limits
 
-    def words(self) -> dict[str, str]:
-        """The names as values for the table's texts (``${container}``)."""
+    def placeholders(self) -> dict[str, str]:
+        """The values for the table's placeholders: ``container`` for ``${container}``."""
         return {name: getattr(self, name) for name in self.__slots__}
 
 

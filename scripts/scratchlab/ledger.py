@@ -1,8 +1,8 @@
 """A ledger: the entries of a root filesystem by path, in order, in bounded memory.
 
-The entries live in a private temporary SQLite database that spills to disk by itself, so that a
-hundred thousand entries cost no more memory than ten. Keys are path bytes with ``/`` as NUL:
-byte order is then tree order, and a subtree is one range.
+The entries lie in a private temporary SQLite database that spills to disk, so that memory does not
+grow with their number. Keys are path bytes with NUL for ``/``: byte order is then tree order, and a
+subtree is one range.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _KINDS = {str(kind): kind for kind in Kind}  # a look-up costs a third of Kind(.
 _values = attrgetter(*(f.name for f in fields(Entry)))
 
 
-def key(path: str) -> bytes:
-    """The sort key of ``path``: parents before children, a subtree without gaps."""
+def sort_key(path: str) -> bytes:
+    """The key that sorts paths in tree order: parents before children, a subtree without gaps."""
     return b"" if path == "/" else os.fsencode(path).replace(b"/", b"\0")
 
 
 class Ledger:
-    """Entries by path. Iterating gives them in tree order (parents first, siblings by bytes)."""
+    """Entries by path. Iteration is in tree order (parents first, siblings by bytes)."""
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
@@ -42,19 +42,19 @@ class Ledger:
         self.update(entries)
 
     @classmethod
-    def opened(cls, path: Path) -> Self:
-        """The ledger that :meth:`save` wrote, to be read only. Raises sqlite3.Error."""
-        found = cls.__new__(cls)
+    def open_saved(cls, path: Path) -> Self:
+        """Open a ledger that :meth:`save` wrote, read-only. Raises sqlite3.Error."""
+        ledger = cls.__new__(cls)
         address = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
-        found._db = sqlite3.connect(
+        ledger._db = sqlite3.connect(
             address, uri=True, isolation_level=None, check_same_thread=False
         )
-        found._db.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
-        found._db.execute("SELECT 1 FROM e LIMIT 1")
-        return found
+        ledger._db.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+        ledger._db.execute("SELECT 1 FROM e LIMIT 1")
+        return ledger
 
     def save(self, path: Path) -> None:
-        """Write all entries to ``path``, a new file. Raises sqlite3.Error."""
+        """Write all entries to ``path``, which must not exist or be empty. Raises sqlite3.Error."""
         if self._db.in_transaction:
             self._db.execute("COMMIT")
         self._db.execute("VACUUM INTO ?", (str(path),))
@@ -70,20 +70,23 @@ class Ledger:
         self._db.close()
 
     def put(self, entry: Entry) -> None:
-        """Add ``entry``, replacing what stood at its path (children stay)."""
+        """Add ``entry``; it replaces the entry at its path, not those below."""
         self._db.execute("INSERT OR REPLACE INTO e VALUES (?, ?)", _row(entry))
 
     def update(self, entries: Iterable[Entry]) -> None:
-        """Add many entries."""
+        """Add many entries, each like :meth:`put`."""
         self._db.executemany("INSERT OR REPLACE INTO e VALUES (?, ?)", map(_row, entries))
 
     def get(self, path: str) -> Entry | None:
         """The entry at ``path``, or None."""
-        row = self._db.execute("SELECT v FROM e WHERE k = ?", (key(path),)).fetchone()
+        row = self._db.execute("SELECT v FROM e WHERE k = ?", (sort_key(path),)).fetchone()
         return None if row is None else _entry(row[0])
 
     def __contains__(self, path: str) -> bool:
-        return self._db.execute("SELECT 1 FROM e WHERE k = ?", (key(path),)).fetchone() is not None
+        return (
+            self._db.execute("SELECT 1 FROM e WHERE k = ?", (sort_key(path),)).fetchone()
+            is not None
+        )
 
     def __len__(self) -> int:
         return int(self._db.execute("SELECT count(*) FROM e").fetchone()[0])
@@ -101,7 +104,7 @@ class Ledger:
 
     def remove(self, path: str) -> None:
         """Remove ``path`` and everything below it."""
-        self._db.execute("DELETE FROM e WHERE k = ?", (key(path),))
+        self._db.execute("DELETE FROM e WHERE k = ?", (sort_key(path),))
         self.remove_below(path)
 
     def remove_below(self, path: str) -> None:
@@ -121,17 +124,17 @@ class Ledger:
 
 
 def _range(path: str) -> tuple[bytes, bytes]:
-    start = key(path)
+    start = sort_key(path)
     return start + b"\0", start + b"\1"
 
 
 def _row(entry: Entry) -> tuple[bytes, bytes]:
     path, kind, *rest = _values(entry)
-    return key(path), marshal.dumps((path, str(kind), *rest))
+    return sort_key(path), marshal.dumps((path, str(kind), *rest))
 
 
 def _entry(value: bytes) -> Entry:
-    # marshal: these bytes were written by this process into a database that no one else can open.
+    # marshal: only this program writes to these databases (private, or in a directory of root's).
     path, kind, *rest = marshal.loads(value)  # noqa: S302
     return Entry(path, _KINDS[kind], *rest)
 

@@ -1,7 +1,8 @@
-"""The words of the lab as frozen data: entries, mounts, facts, findings, checks."""
+"""The lab's data, frozen: entries, mounts, facts, findings, checks. No logic, no input/output."""
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -21,9 +22,30 @@ class Kind(StrEnum):
     FIFO = "fifo"
     SOCKET = "socket"
 
+    @classmethod
+    def from_mode(cls, mode: int) -> Kind:
+        """The kind that the type bits of an ``st_mode`` stand for. Raises KeyError."""
+        return _KINDS[stat.S_IFMT(mode)]
+
+    def filemode(self, mode: int) -> str:
+        """The first column of ``ls -l`` (``drwxr-xr-x``) for the permission bits ``mode``."""
+        return stat.filemode(_TYPE_BITS[self] | mode)
+
+
+_KINDS = {
+    stat.S_IFREG: Kind.FILE,
+    stat.S_IFDIR: Kind.DIRECTORY,
+    stat.S_IFLNK: Kind.SYMLINK,
+    stat.S_IFCHR: Kind.CHAR,
+    stat.S_IFBLK: Kind.BLOCK,
+    stat.S_IFIFO: Kind.FIFO,
+    stat.S_IFSOCK: Kind.SOCKET,
+}
+_TYPE_BITS = {kind: bits for bits, kind in _KINDS.items()}
+
 
 class Origin(StrEnum):
-    """Who put an entry into the live root."""
+    """Who put an entry into the live root (docs/injections.md describes each)."""
 
     IMAGE_LAYER = "image-layer"
     STORAGE_DRIVER = "storage-driver"
@@ -42,15 +64,15 @@ class Origin(StrEnum):
 
 
 class Status(StrEnum):
-    """What the comparison says of one path."""
+    """The result of comparing one path of the image with the live root."""
 
     SAME = "same"
     ALTERED = "altered"  # in both, and a compared field differs
     ONLY_LIVE = "only-live"
-    MISSING = "missing"  # in the image (or predicted), not visible, and nothing explains it
+    MISSING = "missing"  # in the image, or predicted, but not visible, and nothing explains it
     SHADOWED = "shadowed"  # ghost: under a mount
-    REPLACED = "replaced"  # ghost: another entry stands there, put by the engine's init layer
-    OVERRIDDEN = "overridden"  # ghost: a bind mount on the very path
+    REPLACED = "replaced"  # ghost: the engine's init layer has another entry at this path
+    OVERRIDDEN = "overridden"  # ghost: a bind mount on this path
     DELETED = "deleted"  # ghost: removed by the process
     CHANGED = "changed"  # ghost: the process wrote over it
 
@@ -58,7 +80,7 @@ class Status(StrEnum):
 class Verdict(StrEnum):
     """How a check ended."""
 
-    PASS = "pass"  # noqa: S105 - a verdict, no password
+    PASS = "pass"  # noqa: S105 - a verdict, not a password
     FAIL = "fail"
     SKIP = "skip"
     ERROR = "error"
@@ -68,12 +90,14 @@ class Verdict(StrEnum):
 class Entry:
     """One path of a ledger.
 
-    ``path`` is absolute and normalized (``/``, ``/etc/hosts``), text by surrogateescape.
-    ``mode`` holds the permission bits only (``0o7777``). ``size`` is in bytes, 0 unless a regular
-    file. ``mtime`` is in nanoseconds since 1970, None where it means nothing. ``links`` is the
-    first path (in ledger order) of a hard-link set, None for a file with one name.
-    ``layer`` (image ledger) counts from 0 = lowest; ``mount`` (live ledger) is a mountinfo id.
-    ``note`` says why a field could not be read (``unreadable: EACCES``, ``changed while read``).
+    ``path`` is absolute and normalized (``/``, ``/etc/hosts``); bytes that are not UTF-8 are kept
+    by surrogateescape. ``mode`` holds the permission bits only (``0o7777``). ``size`` is in bytes,
+    0 for anything but a regular file. ``target`` is that of a symlink, ``device`` the major and
+    minor number of a device. ``mtime`` is in nanoseconds since 1970, None where it means nothing.
+    ``links`` is the first path (in ledger order) of a hard-link set, None for a file with one
+    name. ``layer`` (image ledger) counts from 0, the lowest; ``mount`` (live ledger) is a
+    mountinfo id. ``note`` is the reason why a field could not be read (``unreadable: EACCES``,
+    ``changed while read``).
     """
 
     path: str
@@ -111,7 +135,7 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """Facts of the machine that decide predictions."""
+    """The facts of the machine that predictions depend on."""
 
     name: str = ""
     kernel: str = ""
@@ -119,13 +143,13 @@ class Host:
     cgroup_version: int = 0
     # v1: one string per mounted hierarchy ("cpu,cpuacct", "name=systemd"); v2: one per controller.
     controllers: tuple[str, ...] = ()
-    # Those of the known candidate paths (masks, read-only paths, /proc/kcore) that exist here.
+    # Those of the paths that engines mask or make read-only which this machine has.
     existing: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """The engine that answered."""
+    """The container engine, as it describes itself."""
 
     name: str = ""  # docker, podman
     version: str = ""
@@ -134,7 +158,7 @@ class Engine:
     containerd_store: bool = False
     containerd_version: str = ""
     root_dir: str = ""  # /var/lib/docker
-    security_options: tuple[str, ...] = ()  # as `docker info` gives them
+    security_options: tuple[str, ...] = ()  # as `docker info` lists them
     rootless: bool = False
 
 
@@ -154,8 +178,8 @@ class Image:
     tags: tuple[str, ...] = ()
     diff_ids: tuple[str, ...] = ()
     config: Mapping[str, Any] = field(default_factory=dict)  # the image configuration (OCI)
-    problems: tuple[str, ...] = ()  # disagreements inside the archive, in words
-    source: str = "archive"  # archive: read from it just now; kept: proved by one read before
+    problems: tuple[str, ...] = ()  # sentences: disagreements inside the archive
+    source: str = "archive"  # archive: read by this run; kept: the ledger an earlier run proved
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,27 +200,33 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """Where the storage driver keeps the parts of the root, None or empty where it cannot tell."""
+    """The directories in which the storage driver keeps the parts of the root.
+
+    None or empty where they are not known.
+    """
 
     driver: str = ""
-    lower: tuple[str, ...] = ()  # image layers' directories, top first, init layer excluded
+    lower: tuple[str, ...] = ()  # of the image's layers, topmost first, without the init layer
     init: str | None = None  # the engine's `-init` layer
     upper: str | None = None  # the writable layer
 
 
 @dataclass(frozen=True, slots=True)
 class BindSource:
-    """A host file behind a bind mount, as stat(2) saw it: proof by st_dev and st_ino."""
+    """A file or directory of the host that is the source of a bind mount.
+
+    Proved by stat(2): ``device`` (major, minor) and ``inode`` are the same on both sides.
+    """
 
     path: str
     device: tuple[int, int]
     inode: int
-    mount: int  # id of the mount it stands behind
+    mount: int  # mountinfo id of the bind mount
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything but the ledgers that judgement may stand on."""
+    """The evidence without the ledgers: what engine, runtime, kernel and host report."""
 
     host: Host = Host()
     engine: Engine = Engine()
@@ -207,17 +237,18 @@ class Facts:
     layers: Layers = Layers()
     sources: tuple[BindSource, ...] = ()
     host_namespaces: Mapping[str, str] = field(default_factory=dict)
-    # Path to "added", "changed" or "deleted": what the engine itself counts (docker diff). Asked
-    # only where the layers' directories cannot be read; None where it was not.
+    # Path to "added", "changed" or "deleted", as `docker diff` reports. Only read where the layers'
+    # directories cannot be read; otherwise None.
     changes: Mapping[str, str] | None = None
-    problems: tuple[str, ...] = ()  # facts that could not be had, and why, in words
+    problems: tuple[str, ...] = ()  # sentences: facts that could not be read, and why
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """An observed fact. ``kind`` names where it was seen: ``mountinfo``, ``oci-config``,
-    ``init-layer``, ``writable-layer``, ``image-layer``, ``changes``, ``inspect``, ``stat``,
-    ``host``.
+    """An observed fact that supports a finding.
+
+    ``kind`` names its source: ``mountinfo``, ``oci-config``, ``init-layer``, ``writable-layer``,
+    ``image-layer``, ``changes``, ``inspect``, ``stat``, ``host``.
     """
 
     kind: str
@@ -226,7 +257,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is known of one path, in the end."""
+    """The judgement of one path: its status, its origin and the evidence for them."""
 
     path: str
     status: Status
@@ -236,15 +267,17 @@ class Finding:
     differences: tuple[str, ...] = ()  # names of Entry fields
     image: Entry | None = None
     live: Entry | None = None
-    # Prediction against evidence: "agrees", "none" (nothing was predicted), or a sentence that
-    # says how they disagree.
+    # Prediction against evidence: "agrees", "none" (nothing was predicted), or a sentence about
+    # how they disagree.
     prediction: str = "none"
 
 
 @dataclass(frozen=True, slots=True)
 class MountFinding:
-    """What is known of one line of mountinfo. ``entry``: the live root has an entry for it, which
-    says the same; otherwise it is hidden, or inside a kernel filesystem (a mask).
+    """The judgement of one line of mountinfo.
+
+    ``entry``: the live root has an entry at its target, with the same origin. Otherwise the mount
+    is hidden, or it lies inside a kernel filesystem (a mask).
     """
 
     mount: Mount
@@ -257,7 +290,7 @@ class MountFinding:
 
 @dataclass(frozen=True, slots=True)
 class Ghost:
-    """Image content that the container cannot see, and who is to blame."""
+    """Image content that the container cannot see, and what hides it."""
 
     path: str
     kind: Status  # SHADOWED, REPLACED, OVERRIDDEN, DELETED, CHANGED
@@ -269,7 +302,7 @@ class Ghost:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One claim of the lab with its verdict."""
+    """One claim about the lab with its verdict."""
 
     id: str
     title: str

@@ -1,4 +1,4 @@
-"""What ``/proc/PID/stat`` says of a process (proc_pid_stat(5))."""
+"""``/proc/PID/stat``, parsed (proc_pid_stat(5))."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ KERNEL_THREAD = 0x00200000  # PF_KTHREAD of include/linux/sched.h
 
 
 @dataclass(frozen=True, slots=True)
-class Stat:
-    """The fields that the lab asks for. ``start_time`` is in clock ticks after boot."""
+class ProcessStat:
+    """The fields that the lab uses. ``start_time`` is in clock ticks after boot."""
 
     state: str
     parent: int
@@ -22,13 +22,13 @@ class Stat:
         return self.state in ("Z", "X", "x")
 
 
-def parse_stat(text: bytes) -> Stat:
+def parse_stat(text: bytes) -> ProcessStat:
     """Parse the content of ``/proc/PID/stat``. Raises ValueError where it is cut off."""
     # The second field is the command's name in parentheses and may hold any byte, ")" included.
     fields = text.rpartition(b")")[2].split()
     if len(fields) < 20:
         raise ValueError("/proc/PID/stat is cut off")
-    return Stat(
+    return ProcessStat(
         state=fields[0].decode("ascii", "replace"),
         parent=int(fields[1]),
         flags=int(fields[6]),

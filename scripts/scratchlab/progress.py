@@ -1,4 +1,4 @@
-"""Progress for a person: on a terminal only, and only when something takes more than 2 s."""
+"""A progress display: on a terminal only, and only for work that takes more than 2 seconds."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
 _PATIENCE = 2.0  # seconds
-_PAUSE = 0.1  # seconds between two looks at the clock that lead to a repaint
+_PAUSE = 0.1  # seconds between two repaints
 
 
 class Progress:
-    """Steps with counters, each a line on the terminal once the work has taken 2 seconds.
+    """Steps with counters: one line each, shown once the work has taken ``patience`` seconds.
 
-    A context manager: leaving it clears the lines. On anything but a terminal it does nothing.
+    A context manager: leaving it clears the lines. It shows nothing where ``stream`` (default:
+    standard error) is not a terminal.
     """
 
     def __init__(
@@ -29,11 +30,11 @@ class Progress:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stream = stream if stream is not None else sys.stderr
-        self._shown = self._stream.isatty()
+        self._visible = self._stream.isatty()
         self._clock = clock
         self._start = clock()
         self._patience = patience
-        self._next = self._start + patience
+        self._next_paint = self._start + patience
         self._bars: Bars | None = None
         self._tasks: dict[str, object] = {}
 
@@ -51,16 +52,17 @@ class Progress:
             self._bars = None
 
     def step(self, title: str, unit: str) -> Callable[[int], None] | None:
-        """A counter for one step: call it with the total so far, in ``unit`` (``bytes``, or what
-        is counted). None where nobody would see it.
+        """A counter for one step, or None where nothing is shown.
+
+        Call it with the total so far, in ``unit``: ``bytes``, or the plural of what is counted.
         """
-        if not self._shown:
+        if not self._visible:
             return None
 
         def count(total: int) -> None:
             now = self._clock()
-            if now >= self._next:
-                self._next = now + _PAUSE
+            if now >= self._next_paint:
+                self._next_paint = now + _PAUSE
                 self._paint(title, unit, total)
 
         return count
@@ -77,7 +79,7 @@ class Progress:
 
 
 def _bars(stream: TextIO) -> Bars:
-    # Rich takes 0.1 s to import: only whoever waits pays for it.
+    # Importing rich takes 0.1 s: only a run that is slow anyway pays for it.
     from rich.console import Console
     from rich.progress import Progress as RichProgress
     from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn

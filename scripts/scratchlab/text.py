@@ -1,4 +1,4 @@
-"""Names are bytes: how they are shown without ever reaching a terminal or a page raw."""
+"""Escape names and messages, so that hostile bytes never reach a terminal or a page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 # Control, format (bidirectional overrides among them), surrogate, private, unassigned; line and
-# paragraph separators. Everything else a terminal draws as it is.
+# paragraph separators. A terminal draws everything else as it is.
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _ESCAPE = re.compile(r"\\(\\|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 
@@ -35,12 +35,12 @@ def _escape(char: str) -> str:
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
-def invisible(shown: str) -> str:
-    """Undo :func:`visible`: the name that ``shown`` stands for, as surrogateescape text."""
-    return _ESCAPE.sub(_unescape, shown)
+def unescape(escaped: str) -> str:
+    """Undo :func:`visible`: the name that ``escaped`` stands for, as surrogateescape text."""
+    return _ESCAPE.sub(_character, escaped)
 
 
-def _unescape(match: re.Match[str]) -> str:
+def _character(match: re.Match[str]) -> str:
     body = match.group(1)
     if body == "\\":
         return "\\"

@@ -1,4 +1,4 @@
-"""What holds for all unit tests."""
+"""Fixtures of all unit tests."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def width_of_nobodys_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Texts are as wide as by default, whatever terminal the tests are run in."""
+def default_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Texts have the default width, whatever terminal the tests run in."""
     monkeypatch.delenv("COLUMNS", raising=False)

@@ -1,4 +1,4 @@
-"""Whatever goes wrong, a person reads one line on stderr, and the status is 2."""
+"""Every error is one line on stderr, and the exit status is 2."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def scratchlab(*arguments: str, **options: object) -> subprocess.CompletedProces
     )
 
 
-def test_the_version_is_the_packages() -> None:
+def test_the_version_is_that_of_the_package() -> None:
     assert scratchlab("--version").stdout == f"scratchlab {__version__}\n"
 
 
@@ -41,7 +41,7 @@ def test_help_names_every_command() -> None:
 
 
 @pytest.mark.parametrize("command", ["verify", "why", "image", "live", "replay", "report"])
-def test_each_command_has_help_and_wants_its_argument(command: str) -> None:
+def test_each_command_has_help_and_requires_its_argument(command: str) -> None:
     assert scratchlab(command, "--help").returncode == 0
     done = scratchlab(command)
     assert (done.returncode, done.stdout) == (2, "")
@@ -75,7 +75,7 @@ def test_each_command_has_help_and_wants_its_argument(command: str) -> None:
         ["replay", "bad\nname\x1b[31m\udcff"],
     ],
 )
-def test_bad_usage_is_one_clear_line(arguments: list[str]) -> None:
+def test_bad_usage_is_one_line(arguments: list[str]) -> None:
     done = scratchlab(*arguments)
     assert done.returncode == 2
     assert done.stdout == ""
@@ -111,19 +111,19 @@ def test_an_error_of_the_lab_is_one_escaped_line(
     )
 
 
-def test_a_fault_of_the_lab_itself_says_how_to_see_more(
+def test_an_unexpected_error_names_the_way_to_its_traceback(
     command: Callable[[BaseException], None], capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SCRATCHLAB_DEBUG", raising=False)
     command(ZeroDivisionError("by \x1b zero"))
     assert main(["oops"]) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("scratchlab: something unexpected went wrong (ZeroDivisionError: by ")
-    assert said.endswith("SCRATCHLAB_DEBUG=1\n")
-    assert said.count("\n") == 1
+    message = capsys.readouterr().err
+    assert message.startswith("scratchlab: unexpected error (ZeroDivisionError: by ")
+    assert message.endswith("run again with SCRATCHLAB_DEBUG=1 to see the traceback\n")
+    assert message.count("\n") == 1
 
 
-def test_the_traceback_is_there_for_whoever_asks(
+def test_a_traceback_is_printed_on_request(
     command: Callable[[BaseException], None], capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SCRATCHLAB_DEBUG", "1")
@@ -138,13 +138,13 @@ def test_ctrl_c_ends_quietly(command: Callable[[BaseException], None], capsys: C
     assert capsys.readouterr().err.strip() == ""
 
 
-def test_no_words_at_all_get_the_help() -> None:
+def test_no_arguments_print_the_help() -> None:
     done = scratchlab()
     assert (done.returncode, done.stdout) == (2, "")
     assert "Commands:" in done.stderr
 
 
-def test_a_full_disk_is_told() -> None:
+def test_a_full_disk_is_an_error() -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "scratchlab", "--help"],
@@ -157,12 +157,12 @@ def test_a_full_disk_is_told() -> None:
         )
     assert done.returncode == 2
     assert done.stderr == (
-        "scratchlab: the system refused: No space left on device;"
-        " see it all with SCRATCHLAB_DEBUG=1\n"
+        "scratchlab: system error: No space left on device;"
+        " run again with SCRATCHLAB_DEBUG=1 to see the traceback\n"
     )
 
 
-def test_a_reader_that_went_away_is_no_fault() -> None:
+def test_a_closed_pipe_is_not_an_error() -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "scratchlab", "--help"],
         stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""The model's data survive JSON, byte for byte, and nothing else is taken for them."""
+"""The model's data survive JSON, and any other JSON is an error."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ GOOD: dict[str, Any] = {"path": "/", "kind": "directory", "mode": 0}
 
 
 @pytest.mark.parametrize(
-    ("change", "named"),
+    ("change", "message"),
     [
         ({"mode": "755"}, "Entry.mode"),
         ({"mode": True}, "Entry.mode"),
@@ -88,8 +88,8 @@ GOOD: dict[str, Any] = {"path": "/", "kind": "directory", "mode": 0}
         ({"colour": "red"}, "no field colour"),
     ],
 )
-def test_what_does_not_fit_is_named(change: dict[str, Any], named: str) -> None:
-    with pytest.raises(codec.MismatchError, match=named):
+def test_a_value_that_does_not_fit_is_named(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(codec.MismatchError, match=message):
         codec.decode(Entry, GOOD | change)
 
 

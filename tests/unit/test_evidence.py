@@ -1,4 +1,4 @@
-"""Evidence on disk: all or nothing, the same bytes for the same evidence, never half believed."""
+"""Saved evidence is complete or absent, reproducible, and never loaded when damaged."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def files(directory: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("layers", [True, False])
-def test_what_was_saved_is_what_is_loaded(tmp_path: Path, layers: bool) -> None:
+def test_saved_evidence_is_loaded_unchanged(tmp_path: Path, layers: bool) -> None:
     before = collected(layers=layers)
     before.save(str(tmp_path / "e"))
     after = evidence.load(str(tmp_path / "e"))
@@ -47,7 +47,7 @@ def test_what_was_saved_is_what_is_loaded(tmp_path: Path, layers: bool) -> None:
     assert (after.init is not None, after.writable is not None) == (layers, layers)
 
 
-def test_saving_what_was_loaded_gives_the_same_bytes(tmp_path: Path) -> None:
+def test_saving_loaded_evidence_writes_the_same_bytes(tmp_path: Path) -> None:
     collected().save(str(tmp_path / "a"))
     evidence.load(str(tmp_path / "a")).save(str(tmp_path / "b"))
     assert files(tmp_path / "a") == files(tmp_path / "b")
@@ -59,7 +59,7 @@ def test_every_file_is_printable_ascii(tmp_path: Path) -> None:
     assert all(char == "\n" or char.isprintable() for char in text)
 
 
-def test_only_the_owner_may_read_what_inspect_told(tmp_path: Path) -> None:
+def test_only_the_owner_may_read_saved_evidence(tmp_path: Path) -> None:
     collected().save(str(tmp_path / "e"))
     assert stat.S_IMODE(os.stat(tmp_path / "e").st_mode) == 0o700
 
@@ -70,7 +70,7 @@ def test_an_empty_directory_is_filled(tmp_path: Path) -> None:
     assert "facts.json" in files(tmp_path / "e")
 
 
-def test_a_directory_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
+def test_a_directory_that_is_not_empty_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("x")
     with pytest.raises(LabError, match="is not empty"):
         collected().save(str(tmp_path))
@@ -92,7 +92,7 @@ def test_a_failure_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
     assert files(tmp_path) == {}
 
 
-def test_a_directory_without_evidence_is_told(tmp_path: Path) -> None:
+def test_a_directory_without_evidence_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(LabError, match=r"no evidence in .*--save-evidence"):
         evidence.load(str(tmp_path))
 
@@ -132,7 +132,7 @@ DAMAGES: dict[str, tuple[str, Callable[[Path], object]]] = {
 
 
 @pytest.mark.parametrize("name", DAMAGES)
-def test_damage_is_told_never_believed(tmp_path: Path, name: str) -> None:
+def test_damaged_evidence_is_an_error(tmp_path: Path, name: str) -> None:
     collected().save(str(tmp_path / "e"))
     file, damage = DAMAGES[name]
     damage(tmp_path / "e" / file)

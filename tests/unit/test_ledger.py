@@ -1,4 +1,4 @@
-"""A ledger keeps tree order, subtrees and a digest that ignores what hosts differ in."""
+"""A ledger is in tree order, and its digest ignores fields in which hosts differ."""
 
 from dataclasses import replace
 
@@ -10,13 +10,13 @@ def file(path: str, **fields: object) -> Entry:
     return replace(Entry(path, Kind.FILE, 0o644, sha256="0" * 64), **fields)  # type: ignore[arg-type]
 
 
-def test_iteration_is_tree_order_whatever_sorts_between() -> None:
+def test_iteration_is_in_tree_order_whatever_bytes_names_have() -> None:
     paths = ["/", "/a", "/a/b", "/a/b/c", "/a b", "/a-b", "/a.b"]
     ledger = Ledger(file(p) for p in reversed(paths))
     assert [e.path for e in ledger] == paths
 
 
-def test_removing_a_directory_takes_its_subtree_and_no_sibling() -> None:
+def test_removing_a_directory_removes_its_subtree_and_no_sibling() -> None:
     ledger = Ledger(file(p) for p in ["/a", "/a/b", "/a-b", "/ab"])
     ledger.remove("/a")
     assert [e.path for e in ledger] == ["/a-b", "/ab"]
@@ -37,8 +37,8 @@ def test_an_entry_survives_the_round_trip() -> None:
     assert Ledger([entry]).get(entry.path) == entry
 
 
-def test_the_digest_sees_content_and_not_times() -> None:
-    one = Ledger([file("/a", mtime=1, layer=0)]).digest()
-    assert one == Ledger([file("/a", mtime=2, layer=3, mount=7)]).digest()
-    assert one != Ledger([file("/a", sha256="1" * 64)]).digest()
-    assert one != Ledger([file("/a", mode=0o4644)]).digest()
+def test_the_digest_covers_content_and_not_times() -> None:
+    digest = Ledger([file("/a", mtime=1, layer=0)]).digest()
+    assert digest == Ledger([file("/a", mtime=2, layer=3, mount=7)]).digest()
+    assert digest != Ledger([file("/a", sha256="1" * 64)]).digest()
+    assert digest != Ledger([file("/a", mode=0o4644)]).digest()

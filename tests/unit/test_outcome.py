@@ -1,4 +1,4 @@
-"""The exit status fails closed: whatever is not explained and as predicted is a 1."""
+"""The exit status is 0 only if everything is explained and as predicted."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from scratchlab.report.verdict import exit_status
 
 
 def report(entry: dict[str, Any] | None = None, **head: Any) -> Report:
-    calm = {"status": "only-live", "origin": "engine-mount", "prediction": "agrees"}
-    return Report({"problems": [], "checks": [], "ghosts": [], **head}, [calm | (entry or {})])
+    as_expected = {"status": "only-live", "origin": "engine-mount", "prediction": "agrees"}
+    return Report(
+        {"problems": [], "checks": [], "ghosts": [], **head}, [as_expected | (entry or {})]
+    )
 
 
 def test_all_explained_and_as_predicted_is_0() -> None:
@@ -39,11 +41,11 @@ def test_one_entry_that_differs_is_1(entry: dict[str, Any]) -> None:
     assert exit_status(report(entry)) == 1
 
 
-def test_what_a_mount_altered_is_explained() -> None:
+def test_an_entry_that_a_mount_altered_is_explained() -> None:
     assert exit_status(report({"status": "altered", "origin": "engine-mount"})) == 0
 
 
-def test_what_was_not_predicted_but_is_proved_is_explained() -> None:
+def test_an_entry_with_proof_but_no_prediction_is_explained() -> None:
     assert exit_status(report({"prediction": "none"})) == 0
 
 
@@ -51,7 +53,7 @@ def test_what_was_not_predicted_but_is_proved_is_explained() -> None:
     ("kind", "expected"),
     [("shadowed", 0), ("replaced", 0), ("overridden", 0), ("deleted", 1), ("changed", 1)],
 )
-def test_ghosts_are_a_difference_when_the_process_made_them(kind: str, expected: int) -> None:
+def test_only_ghosts_that_the_process_made_are_a_difference(kind: str, expected: int) -> None:
     assert Status(kind)
     assert exit_status(report(ghosts=[{"kind": kind}])) == expected
 

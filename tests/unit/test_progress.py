@@ -1,4 +1,4 @@
-"""Progress is for people who wait at a terminal, and for nobody else."""
+"""Progress is shown on a terminal, after two seconds, and nowhere else."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Clock:
         return self.now
 
 
-def test_nothing_is_shown_where_no_terminal_is() -> None:
+def test_nothing_is_shown_without_a_terminal() -> None:
     stream = io.StringIO()
     with Progress(stream, patience=0) as progress:
         assert progress.step("reading", "entries") is None
@@ -36,7 +36,7 @@ def test_nothing_is_shown_before_two_seconds() -> None:
     assert stream.getvalue() == ""
 
 
-def test_whoever_waits_longer_sees_what_is_going_on() -> None:
+def test_the_step_and_its_count_are_shown_after_two_seconds() -> None:
     stream, clock = Terminal(), Clock()
     with Progress(stream, clock=clock) as progress:
         count = progress.step("reading the live root", "entries")

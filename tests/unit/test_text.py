@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratchlab.text import invisible, visible
+from scratchlab.text import unescape, visible
 
 names = st.binary().map(lambda raw: raw.decode("utf-8", "surrogateescape"))
 
@@ -17,8 +17,8 @@ def test_a_visible_name_is_one_printable_line(name: str) -> None:
 
 
 @given(names)
-def test_a_visible_name_can_be_turned_back(name: str) -> None:
-    assert invisible(visible(name)) == name
+def test_a_visible_name_can_be_unescaped(name: str) -> None:
+    assert unescape(visible(name)) == name
 
 
 def test_bidirectional_overrides_are_shown_as_escapes() -> None:

@@ -1,17 +1,22 @@
-"""The view from the machine that runs the container."""
+"""The host vantage: the container's process in this machine's /proc, and the engine's directories.
+
+Linux only: ``collect.vantage`` imports this module late.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from scratchlab.collect import facts, layer_ledgers, live
-from scratchlab.collect.holding import hold_container
+from scratchlab.collect import layer_ledgers, live, runtime_config, storage
+from scratchlab.collect.holding import hold_container, parent_pid
+from scratchlab.collect.host_facts import read_host
 from scratchlab.collect.process import Process
 from scratchlab.evidence import EvidenceSet
 from scratchlab.ledger import Ledger
-from scratchlab.model import Engine, Facts, Image, Json
+from scratchlab.model import Container, Engine, Facts, Image, Json
 
 if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient
@@ -19,20 +24,64 @@ if TYPE_CHECKING:
 
 
 class HostView:
-    """``/proc/PID/root`` of the container's process, and the engine's directories."""
+    """A view of one container from the host; see ``collect.vantage.ContainerView``."""
 
     def __init__(self, client: EngineClient, inspect: Json, process: Process) -> None:
         self._client = client
         self._inspect = inspect
         self._process = process
 
+    @classmethod
+    @contextmanager
+    def open(cls, client: EngineClient, inspect: Json, *, strict: bool) -> Iterator[Self]:
+        """Hold the process of the container that ``inspect`` describes during the block.
+
+        Raises LabError; see :func:`scratchlab.collect.holding.hold_container`.
+        """
+        with hold_container(client, inspect, strict=strict) as process:
+            yield cls(client, inspect, process)
+
     def facts(self, engine: Engine, image: Image) -> Facts:
-        """All that the engine, its runtime, the kernel and the host say."""
-        return facts.gather(self._client, engine, self._inspect, self._process, image)
+        """What the engine, its runtime, the kernel and the host report about the container.
+
+        What cannot be read is left empty, and ``problems`` says why.
+        """
+        inspect, process = self._inspect, self._process
+        parent = parent_pid(process)
+        config = runtime_config.find_config(inspect, engine, self._client.info(), parent)
+        layers, layers_problem = storage.find_layers(
+            inspect, engine, image.diff_ids, process.mounts, process.root_mount
+        )
+        candidates = runtime_config.source_candidates(inspect, config.data, engine)
+        return Facts(
+            host=read_host(),
+            engine=engine,
+            runtime=self._client.runtime(inspect),
+            image=image,
+            container=Container(
+                id=inspect["Id"],
+                name=str(inspect.get("Name", "")).lstrip("/"),
+                pid=process.pid,
+                start_time=process.start_time,
+                vantage="host",
+                inspect=inspect,
+                oci_config=config.data,
+                oci_config_path=config.path,
+                namespaces=process.namespaces,
+                uid_map=process.uid_map,
+            ),
+            mounts=process.mounts,
+            layers=layers,
+            sources=runtime_config.find_sources(
+                process.root_fd, process.mounts, process.root_mount, candidates
+            ),
+            host_namespaces=_host_namespaces(),
+            problems=tuple(problem for problem in (config.problem, layers_problem) if problem),
+        )
 
     def live(self, progress: Progress) -> Ledger:
-        """The live ledger. Raises LabError if the process was replaced while it was read."""
-        ledger = self._read(progress)
+        """Read the live ledger. Raises LabError if the process was replaced meanwhile."""
+        ledger = self._read_root(progress)
         try:
             self._process.recheck()
         except BaseException:
@@ -41,14 +90,14 @@ class HostView:
         return ledger
 
     def examine(self, facts: Facts, image: Ledger, progress: Progress) -> EvidenceSet:
-        """Read the live root and the engine's own layers, and prove that nothing moved meanwhile.
+        """Read the live root and the engine's layers, and prove that nothing changed meanwhile.
 
-        Raises LabError if the process ended or was replaced while it was read.
+        Raises LabError if the process ended or was replaced.
         """
         with ExitStack() as undo:
-            root = self._read(progress)
+            root = self._read_root(progress)
             undo.callback(root.close)
-            init, writable = layer_ledgers.read(facts.layers)
+            init, writable = layer_ledgers.read_layer_ledgers(facts.layers)
             for ledger in (init, writable):
                 if ledger is not None:
                     undo.callback(ledger.close)
@@ -56,13 +105,18 @@ class HostView:
             undo.pop_all()
         return EvidenceSet(facts, image, root, init, writable)
 
-    def _read(self, progress: Progress) -> Ledger:
+    def _read_root(self, progress: Progress) -> Ledger:
         count = progress.step("reading the live root", "entries")
         return live.read_root(self._process.root_fd, self._process.mounts, progress=count)
 
 
-@contextmanager
-def open_host_view(client: EngineClient, inspect: Json, *, strict: bool) -> Iterator[HostView]:
-    """Hold the process of the container that ``inspect`` describes; raises LabError."""
-    with hold_container(client, inspect, strict=strict) as process:
-        yield HostView(client, inspect, process)
+def _host_namespaces() -> Mapping[str, str]:
+    """Those of the machine's first process, or (without permission) those of this process."""
+    for directory in ("/proc/1/ns", "/proc/self/ns"):
+        try:
+            return {
+                name: os.readlink(f"{directory}/{name}") for name in sorted(os.listdir(directory))
+            }
+        except OSError:
+            continue
+    return {}

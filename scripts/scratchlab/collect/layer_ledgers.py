@@ -1,4 +1,4 @@
-"""What one tree changed over another, in the form an overlay's upper layer has."""
+"""The ledgers of the engine's init layer and of the writable layer."""
 
 from __future__ import annotations
 
@@ -13,62 +13,21 @@ from scratchlab.model import Entry, Kind, Layers
 _COMPARED = ("kind", "mode", "uid", "gid", "size", "sha256", "target", "device", "xattrs")
 # A whiteout of overlayfs: Linux Documentation/filesystems/overlayfs.rst.
 _WHITEOUT = Entry("/", Kind.CHAR, 0, device=(0, 0))
-
-
-def changes_over(below: Ledger, tree: Ledger) -> Ledger:
-    """The entries of ``tree`` that are not the same in ``below``, and a whiteout for each that is
-    gone. Parents of a change are no change of their own.
-
-    For storage drivers that copy whole trees (vfs) and so keep no layer of changes.
-    """
-    changes = Ledger()
-    changes.update(_new(below, tree))
-    changes.update(_gone(below, tree))
-    return changes
-
-
-def _new(below: Ledger, tree: Ledger) -> Iterator[Entry]:
-    for entry in tree:
-        old = below.get(entry.path)
-        if old is None or _changed(old, entry):
-            yield entry
-
-
-def _changed(old: Entry, new: Entry) -> bool:
-    # Copies keep the times of files (moby v20.10.24 daemon/graphdriver/copy/copy.go DirCopy()).
-    if new.kind is Kind.FILE and old.mtime != new.mtime:
-        return True
-    return any(getattr(old, name) != getattr(new, name) for name in _COMPARED)
-
-
-def _gone(below: Ledger, tree: Ledger) -> Iterator[Entry]:
-    last = None
-    for entry in below:
-        if last is not None and entry.path.startswith(last):
-            continue
-        if entry.path not in tree:
-            last = entry.path + "/"
-            yield replace(_WHITEOUT, path=entry.path)
-
-
-# The ledgers of the engine's init layer and of the writable layer.
-
-
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def read(layers: Layers) -> tuple[Ledger | None, Ledger | None]:
-    """(init, writable): what each layer adds, changes and hides, None where there is no such
-    layer or it cannot be told.
+def read_layer_ledgers(layers: Layers) -> tuple[Ledger | None, Ledger | None]:
+    """The entries that the init layer and the writable layer add, change and hide.
 
-    Raises OSError when a layer's directory cannot be opened.
+    None for a layer that does not exist or is not known. Raises OSError when a layer's directory
+    cannot be opened.
     """
     if layers.driver == "vfs":
-        return _whole_trees(layers)
-    return _directory(layers.init), _directory(layers.upper)
+        return _from_whole_trees(layers)
+    return _read_directory(layers.init), _read_directory(layers.upper)
 
 
-def _directory(path: str | None) -> Ledger | None:
+def _read_directory(path: str | None) -> Ledger | None:
     if path is None:
         return None
     fd = os.open(path, _DIRECTORY)
@@ -78,14 +37,50 @@ def _directory(path: str | None) -> Ledger | None:
         os.close(fd)
 
 
-def _whole_trees(layers: Layers) -> tuple[Ledger | None, Ledger | None]:
-    below = _directory(layers.lower[0]) if layers.lower else Ledger()
-    top = _directory(layers.upper)
+def _from_whole_trees(layers: Layers) -> tuple[Ledger | None, Ledger | None]:
+    below = _read_directory(layers.lower[0]) if layers.lower else Ledger()
+    top = _read_directory(layers.upper)
     if below is None or top is None:
         return None, None
-    init = _directory(layers.init)
+    init = _read_directory(layers.init)
     if init is None:
         with below, top:
             return None, changes_over(below, top)
     with below, init, top:
         return changes_over(below, init), changes_over(init, top)
+
+
+def changes_over(below: Ledger, tree: Ledger) -> Ledger:
+    """The entries of ``tree`` that differ from ``below``, and a whiteout for each that it lacks.
+
+    The form is that of an overlay's upper layer, but a change is not one of its parent directory.
+    For storage drivers that copy whole trees (vfs) and so keep no layer of changes.
+    """
+    changes = Ledger()
+    changes.update(_added_or_changed(below, tree))
+    changes.update(_removed(below, tree))
+    return changes
+
+
+def _added_or_changed(below: Ledger, tree: Ledger) -> Iterator[Entry]:
+    for entry in tree:
+        old = below.get(entry.path)
+        if old is None or _differs(old, entry):
+            yield entry
+
+
+def _differs(old: Entry, new: Entry) -> bool:
+    # A copy keeps the times of files (moby v20.10.24 daemon/graphdriver/copy/copy.go DirCopy()).
+    if new.kind is Kind.FILE and old.mtime != new.mtime:
+        return True
+    return any(getattr(old, name) != getattr(new, name) for name in _COMPARED)
+
+
+def _removed(below: Ledger, tree: Ledger) -> Iterator[Entry]:
+    last = None
+    for entry in below:
+        if last is not None and entry.path.startswith(last):
+            continue
+        if entry.path not in tree:
+            last = entry.path + "/"
+            yield replace(_WHITEOUT, path=entry.path)

@@ -1,8 +1,8 @@
-"""Hold on to one process, so that nothing that is read about it can be about another one.
+"""Hold one process, so that nothing that is read about it can be about another process.
 
-Every file of ``/proc/PID`` is opened below one descriptor of that directory: the kernel ties it to
-the process, not to the number, so a reused PID reads as "no such process" (ESRCH), never as
-somebody else. Source: Linux ``fs/proc/base.c``; proc_pid_stat(5), pidfd_open(2).
+Every file of ``/proc/PID`` is opened below one descriptor of that directory. The kernel ties it to
+the process, not to the number: after a reuse of the PID, reading fails with ESRCH. Sources: Linux
+``fs/proc/base.c``; proc_pid_stat(5), pidfd_open(2).
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 from scratchlab import idmap, mountinfo
-from scratchlab.collect.live.look import look
+from scratchlab.collect.live.file_status import status_of
 from scratchlab.errors import LabError
 from scratchlab.model import Mount
-from scratchlab.procfs import KERNEL_THREAD, Stat, parse_stat
+from scratchlab.procfs import KERNEL_THREAD, ProcessStat, parse_stat
 
 _CHUNK = 1 << 16
 
@@ -44,7 +44,7 @@ class Process:
     mounts: tuple[Mount, ...]
 
     def recheck(self) -> None:
-        """Prove that what was read is still true of the same, living process.
+        """Check that the process still runs and still has what was read.
 
         Raises LabError if it ended, or if its mount namespace, its root or its mounts changed.
         """
@@ -58,7 +58,7 @@ class Process:
             raise LabError(f"process {self.pid} moved to another mount namespace", again)
         root_fd = _open_root(self.proc_fd, self.pid)
         try:
-            if look(root_fd).identity != look(self.root_fd).identity:
+            if status_of(root_fd).identity != status_of(self.root_fd).identity:
                 raise LabError(f"process {self.pid} changed its root directory", again)
             mounts = _mounts(self.proc_fd, self.pid, root_fd)
         finally:
@@ -71,12 +71,12 @@ class Process:
 
 
 @contextmanager
-def hold(pid: int) -> Iterator[Process]:
-    """Hold process ``pid`` and read what decides what it can see.
+def hold_process(pid: int) -> Iterator[Process]:
+    """Hold process ``pid`` during the block, and read what decides what it can see.
 
-    Who got ``pid`` from an engine should ask the engine again once it is held: the number may
-    have been reused before. Raises LabError if there is no such process, if it is a kernel
-    thread or a zombie (neither has a root to read), or if the permission is missing.
+    A caller that got ``pid`` from an engine must ask the engine again once the process is held:
+    the number may have been reused before. Raises LabError if there is no such process, if it is a
+    kernel thread or a zombie (neither has a root to read), or if the permission is missing.
     """
     with ExitStack() as stack:
         proc_fd = _open_proc(pid)
@@ -86,7 +86,7 @@ def hold(pid: int) -> Iterator[Process]:
         except OSError as error:
             raise _refusal(pid, error) from error
         stack.callback(os.close, pidfd)
-        # Read below proc_fd after pidfd_open: if this answers, both mean the same process.
+        # Read below proc_fd after pidfd_open: if it can be read, both are the same process.
         stat = _stat(proc_fd, pid)
         root_fd = _open_root(proc_fd, pid)
         stack.callback(os.close, root_fd)
@@ -98,7 +98,7 @@ def hold(pid: int) -> Iterator[Process]:
             namespaces=_namespaces(proc_fd, pid),
             uid_map=idmap.parse(_read(proc_fd, "uid_map", pid)),
             root_fd=root_fd,
-            root_mount=look(root_fd).mount,
+            root_mount=status_of(root_fd).mount,
             mounts=_mounts(proc_fd, pid, root_fd),
         )
         yield process
@@ -111,12 +111,12 @@ def _open_proc(pid: int) -> int:
         raise _refusal(pid, error) from error
 
 
-def _stat(proc_fd: int, pid: int) -> Stat:
+def _stat(proc_fd: int, pid: int) -> ProcessStat:
     stat = parse_stat(_read(proc_fd, "stat", pid))
     if stat.ended:
         raise LabError(f"process {pid} has ended (a zombie)", "start the container again")
     if stat.flags & KERNEL_THREAD:
-        raise LabError(f"process {pid} is a kernel thread, not a container's")
+        raise LabError(f"process {pid} is a kernel thread, not a container's process")
     return stat
 
 
@@ -134,7 +134,7 @@ def _namespaces(proc_fd: int, pid: int) -> dict[str, str]:
 
 
 def _open_root(proc_fd: int, pid: int) -> int:
-    # "root" is a magic link: following it lands on the directory itself, whatever its name says.
+    # "root" is a magic link: following it opens the directory itself, whatever its text is.
     try:
         return os.open("root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=proc_fd)
     except OSError as error:
@@ -143,11 +143,11 @@ def _open_root(proc_fd: int, pid: int) -> int:
 
 def _mounts(proc_fd: int, pid: int, root_fd: int) -> tuple[Mount, ...]:
     mounts = mountinfo.parse(_read(proc_fd, "mountinfo", pid))
-    root = look(root_fd).mount
+    root = status_of(root_fd).mount
     if any(mount.id == root for mount in mounts):
         return mounts
-    # A process that was chrooted into a directory which is no mountpoint is not told of the mount
-    # that the directory lies on (show_mountinfo() skips it). Whoever sees it from outside can tell.
+    # If the process was chrooted into a directory that is not a mountpoint, show_mountinfo() leaves
+    # out the mount that the directory lies on. This process's own mountinfo has it.
     own = mountinfo.parse(_read_file("/proc/thread-self/mountinfo"))
     for mount in own:
         if mount.id == root:
@@ -188,7 +188,7 @@ def _refusal(pid: int, error: OSError) -> LabError:
             # ptrace(2), "Ptrace access mode checking": the reader needs every capability of it.
             else "root is not enough: the process has capabilities that this shell lacks"
         )
-        return LabError(f"no permission to look into process {pid}", remedy)
+        return LabError(f"no permission to read process {pid}", remedy)
     if error.errno in (errno.ENOENT, errno.ESRCH, errno.EINVAL, errno.ENOTDIR):
-        return LabError(f"there is no process {pid}", "see `docker ps` for what runs")
+        return LabError(f"there is no process {pid}", "list the running ones: docker ps")
     return LabError(f"process {pid} cannot be read: {error.strerror}")

@@ -1,24 +1,25 @@
-"""The runtime's config.json of a container: where it lies, and what it says."""
+"""The runtime's config.json of a container, and the host's files that are mounted into it."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from scratchlab import mountinfo
 from scratchlab.model import BindSource, Engine, Json, Mount
 
-_LIMIT = 64 << 20  # bytes; a real one has some ten thousand
+_MOST_BYTES = 64 << 20  # of a config.json; a real one has some ten thousand
 _TASKS = "io.containerd.runtime.v2.task"
 # containerd's own state directory, and that of the containerd that dockerd starts
 # (moby v20.10.24 libcontainerd/supervisor/remote_daemon.go).
 _STATES = ("/run/containerd", "/var/run/docker/containerd/daemon")
+_DIRECTORY = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_DIRECTORY
 
 
 class OciConfig(NamedTuple):
-    """A config.json. ``data`` is None when it could not be read; ``problem`` says why."""
+    """A config.json. ``data`` is None when it could not be read; ``problem`` is the reason."""
 
     data: Json | None
     path: str
@@ -28,30 +29,31 @@ class OciConfig(NamedTuple):
 def find_config(inspect: Json, engine: Engine, info: Json, parent: int) -> OciConfig:
     """Find and read the config.json of the container that ``inspect`` describes.
 
-    ``parent`` is the PID of its process's parent: the container's shim, whose working directory is
-    the bundle (containerd v1.6.20 runtime/v2/binary.go Start()), whatever the directory's name.
+    ``info`` is what ``docker info`` shows. ``parent`` is the PID of the parent of the container's
+    process: its shim, whose working directory is the bundle, wherever that is (containerd v1.6.20
+    runtime/v2/binary.go Start()).
     """
     problem = "no config.json of the runtime was found"
-    for path in _candidates(inspect, engine, info, parent):
+    for path in _config_candidates(inspect, engine, info, parent):
         try:
-            data = _read(path)
+            data = _read_config(path)
         except (FileNotFoundError, NotADirectoryError):
             continue
         except (OSError, ValueError) as error:
             problem = f"the runtime's config.json {path} cannot be read: {error}"
             continue
-        return OciConfig(data, _plain(path), None)
+        return OciConfig(data, _real_path(path), None)
     return OciConfig(None, "", problem)
 
 
-def _candidates(inspect: Json, engine: Engine, info: Json, parent: int) -> Iterator[str]:
+def _config_candidates(inspect: Json, engine: Engine, info: Json, parent: int) -> Iterator[str]:
     if inspect.get("OCIConfigPath"):  # podman
         yield inspect["OCIConfigPath"]
     container = inspect["Id"]
     bundle = f"/proc/{parent}/cwd"
-    if parent > 1 and _target(bundle).endswith(f"/{container}"):
+    if parent > 1 and _link_target(bundle).endswith(f"/{container}"):
         yield f"{bundle}/config.json"
-    # moby v27 and later tell the address: <state>/containerd.sock.
+    # `docker info` of moby v27 and later has the address: <state>/containerd.sock.
     address = (info.get("Containerd") or {}).get("Address", "")
     states = [os.path.dirname(address)] if address else []
     if engine.name == "docker":
@@ -59,55 +61,54 @@ def _candidates(inspect: Json, engine: Engine, info: Json, parent: int) -> Itera
             yield f"{state}/{_TASKS}/moby/{container}/config.json"
 
 
-def _read(path: str) -> Json:
+def _read_config(path: str) -> Json:
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(fd, "rb") as stream:
-        data = json.loads(stream.read(_LIMIT))
+        data = json.loads(stream.read(_MOST_BYTES))
     if not isinstance(data, dict) or "ociVersion" not in data:
         raise ValueError("it is not an OCI runtime configuration")
     return data
 
 
-def _plain(path: str) -> str:
-    """The path a person can open, for one that goes through ``/proc/PID/cwd``."""
-    return os.path.join(_target(os.path.dirname(path)) or os.path.dirname(path), "config.json")
+def _real_path(path: str) -> str:
+    """``path`` without ``/proc/PID/cwd``, so that it stays valid after the process ended."""
+    directory = os.path.dirname(path)
+    return os.path.join(_link_target(directory) or directory, "config.json")
 
 
-def _target(link: str) -> str:
+def _link_target(link: str) -> str:
     try:
         return os.readlink(link)
     except OSError:
         return ""
 
 
-# The host's files behind a container's bind mounts, proved by device and inode.
-
-
-_DIRECTORY = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_DIRECTORY
+# The sources of bind mounts, proved by device and inode.
 
 
 def find_sources(
-    root_fd: int, mounts: Sequence[Mount], root_mount: int, source_candidates: Iterator[str]
+    root_fd: int, mounts: Sequence[Mount], root_mount: int, candidates: Iterable[str]
 ) -> tuple[BindSource, ...]:
-    """The candidates that stand behind a mount.
+    """Those of ``candidates`` (paths of this machine) that are mounted into the container.
 
-    Takes the container's root (a descriptor), its mounts, and paths of this machine.
+    ``root_fd`` is a descriptor of the container's root; ``mounts`` and ``root_mount`` are those of
+    its process.
     """
-    behind: dict[tuple[int, int], list[int]] = {}
-    for target, mount in mountinfo.visible(mounts, root_mount).items():
-        found = _stat_below(root_fd, target)
-        if found is not None:
-            behind.setdefault((found.st_dev, found.st_ino), []).append(mount.id)
+    mounted: dict[tuple[int, int], list[int]] = {}
+    for target, mount in mountinfo.visible_mounts(mounts, root_mount).items():
+        status = _stat_below(root_fd, target)
+        if status is not None:
+            mounted.setdefault((status.st_dev, status.st_ino), []).append(mount.id)
     sources = []
-    for path in dict.fromkeys(source_candidates):
+    for path in dict.fromkeys(candidates):
         try:
-            found = os.stat(path)
+            status = os.stat(path)
         except (OSError, ValueError):
             continue
-        device = (os.major(found.st_dev), os.minor(found.st_dev))
+        device = (os.major(status.st_dev), os.minor(status.st_dev))
         sources += [
-            BindSource(path, device, found.st_ino, mount)
-            for mount in behind.get((found.st_dev, found.st_ino), [])
+            BindSource(path, device, status.st_ino, mount)
+            for mount in mounted.get((status.st_dev, status.st_ino), [])
         ]
     return tuple(sorted(sources, key=lambda source: (source.mount, source.path)))
 
@@ -115,7 +116,7 @@ def find_sources(
 def source_candidates(
     inspect: Mapping[str, Any], config: Mapping[str, Any] | None, engine: Engine
 ) -> Iterator[str]:
-    """The paths of this machine that the engine or the runtime's configuration name as sources."""
+    """The paths of this machine that the engine or the config.json names as sources of mounts."""
     for name in ("HostsPath", "HostnamePath", "ResolvConfPath"):
         if inspect.get(name):
             yield inspect[name]
@@ -129,10 +130,10 @@ def source_candidates(
         yield os.path.join(directory, "secrets")
     for mount in (config or {}).get("mounts") or []:
         options = mount.get("options") or []
-        bound = mount.get("type") == "bind" or "bind" in options or "rbind" in options
-        if bound and str(mount.get("source", "")).startswith("/"):
+        is_bind = mount.get("type") == "bind" or "bind" in options or "rbind" in options
+        if is_bind and str(mount.get("source", "")).startswith("/"):
             yield mount["source"]
-    # In a user namespace a runtime binds the host's nodes instead of making its own
+    # In a user namespace a runtime binds the host's device nodes instead of making its own
     # (runc v1.1.5 libcontainer/rootfs_linux.go bindMountDeviceNode()).
     for name in ("null", "zero", "full", "random", "urandom", "tty"):
         yield f"/dev/{name}"
@@ -141,7 +142,7 @@ def source_candidates(
 
 
 def _stat_below(root_fd: int, path: str) -> os.stat_result | None:
-    """stat(2) of ``path`` below ``root_fd``, without ever following a link of the container."""
+    """stat(2) of ``path`` below ``root_fd``, without following any symlink of the container."""
     *directories, name = path.strip("/").split("/")
     fd = os.dup(root_fd)
     try:

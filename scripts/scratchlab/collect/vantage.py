@@ -1,4 +1,9 @@
-"""From where a live root is read: from this machine's /proc, or from a debug container."""
+"""From where a live root is read: from this machine's /proc, or from a debug container.
+
+The way from a container's name to its root: :func:`open_container` here, ``host_view`` (with
+``holding``, which proves that a process is the container's, and ``process``, which holds it), and
+``live``, which reads the root. The debug container's way is ``remote``.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from scratchlab.collect.holding import running_pid
-from scratchlab.collect.image import from_engine, kept
+from scratchlab.collect.image import from_engine, ledger_cache
 from scratchlab.errors import LabError
 from scratchlab.evidence import EvidenceSet
 from scratchlab.ledger import Ledger
@@ -21,112 +26,115 @@ if TYPE_CHECKING:
 
 
 class ContainerView(Protocol):
-    """A look at one container, held open until all is read."""
+    """An open view of one container, from one vantage."""
 
     def facts(self, engine: Engine, image: Image) -> Facts:
-        """All that is known before the live root is opened."""
+        """All facts that are known before the live root is opened."""
 
     def live(self, progress: Progress) -> Ledger:
-        """The live ledger, proved to be that of one moment's process. Raises LabError."""
+        """Read the live ledger. Raises LabError if the process was replaced meanwhile."""
 
     def examine(self, facts: Facts, image: Ledger, progress: Progress) -> EvidenceSet:
-        """The live ledger with what else can be read from here. Raises LabError."""
-
-
-@contextmanager
-def open_view(client: EngineClient, inspect: Json, vantage: str) -> Iterator[ContainerView]:
-    """Open a view on the container that ``inspect`` describes.
-
-    ``vantage`` is ``host``, ``debug``, or ``auto``: from the host where the engine's PID is that
-    very container's process here, proved by the kernel, otherwise from a debug container.
-    Raises LabError when the container does not run or cannot be seen.
-    """
-    running_pid(inspect, client.name)
-    with ExitStack() as stack:
-        why = None
-        if vantage != "debug":
-            try:
-                view: ContainerView = stack.enter_context(
-                    on_host(client, inspect, strict=vantage == "auto")
-                )
-            except LabError as error:
-                if vantage == "host":
-                    raise
-                why = error
-        if vantage == "debug" or why is not None:
-            view = _through_debug(client, inspect, why, stack)
-        yield view
-
-
-def on_host(
-    client: EngineClient, inspect: Json, *, strict: bool
-) -> AbstractContextManager[ContainerView]:
-    """The view from this machine's /proc; see :func:`scratchlab.collect.holding.hold_container`."""
-    if not os.path.exists("/proc/self/ns"):
-        raise LabError(
-            "this machine has no /proc of Linux, and --vantage host is impossible",
-            "use --vantage debug",
-        )
-    # Only here: on other systems it cannot even be imported.
-    from scratchlab.collect.host_view import open_host_view
-
-    return open_host_view(client, inspect, strict=strict)
-
-
-def _through_debug(
-    client: EngineClient, inspect: Json, why: LabError | None, stack: ExitStack
-) -> ContainerView:
-    from scratchlab.collect.remote.window import open_debug_view
-
-    try:
-        return stack.enter_context(open_debug_view(client, inspect))
-    except LabError as error:
-        if why is None:
-            raise
-        # A person who chose neither is told of both.
-        raise LabError(f"{error.what} (and from the host: {why.what})", error.remedy) from error
+        """Read the live ledger and what else this vantage can read. Raises LabError."""
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """What is known of a container before its live root is opened.
+class OpenContainer:
+    """A container whose facts and image are known, and whose live root is not yet read.
 
-    ``facts`` and ``image`` are all that a prediction may stand on.
+    ``facts`` and ``image`` are all that a prediction may use.
     """
 
     facts: Facts
     image: Ledger
-    view: ContainerView
-    progress: Progress
+    _view: ContainerView
+    _progress: Progress
 
-    def examine(self) -> EvidenceSet:
-        """Read the live root, what else can be read from there, and prove that nothing moved
-        meanwhile. Raises LabError if the process ended or was replaced while it was read.
+    def collect(self) -> EvidenceSet:
+        """Read the live root and the engine's layers. Raises LabError if the process ended or was
+        replaced meanwhile.
         """
-        return self.view.examine(self.facts, self.image, self.progress)
+        return self._view.examine(self.facts, self.image, self._progress)
 
 
 @contextmanager
-def examined(
+def open_container(
     client: EngineClient,
     ref: str,
     *,
     vantage: str = "auto",
     progress: Progress | None = None,
     fresh: bool = False,
-) -> Iterator[Subject]:
-    """Open a view on the container ``ref``, gather its facts and read its image.
+) -> Iterator[OpenContainer]:
+    """Open a view of the container ``ref`` (a name or an id), gather its facts, read its image.
 
-    ``fresh``: read the image even if its ledger is kept (:mod:`scratchlab.collect.image.kept`).
-    Raises LabError when there is no such container, when it does not run, when it can be seen
-    neither from this machine nor from a debug container, or when its image cannot be read.
+    ``vantage``: see :func:`open_view`. ``fresh``: read the image even if its ledger is kept
+    (:mod:`~scratchlab.collect.image.ledger_cache`). Raises LabError when there is no such
+    container, when it does not run, when neither vantage can see it, or when its image cannot be
+    read.
     """
     progress = progress or Progress()
     engine = client.facts()
     inspect = client.inspect_container(ref)
     with open_view(client, inspect, vantage) as view:
-        store = None if fresh else kept.store()
-        told, ledger = from_engine.read(
-            client, engine, from_engine.of_container(inspect), progress, store
+        cache = None if fresh else ledger_cache.installed_cache()
+        reference = from_engine.container_image_id(inspect)
+        image, ledger = from_engine.read_engine_image(client, engine, reference, progress, cache)
+        yield OpenContainer(view.facts(engine, image), ledger, view, progress)
+
+
+@contextmanager
+def open_view(client: EngineClient, inspect: Json, vantage: str) -> Iterator[ContainerView]:
+    """Open a view of the container that ``inspect`` describes.
+
+    ``vantage`` is ``host``, ``debug`` or ``auto``: the host where the engine's PID is, as the
+    kernel proves, the container's process on this machine; otherwise a debug container.
+    Raises LabError when the container does not run or cannot be seen.
+    """
+    running_pid(inspect, client.name)
+    with ExitStack() as stack:
+        if vantage == "debug":
+            yield stack.enter_context(_open_debug_view(client, inspect))
+            return
+        try:
+            view = stack.enter_context(open_host_view(client, inspect, strict=vantage == "auto"))
+        except LabError as error:
+            if vantage == "host":
+                raise
+            view = _fall_back(client, inspect, error, stack)
+        yield view
+
+
+def open_host_view(
+    client: EngineClient, inspect: Json, *, strict: bool
+) -> AbstractContextManager[ContainerView]:
+    """Open a view from this machine's /proc.
+
+    ``strict``: see :func:`scratchlab.collect.holding.hold_container`. Raises LabError.
+    """
+    if not os.path.exists("/proc/self/ns"):
+        raise LabError(
+            "this machine has no Linux /proc, and --vantage host is impossible",
+            "use --vantage debug",
         )
-        yield Subject(view.facts(engine, told), ledger, view, progress)
+    # Late: this module cannot be imported on systems other than Linux.
+    from scratchlab.collect.host_view import HostView
+
+    return HostView.open(client, inspect, strict=strict)
+
+
+def _open_debug_view(client: EngineClient, inspect: Json) -> AbstractContextManager[ContainerView]:
+    from scratchlab.collect.remote.debug_view import open_debug_view  # most runs do not
+
+    return open_debug_view(client, inspect)
+
+
+def _fall_back(
+    client: EngineClient, inspect: Json, from_host: LabError, stack: ExitStack
+) -> ContainerView:
+    try:
+        return stack.enter_context(_open_debug_view(client, inspect))
+    except LabError as error:
+        # A user who chose neither vantage reads both reasons.
+        what = f"{error.what} (and from the host: {from_host.what})"
+        raise LabError(what, error.remedy) from error

@@ -1,1 +1,1 @@
-"""lab."""
+"""What the ladder and the experiments share: an engine, its probes, and the verification."""

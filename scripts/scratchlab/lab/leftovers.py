@@ -1,6 +1,7 @@
 """Temporary containers of a run that was killed before it could remove them.
 
-A run marks what it creates with who it is; a later run removes what nobody owns any more.
+A run labels what it creates with its own identity; a later run removes what no running process
+owns.
 """
 
 from __future__ import annotations
@@ -14,45 +15,48 @@ from docker.errors import APIError
 
 from scratchlab.procfs import parse_stat
 
-OWNER = "io.scratchlab.owner"
-_OLD = 3600.0  # seconds: no experiment takes so long
+OWNER = "io.scratchlab.owner"  # the label
+_MAX_AGE = 3600.0  # seconds: no experiment takes longer
 
 
 def owner(pid: int | None = None) -> str:
-    """Who a process (default: this one) is: boot, PID namespace, PID, start time; "" if gone."""
+    """The identity of a process (default: this one): boot, PID namespace, PID and start time.
+
+    Empty where there is no such process.
+    """
     pid = os.getpid() if pid is None else pid
     try:
         stat = parse_stat(Path(f"/proc/{pid}/stat").read_bytes())
     except (OSError, ValueError):
         return ""
-    return f"{_here()}/{pid}/{stat.start_time}"
+    return f"{_this_namespace()}/{pid}/{stat.start_time}"
 
 
-def remove(api: Any) -> tuple[str, ...]:
-    """Remove the temporary containers without an owner; gives their ids.
+def remove_leftovers(api: Any) -> tuple[str, ...]:
+    """Remove the temporary containers without a running owner. Returns their ids.
 
     ``api`` is the SDK's low-level client; raises what it raises when the engine does not answer.
     """
-    gone = []
+    removed = []
     for container in api.containers(all=True, filters={"label": OWNER}):
-        if _is_left(container["Labels"][OWNER], float(container["Created"])):
+        if _is_leftover(container["Labels"][OWNER], float(container["Created"])):
             try:
                 api.remove_container(container["Id"], force=True, v=True)
-            except APIError as error:  # another run removes it at this moment
+            except APIError as error:  # another run is removing it at this moment
                 if error.status_code not in (404, 409):
                     raise
-            gone.append(str(container["Id"]))
-    return tuple(gone)
+            removed.append(str(container["Id"]))
+    return tuple(removed)
 
 
-def _is_left(label: str, created: float) -> bool:
-    where, _, process = label.rpartition("/")[0].rpartition("/")
-    if where == _here() and process.isdecimal():
-        return owner(int(process)) != label
-    # Of another boot, or of a PID namespace in which this program cannot look a number up.
-    return time.time() - created > _OLD
+def _is_leftover(label: str, created: float) -> bool:
+    namespace, _, pid = label.rpartition("/")[0].rpartition("/")
+    if namespace == _this_namespace() and pid.isdecimal():
+        return owner(int(pid)) != label
+    # Of another boot, or of a PID namespace in which this program cannot look up a PID.
+    return time.time() - created > _MAX_AGE
 
 
-def _here() -> str:
+def _this_namespace() -> str:
     boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
     return f"{boot}/{os.readlink('/proc/self/ns/pid')}"

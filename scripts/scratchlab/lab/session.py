@@ -1,4 +1,4 @@
-"""What the probes share: the engine, the names, and what is costly to read and asked for twice."""
+"""The laboratory of one run: an engine, the lab's names, and results that are read only once."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from docker.errors import NotFound
 
 from scratchlab.collect.image import ImageArchive, read_archive
-from scratchlab.collect.vantage import on_host
+from scratchlab.collect.vantage import open_host_view
 from scratchlab.errors import LabError
 from scratchlab.evidence import EvidenceSet
 from scratchlab.judge import Judgement
 from scratchlab.lab import leftovers
-from scratchlab.lab.bounded import bounded
+from scratchlab.lab.concurrency import call_within
 from scratchlab.lab.verification import verify
 from scratchlab.labels import LABEL, Names
 from scratchlab.model import Json
@@ -27,45 +27,45 @@ if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient
 
 T = TypeVar("T")
-_SECONDS = 20.0  # to remove one container
+_REMOVAL_SECONDS = 20.0  # for one request to the engine
 
 
 class Laboratory:
-    """One engine with the lab's objects in it. Close it: it removes what the probes left over."""
+    """An engine with the lab's objects in it. :meth:`close` removes what probes created."""
 
     def __init__(self, engine: EngineClient, names: Names | None = None) -> None:
         self.engine = engine
         self.api: Any = engine.client.api  # the SDK's low-level client
         self.names = names or Names()
-        self.observations: dict[str, Any] = {}  # by experiment id, what the probes saw
+        self.observations: dict[str, Any] = {}  # results of the probes, by experiment id
         self._once: dict[str, Any] = {}
-        self._making: dict[str, Lock] = {}
+        self._locks: dict[str, Lock] = {}
         self._temporary: list[str] = []
 
     def once(self, key: str, make: Callable[[], T]) -> T:
-        """The result of ``make``, made at the first call for ``key``; a failure is kept too."""
-        with self._making.setdefault(key, Lock()):  # experiments run side by side
+        """The result of ``make``, called once for each ``key``; an exception is kept, too."""
+        with self._locks.setdefault(key, Lock()):  # experiments run side by side
             if key not in self._once:
                 try:
                     self._once[key] = make()
-                except Exception as error:  # raised again below, for every experiment that asks
+                except Exception as error:  # raised again below, for every experiment that needs it
                     self._once[key] = error
             value = self._once[key]
         if isinstance(value, Exception):
             raise value
-        found: T = value
-        return found
+        result: T = value
+        return result
 
     def image(self, reference: str) -> Json | None:
-        """What the engine says of an image; None where there is no such image."""
-        return _found(lambda: self.api.inspect_image(reference))
+        """The engine's description of an image; None where there is no such image."""
+        return _or_none(lambda: self.api.inspect_image(reference))
 
     def container(self, reference: str) -> Json | None:
-        """What the engine says of a container; None where there is no such container."""
-        return _found(lambda: self.api.inspect_container(reference))
+        """The engine's description of a container; None where there is no such container."""
+        return _or_none(lambda: self.api.inspect_container(reference))
 
     def archive(self, reference: str) -> ImageArchive:
-        """The image as ``docker save`` writes it, read once. Raises LabError."""
+        """The image, read once from the archive that ``docker save`` writes. Raises LabError."""
 
         def read() -> ImageArchive:
             with self.engine.save(reference) as stream:
@@ -74,69 +74,71 @@ class Laboratory:
         return self.once(f"archive of {reference}", read)
 
     @property
-    def here(self) -> bool:
-        """Whether the engine's processes are this machine's, and ours to look into: by the lab's
-        container, and where that does not run by the engine's address.
+    def engine_is_local(self) -> bool:
+        """Whether the engine's processes are this machine's, and this program may read them.
+
+        Decided by the lab's container; where that does not run, by the engine's address.
         """
 
-        def look() -> bool:
+        def check() -> bool:
             inspect = self.container(self.names.container)
             if inspect is None or not inspect["State"].get("Pid"):
                 return self.engine.url.startswith("unix://")
             try:
-                with on_host(self.engine, inspect, strict=True):
+                with open_host_view(self.engine, inspect, strict=True):
                     return True
             except LabError:
                 return False
 
-        return self.once("here", look)
+        return self.once("engine_is_local", check)
 
     def verification(self) -> tuple[EvidenceSet, Judgement]:
-        """What `scratchlab verify` finds of the container, found once. Raises LabError."""
+        """The evidence and the judgement of the lab's container, made once. Raises LabError."""
         return self.once("verification", lambda: verify(self.engine, self.names.container))
 
     def verified(self) -> tuple[EvidenceSet, Judgement] | None:
-        """The :meth:`verification` if an experiment asked for it and it succeeded; asks nothing."""
-        found = self._once.get("verification")
-        return None if isinstance(found, Exception) else found
+        """The :meth:`verification` if an experiment made it and it succeeded; otherwise None."""
+        made = self._once.get("verification")
+        return None if isinstance(made, Exception) else made
 
     def evidence(self) -> EvidenceSet:
         """The facts and ledgers of :meth:`verification`."""
         return self.verification()[0]
 
     def create(self, image: str, command: list[str] | None = None, **options: Any) -> Container:
-        """Create a temporary container that carries the lab's label; :meth:`close` removes it."""
+        """Create a temporary container with the lab's labels; :meth:`close` removes it."""
         labels = {LABEL: "1", leftovers.OWNER: leftovers.owner()}
         container = self.engine.client.containers.create(image, command, labels=labels, **options)
         self._temporary.append(str(container.id))
         return container
 
-    def clear(self) -> None:
-        """Remove temporary containers of runs that were killed before they could."""
-        # Best effort, like close(): an engine that does not answer is told by the experiments.
+    def remove_leftovers(self) -> None:
+        """Remove the temporary containers of runs that were killed before they could do so."""
+        # Best effort, like close(): the experiments report an engine that does not answer.
         with contextlib.suppress(Exception):
-            bounded(partial(leftovers.remove, self.api), _SECONDS)
+            call_within(partial(leftovers.remove_leftovers, self.api), _REMOVAL_SECONDS)
 
     def close(self) -> None:
-        """Remove the temporary containers that are still there."""
+        """Remove the temporary containers that still exist."""
         while self._temporary:
             self._remove(self._temporary.pop())
 
     def discard(self, container: Container) -> None:
-        """Remove one temporary container now; the others are maybe somebody's at this moment."""
+        """Remove one temporary container now; other threads may still use the others."""
         self._temporary.remove(str(container.id))
         self._remove(str(container.id))
 
     def _remove(self, name: str) -> None:
-        # Best effort: an engine that no longer answers cannot remove anything, and the label
-        # lets `./lab destroy` find what stays behind.
+        # Best effort: an engine that no longer answers cannot remove anything, and `./lab destroy`
+        # finds what is left by its label.
+        remove = partial(self.api.remove_container, name, force=True, v=True)
         with contextlib.suppress(Exception):
-            bounded(partial(self.api.remove_container, name, force=True, v=True), _SECONDS)
+            call_within(remove, _REMOVAL_SECONDS)
 
 
-def _found(ask: Callable[[], Any]) -> Json | None:
+def _or_none(inspect: Callable[[], Any]) -> Json | None:
     try:
-        answer: Json = ask()
+        description: Json = inspect()
     except NotFound:
         return None
-    return answer
+    return description

@@ -1,11 +1,11 @@
-"""One verification: predict, look, judge; from a running container or from saved evidence."""
+"""One verification: predict, collect, judge; of a running container or from saved evidence."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from scratchlab import evidence
-from scratchlab.collect.vantage import examined
+from scratchlab.collect.vantage import open_container
 from scratchlab.evidence import EvidenceSet
 from scratchlab.judge import Judgement, judge
 from scratchlab.judge.prediction import predict
@@ -23,19 +23,20 @@ def verify(
     progress: Progress | None = None,
     fresh: bool = False,
 ) -> tuple[EvidenceSet, Judgement]:
-    """Examine the running container; raises LabError when that is impossible.
+    """Verify the running ``container``; the arguments are those of ``open_container``.
 
-    ``fresh``: save and prove the image again, even if its ledger is kept from before.
-
-    The expected ledger is computed from image and facts before the live root is opened.
+    The expected ledger is computed from the image and the facts before the live root is opened.
+    Raises LabError when the container cannot be examined.
     """
-    with examined(client, container, vantage=vantage, progress=progress, fresh=fresh) as found:
-        expected = predict(found.facts, found.image)
-        seen = found.examine()
-    return seen, judge(seen, expected)
+    with open_container(
+        client, container, vantage=vantage, progress=progress, fresh=fresh
+    ) as opened:
+        expected = predict(opened.facts, opened.image)
+        collected = opened.collect()
+    return collected, judge(collected, expected)
 
 
 def replay(directory: str) -> tuple[EvidenceSet, Judgement]:
-    """The same from evidence saved in ``directory``; raises LabError when it is damaged."""
-    seen = evidence.load(directory)
-    return seen, judge(seen, predict(seen.facts, seen.image))
+    """Judge the evidence saved in ``directory``. Raises LabError when there is none."""
+    saved = evidence.load(directory)
+    return saved, judge(saved, predict(saved.facts, saved.image))

@@ -1,4 +1,4 @@
-"""A file's content is that of the very file that was looked at, or it is said not to be."""
+"""The hash is that of the very file whose status was read, or a note says why there is none."""
 
 from __future__ import annotations
 
@@ -9,36 +9,36 @@ import subprocess
 import sys
 from pathlib import Path
 
-from scratchlab.collect.live.hashing import CHANGED, Pool, Unread
-from scratchlab.collect.live.look import look
+from scratchlab.collect.live.file_status import status_of
+from scratchlab.collect.live.hashing import CHANGED, HashPool, UnhashedFile
 from scratchlab.model import Entry
 
 
-def unread(path: Path) -> Unread:
+def unhashed(path: Path) -> UnhashedFile:
     fd = os.open(path, os.O_PATH | os.O_NOFOLLOW)
-    return Unread(fd, f"/{path.name}", look(fd), (), None)
+    return UnhashedFile(fd, f"/{path.name}", status_of(fd), (), None)
 
 
-def finish(file: Unread) -> Entry:
-    with Pool(2) as pool:
+def finish(file: UnhashedFile) -> Entry:
+    with HashPool(2) as pool:
         pool.put(file)
-        (found,) = pool.finish()
-        return found
+        (entry,) = pool.finish()
+        return entry
 
 
 def test_a_fifo_in_the_place_of_a_file_is_not_opened(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"first")
-    file = unread(tmp_path / "file")
+    file = unhashed(tmp_path / "file")
     os.mkfifo(tmp_path / "fifo")
     os.rename(tmp_path / "fifo", tmp_path / "file")
-    found = finish(file)  # opening the name would wait for a writer, or read what is not the file
-    assert (found.sha256, found.note) == (None, CHANGED)
+    entry = finish(file)  # opening the name would wait for a writer, or read what is not the file
+    assert (entry.sha256, entry.note) == (None, CHANGED)
 
 
 def test_another_file_in_its_place_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"first")
     (tmp_path / "keeps it alive").hardlink_to(tmp_path / "file")
-    file = unread(tmp_path / "file")
+    file = unhashed(tmp_path / "file")
     (tmp_path / "secret").write_bytes(b"secret")
     (tmp_path / "file").unlink()
     (tmp_path / "file").symlink_to("secret")
@@ -49,7 +49,7 @@ def test_a_file_that_changes_is_noted_and_has_no_hash(tmp_path: Path) -> None:
     for change in ("grow", "shrink", "rewrite", "chmod"):
         path = tmp_path / change
         path.write_bytes(b"x" * 300_000)
-        file = unread(path)
+        file = unhashed(path)
         match change:
             case "grow":
                 with path.open("ab") as more:
@@ -58,14 +58,14 @@ def test_a_file_that_changes_is_noted_and_has_no_hash(tmp_path: Path) -> None:
                 os.truncate(path, 10)
             case "rewrite":
                 path.write_bytes(b"z" * 300_000)
-                os.utime(path, ns=(0, file.look.mtime))  # a time can be forged, but not st_ctime
+                os.utime(path, ns=(0, file.status.mtime))  # a time can be forged, but not st_ctime
             case "chmod":
                 path.chmod(0o600)
-        found = finish(file)
-        assert (change, found.sha256, found.note) == (change, None, CHANGED)
+        entry = finish(file)
+        assert (change, entry.sha256, entry.note) == (change, None, CHANGED)
 
 
-def test_a_leased_file_keeps_nobody_waiting(tmp_path: Path) -> None:
+def test_a_leased_file_does_not_block_the_reader(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x")
     script = """
 import fcntl, os, signal, sys
@@ -85,15 +85,15 @@ sys.stdin.read()
         assert child.stdin
         assert child.stdout
         assert child.stdout.readline() == b"leased\n"
-        found = finish(unread(tmp_path / "file"))
+        entry = finish(unhashed(tmp_path / "file"))
         child.stdin.close()
-    assert (found.sha256, found.note) == (None, "unreadable: EAGAIN")
+    assert (entry.sha256, entry.note) == (None, "unreadable: EAGAIN")
 
 
-def test_batches_that_are_never_read_are_closed(tmp_path: Path) -> None:
+def test_files_of_cancelled_batches_are_closed(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x" * 1_000_000)
     before = os.listdir("/proc/self/fd")
-    with Pool(1) as pool:
+    with HashPool(1) as pool:
         for _ in range(100):
-            pool.put(unread(tmp_path / "file"))
+            pool.put(unhashed(tmp_path / "file"))
     assert os.listdir("/proc/self/fd") == before

@@ -1,4 +1,4 @@
-"""proc_pid_mountinfo(5), read as the kernel writes it."""
+"""mountinfo is parsed as the kernel writes it (proc_pid_mountinfo(5))."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from scratchlab.errors import LabError
 from scratchlab.model import Mount
-from scratchlab.mountinfo import changes, parse, visible
+from scratchlab.mountinfo import changes, parse, visible_mounts
 
 # Lines of a real container (Docker 20.10.24, runc 1.1.5), one with a space and a tab in its path.
 REAL = rb"""109 63 0:56 / / rw,relatime master:77 - overlay overlay rw,lowerdir=/l/A:/l/B
@@ -41,7 +41,7 @@ _mounts = st.builds(
 
 
 def mangle(text: str, more: bytes = b"") -> bytes:
-    """What seq_escape() of the kernel does to a field."""
+    """Escape a field like the kernel's seq_escape()."""
     special = b" \t\n\\#" + more
     return b"".join(
         b"\\%03o" % byte if byte in special else bytes([byte]) for byte in os.fsencode(text)
@@ -49,7 +49,7 @@ def mangle(text: str, more: bytes = b"") -> bytes:
 
 
 def write(mount: Mount) -> bytes:
-    """One line as show_mountinfo() of the kernel writes it."""
+    """One line, as the kernel's show_mountinfo() writes it."""
     return b" ".join([
         b"%d %d %d:%d" % (mount.id, mount.parent, *mount.device),
         mangle(mount.root),
@@ -64,12 +64,12 @@ def write(mount: Mount) -> bytes:
 
 
 @given(st.lists(_mounts, max_size=5).map(tuple))
-def test_what_the_kernel_writes_is_read_back_the_same(mounts: tuple[Mount, ...]) -> None:
+def test_mounts_survive_the_format_of_the_kernel(mounts: tuple[Mount, ...]) -> None:
     assert parse(b"".join(map(write, mounts))) == mounts
 
 
 @given(st.binary(max_size=200))
-def test_any_other_bytes_are_one_clear_error_or_mounts(text: bytes) -> None:
+def test_any_bytes_are_mounts_or_one_clear_error(text: bytes) -> None:
     try:
         mounts = parse(text)
     except LabError:
@@ -77,7 +77,7 @@ def test_any_other_bytes_are_one_clear_error_or_mounts(text: bytes) -> None:
     assert len(mounts) == text.count(b"\n")
 
 
-def test_escapes_and_optional_fields_are_undone() -> None:
+def test_escapes_and_optional_fields_are_parsed() -> None:
     mount = parse(REAL)[4]
     assert mount.root == "/my hosts"
     assert mount.target == "/etc/tab\tand\\slash"
@@ -103,7 +103,7 @@ def test_a_name_that_is_not_utf8_keeps_its_bytes() -> None:
         b"1 0 0:1 / /x rw - tmpfs tmpfs rw",
     ],
 )
-def test_garbage_is_named(line: bytes) -> None:
+def test_a_malformed_line_is_an_error(line: bytes) -> None:
     with pytest.raises(LabError, match="mountinfo"):
         parse(line)
 
@@ -113,10 +113,10 @@ def mount(ident: int, parent: int, target: str, fstype: str = "tmpfs") -> Mount:
 
 
 def ids(mounts: list[Mount], root: int | None = None) -> dict[str, int]:
-    return {target: found.id for target, found in visible(mounts, root).items()}
+    return {target: found.id for target, found in visible_mounts(mounts, root).items()}
 
 
-def test_the_last_of_stacked_mounts_is_seen() -> None:
+def test_the_last_of_stacked_mounts_is_visible() -> None:
     stacked = [mount(1, 0, "/"), mount(2, 1, "/a"), mount(3, 2, "/a"), mount(4, 3, "/a")]
     assert ids(stacked) == {"/": 1, "/a": 4}
 
@@ -128,13 +128,13 @@ def test_a_mount_on_a_parent_directory_hides_what_was_mounted_below_it_before() 
     assert ids(again) == {"/": 1, "/a": 3, "/a/b": 4}
 
 
-def test_the_order_of_lines_does_not_decide_but_the_parents_do() -> None:
+def test_parents_decide_and_not_the_order_of_lines() -> None:
     # The root is not the first line when the host pivoted to it after mounting /proc.
     lines = [mount(22, 27, "/proc", "proc"), mount(27, 1, "/", "ext4"), mount(28, 27, "/proc/x")]
     assert ids(lines) == {"/": 27, "/proc": 22}
 
 
-def test_names_that_only_begin_alike_hide_nothing() -> None:
+def test_a_mount_hides_nothing_beside_its_own_directory() -> None:
     assert ids([mount(1, 0, "/"), mount(2, 1, "/ab/c"), mount(3, 1, "/a")]) == {
         "/": 1,
         "/ab/c": 2,
@@ -142,13 +142,13 @@ def test_names_that_only_begin_alike_hide_nothing() -> None:
     }
 
 
-def test_a_root_that_was_covered_afterwards_is_still_the_process_s_root() -> None:
+def test_a_mount_over_the_root_does_not_change_the_root_of_a_process() -> None:
     lines = [mount(1, 0, "/"), mount(2, 1, "/a"), mount(3, 1, "/"), mount(4, 3, "/b")]
     assert ids(lines) == {"/": 3, "/b": 4}
     assert ids(lines, root=1) == {"/": 1, "/a": 2}
 
 
-def test_a_chrooted_process_sees_mounts_whose_parent_it_is_not_told() -> None:
+def test_mounts_of_a_chrooted_process_are_visible_without_their_parent() -> None:
     assert ids([mount(5, 1, "/proc", "proc"), mount(6, 5, "/proc/x")]) == {
         "/proc": 5,
         "/proc/x": 6,
@@ -156,12 +156,12 @@ def test_a_chrooted_process_sees_mounts_whose_parent_it_is_not_told() -> None:
 
 
 @given(st.lists(st.builds(mount, _number, _number, _path), max_size=6))
-def test_made_up_parents_make_no_loop(mounts: list[Mount]) -> None:
-    for target, found in visible(mounts).items():
+def test_a_loop_of_parents_ends(mounts: list[Mount]) -> None:
+    for target, found in visible_mounts(mounts).items():
         assert found.target == target
 
 
-def test_changes_say_what_came_and_what_went() -> None:
+def test_changes_name_added_and_removed_mounts() -> None:
     before, after = [mount(1, 0, "/"), mount(2, 1, "/a")], [mount(1, 0, "/"), mount(3, 1, "/b")]
     assert changes(before, before) == ()
     assert changes(before, after) == ("- tmpfs on /a", "+ tmpfs on /b")

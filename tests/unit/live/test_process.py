@@ -1,4 +1,4 @@
-"""A held process is one process, alive, and unchanged."""
+"""A held process stays the same process; its end and every change are noticed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scratchlab.collect.process import hold
+from scratchlab.collect.process import hold_process
 from scratchlab.errors import LabError
 
 
@@ -21,9 +21,9 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
         child.kill()
 
 
-def test_a_process_tells_who_it_is(sleeper: subprocess.Popen[bytes]) -> None:
+def test_a_held_process_has_the_fields_of_proc(sleeper: subprocess.Popen[bytes]) -> None:
     proc = Path(f"/proc/{sleeper.pid}")
-    with hold(sleeper.pid) as process:
+    with hold_process(sleeper.pid) as process:
         assert process.namespaces["mnt"] == os.readlink(proc / "ns/mnt")
         assert {"pid", "net", "ipc", "uts", "user"} <= process.namespaces.keys()
         assert process.uid_map[0][0] == 0
@@ -36,13 +36,13 @@ def test_a_process_tells_who_it_is(sleeper: subprocess.Popen[bytes]) -> None:
 
 def test_descriptors_are_closed_afterwards(sleeper: subprocess.Popen[bytes]) -> None:
     before = os.listdir("/proc/self/fd")
-    with hold(sleeper.pid) as process:
+    with hold_process(sleeper.pid) as process:
         process.recheck()
         assert len(os.listdir("/proc/self/fd")) > len(before)
     assert os.listdir("/proc/self/fd") == before
 
 
-def test_a_hostile_name_does_not_shift_the_fields() -> None:
+def test_a_hostile_command_name_does_not_shift_the_fields() -> None:
     script = "printf 'x) Z 1 (\\n' > /proc/self/comm; echo ready; read forever"
     child = subprocess.Popen(["sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     with child:
@@ -50,39 +50,39 @@ def test_a_hostile_name_does_not_shift_the_fields() -> None:
         assert child.stdout
         child.stdout.readline()
         named = Path(f"/proc/{child.pid}/stat").read_text()
-        with hold(child.pid) as process:
+        with hold_process(child.pid) as process:
             assert process.start_time == int(named.rpartition(")")[2].split()[19])
         child.stdin.close()
     assert ") Z" in named
 
 
-def test_no_such_process() -> None:
+def test_a_process_that_does_not_exist_is_an_error() -> None:
     child = subprocess.Popen(["true"])
     child.wait()
-    with pytest.raises(LabError, match=f"no process {child.pid}"), hold(child.pid):
+    with pytest.raises(LabError, match=f"no process {child.pid}"), hold_process(child.pid):
         pass
 
 
 def test_a_zombie_has_no_root_to_read() -> None:
     child = subprocess.Popen(["true"])
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-    with pytest.raises(LabError, match="zombie"), hold(child.pid):
+    with pytest.raises(LabError, match="zombie"), hold_process(child.pid):
         pass
     child.wait()
 
 
 def test_a_process_that_ends_is_noticed(sleeper: subprocess.Popen[bytes]) -> None:
-    with hold(sleeper.pid) as process:
+    with hold_process(sleeper.pid) as process:
         sleeper.kill()
         sleeper.wait()
         with pytest.raises(LabError, match="ended while it was read"):
             process.recheck()
 
 
-def test_the_files_of_an_ended_process_never_become_another_s(
+def test_the_files_of_an_ended_process_never_become_those_of_another(
     sleeper: subprocess.Popen[bytes],
 ) -> None:
-    with hold(sleeper.pid) as process:
+    with hold_process(sleeper.pid) as process:
         sleeper.kill()
         sleeper.wait()
         with pytest.raises((ProcessLookupError, FileNotFoundError)):
@@ -92,7 +92,7 @@ def test_the_files_of_an_ended_process_never_become_another_s(
 def test_another_process_behind_the_same_number_is_noticed(
     sleeper: subprocess.Popen[bytes],
 ) -> None:
-    with hold(os.getpid()) as other, hold(sleeper.pid) as process:
+    with hold_process(os.getpid()) as other, hold_process(sleeper.pid) as process:
         assert other.start_time != process.start_time
         reused = replace(process, pid=other.pid, pidfd=other.pidfd, proc_fd=other.proc_fd)
         with pytest.raises(LabError, match="replaced"):

@@ -1,4 +1,4 @@
-"""What a directory holds, entry by entry."""
+"""The ledger of a directory has every entry with all its fields."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def test_every_type_is_what_stat_says(tmp_path: Path) -> None:
+def test_every_type_has_the_fields_of_stat(tmp_path: Path) -> None:
     (tmp_path / "directory").mkdir(mode=0o751)
     (tmp_path / "directory" / "file").write_bytes(b"content")
     (tmp_path / "empty").touch()
@@ -76,7 +76,7 @@ def test_every_type_is_what_stat_says(tmp_path: Path) -> None:
     assert entry(ledger, "/link").sha256 is None
 
 
-def test_content_of_any_size_is_hashed_whole(tmp_path: Path) -> None:
+def test_files_of_any_size_are_hashed(tmp_path: Path) -> None:
     for size in (1, 262_143, 262_144, 262_145, 3_000_001):
         (tmp_path / str(size)).write_bytes(os.urandom(size))
     ledger = read(tmp_path)
@@ -108,7 +108,7 @@ def test_hard_links_are_sets_of_paths(tmp_path: Path) -> None:
     assert entry(ledger, "/alone").links is None
 
 
-def test_a_name_outside_of_the_tree_makes_no_set(tmp_path: Path) -> None:
+def test_a_hard_link_outside_the_tree_is_not_in_a_set(tmp_path: Path) -> None:
     (tmp_path / "tree").mkdir()
     (tmp_path / "tree" / "in").write_bytes(b"x")
     (tmp_path / "out").hardlink_to(tmp_path / "tree" / "in")
@@ -116,14 +116,14 @@ def test_a_name_outside_of_the_tree_makes_no_set(tmp_path: Path) -> None:
     assert (found.links, found.sha256) == (None, sha256(b"x"))
 
 
-def test_extended_attributes_are_kept_by_name(tmp_path: Path) -> None:
+def test_extended_attributes_are_sorted_by_name(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     os.setxattr(tmp_path / "file", "user.b", b"\0\xff")
     os.setxattr(tmp_path / "file", "user.a", b"")
     assert entry(read(tmp_path), "/file").xattrs == (("user.a", b""), ("user.b", b"\0\xff"))
 
 
-def test_a_directory_four_thousand_levels_deep(tmp_path: Path) -> None:
+def test_a_tree_four_thousand_levels_deep_is_read(tmp_path: Path) -> None:
     depth, fd = 4000, os.open(tmp_path, os.O_PATH)
     try:
         for _ in range(depth):
@@ -149,7 +149,7 @@ def test_a_directory_four_thousand_levels_deep(tmp_path: Path) -> None:
         subprocess.run(["rm", "-rf", *tmp_path.iterdir()], check=True)
 
 
-def test_a_file_past_a_limit_is_listed_and_said_to_be_unread(tmp_path: Path) -> None:
+def test_a_file_beyond_a_limit_is_listed_with_a_note(tmp_path: Path) -> None:
     with open(tmp_path / "sparse", "wb") as sparse:
         sparse.truncate(1 << 40)
     (tmp_path / "small").write_bytes(b"x")
@@ -159,7 +159,7 @@ def test_a_file_past_a_limit_is_listed_and_said_to_be_unread(tmp_path: Path) -> 
     assert entry(read(tmp_path), "/small").sha256 == sha256(b"x")
 
 
-def test_all_files_together_are_bounded_too(tmp_path: Path) -> None:
+def test_the_sum_of_all_files_is_limited_too(tmp_path: Path) -> None:
     for number in range(10):
         (tmp_path / str(number)).write_bytes(b"x" * 10)
     ledger = read(tmp_path, limits=WalkLimits(root_bytes=55))
@@ -168,7 +168,7 @@ def test_all_files_together_are_bounded_too(tmp_path: Path) -> None:
     assert notes.count("not hashed: the files before it reached 55 bytes") == 5
 
 
-def test_names_beyond_all_measure_are_an_error_and_leave_nothing_open(tmp_path: Path) -> None:
+def test_too_many_names_are_an_error_and_leave_nothing_open(tmp_path: Path) -> None:
     for number in range(100):
         (tmp_path / str(number)).write_bytes(b"x")
     before = os.listdir("/proc/self/fd")
@@ -179,12 +179,12 @@ def test_names_beyond_all_measure_are_an_error_and_leave_nothing_open(tmp_path: 
 
 def test_a_directory_that_changes_while_it_is_read_is_noted(tmp_path: Path) -> None:
     (tmp_path / "busy").mkdir()
-    (tmp_path / "calm").mkdir()
+    (tmp_path / "quiet").mkdir()
     for number in range(600):
         (tmp_path / "busy" / f"{number:04}").touch()
     ledger = read(tmp_path, progress=lambda _: (tmp_path / "busy" / "late").touch())
     assert entry(ledger, "/busy").note == "changed while read"
-    assert entry(ledger, "/calm").note is None
+    assert entry(ledger, "/quiet").note is None
     assert entry(ledger, "/").note is None
 
 
@@ -201,7 +201,7 @@ def test_an_interruption_leaves_nothing_open(tmp_path: Path) -> None:
     assert os.listdir("/proc/self/fd") == before
 
 
-def test_want_of_descriptors_is_our_own_error_not_the_container_s(tmp_path: Path) -> None:
+def test_a_lack_of_descriptors_is_an_error_and_not_a_note(tmp_path: Path) -> None:
     inner = tmp_path
     for _ in range(40):
         inner = inner / "d"
@@ -217,20 +217,20 @@ try:
 except LabError as error:
     print(error)
 """
-    said = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path)],
         env={"PYTHONPATH": "scripts"},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert "ulimit -n" in said.stdout
+    assert "ulimit -n" in done.stdout
 
 
 def test_progress_counts_every_entry(tmp_path: Path) -> None:
     for number in range(700):
         (tmp_path / str(number)).touch()
-    seen: list[int] = []
-    read(tmp_path, progress=seen.append)
-    assert seen[-1] == 701
-    assert seen == sorted(seen)
+    counts: list[int] = []
+    read(tmp_path, progress=counts.append)
+    assert counts[-1] == 701
+    assert counts == sorted(counts)

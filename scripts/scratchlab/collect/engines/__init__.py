@@ -1,4 +1,4 @@
-"""Container engines: one module each, and one line in the registry."""
+"""Connections to container engines: one module and one line in ``ENGINES`` for each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scratchlab.model import Engine, Json, Runtime
 
 
 class EngineClient(Protocol):
-    """What the lab asks of an engine. A context manager: leaving it ends the connection."""
+    """A connection to an engine. A context manager: leaving it ends the connection."""
 
     @property
     def name(self) -> str:
@@ -25,11 +25,11 @@ class EngineClient(Protocol):
 
     @property
     def url(self) -> str:
-        """Where it answers, for messages."""
+        """The engine's address, for messages."""
 
     @property
     def client(self) -> DockerClient:
-        """The SDK's client, for callers that run containers."""
+        """The Docker SDK's client, for callers that run containers."""
 
     def __enter__(self) -> Self: ...
     def __exit__(self, *_: object) -> None: ...
@@ -38,31 +38,32 @@ class EngineClient(Protocol):
         """End the connection and what was started for it."""
 
     def facts(self) -> Engine:
-        """The engine's own facts."""
+        """The facts of the engine. Raises LabError when it does not answer."""
 
     def info(self) -> Json:
-        """What ``docker info`` says."""
+        """The answer of ``docker info``."""
 
     def version(self) -> Json:
-        """What ``docker version`` says of the server."""
+        """The server's part of ``docker version``."""
 
     def components(self) -> dict[str, Json]:
         """The components of ``docker version``, by name."""
 
-    def runtime(self, inspect: Json, *, here: bool = True) -> Runtime:
-        """The OCI runtime of the container that ``inspect`` describes.
+    def runtime(self, inspect: Json, *, local: bool = True) -> Runtime:
+        """The OCI runtime that started the container that ``inspect`` describes.
 
-        ``here``: the engine's programs are on this machine, and can be asked.
+        ``local``: the engine's programs are on this machine, so that a runtime whose version the
+        engine does not know can be run with ``--version``.
         """
 
     def inspect_container(self, ref: str) -> Json:
-        """The engine's description of a container."""
+        """The description of the container ``ref``. Raises LabError when there is none."""
 
     def inspect_image(self, ref: str) -> Json:
-        """The engine's description of an image."""
+        """The description of the image ``ref``. Raises LabError when there is none."""
 
     def save(self, ref: str) -> AbstractContextManager[BinaryIO]:
-        """The archive of an image, as a stream."""
+        """The archive of the image ``ref``, as ``docker save`` writes it, as a stream."""
 
 
 ENGINES: dict[str, Callable[[str | None], EngineClient]] = {
@@ -72,22 +73,22 @@ ENGINES: dict[str, Callable[[str | None], EngineClient]] = {
 
 
 def connect(name: str | None = None, url: str | None = None) -> EngineClient:
-    """Connect to the engine ``name`` (None: the one that is here) at ``url`` (None: as usual).
+    """Connect to the engine ``name`` (None: whichever is installed) at ``url`` (None: its default).
 
-    Raises LabError when there is none, or this user may not ask it.
+    Raises LabError when there is no such engine, or this user has no permission to use it.
     """
-    connector = ENGINES.get(name or _likely(url))
+    connector = ENGINES.get(name or _default_engine(url))
     if connector is None:
         raise LabError(f"unknown engine: {name}", f"known: {', '.join(ENGINES)}")
     engine = connector(url)
     if engine.name == "docker" and podman_engine.ENGINE in engine.components():
-        # The package podman-docker, or a URL: podman answers where Docker was looked for.
+        # podman answers at Docker's address: the package podman-docker, or the URL given.
         return podman_engine.PodmanEngine(engine.client, engine.url, engine.close)
     return engine
 
 
-def _likely(url: str | None) -> str:
-    """Docker, unless only podman is here."""
+def _default_engine(url: str | None) -> str:
+    """Docker, unless only podman is installed."""
     if url or os.environ.get("DOCKER_HOST") or os.path.exists(docker_engine.SOCKET):
         return "docker"
     if os.environ.get("CONTAINER_HOST") or os.path.exists(podman_engine.SOCKET):

@@ -1,4 +1,4 @@
-"""Docker: the engine whose API the SDK speaks."""
+"""Docker, through the Docker SDK."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from docker.context import ContextAPI
 from docker.utils import kwargs_from_env
 
 from scratchlab.collect.engines import sdk
-from scratchlab.collect.engines.reach import mended, reach, tunnel
-from scratchlab.collect.engines.sdk import Client, SdkEngine
+from scratchlab.collect.engines.connection import check_socket, engine_errors, open_ssh_tunnel
+from scratchlab.collect.engines.sdk import SdkEngine, TrustingClient
 from scratchlab.errors import LabError
 from scratchlab.model import Engine, Json, Runtime
 
 SOCKET = "/var/run/docker.sock"
-# moby 23.0 to 29, daemon/containerd/service.go Status(): the sign of the containerd image store.
+# In DriverStatus of an engine with the containerd image store: moby 23.0 to 29,
+# daemon/containerd/service.go Status().
 _CONTAINERD_STORE = ["driver-type", "io.containerd.snapshotter.v1"]
 
 
@@ -28,7 +29,7 @@ class DockerEngine(SdkEngine):
     name: ClassVar[str] = "docker"
 
     def facts(self) -> Engine:
-        """The engine's own facts; raises LabError when it does not answer."""
+        """The facts of the engine. Raises LabError when it does not answer."""
         info, version = self.info(), self.version()
         options = tuple(sorted(info.get("SecurityOptions") or []))
         return Engine(
@@ -43,55 +44,57 @@ class DockerEngine(SdkEngine):
             rootless=any(option.split(",")[0] == "name=rootless" for option in options),
         )
 
-    def runtime(self, inspect: Json, *, here: bool = True) -> Runtime:
+    def runtime(self, inspect: Json, *, local: bool = True) -> Runtime:
         """The OCI runtime that started the container that ``inspect`` describes.
 
-        HostConfig.Runtime names an entry of ``docker info`` Runtimes; `docker version` knows the
-        version of the one that dockerd calls runc, any other is asked with ``--version`` if it is
-        ``here``, on this machine.
+        HostConfig.Runtime is an entry of Runtimes in ``docker info``. ``docker version`` has the
+        version of the one that dockerd calls runc; any other is run with ``--version`` if it is
+        ``local``.
         """
         info = self.info()
-        named = inspect.get("HostConfig", {}).get("Runtime") or info.get("DefaultRuntime", "")
-        path = (info.get("Runtimes") or {}).get(named, {}).get("path") or named
+        name = inspect.get("HostConfig", {}).get("Runtime") or info.get("DefaultRuntime", "")
+        path = (info.get("Runtimes") or {}).get(name, {}).get("path") or name
         program = os.path.basename(path)
-        # containerd's own names of its runc shim ("io.containerd.runc.v2").
+        # containerd's name of its runc shim: "io.containerd.runc.v2".
         if program.startswith("io.containerd.runc."):
             program = path = "runc"
-        known = self.components().get(program, {}).get("Version", "")
-        return Runtime(program, known) if known or not here else sdk.ask_version(path)
+        version = self.components().get(program, {}).get("Version", "")
+        return (
+            Runtime(program, version) if version or not local else sdk.query_runtime_version(path)
+        )
 
 
 def connect(url: str | None) -> DockerEngine:
-    """Connect to Docker at ``url``, else where DOCKER_HOST or the current context points.
+    """Connect to Docker at ``url``, otherwise at DOCKER_HOST or the current Docker context.
 
-    Raises LabError when no engine answers, or this user may not ask it.
+    Raises LabError when no engine answers, or this user has no permission to use it.
     """
     try:
-        arguments, url = _where(url)
+        arguments, url = _sdk_arguments(url)
     except docker.errors.DockerException as error:
-        raise LabError(f"Docker's settings in the environment are wrong: {error}") from error
+        raise LabError(f"Docker's environment variables are wrong: {error}") from error
     cleanup: Callable[[], None] | None = None
     target = arguments.get("base_url", "")
     if target.startswith("ssh://"):
-        arguments["base_url"], cleanup = tunnel(target, SOCKET)
+        arguments["base_url"], cleanup = open_ssh_tunnel(target, SOCKET)
     elif target.startswith("unix://"):
-        reach(urlsplit(target).path or SOCKET, "docker")
+        check_socket(urlsplit(target).path or SOCKET, "docker")
     try:
-        with mended(url, "docker"):
-            return DockerEngine(Client(version="auto", **arguments), url, cleanup)
+        with engine_errors(url, "docker"):
+            return DockerEngine(TrustingClient(version="auto", **arguments), url, cleanup)
     except BaseException:
         if cleanup is not None:
             cleanup()
         raise
 
 
-def _where(url: str | None) -> tuple[dict[str, Any], str]:
-    """The SDK's arguments for ``url`` or the environment's choice, and the URL to show."""
+def _sdk_arguments(url: str | None) -> tuple[dict[str, Any], str]:
+    """The SDK's arguments for ``url`` (None: as the environment has it), and the URL to show."""
     arguments: dict[str, Any] = {**kwargs_from_env()}
     if url:
         arguments["base_url"] = url
     elif "base_url" not in arguments:
-        # As the docker command does: DOCKER_CONTEXT, then ~/.docker/config.json.
+        # Like the docker command: DOCKER_CONTEXT, then ~/.docker/config.json.
         for key, value in ContextAPI.kwargs_from_context().items():
             arguments.setdefault(key, value)
     target = arguments.get("base_url") or f"unix://{SOCKET}"

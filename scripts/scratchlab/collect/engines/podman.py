@@ -1,13 +1,10 @@
-"""podman: the Docker API of its service, and its own (libpod) where that says more."""
+"""podman, through the Docker API of its service, and its own API (libpod) where that has more."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import shutil
-import subprocess
-import tempfile
-import time
 from collections.abc import Callable
 from typing import ClassVar
 from urllib.parse import quote, urlsplit
@@ -15,14 +12,18 @@ from urllib.parse import quote, urlsplit
 import docker
 
 from scratchlab.collect.engines import sdk
-from scratchlab.collect.engines.reach import mended, reach, stop, tunnel
+from scratchlab.collect.engines.connection import (
+    check_socket,
+    engine_errors,
+    open_ssh_tunnel,
+    provide_socket,
+)
 from scratchlab.collect.engines.sdk import SdkEngine
 from scratchlab.errors import LabError
 from scratchlab.model import Engine, Json, Runtime
 
 SOCKET = "/run/podman/podman.sock"
 ENGINE = "Podman Engine"  # podman 3.0 to 5.8, pkg/api/handlers/compat/version.go
-_TIMEOUT = 30.0  # seconds until a service that we started must answer
 
 
 class PodmanEngine(SdkEngine):
@@ -31,7 +32,7 @@ class PodmanEngine(SdkEngine):
     name: ClassVar[str] = "podman"
 
     def facts(self) -> Engine:
-        """The engine's own facts; raises LabError when it does not answer."""
+        """The facts of the engine. Raises LabError when it does not answer."""
         info, version = self._once("libpod-info", lambda: self._libpod("info")), self.version()
         security = info["host"].get("security", {})
         options = (key for key, value in sorted(security.items()) if value is True)
@@ -45,17 +46,21 @@ class PodmanEngine(SdkEngine):
             rootless=bool(security.get("rootless")),
         )
 
-    def runtime(self, inspect: Json, *, here: bool = True) -> Runtime:
-        """The OCI runtime that started the container that ``inspect`` describes."""
+    def runtime(self, inspect: Json, *, local: bool = True) -> Runtime:
+        """The OCI runtime that started the container that ``inspect`` describes.
+
+        podman reports the version of its default runtime; any other is run with ``--version`` if
+        it is ``local``.
+        """
         info = self._once("libpod-info", lambda: self._libpod("info"))
         default = info["host"].get("ociRuntime", {})
-        named = inspect.get("OCIRuntime") or default.get("name", "")
-        if named == default.get("name"):
-            return Runtime(named, sdk.parse_version(default.get("version", "")))
-        return sdk.ask_version(named) if here else Runtime(os.path.basename(named))
+        name = inspect.get("OCIRuntime") or default.get("name", "")
+        if name == default.get("name"):
+            return Runtime(name, sdk.parse_runtime_version(default.get("version", "")))
+        return sdk.query_runtime_version(name) if local else Runtime(os.path.basename(name))
 
     def _inspect(self, ref: str) -> Json:
-        # What `podman inspect` prints; the Docker form of it lacks OCIConfigPath and OCIRuntime.
+        # As `podman inspect`: the Docker API's answer lacks OCIConfigPath and OCIRuntime.
         self.client.api.inspect_container(ref)
         return self._libpod(f"containers/{quote(ref, safe='')}/json")
 
@@ -69,23 +74,23 @@ class PodmanEngine(SdkEngine):
 
 
 def connect(url: str | None) -> PodmanEngine:
-    """Connect to podman at ``url``, else CONTAINER_HOST, else the machine's service.
+    """Connect to podman at ``url``, otherwise at CONTAINER_HOST or the machine's service.
 
-    Where no service listens and podman is installed, one is started for as long as the connection
-    is open. Raises LabError when that is impossible.
+    Where no service listens and podman is installed, one is started that ends with the connection.
+    Raises LabError when that is impossible.
     """
     cleanup: Callable[[], None] | None = None
-    url = url or os.environ.get("CONTAINER_HOST") or _own_socket()
+    url = url or os.environ.get("CONTAINER_HOST") or _listening_socket()
     target = url
     if url is None:
-        target, cleanup = _serve()
+        target, cleanup = _start_service()
         url = "podman system service"
     elif url.startswith("ssh://"):
-        target, cleanup = tunnel(url, SOCKET)
+        target, cleanup = open_ssh_tunnel(url, SOCKET)
     elif url.startswith("unix://"):
-        reach(urlsplit(url).path or SOCKET, "podman")
+        check_socket(urlsplit(url).path or SOCKET, "podman")
     try:
-        with mended(url, "podman"):
+        with engine_errors(url, "podman"):
             return PodmanEngine(docker.DockerClient(base_url=target, version="auto"), url, cleanup)
     except BaseException:
         if cleanup is not None:
@@ -93,53 +98,38 @@ def connect(url: str | None) -> PodmanEngine:
         raise
 
 
-def _own_socket() -> str | None:
-    """The URL of the service's usual socket of this user, None when nothing listens there."""
+def _listening_socket() -> str | None:
+    """The URL of this user's default socket of the service; None where nothing listens on it."""
     runtime_dir = os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.geteuid()}")
     path = SOCKET if os.geteuid() == 0 else os.path.join(runtime_dir, "podman/podman.sock")
     with contextlib.suppress(LabError):
-        reach(path, "podman")
+        check_socket(path, "podman")
         return f"unix://{path}"
     return None
 
 
-def _serve() -> tuple[str, Callable[[], None]]:
-    """Start ``podman system service`` on a private socket: its URL, and the act that ends it."""
+def _start_service() -> tuple[str, Callable[[], None]]:
+    """Start ``podman system service`` on a private socket.
+
+    Returns its URL and the function that ends it.
+    """
     program = shutil.which("podman")
     if program is None:
         remedy = "start its service (`systemctl start podman.socket`), or install podman"
-        raise LabError(f"no podman engine at unix://{SOCKET}, and no podman here", remedy)
-    directory = tempfile.mkdtemp(prefix="scratchlab-podman-")
-    path = os.path.join(directory, "podman.sock")
-    child = subprocess.Popen(
-        [program, "system", "service", "--time=0", f"unix://{path}"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        # Ctrl-C is for us to handle: we end the service after the last answer.
-        start_new_session=True,
+        raise LabError(f"no podman engine at unix://{SOCKET}, and podman is not installed", remedy)
+    return provide_socket(
+        lambda path: [program, "system", "service", "--time=0", f"unix://{path}"],
+        prefix="scratchlab-podman-",
+        ready=_answers,
+        failed="podman's service did not start",
+        late="podman's service did not answer",
+        remedy="try: podman info",
+        own_session=True,  # it is ended after the last answer, not by Ctrl-C
     )
 
-    def end() -> None:
-        stop(child)
-        shutil.rmtree(directory, ignore_errors=True)
 
-    try:
-        _wait(child, path)
-    except BaseException:
-        end()
-        raise
-    return f"unix://{path}", end
-
-
-def _wait(child: subprocess.Popen[bytes], path: str) -> None:
-    limit = time.monotonic() + _TIMEOUT
-    while True:
-        with contextlib.suppress(LabError):
-            return reach(path, "podman")
-        if child.poll() is not None:
-            said = child.stderr.read().decode(errors="replace").strip() if child.stderr else ""
-            raise LabError(f"podman's service did not start: {said}", "try: podman info")
-        if time.monotonic() > limit:
-            raise LabError(f"podman's service did not answer within {_TIMEOUT:.0f} s")
-        time.sleep(0.02)
+def _answers(path: str) -> bool:
+    with contextlib.suppress(LabError):
+        check_socket(path, "podman")
+        return True
+    return False

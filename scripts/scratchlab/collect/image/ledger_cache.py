@@ -18,13 +18,13 @@ import os
 import re
 import sqlite3
 import stat
-import tempfile
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import scratchlab
 from scratchlab import codec
+from scratchlab.atomic import replacing, write_bytes
 from scratchlab.ledger import Ledger
 from scratchlab.model import Image
 
@@ -70,14 +70,11 @@ class LedgerCache:
             self._directory.mkdir(mode=0o700, exist_ok=True)
             if not _only_root_writes(self._directory):
                 return
-            with tempfile.TemporaryDirectory(dir=self._directory, prefix=".aside-") as aside:
-                fresh = Path(aside) / "ledger"
+            with replacing(self._directory / f"{name}.ledger") as fresh:
                 ledger.save(fresh)
                 record = {"image": codec.encode(image), "sha256": _sha256(fresh)}
-                (Path(aside) / "json").write_text(json.dumps(record), encoding="ascii")
-                # Between the two, a reader finds another SHA-256, and reads the image instead.
-                os.rename(fresh, self._directory / f"{name}.ledger")
-                os.rename(Path(aside) / "json", self._directory / f"{name}.json")
+            # Between the two, a reader finds another SHA-256, and reads the image instead.
+            write_bytes(self._directory / f"{name}.json", json.dumps(record).encode("ascii"))
             self._prune()
 
     def _prune(self) -> None:

@@ -1,4 +1,4 @@
-"""Read a live root, or a plain directory of the host, into a ledger."""
+"""Read a live root, or a directory of the host, into a ledger."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ def read_root(
 ) -> Ledger:
     """The live ledger: every entry that a process sees, on every mount that it sees.
 
-    Takes an (O_PATH) descriptor of the process's root and its mounts, which
-    :func:`scratchlab.collect.process.hold` gives; ask ``recheck()`` afterwards. Kernel filesystems
-    (proc, sysfs, cgroup and the like) are one entry each; what is mounted below them is known from
-    ``mounts`` only. ``progress`` is called with the number of entries so far. Every entry carries
-    the id of its mount; what could not be read, or changed meanwhile, carries a ``note``.
-    Raises LabError if the tree holds more than ``limits`` allow a ledger to hold.
+    ``root_fd`` is a descriptor (O_PATH) of the process's root, ``mounts`` are its mounts: both as
+    in :class:`scratchlab.collect.process.Process`, whose ``recheck()`` must follow. Kernel
+    filesystems (proc, sysfs, cgroup and the like) are one entry each; only ``mounts`` shows what is
+    mounted below them. ``workers`` threads hash files. ``progress`` is called with the number of
+    entries so far. Every entry has the id of its mount, and a ``note`` if it could not be read or
+    changed meanwhile. Raises LabError if the ledger would be larger than ``limits`` allow.
     """
-    # Only here: this package is imported by readers on other systems than Linux, too.
-    from scratchlab.collect.live.hashing import Pool
+    # Late: the debug vantage imports this package on systems other than Linux, too.
+    from scratchlab.collect.live.hashing import HashPool
     from scratchlab.collect.live.walk import Walk
 
-    with Pool(workers) as pool:
+    with HashPool(workers) as pool:
         by_id = {mount.id: mount for mount in mounts}
         return Walk(by_id, limits or WalkLimits(), pool, progress).read(root_fd)
 
@@ -44,13 +44,14 @@ def read_tree(
     progress: Callable[[int], None] | None = None,
     limits: WalkLimits | None = None,
 ) -> Ledger:
-    """The ledger of a plain directory, such as an overlay's upper or the engine's ``-init`` layer.
+    """The ledger of a directory, such as an overlay's upper or the engine's ``-init`` layer.
 
-    Other mounts below it are not entered. Whiteouts are what they are on disk (character devices
-    0:0), ``trusted.overlay.*`` attributes are kept. Otherwise like :func:`read_root`.
+    ``path_fd`` is a descriptor of it (O_PATH). Other mounts below it are not entered. Whiteouts
+    are as on disk (character devices 0:0), with ``trusted.overlay.*`` attributes. Otherwise like
+    :func:`read_root`.
     """
-    from scratchlab.collect.live.hashing import Pool
+    from scratchlab.collect.live.hashing import HashPool
     from scratchlab.collect.live.walk import Walk
 
-    with Pool(workers) as pool:
+    with HashPool(workers) as pool:
         return Walk(None, limits or WalkLimits(), pool, progress).read(path_fd)

@@ -1,4 +1,4 @@
-"""Content of regular files, hashed by a small pool of threads with bounded queue and buffers."""
+"""Hash the content of regular files in a few threads, with bounded queue and buffers."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 from typing import NamedTuple, Self
 
+from scratchlab.collect.live.file_status import FileStatus, to_entry
 from scratchlab.collect.live.limits import error_name
-from scratchlab.collect.live.look import Look, entry
 from scratchlab.errors import LabError
 from scratchlab.model import Entry
 
@@ -26,36 +26,36 @@ _BATCH_BYTES = 4 << 20
 _BATCHES_PER_WORKER = 2
 
 
-class Unread(NamedTuple):
-    """A regular file that waits to be hashed; ``fd`` is O_PATH and is closed by whoever reads."""
+class UnhashedFile(NamedTuple):
+    """A regular file to be hashed. ``fd`` is O_PATH; the pool closes it."""
 
     fd: int
     path: str
-    look: Look
+    status: FileStatus
     xattrs: tuple[tuple[str, bytes], ...]
     note: str | None
 
 
-class Pool:
-    """Hashes files in batches: ``put`` them in, take the entries that are ``ready``, ``finish``.
+class HashPool:
+    """Hashes files in batches: ``put`` files, take entries that are ``ready``, then ``finish``.
 
-    Batches keep the cost per small file low; the number of batches under way bounds memory and
+    Batches keep the cost per small file low. The number of submitted batches bounds memory and
     open descriptors (workers x 2 x 32), however many files there are.
     """
 
     def __init__(self, workers: int) -> None:
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="hash")
-        self._room = workers * _BATCHES_PER_WORKER
-        self._under_way: deque[tuple[Future[list[Entry]], list[Unread]]] = deque()
-        self._batch: list[Unread] = []
+        self._most_submitted = workers * _BATCHES_PER_WORKER
+        self._submitted: deque[tuple[Future[list[Entry]], list[UnhashedFile]]] = deque()
+        self._batch: list[UnhashedFile] = []
         self._bytes = 0
         self._stop = threading.Event()
-        # Relative to this descriptor, an O_PATH descriptor's number opens the very object that
-        # was looked at: no name is resolved again, so no rename can put a device in its place.
+        # Relative to this descriptor, the number of an O_PATH descriptor opens that same object:
+        # no name is resolved again, so that no rename can put a device in its place.
         try:
             self._own_fds = os.open("/proc/self/fd", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
-            raise LabError(f"/proc/self/fd: {error.strerror}", "mount /proc here") from error
+            raise LabError(f"/proc/self/fd: {error.strerror}", "mount /proc") from error
         self._local = threading.local()
 
     def __enter__(self) -> Self:
@@ -64,57 +64,55 @@ class Pool:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._threads.shutdown(wait=True, cancel_futures=True)
-        never_read = [batch for future, batch in self._under_way if future.cancelled()]
-        for unread in chain(self._batch, *never_read):
-            os.close(unread.fd)
+        never_started = [batch for future, batch in self._submitted if future.cancelled()]
+        for file in chain(self._batch, *never_started):
+            os.close(file.fd)
         os.close(self._own_fds)
 
-    def put(self, unread: Unread) -> None:
-        """Take one more file, and its descriptor."""
-        self._batch.append(unread)
-        self._bytes += unread.look.size + sum(len(value) for _, value in unread.xattrs)
+    def put(self, file: UnhashedFile) -> None:
+        """Add a file; its descriptor now belongs to the pool."""
+        self._batch.append(file)
+        self._bytes += file.status.size + sum(len(value) for _, value in file.xattrs)
         if len(self._batch) >= _BATCH_FILES or self._bytes >= _BATCH_BYTES:
             self._submit()
 
     def ready(self) -> Iterator[Entry]:
-        """The entries that are ready; waits for some when enough is under way."""
-        while len(self._under_way) > self._room or (
-            self._under_way and self._under_way[0][0].done()
+        """The entries that are ready. Waits for some when too many batches are submitted."""
+        while len(self._submitted) > self._most_submitted or (
+            self._submitted and self._submitted[0][0].done()
         ):
-            yield from self._under_way.popleft()[0].result()
+            yield from self._submitted.popleft()[0].result()
 
     def finish(self) -> Iterator[Entry]:
-        """Wait for the rest."""
+        """The remaining entries, once they are ready."""
         self._submit()
-        while self._under_way:
-            yield from self._under_way.popleft()[0].result()
+        while self._submitted:
+            yield from self._submitted.popleft()[0].result()
 
     def _submit(self) -> None:
         if self._batch:
             future = self._threads.submit(self._read_batch, self._batch)
-            self._under_way.append((future, self._batch))
+            self._submitted.append((future, self._batch))
             self._batch, self._bytes = [], 0
 
-    def _read_batch(self, batch: list[Unread]) -> list[Entry]:
-        waiting = iter(batch)
+    def _read_batch(self, batch: list[UnhashedFile]) -> list[Entry]:
+        remaining = iter(batch)
         try:
-            return [self._read(unread) for unread in waiting]
+            return [self._read(file) for file in remaining]
         finally:
-            for unread in waiting:  # there are some left only if a fault of our own ended it
-                os.close(unread.fd)
+            for file in remaining:  # some remain only if an exception of ours ended the loop
+                os.close(file.fd)
 
-    def _read(self, unread: Unread) -> Entry:
+    def _read(self, file: UnhashedFile) -> Entry:
         try:
-            sha256, note = self._content(unread.fd, unread.look)
+            sha256, note = self._read_content(file.fd, file.status)
         except OSError as error:
             sha256, note = None, f"unreadable: {error_name(error)}"
         finally:
-            os.close(unread.fd)
-        return entry(
-            unread.path, unread.look, unread.xattrs, sha256=sha256, note=note or unread.note
-        )
+            os.close(file.fd)
+        return to_entry(file.path, file.status, file.xattrs, sha256=sha256, note=note or file.note)
 
-    def _content(self, path_fd: int, seen: Look) -> tuple[str | None, str | None]:
+    def _read_content(self, path_fd: int, seen: FileStatus) -> tuple[str | None, str | None]:
         fd = self._open(path_fd)
         try:
             if not _same_file(os.fstat(fd), seen):
@@ -131,11 +129,11 @@ class Pool:
     def _open(self, path_fd: int) -> int:
         try:
             return os.open(str(path_fd), _FLAGS | os.O_NOATIME, dir_fd=self._own_fds)
-        except PermissionError:  # O_NOATIME is for the owner, or CAP_FOWNER over its user namespace
+        except PermissionError:  # O_NOATIME needs the owner, or CAP_FOWNER in its user namespace
             return os.open(str(path_fd), _FLAGS, dir_fd=self._own_fds)
 
     def _hash(self, fd: int, size: int) -> str | None:
-        """SHA-256 of the first ``size`` bytes, None if there are fewer."""
+        """SHA-256 of the first ``size`` bytes; None if there are fewer."""
         if size <= _BUFFER:
             data = os.read(fd, size)
             return hashlib.sha256(data).hexdigest() if len(data) == size else None
@@ -145,7 +143,7 @@ class Pool:
             buffer = self._local.buffer = memoryview(bytearray(_BUFFER))
         digest, left = hashlib.sha256(), size
         while left:
-            # Never past the size that was seen: a file that grows as fast as it is read ends.
+            # Never beyond the first size: a file may grow as fast as it is read.
             count = os.readv(fd, [buffer[:left] if left < _BUFFER else buffer])
             if not count or self._stop.is_set():
                 return None
@@ -154,6 +152,6 @@ class Pool:
         return digest.hexdigest()
 
 
-def _same_file(now: os.stat_result, seen: Look) -> bool:
+def _same_file(now: os.stat_result, seen: FileStatus) -> bool:
     device = os.makedev(*seen.device)
     return stat.S_ISREG(now.st_mode) and (now.st_dev, now.st_ino) == (device, seen.inode)

@@ -1,4 +1,4 @@
-"""How much one reading of a live root may cost, whatever the container claims."""
+"""The limits of a walk: what it may cost, what it does not enter, whose fault an error is."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _GIB = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class WalkLimits:
-    """Bounds of one reading, in bytes.
+    """The most that one walk reads, in bytes.
 
-    Sizes are claims: a sparse file of 1 TiB takes no room and would take ten minutes to hash, and
-    SHA-256 has no shortcut through zeros. A file past a limit keeps its entry, has no ``sha256``,
-    and its ``note`` says which limit it met: it can be neither "same" nor "altered" in content.
+    The size of a file is a claim: a sparse file of 1 TiB takes no disk space but ten minutes to
+    hash. A file beyond a limit keeps its entry, without ``sha256`` and with a ``note`` that names
+    the limit: its content can be neither "same" nor "altered".
     """
 
     file_bytes: int = 8 * _GIB
@@ -24,25 +24,22 @@ class WalkLimits:
     # host's disk under -v /:/host), which no image content is compared with.
     root_bytes: int = 256 * _GIB
     mount_bytes: int = 16 * _GIB
-    # Of all paths, plus ENTRY_COST each: what a ledger would have to hold. Beyond it, LabError.
+    # The size of the ledger: of all paths, and ENTRY_COST for each. Beyond it, LabError.
     ledger_bytes: int = 8 * _GIB
 
     def too_many(self) -> LabError:
-        """The error for a tree that no ledger can hold."""
+        """The error for a tree that is too large for a ledger."""
         return LabError(
             f"the root holds more names than {self.ledger_bytes} bytes can list",
-            "see what fills it, for example with `du --inodes`",
+            "find what fills it, for example with `du --inodes`",
         )
 
 
-ENTRY_COST = 256
+ENTRY_COST = 256  # bytes
 
-
-# Filesystems whose content is no content: which are recorded as one entry and never entered.
-
-
-# The kernel writes their files as they are read; reading some of them acts (securityfs, tracefs).
-KERNEL = frozenset({
+# Filesystems that are one entry in a ledger and never entered: the kernel generates their files as
+# they are read, and reading some of them has effects (securityfs, tracefs).
+KERNEL_FILESYSTEMS = frozenset({
     "autofs", "bdev", "binder", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "cpuset",
     "cxl", "dax", "debugfs", "efivarfs", "functionfs", "fusectl", "gadgetfs", "ibmasmfs",
     "ipathfs", "nfsd", "nsfs", "openpromfs", "pidfs", "proc", "pstore", "qibfs", "resctrl",
@@ -50,27 +47,24 @@ KERNEL = frozenset({
     "usbfs", "usbdevfs", "xenfs",
 })  # fmt: skip
 
-# Entered, but their regular files are windows into the kernel: never opened, so never hashed.
-UNREADABLE_FILES = frozenset({"devpts", "mqueue"})
+# Entered, but their regular files are interfaces of the kernel: never opened, so never hashed.
+UNHASHED_FILESYSTEMS = frozenset({"devpts", "mqueue"})
 
 
 def is_process_backed(fstype: str) -> bool:
-    """Whether a process answers for the filesystem (FUSE): it could keep a reader waiting."""
+    """Whether a process serves the filesystem (FUSE): it could keep a reader waiting."""
     return fstype in ("fuse", "fuseblk") or fstype.startswith(("fuse.", "fuseblk."))
 
 
-# What an error number says of the thing that was read, and what it says of the reader.
-
-
-# Want of our own, not a property of what is read: noting it on an entry would blame the container.
-_OURS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+# The reader ran out of something. A note on the entry would blame the container.
+_READERS_FAULT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 def error_name(error: OSError) -> str:
     """The name of the error for a note: ``EACCES``. Raises LabError if the reader is at fault."""
-    if error.errno in _OURS:
+    if error.errno in _READERS_FAULT:
         raise LabError(
-            f"this process ran out of what it needs to read on: {error.strerror}",
-            "see `ulimit -n` and `free`",
+            f"scratchlab ran out of resources while it read: {error.strerror}",
+            "check `ulimit -n` and `free`",
         ) from error
     return errno.errorcode.get(error.errno or 0, "?")

@@ -1,11 +1,11 @@
 """Hard-link sets: which paths are names of one file.
 
-A set is a set of paths that the walk itself saw under one (mount, st_dev, st_ino); st_nlink only
-says where to look. overlayfs keeps the link count of the lower file after a sibling was whited
-out, and copy-up breaks links, so a count proves nothing. Its st_ino is stable while mounted, but
-may change when a file of several names is copied up (kernel Documentation/filesystems/overlayfs:
-"Non-standard behavior"; index=off): a container that writes to such a file during the walk can
-part a set, and the next run shows it as it is then.
+A set holds the paths that the walk met with the same (mount, st_dev, st_ino). st_nlink only shows
+which files may be in one: overlayfs keeps the link count of the lower file after a whiteout of one
+name, and copy-up breaks links, so a count proves nothing. overlayfs keeps st_ino while mounted, but
+may change it when a file with several names is copied up (kernel
+Documentation/filesystems/overlayfs: "Non-standard behavior"; index=off): a container that writes to
+such a file during the walk can split a set; the next run shows the new state.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
 
-from scratchlab.collect.live.look import Look
-from scratchlab.ledger import Ledger, key
+from scratchlab.collect.live.file_status import FileStatus
+from scratchlab.ledger import Ledger, sort_key
 
 
 class LinkSets:
-    """Paths by the file that they name, in a private temporary database that spills to disk."""
+    """Paths by file, in a private temporary database that spills to disk."""
 
     def __init__(self) -> None:
         self._db = sqlite3.connect("", isolation_level=None)
@@ -30,21 +30,21 @@ class LinkSets:
         self._db.execute("CREATE TABLE p (f TEXT, k BLOB, v TEXT, path BLOB, PRIMARY KEY (f, k))")
         self._db.execute("BEGIN")
 
-    def add(self, look: Look, path: str) -> bool:
-        """Note one more name of a file; says whether its content is still to be read.
+    def add(self, status: FileStatus, path: str) -> bool:
+        """Add one more name of a file. Returns whether its content is still to be read.
 
-        The content that was read under one name holds for another only if size and times are the
-        same: an inode number is free again once its file is gone.
+        The content that was read under one name is that of another only if size and times are the
+        same: an inode number can be reused once its file is removed.
         """
-        file, version = repr(look.identity), repr((look.size, look.mtime, look.ctime))
+        file, version = repr(status.identity), repr((status.size, status.mtime, status.ctime))
         known = self._db.execute("SELECT 1 FROM p WHERE f = ? AND v = ? LIMIT 1", (file, version))
         first = known.fetchone() is None
-        row = (file, key(path), version, os.fsencode(path))
+        row = (file, sort_key(path), version, os.fsencode(path))
         self._db.execute("INSERT OR REPLACE INTO p VALUES (?, ?, ?, ?)", row)
         return first
 
     def settle(self, ledger: Ledger) -> None:
-        """Give every entry of a set its ``links`` and the content that was read once for all."""
+        """Set ``links`` of every entry in a set, and the content, which was read under one name."""
         query = """SELECT f, v, path FROM p
                    WHERE f IN (SELECT f FROM p GROUP BY f HAVING count(*) > 1) ORDER BY f, k"""
         rows = (

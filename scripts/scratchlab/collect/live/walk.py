@@ -1,13 +1,13 @@
 """The walk: every entry below one open directory, by descriptors only.
 
-The container is hostile until shown otherwise and the reader is root. So:
+The container is hostile until proved otherwise, and the reader is root. So:
 
-* Each name is opened once, O_PATH and O_NOFOLLOW, relative to the open directory that listed it.
-  All that is said of the entry is then asked of that descriptor: nothing can be swapped between.
-* An O_PATH descriptor acts on nothing: no device is opened, no FIFO waited for, no automount set
-  off. Only what is a regular file is opened for reading, through the same descriptor.
-* A directory whose times changed from before its listing until all below it was read is noted:
-  names may have been missed or seen twice. Nothing that could not be read is passed over silently.
+* Each name is opened once, with O_PATH and O_NOFOLLOW, relative to the open directory that listed
+  it. All fields of the entry are read from that descriptor: nothing can be swapped in between.
+* Opening with O_PATH has no effect: no device is opened, no FIFO waited for, no automount
+  triggered. Only regular files are opened for reading, through the same descriptor.
+* A directory whose times changed between its listing and the end of the walk below it has a note:
+  names may have been missed or read twice. So has everything that could not be read.
 """
 
 from __future__ import annotations
@@ -18,19 +18,26 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from scratchlab.collect.live import limits, xattrs
-from scratchlab.collect.live.directories import MovedError, OpenDirectories, OpenDirectory
-from scratchlab.collect.live.hashing import CHANGED, EMPTY, Pool, Unread
-from scratchlab.collect.live.limits import ENTRY_COST, UNREADABLE_FILES, WalkLimits, error_name
+from scratchlab.collect.live.directories import DirectoryStack, MovedError, OpenDirectory
+from scratchlab.collect.live.file_status import FileStatus, mount_id_of, status_of, to_entry
+from scratchlab.collect.live.hashing import CHANGED, EMPTY, HashPool, UnhashedFile
+from scratchlab.collect.live.limits import (
+    ENTRY_COST,
+    KERNEL_FILESYSTEMS,
+    UNHASHED_FILESYSTEMS,
+    WalkLimits,
+    error_name,
+    is_process_backed,
+)
 from scratchlab.collect.live.links import LinkSets
-from scratchlab.collect.live.look import Look, entry, look, mount_of
+from scratchlab.collect.live.xattrs import read_xattrs
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Mount
 
 MOVED = "moved while read"
-_LOOK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+_PATH = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_BUFFER = 512
+_BUFFER_ENTRIES = 512
 _BUFFER_BYTES = 1 << 20
 
 
@@ -41,18 +48,18 @@ class Walk:
         self,
         mounts: Mapping[int, Mount] | None,
         limits: WalkLimits,
-        pool: Pool,
+        pool: HashPool,
         progress: Callable[[int], None] | None,
     ) -> None:
-        """``mounts`` by id; None means that no other mount than the root's is entered."""
+        """``mounts`` are those of the process, by id; None: enter no mount but the root's."""
         self._mounts = mounts
         self._limits = limits
         self._pool = pool
         self._progress = progress
         self._ledger = Ledger()
         self._links = LinkSets()
-        self._directories = OpenDirectories()
-        self._path = "/"  # of the deepest directory; those above it are its beginnings
+        self._directories = DirectoryStack()
+        self._path = "/"  # of the deepest directory
         self._root_mount = 0
         self._hashed: defaultdict[int, int] = defaultdict(int)
         self._ready: list[Entry] = []
@@ -61,7 +68,7 @@ class Walk:
         self._cost = 0
 
     def read(self, root_fd: int) -> Ledger:
-        """Everything below ``root_fd``, itself included as ``/``."""
+        """The ledger of everything below ``root_fd``, which is ``/``."""
         try:
             self._start(root_fd)
             while self._directories:
@@ -78,17 +85,18 @@ class Walk:
         return self._ledger
 
     def _start(self, root_fd: int) -> None:
-        # A descriptor of its own, for the walk closes what it enters. "." stays on the root's
-        # mount, whatever was mounted over it since.
-        fd = os.open(".", _LOOK | os.O_DIRECTORY, dir_fd=root_fd)
+        # A new descriptor, because the walk closes what it enters. "." stays on the root's mount,
+        # whatever was mounted over it since.
+        fd = os.open(".", _PATH | os.O_DIRECTORY, dir_fd=root_fd)
         try:
-            seen = look(fd)
-            self._root_mount = seen.mount
-            found, note = xattrs.read(fd)
+            status = status_of(fd)
+            self._root_mount = status.mount
+            xattrs, note = read_xattrs(fd)
         except BaseException:
             os.close(fd)
             raise
-        self._directories.push(OpenDirectory("", fd, seen, entry("/", seen, found, note=note)))
+        entry = to_entry("/", status, xattrs, note=note)
+        self._directories.push(OpenDirectory("", fd, status, entry))
 
     def _step(self) -> None:
         directory = self._directories.last
@@ -104,8 +112,8 @@ class Walk:
         elif directory.pending:
             self._visit(directory, fd, directory.pending.pop(), enter=True)
         else:
-            now = self._look(fd)
-            changed = (now.mtime, now.ctime) != (directory.look.mtime, directory.look.ctime)
+            now = self._status(fd)
+            changed = (now.mtime, now.ctime) != (directory.status.mtime, directory.status.ctime)
             self._leave(CHANGED if changed else None)
 
     def _leave(self, note: str | None) -> None:
@@ -118,14 +126,14 @@ class Walk:
         try:
             listing = _open_listing(fd)
             try:
-                with os.scandir(listing) as names:
-                    for found in names:
-                        # Directories wait until the listing is closed. The type is what readdir(3)
-                        # says, to save a call; the descriptor is asked again.
-                        if found.is_dir(follow_symlinks=False):
-                            self._wait(directory, found.name)
+                with os.scandir(listing) as items:
+                    for item in items:
+                        # Directories wait until the listing is closed. The type is that of
+                        # readdir(3), to save a call; the descriptor decides later.
+                        if item.is_dir(follow_symlinks=False):
+                            self._wait(directory, item.name)
                         else:
-                            self._visit(directory, fd, found.name, enter=False)
+                            self._visit(directory, fd, item.name, enter=False)
             finally:
                 os.close(listing)
         except OSError as error:
@@ -138,116 +146,116 @@ class Walk:
     def _visit(
         self, directory: OpenDirectory, directory_fd: int, name: str, *, enter: bool
     ) -> None:
-        """Record what ``name`` is; a directory is entered only if ``enter``, otherwise it waits."""
+        """Record the object ``name``. A directory waits unless ``enter``."""
         try:
-            fd = os.open(name, _LOOK, dir_fd=directory_fd)
-        except FileNotFoundError:  # it was listed: the listing is no picture of one moment
+            fd = os.open(name, _PATH, dir_fd=directory_fd)
+        except FileNotFoundError:  # removed since it was listed
             directory.note = CHANGED
             return
         except OSError as error:
             directory.note = f"names in it unreadable: {error_name(error)}"
             return
-        handed_on = False
+        kept = False
         try:
-            seen = self._look(fd)
+            status = self._status(fd)
             path = f"/{name}" if self._path == "/" else f"{self._path}/{name}"
-            if not stat.S_ISDIR(seen.mode):
-                handed_on = self._leaf(path, fd, seen)
+            if not stat.S_ISDIR(status.mode):
+                kept = self._record_leaf(path, fd, status)
             elif enter:
-                handed_on = self._directory(name, path, fd, seen)
+                kept = self._enter(name, path, fd, status)
             else:
                 self._wait(directory, name)
         except OSError as error:
             directory.note = f"names in it unreadable: {error_name(error)}"
         finally:
-            if not handed_on:
+            if not kept:
                 os.close(fd)
         self._keep(self._pool.ready())
 
-    def _look(self, fd: int) -> Look:
-        mount = mount_of(fd)
-        # A filesystem that a process answers for, or that is not known, is not asked.
-        known = mount == self._root_mount or self._known_mount(mount)
-        return look(fd, mount, cached=not known)
+    def _status(self, fd: int) -> FileStatus:
+        mount = mount_id_of(fd)
+        # No request to a filesystem that a process serves, or that is not known.
+        known = mount == self._root_mount or self._is_known_mount(mount)
+        return status_of(fd, mount, cached=not known)
 
-    def _known_mount(self, mount: int) -> bool:
-        known = None if self._mounts is None else self._mounts.get(mount)
-        return known is not None and not limits.is_process_backed(known.fstype)
+    def _is_known_mount(self, mount_id: int) -> bool:
+        mount = None if self._mounts is None else self._mounts.get(mount_id)
+        return mount is not None and not is_process_backed(mount.fstype)
 
-    def _directory(self, name: str, path: str, fd: int, seen: Look) -> bool:
-        """Go down into a directory, or record it if it is not for reading.
-
-        Says whether ``fd`` was handed on.
-        """
-        closed, why = self._closed(seen)
-        if closed:
-            self._keep([entry(path, seen, (), note=why)])
+    def _enter(self, name: str, path: str, fd: int, status: FileStatus) -> bool:
+        """Enter a directory, or only record it. Returns whether ``fd`` was kept open."""
+        excluded, why = self._excluded(status)
+        if excluded:
+            self._keep([to_entry(path, status, (), note=why)])
             return False
-        found, note = xattrs.read(fd)
-        self._directories.push(OpenDirectory(name, fd, seen, entry(path, seen, found, note=note)))
+        xattrs, note = read_xattrs(fd)
+        entry = to_entry(path, status, xattrs, note=note)
+        self._directories.push(OpenDirectory(name, fd, status, entry))
         self._path = path
         return True
 
-    def _closed(self, seen: Look) -> tuple[bool, str | None]:
-        """Whether the filesystem is not entered, and the note if that leaves a gap."""
-        if seen.mount == self._root_mount:
+    def _excluded(self, status: FileStatus) -> tuple[bool, str | None]:
+        """Whether the filesystem is not read, and the note if that leaves a gap."""
+        if status.mount == self._root_mount:
             return False, None
         if self._mounts is None:
             return True, "not read: another mount"
-        mount = self._mounts.get(seen.mount)
+        mount = self._mounts.get(status.mount)
         if mount is None:
             return True, "not read: on a mount that mountinfo did not list"
-        if limits.is_process_backed(mount.fstype):
+        if is_process_backed(mount.fstype):
             return True, f"not read: a process answers for {mount.fstype}"
-        return mount.fstype in limits.KERNEL, None
+        return mount.fstype in KERNEL_FILESYSTEMS, None
 
-    def _leaf(self, path: str, fd: int, seen: Look) -> bool:
-        """Record what is no directory; says whether ``fd`` was handed on."""
-        closed, why = self._closed(seen)
-        if closed:
-            its_why = why or f"not read: {self._fstype(seen)}"
-            self._keep([entry(path, seen, (), note=its_why)])
+    def _record_leaf(self, path: str, fd: int, status: FileStatus) -> bool:
+        """Record anything but a directory. Returns whether ``fd`` was kept open."""
+        excluded, why = self._excluded(status)
+        if excluded:
+            note = why or f"not read: {self._fstype(status)}"
+            self._keep([to_entry(path, status, (), note=note)])
             return False
-        found, note = xattrs.read(fd)
-        if stat.S_ISREG(seen.mode):
-            return self._file(Unread(fd, path, seen, found, note))
-        target = os.readlink("", dir_fd=fd) if stat.S_ISLNK(seen.mode) else None
-        self._keep([entry(path, seen, found, note=note, target=target)])
+        xattrs, xattr_note = read_xattrs(fd)
+        if stat.S_ISREG(status.mode):
+            return self._record_file(UnhashedFile(fd, path, status, xattrs, xattr_note))
+        target = os.readlink("", dir_fd=fd) if stat.S_ISLNK(status.mode) else None
+        self._keep([to_entry(path, status, xattrs, note=xattr_note, target=target)])
         return False
 
-    def _file(self, file: Unread) -> bool:
-        seen, sha256, why = file.look, None, self._unhashed(file.look)
-        if why is None and (seen.links == 1 or self._links.add(seen, file.path)):
-            if seen.size:
-                self._hashed[seen.mount] += seen.size
+    def _record_file(self, file: UnhashedFile) -> bool:
+        status, sha256, why = file.status, None, self._not_hashed(file.status)
+        if why is None and (status.links == 1 or self._links.add(status, file.path)):
+            if status.size:
+                self._hashed[status.mount] += status.size
                 self._pool.put(file)
                 return True
             sha256 = EMPTY
-        self._keep([entry(file.path, seen, file.xattrs, sha256=sha256, note=why or file.note)])
+        note = why or file.note
+        self._keep([to_entry(file.path, status, file.xattrs, sha256=sha256, note=note)])
         return False
 
-    def _unhashed(self, seen: Look) -> str | None:
+    def _not_hashed(self, status: FileStatus) -> str | None:
+        """The note of a file that is not hashed; None for one to hash."""
         limits = self._limits
-        if self._fstype(seen) in UNREADABLE_FILES:
-            return f"not hashed: {self._fstype(seen)}"
-        if seen.size > limits.file_bytes:
+        if self._fstype(status) in UNHASHED_FILESYSTEMS:
+            return f"not hashed: {self._fstype(status)}"
+        if status.size > limits.file_bytes:
             return f"not hashed: larger than {limits.file_bytes} bytes"
-        most = limits.root_bytes if seen.mount == self._root_mount else limits.mount_bytes
-        if self._hashed[seen.mount] + seen.size > most:
+        most = limits.root_bytes if status.mount == self._root_mount else limits.mount_bytes
+        if self._hashed[status.mount] + status.size > most:
             return f"not hashed: the files before it reached {most} bytes"
         return None
 
-    def _fstype(self, seen: Look) -> str:
-        mount = (self._mounts or {}).get(seen.mount)
+    def _fstype(self, status: FileStatus) -> str:
+        mount = (self._mounts or {}).get(status.mount)
         return "" if mount is None else mount.fstype
 
     def _keep(self, entries: Iterable[Entry]) -> None:
-        for one in entries:
-            self._ready.append(one)
-            values = sum(len(value) for _, value in one.xattrs)
-            self._unflushed += values
-            self._charge(len(one.path) + values)
-            if len(self._ready) >= _BUFFER or self._unflushed >= _BUFFER_BYTES:
+        for entry in entries:
+            self._ready.append(entry)
+            xattr_bytes = sum(len(value) for _, value in entry.xattrs)
+            self._unflushed += xattr_bytes
+            self._charge(len(entry.path) + xattr_bytes)
+            if len(self._ready) >= _BUFFER_ENTRIES or self._unflushed >= _BUFFER_BYTES:
                 self._flush()
 
     def _charge(self, length: int) -> None:

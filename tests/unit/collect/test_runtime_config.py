@@ -1,4 +1,4 @@
-"""The runtime's config.json is found by the shim, by podman's word, or in the usual place."""
+"""The runtime's config.json is found through the shim, podman, or containerd's directory."""
 
 from __future__ import annotations
 
@@ -42,19 +42,19 @@ def test_the_shims_working_directory_is_the_bundle(tmp_path: Path) -> None:
     assert found == (CONFIG, f"{directory}/config.json", None)
 
 
-def test_a_parent_in_another_directory_is_no_shim(tmp_path: Path) -> None:
+def test_a_parent_in_another_directory_is_not_a_shim(tmp_path: Path) -> None:
     with process_in(bundle(tmp_path, "another")) as parent:
         found = runtime_config.find_config({"Id": "c0ffee"}, DOCKER, {}, parent)
     assert found == (None, "", "no config.json of the runtime was found")
 
 
-def test_podman_says_where_it_is(tmp_path: Path) -> None:
+def test_podman_reports_its_path(tmp_path: Path) -> None:
     path = f"{bundle(tmp_path, 'userdata')}/config.json"
     inspect = {"Id": "c0ffee", "OCIConfigPath": path}
     assert runtime_config.find_config(inspect, Engine(name="podman"), {}, 0) == (CONFIG, path, None)
 
 
-def test_containerds_address_says_where_its_state_is(tmp_path: Path) -> None:
+def test_containerds_address_names_its_state_directory(tmp_path: Path) -> None:
     tasks = tmp_path / "io.containerd.runtime.v2.task/moby"
     tasks.mkdir(parents=True)
     path = f"{bundle(tasks, 'c0ffee')}/config.json"
@@ -63,7 +63,7 @@ def test_containerds_address_says_where_its_state_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"ociVersion'])
-def test_what_is_no_config_is_told_with_its_path(tmp_path: Path, text: str) -> None:
+def test_a_malformed_config_is_a_problem_with_its_path(tmp_path: Path, text: str) -> None:
     path = f"{bundle(tmp_path, 'userdata', text)}/config.json"
     found = runtime_config.find_config(
         {"Id": "c0ffee", "OCIConfigPath": path}, Engine(name="podman"), {}, 0

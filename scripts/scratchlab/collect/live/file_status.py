@@ -1,7 +1,7 @@
-"""One look at an open descriptor: everything an entry needs, the mount included.
+"""The status of an open descriptor: everything an entry needs, the mount included.
 
-statx(2) tells the mount id since Linux 5.8 (STATX_MNT_ID); where the kernel, the C library or a
-seccomp filter has none, ``/proc/self/fdinfo/FD`` tells it (``mnt_id``, Linux 3.15).
+statx(2) returns the mount id since Linux 5.8 (STATX_MNT_ID). Where the kernel, the C library or a
+seccomp filter does not have it, ``/proc/self/fdinfo/FD`` has (``mnt_id``, Linux 3.15).
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import stat
 import struct
 from typing import NamedTuple
 
@@ -17,7 +16,8 @@ from scratchlab.model import Entry, Kind
 
 _BASIC_STATS = 0x7FF
 _MNT_ID = 0x1000
-# By descriptor, without asking a server or setting off an automount (include/uapi/linux/fcntl.h).
+# By descriptor, without a request to a server and without triggering an automount
+# (include/uapi/linux/fcntl.h).
 _FLAGS = 0x1000 | 0x800 | 0x4000  # AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC
 # struct statx, include/uapi/linux/stat.h: nlink, uid, gid, mode, ino, size, ctime, mtime, rdev, dev
 _STATX = struct.Struct("=16x3IH2xQQ8x8x16x16xqI4xqI4x4I")
@@ -27,10 +27,11 @@ _SIZE = 256
 _SECOND = 1_000_000_000
 
 
-class Look(NamedTuple):
-    """What stat(2) says of an object, and the id of the mount that it was reached through.
+class FileStatus(NamedTuple):
+    """The fields of stat(2), and the id of the mount through which the object was reached.
 
-    Times are in nanoseconds since 1970.
+    ``mode`` is all of ``st_mode``; ``device`` and ``special`` are ``st_dev`` and ``st_rdev`` as
+    (major, minor); times are in nanoseconds since 1970.
     """
 
     mode: int
@@ -47,7 +48,7 @@ class Look(NamedTuple):
 
     @property
     def identity(self) -> tuple[int, tuple[int, int], int]:
-        """Which object it is, and through which mount."""
+        """Identifies the object, and the mount through which it was reached."""
         return self.mount, self.device, self.inode
 
 
@@ -67,10 +68,10 @@ def _library_call() -> ctypes._NamedFuncPointer | None:
 _statx = _library_call()
 
 
-def mount_of(fd: int) -> int:
-    """The id of the mount that ``fd`` was reached through, asking no filesystem anything.
+def mount_id_of(fd: int) -> int:
+    """The id of the mount through which ``fd`` was reached, without a request to its filesystem.
 
-    A FUSE filesystem's daemon, which may be the container's own and never answer, is not asked.
+    A FUSE daemon may be the container's own and never answer.
     """
     if _statx is not None:
         buffer = ctypes.create_string_buffer(_SIZE)
@@ -81,27 +82,27 @@ def mount_of(fd: int) -> int:
     return _mount_by_fdinfo(fd)
 
 
-def look(fd: int, mount: int | None = None, *, cached: bool = False) -> Look:
-    """Look at the object that ``fd`` stands for (O_PATH will do). Raises OSError.
+def status_of(fd: int, mount: int | None = None, *, cached: bool = False) -> FileStatus:
+    """The status of the object behind ``fd`` (which may be O_PATH). Raises OSError.
 
-    ``mount`` is its mount if the caller knows it already. ``cached``: what the kernel knows by
-    itself will do; the filesystem is not asked.
+    ``mount`` is the id of its mount if the caller has it already. ``cached``: return what the
+    kernel has cached, without a request to the filesystem.
     """
     if mount is None:
-        mount = mount_of(fd)
+        mount = mount_id_of(fd)
     if _statx is not None:
         buffer = ctypes.create_string_buffer(_SIZE)
         if _statx(fd, b"", _FLAGS, 0 if cached else _BASIC_STATS, buffer) == 0:
             return _unpack(buffer, mount)
-    return look_by_fstat(fd, mount)
+    return status_by_fstat(fd, mount)
 
 
-def _unpack(buffer: ctypes.Array[ctypes.c_char], mount: int) -> Look:
+def _unpack(buffer: ctypes.Array[ctypes.c_char], mount: int) -> FileStatus:
     (
         links, uid, gid, mode, inode, size, ctime, ctime_ns, mtime, mtime_ns,
         special_major, special_minor, major, minor,
     ) = _STATX.unpack_from(buffer)  # fmt: skip
-    return Look(
+    return FileStatus(
         mode,
         uid,
         gid,
@@ -116,20 +117,20 @@ def _unpack(buffer: ctypes.Array[ctypes.c_char], mount: int) -> Look:
     )
 
 
-def look_by_fstat(fd: int, mount: int | None = None) -> Look:
-    """The same by fstat(2) and fdinfo, for systems that lack or forbid statx(2)."""
-    seen = os.fstat(fd)
-    return Look(
-        mode=seen.st_mode,
-        uid=seen.st_uid,
-        gid=seen.st_gid,
-        size=seen.st_size,
-        links=seen.st_nlink,
-        inode=seen.st_ino,
-        device=(os.major(seen.st_dev), os.minor(seen.st_dev)),
-        special=(os.major(seen.st_rdev), os.minor(seen.st_rdev)),
-        mtime=seen.st_mtime_ns,
-        ctime=seen.st_ctime_ns,
+def status_by_fstat(fd: int, mount: int | None = None) -> FileStatus:
+    """Like :func:`status_of`, by fstat(2) and fdinfo: for systems without statx(2)."""
+    status = os.fstat(fd)
+    return FileStatus(
+        mode=status.st_mode,
+        uid=status.st_uid,
+        gid=status.st_gid,
+        size=status.st_size,
+        links=status.st_nlink,
+        inode=status.st_ino,
+        device=(os.major(status.st_dev), os.minor(status.st_dev)),
+        special=(os.major(status.st_rdev), os.minor(status.st_rdev)),
+        mtime=status.st_mtime_ns,
+        ctime=status.st_ctime_ns,
         mount=_mount_by_fdinfo(fd) if mount is None else mount,
     )
 
@@ -139,51 +140,32 @@ def _mount_by_fdinfo(fd: int) -> int:
         for line in lines:
             if line.startswith(b"mnt_id:"):
                 return int(line[7:])
-    raise OSError(errno.ENOSYS, f"/proc/self/fdinfo/{fd:d} tells no mount id")
+    raise OSError(errno.ENOSYS, f"/proc/self/fdinfo/{fd:d} has no mnt_id")
 
 
-# From what stat(2) says to an entry of a ledger.
-
-
-_KINDS = {
-    stat.S_IFREG: Kind.FILE,
-    stat.S_IFDIR: Kind.DIRECTORY,
-    stat.S_IFLNK: Kind.SYMLINK,
-    stat.S_IFCHR: Kind.CHAR,
-    stat.S_IFBLK: Kind.BLOCK,
-    stat.S_IFIFO: Kind.FIFO,
-    stat.S_IFSOCK: Kind.SOCKET,
-}
-
-
-def kind(look: Look) -> Kind:
-    """The type of the object."""
-    return _KINDS[stat.S_IFMT(look.mode)]
-
-
-def entry(
+def to_entry(
     path: str,
-    look: Look,
+    status: FileStatus,
     xattrs: tuple[tuple[str, bytes], ...],
     *,
     sha256: str | None = None,
     note: str | None = None,
     target: str | None = None,
 ) -> Entry:
-    """The entry of ``path``."""
-    its_kind = kind(look)
+    """The ledger entry of the object at ``path`` with this status."""
+    kind = Kind.from_mode(status.mode)
     return Entry(
         path=path,
-        kind=its_kind,
-        mode=look.mode & 0o7777,
-        uid=look.uid,
-        gid=look.gid,
-        size=look.size if its_kind is Kind.FILE else 0,
+        kind=kind,
+        mode=status.mode & 0o7777,
+        uid=status.uid,
+        gid=status.gid,
+        size=status.size if kind is Kind.FILE else 0,
         sha256=sha256,
         target=target,
-        device=look.special if its_kind in (Kind.CHAR, Kind.BLOCK) else None,
+        device=status.special if kind in (Kind.CHAR, Kind.BLOCK) else None,
         xattrs=xattrs,
-        mtime=look.mtime,
-        mount=look.mount,
+        mtime=status.mtime,
+        mount=status.mount,
         note=note,
     )

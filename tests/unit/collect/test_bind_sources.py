@@ -1,4 +1,4 @@
-"""A bind mount's source is proved by device and inode, not by how a path is spelt."""
+"""The source of a bind mount is proved by device and inode, not by its path."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ MOUNTS = [mount(1, "/", 0), mount(2, "/etc/hosts")]
 
 def test_a_source_under_another_name_is_found(tmp_path: Path, root: int) -> None:
     os.link(tmp_path / "root/etc/hosts", tmp_path / "other name")
-    found = runtime_config.find_sources(
+    sources = runtime_config.find_sources(
         root, MOUNTS, 1, iter([f"{tmp_path}/other name", f"{tmp_path}/absent"])
     )
     inode = os.stat(tmp_path / "other name").st_ino
-    assert [(one.path, one.inode, one.mount) for one in found] == [
+    assert [(source.path, source.inode, source.mount) for source in sources] == [
         (f"{tmp_path}/other name", inode, 2)
     ]
 
 
-def test_a_file_of_the_same_content_is_no_source(tmp_path: Path, root: int) -> None:
+def test_a_file_with_the_same_content_is_not_a_source(tmp_path: Path, root: int) -> None:
     (tmp_path / "copy").write_text("x")
     assert runtime_config.find_sources(root, MOUNTS, 1, iter([f"{tmp_path}/copy"])) == ()
 
 
-def test_a_link_in_the_containers_path_leads_nowhere(tmp_path: Path, root: int) -> None:
+def test_a_symlink_in_the_containers_path_is_not_followed(tmp_path: Path, root: int) -> None:
     (tmp_path / "host").mkdir()
     (tmp_path / "host/hosts").write_text("secret")
     (tmp_path / "root/etc").rename(tmp_path / "root/away")
@@ -53,8 +53,8 @@ def test_a_link_in_the_containers_path_leads_nowhere(tmp_path: Path, root: int) 
 
 
 def test_the_root_itself_can_be_a_source(tmp_path: Path, root: int) -> None:
-    found = runtime_config.find_sources(root, MOUNTS, 1, iter([f"{tmp_path}/root"]))
-    assert [one.mount for one in found] == [1]
+    sources = runtime_config.find_sources(root, MOUNTS, 1, iter([f"{tmp_path}/root"]))
+    assert [source.mount for source in sources] == [1]
 
 
 def test_no_descriptor_is_left_open(tmp_path: Path, root: int) -> None:
@@ -80,9 +80,9 @@ def test_candidates_come_from_inspect_and_from_the_runtimes_configuration() -> N
         ],
         "linux": {"devices": [{"path": "/dev/kvm"}]},
     }
-    found = set(
+    candidates = set(
         runtime_config.source_candidates(inspect, config, Engine(name="docker", root_dir="/d"))
     )
-    assert {"/c/hosts", "/v/_data", "/b", "/r", "/dev/kvm", "/dev/null"} <= found
-    assert "/d/containers/c0ffee/mounts/shm" in found
-    assert not {"", "tmpfs"} & found
+    assert {"/c/hosts", "/v/_data", "/b", "/r", "/dev/kvm", "/dev/null"} <= candidates
+    assert "/d/containers/c0ffee/mounts/shm" in candidates
+    assert not {"", "tmpfs"} & candidates

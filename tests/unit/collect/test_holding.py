@@ -1,4 +1,4 @@
-"""A container is examined while its own process lives, and each other state names its remedy."""
+"""Only a container with a process can be held; the error for each other state names its remedy."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from scratchlab.collect.holding import belongs, parent_pid, running_pid, same_run
-from scratchlab.collect.process import hold
+from scratchlab.collect.holding import belongs_to, parent_pid, running_pid, same_run
+from scratchlab.collect.process import hold_process
 from scratchlab.errors import LabError
 
 
@@ -24,7 +24,7 @@ def test_a_container_with_a_process_has_its_pid(status: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "words"),
+    ("status", "message"),
     [
         ("created", r"container x was created but never started; start it: docker start x"),
         ("exited", r"container x is stopped \(exit code 3\); start it: docker start x"),
@@ -34,8 +34,8 @@ def test_a_container_with_a_process_has_its_pid(status: str) -> None:
         ("strange", r"container x has no process"),
     ],
 )
-def test_a_container_without_one_names_the_command_that_mends_it(status: str, words: str) -> None:
-    with pytest.raises(LabError, match=words):
+def test_a_container_without_a_process_names_the_remedy(status: str, message: str) -> None:
+    with pytest.raises(LabError, match=message):
         running_pid(inspect(status, 0, 3), "docker")
 
 
@@ -51,12 +51,12 @@ def test_a_restart_is_another_run() -> None:
     assert not same_run(before, {"State": {"Pid": 43, "StartedAt": "1"}})
 
 
-def test_some_process_belongs_to_no_container() -> None:
-    with hold(os.getpid()) as process:
-        assert not belongs(process, "0123456789abcdef" * 4, parent_pid(process))
+def test_an_unrelated_process_does_not_belong_to_a_container() -> None:
+    with hold_process(os.getpid()) as process:
+        assert not belongs_to(process, "0123456789abcdef" * 4, parent_pid(process))
 
 
-def test_a_process_belongs_to_the_container_that_its_parent_serves() -> None:
+def test_a_process_belongs_to_the_container_of_its_parent_the_shim() -> None:
     container = "0123456789abcdef" * 4
     code = "import os, sys; os.fork() or input(); os.wait()"
     shim = [sys.executable, "-c", code, "-id", container]
@@ -64,8 +64,8 @@ def test_a_process_belongs_to_the_container_that_its_parent_serves() -> None:
         children = f"/proc/{parent.pid}/task/{parent.pid}/children"
         while not (listed := open(children).read().split()):  # noqa: SIM115
             pass
-        with hold(int(listed[0])) as process:
+        with hold_process(int(listed[0])) as process:
             assert parent_pid(process) == parent.pid
-            assert belongs(process, container, parent.pid)
-            assert not belongs(process, "f" * 64, parent.pid)
+            assert belongs_to(process, container, parent.pid)
+            assert not belongs_to(process, "f" * 64, parent.pid)
         parent.communicate(b"\n")

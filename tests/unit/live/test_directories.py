@@ -1,4 +1,4 @@
-"""Directories that were closed are found again, and only if they are still the same."""
+"""A closed directory is opened again only if it is still the same one."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from scratchlab.collect.live.directories import MovedError, OpenDirectories, OpenDirectory
-from scratchlab.collect.live.look import entry, look
+from scratchlab.collect.live.directories import DirectoryStack, MovedError, OpenDirectory
+from scratchlab.collect.live.file_status import status_of, to_entry
 
 
 @pytest.fixture
@@ -17,15 +17,15 @@ def outer(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def enter(root: Path) -> OpenDirectories:
-    """Down a/b/c/d with one open directory beside the root, and back to b, which is closed then."""
-    directories = OpenDirectories(keep=1)
+def enter(root: Path) -> DirectoryStack:
+    """Enter a/b/c/d with one open directory beside the root, then leave to b, now closed."""
+    directories = DirectoryStack(keep=1)
     at = root
     for name in ("", "a", "b", "c", "d"):
         at = at / name
         fd = os.open(at, os.O_PATH | os.O_NOFOLLOW)
-        seen = look(fd)
-        directories.push(OpenDirectory(name, fd, seen, entry(str(at), seen, ())))
+        status = status_of(fd)
+        directories.push(OpenDirectory(name, fd, status, to_entry(str(at), status, ())))
     directories.pop()
     directories.pop()
     assert directories.last.name == "b"
@@ -48,7 +48,7 @@ def test_a_directory_that_was_moved_away_is_not_followed(outer: Path) -> None:
     directories.close()
 
 
-def test_another_directory_in_its_place_is_not_taken_for_it(outer: Path) -> None:
+def test_another_directory_in_its_place_is_not_accepted(outer: Path) -> None:
     directories = enter(outer)
     os.rename(outer / "a", outer / "was a")
     (outer / "a/b").mkdir(parents=True)
@@ -67,7 +67,7 @@ def test_a_symlink_in_its_place_is_not_followed(outer: Path) -> None:
     directories.close()
 
 
-def test_no_descriptor_is_left(outer: Path) -> None:
+def test_no_descriptor_is_left_open(outer: Path) -> None:
     before = os.listdir("/proc/self/fd")
     directories = enter(outer)
     directories.fd()

@@ -1,4 +1,4 @@
-"""Which directory is the writable layer, which the engine's, which the image's."""
+"""The directories of the writable layer, the engine's init layer and the image's layers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def find(
     )
 
 
-def test_docker_keeps_its_init_layer_on_top_of_the_image() -> None:
+def test_dockers_init_layer_is_on_top_of_the_image() -> None:
     mount = root(
         f"lowerdir={STORE}/m-init/diff:{STORE}/b/diff:{STORE}/a/diff", f"upperdir={STORE}/m/diff"
     )
@@ -44,9 +44,9 @@ def test_docker_keeps_its_init_layer_on_top_of_the_image() -> None:
     )
 
 
-def test_an_image_without_layers_leaves_the_init_layer_alone() -> None:
-    found, _ = find(DOCKER, root(f"lowerdir={STORE}/m-init/diff", f"upperdir={STORE}/m/diff"), 0)
-    assert (found.init, found.lower) == (f"{STORE}/m-init/diff", ())
+def test_an_image_without_layers_has_only_the_init_layer() -> None:
+    layers, _ = find(DOCKER, root(f"lowerdir={STORE}/m-init/diff", f"upperdir={STORE}/m/diff"), 0)
+    assert (layers.init, layers.lower) == (f"{STORE}/m-init/diff", ())
 
 
 SNAPSHOTS = "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots"
@@ -57,35 +57,35 @@ def test_a_containerd_snapshot_more_than_the_image_has_layers_is_the_init_layer(
     assert find(CONTAINERD, mount, 1)[0].init == f"{SNAPSHOTS}/7/fs"
 
 
-def test_docker_24_with_containerd_had_no_init_layer() -> None:
+def test_docker_24_with_containerd_has_no_init_layer() -> None:
     mount = root(f"lowerdir={SNAPSHOTS}/3/fs", f"upperdir={SNAPSHOTS}/8/fs")
-    found, _ = find(CONTAINERD, mount, 1)
-    assert (found.init, found.lower) == (None, (f"{SNAPSHOTS}/3/fs",))
+    layers, _ = find(CONTAINERD, mount, 1)
+    assert (layers.init, layers.lower) == (None, (f"{SNAPSHOTS}/3/fs",))
 
 
 def test_relative_names_of_a_deep_image_are_found() -> None:
     mount = root("lowerdir=7/fs:3/fs", f"upperdir={SNAPSHOTS}/8/fs")
-    found, _ = find(CONTAINERD, mount, 1)
-    assert (found.init, found.lower) == (f"{SNAPSHOTS}/7/fs", (f"{SNAPSHOTS}/3/fs",))
+    layers, _ = find(CONTAINERD, mount, 1)
+    assert (layers.init, layers.lower) == (f"{SNAPSHOTS}/7/fs", (f"{SNAPSHOTS}/3/fs",))
 
 
 def test_podman_has_no_init_layer() -> None:
-    found, _ = find(PODMAN, root("lowerdir=/s/x-init/diff", "upperdir=/s/m/diff"))
-    assert (found.init, found.lower) == (None, ("/s/x-init/diff",))
+    layers, _ = find(PODMAN, root("lowerdir=/s/x-init/diff", "upperdir=/s/m/diff"))
+    assert (layers.init, layers.lower) == (None, ("/s/x-init/diff",))
 
 
-def test_engine_and_kernel_disagreeing_is_told() -> None:
+def test_a_disagreement_of_engine_and_kernel_is_a_problem() -> None:
     mount = root(f"lowerdir={STORE}/m-init/diff", f"upperdir={STORE}/m/diff")
     graph = {"Name": "overlay2", "Data": {"UpperDir": f"{STORE}/other/diff"}}
-    found, problem = find(DOCKER, mount, GraphDriver=graph)
-    assert found.upper == f"{STORE}/m/diff"
+    layers, problem = find(DOCKER, mount, GraphDriver=graph)
+    assert layers.upper == f"{STORE}/m/diff"
     assert problem is not None
     assert "other" in problem
 
 
-def test_an_unknown_driver_is_told() -> None:
-    found, problem = find(Engine(name="docker", storage_driver="btrfs"), root(fstype="btrfs"))
-    assert found == Layers(driver="btrfs")
+def test_an_unknown_driver_is_a_problem() -> None:
+    layers, problem = find(Engine(name="docker", storage_driver="btrfs"), root(fstype="btrfs"))
+    assert layers == Layers(driver="btrfs")
     assert problem is not None
     assert "btrfs" in problem
 
@@ -99,15 +99,15 @@ DIFF_IDS = [f"sha256:{digit * 64}" for digit in "ab"]
 
 
 def docker_vfs(tmp_path: Path) -> Engine:
-    books = tmp_path / "image/vfs/layerdb"
-    write(books / "mounts/c0ffee/mount-id", "m")
-    write(books / "mounts/c0ffee/init-id", "m-init")
+    layerdb = tmp_path / "image/vfs/layerdb"
+    write(layerdb / "mounts/c0ffee/mount-id", "m")
+    write(layerdb / "mounts/c0ffee/init-id", "m-init")
     for number, chain in enumerate(storage.chain_ids(DIFF_IDS)):
-        write(books / chain.replace(":", "/") / "cache-id", f"cache{number}\n")
+        write(layerdb / chain.replace(":", "/") / "cache-id", f"cache{number}\n")
     return Engine(name="docker", storage_driver="vfs", root_dir=str(tmp_path))
 
 
-def test_dockers_books_tell_the_directories_of_vfs(tmp_path: Path) -> None:
+def test_dockers_files_name_the_directories_of_vfs(tmp_path: Path) -> None:
     engine, directory = docker_vfs(tmp_path), f"{tmp_path}/vfs/dir"
     found = storage.find_layers({"Id": "c0ffee"}, engine, DIFF_IDS, [root(fstype="ext4")], 9)
     lower = (f"{directory}/cache1", f"{directory}/cache0")
@@ -115,21 +115,21 @@ def test_dockers_books_tell_the_directories_of_vfs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "/etc"])
-def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_name_that_leads_outside_is_refused(tmp_path: Path, name: str) -> None:
     engine = docker_vfs(tmp_path)
     write(tmp_path / "image/vfs/layerdb/mounts/c0ffee/mount-id", name)
-    found, problem = storage.find_layers(
+    layers, problem = storage.find_layers(
         {"Id": "c0ffee"}, engine, DIFF_IDS, [root(fstype="ext4")], 9
     )
-    assert found == Layers(driver="vfs")
+    assert layers == Layers(driver="vfs")
     assert problem is not None
-    assert "holds no name" in problem
+    assert "does not hold the name" in problem
 
 
-def test_podmans_books_tell_the_directories_of_vfs(tmp_path: Path) -> None:
+def test_podmans_files_name_the_directories_of_vfs(tmp_path: Path) -> None:
     write(tmp_path / "vfs-containers/containers.json", json.dumps([{"id": "c0ffee", "layer": "m"}]))
-    books = [{"id": "m", "parent": "b"}, {"id": "b", "parent": "a"}, {"id": "a"}]
-    write(tmp_path / "vfs-layers/layers.json", json.dumps(books))
+    listed = [{"id": "m", "parent": "b"}, {"id": "b", "parent": "a"}, {"id": "a"}]
+    write(tmp_path / "vfs-layers/layers.json", json.dumps(listed))
     engine = Engine(name="podman", storage_driver="vfs", root_dir=str(tmp_path))
     found = storage.find_layers({"Id": "c0ffee"}, engine, [], [root(fstype="ext4")], 9)
     directory = f"{tmp_path}/vfs/dir"
@@ -140,18 +140,18 @@ def test_podmans_books_tell_the_directories_of_vfs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '[{"id": 1}]', "[1]"])
-def test_books_that_cannot_be_read_are_told(tmp_path: Path, text: str) -> None:
+def test_files_that_cannot_be_parsed_are_a_problem(tmp_path: Path, text: str) -> None:
     write(tmp_path / "vfs-containers/containers.json", text)
     write(tmp_path / "vfs-layers/layers.json", "[]")
     engine = Engine(name="podman", storage_driver="vfs", root_dir=str(tmp_path))
-    found, problem = storage.find_layers({"Id": "c0ffee"}, engine, [], [root(fstype="ext4")], 9)
-    assert found == Layers(driver="vfs")
+    layers, problem = storage.find_layers({"Id": "c0ffee"}, engine, [], [root(fstype="ext4")], 9)
+    assert layers == Layers(driver="vfs")
     assert problem is not None
 
 
 def test_chain_ids_are_those_of_the_image_spec() -> None:
     # image-spec v1.1 config.md: ChainID(A|B) = Digest(ChainID(A) + " " + DiffID(B)).
-    # What sha256sum says of 'sha256:aa…a sha256:bb…b'.
+    # The output of sha256sum for 'sha256:aa…a sha256:bb…b'.
     second = "sha256:ccd722928bd92476ba1745586fed6e45a102504185ad88cd89e01ff116fd146c"
     assert storage.chain_ids(DIFF_IDS)[0] == DIFF_IDS[0]
     assert storage.chain_ids(DIFF_IDS)[1] == second

@@ -1,4 +1,4 @@
-"""What decides a container's cgroup mounts and masks, read from this machine."""
+"""The facts of this machine that decide a container's cgroup mounts and masks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from scratchlab import mountinfo
-from scratchlab.collect.facts import cgroups, host
+from scratchlab.collect.host_facts import cgroups, read_host
 
 
 def mounts(*lines: str) -> bytes:
@@ -26,7 +26,7 @@ def test_version_1_names_each_hierarchy_in_mount_order() -> None:
     assert cgroups(mountinfo.parse(text)) == (1, ("cpu,cpuacct", "name=systemd", "memory"))
 
 
-def test_version_2_is_where_the_root_is_cgroup2() -> None:
+def test_a_cgroup2_mount_at_the_root_is_version_2() -> None:
     text = mounts(
         "1 0 0:1 / / rw - ext4 /dev/vda rw", "2 1 0:2 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw"
     )
@@ -48,13 +48,13 @@ def test_a_machine_without_cgroups_has_version_0() -> None:
 
 
 def test_this_machine_is_described() -> None:
-    found = host()
-    assert (found.name, found.kernel) == (os.uname().nodename, os.uname().release)
-    assert ("/proc/kcore" in found.existing) == Path("/proc/kcore").exists()
-    assert "/proc/sys" in found.existing
+    host = read_host()
+    assert (host.name, host.kernel) == (os.uname().nodename, os.uname().release)
+    assert ("/proc/kcore" in host.existing) == Path("/proc/kcore").exists()
+    assert "/proc/sys" in host.existing
 
 
-def test_only_candidates_that_exist_are_named(tmp_path: Path) -> None:
+def test_only_candidates_that_exist_are_listed(tmp_path: Path) -> None:
     (tmp_path / "dangling").symlink_to("nowhere")
-    asked = {f"{tmp_path}/dangling", f"{tmp_path}/absent"}
-    assert asked & host(asked).existing == {f"{tmp_path}/dangling"}
+    candidates = {f"{tmp_path}/dangling", f"{tmp_path}/absent"}
+    assert candidates & read_host(candidates).existing == {f"{tmp_path}/dangling"}

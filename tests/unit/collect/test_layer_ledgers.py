@@ -1,4 +1,4 @@
-"""A whole copy against the copy below it gives the layer between them."""
+"""For vfs, a layer's ledger is the difference between two whole copies."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ OTHER = Entry("/d/g", Kind.FILE, 0o644)
 WHITEOUT = (0, 0)
 
 
-def test_what_is_the_same_is_no_change() -> None:
+def test_an_equal_entry_is_not_a_change() -> None:
     written = Entry("/d", Kind.DIRECTORY, 0o755, mtime=7)  # as copying into a directory does
     tree = [ROOT, written, Entry("/d/f", Kind.FILE, 0o644, size=1, sha256="aa", mtime=5, mount=3)]
     assert list(layer_ledgers.changes_over(Ledger([ROOT, DIRECTORY, FILE]), Ledger(tree))) == []
 
 
-def test_another_time_of_a_file_is_a_change() -> None:
+def test_a_file_with_another_time_is_a_change() -> None:
     touched = Entry("/d/f", Kind.FILE, 0o644, size=1, sha256="aa", mtime=6)
-    found = layer_ledgers.changes_over(
+    changes = layer_ledgers.changes_over(
         Ledger([ROOT, DIRECTORY, FILE]), Ledger([ROOT, DIRECTORY, touched])
     )
-    assert list(found) == [touched]
+    assert list(changes) == [touched]
 
 
-def test_what_is_new_or_other_is_a_change() -> None:
+def test_an_added_or_differing_entry_is_a_change() -> None:
     changed = Entry("/d/f", Kind.FILE, 0o600, size=1, sha256="aa")
-    found = layer_ledgers.changes_over(
+    changes = layer_ledgers.changes_over(
         Ledger([ROOT, DIRECTORY, FILE]), Ledger([ROOT, DIRECTORY, changed, OTHER])
     )
-    assert list(found) == [changed, OTHER]
+    assert list(changes) == [changed, OTHER]
 
 
-def test_what_is_gone_is_one_whiteout() -> None:
+def test_a_removed_subtree_is_one_whiteout() -> None:
     near = Entry("/d-e", Kind.FILE, 0o644)
-    found = list(
+    changes = list(
         layer_ledgers.changes_over(Ledger([ROOT, DIRECTORY, FILE, OTHER, near]), Ledger([ROOT]))
     )
-    assert [(one.path, one.kind, one.device) for one in found] == [
+    assert [(entry.path, entry.kind, entry.device) for entry in changes] == [
         ("/d", Kind.CHAR, WHITEOUT),
         ("/d-e", Kind.CHAR, WHITEOUT),
     ]
