@@ -1,7 +1,7 @@
 """An engine on another machine: a system container with its own processes, mounts and network.
 
-Its programs are this machine's own ``/usr``, so that it starts in seconds and needs no archive of
-packages. Its Docker answers on TCP with TLS, client certificate asked for, and behind sshd.
+Its programs are this machine's ``/usr``, so that it starts in seconds and needs no packages. Its
+Docker listens on TCP with TLS, where it requires a client certificate, and behind sshd.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ exec dockerd --bip=10.213.7.1/24 -H unix:///run/docker.sock -H tcp://0.0.0.0:237
 
 @dataclass(frozen=True)
 class Machine:
-    """How the machine is reached. ``environment``: what a shell needs for either URL."""
+    """The machine's two URLs, and the environment variables that a shell needs for either."""
 
     name: str
     tcp: str
@@ -53,7 +53,7 @@ class Machine:
 
 @contextmanager
 def other_machine(directory: Path) -> Iterator[Machine]:
-    """Start the machine; keys and certificates lie in ``directory``; it is gone after the block."""
+    """Run the machine during the block; its keys and certificates are in ``directory``."""
     name = f"{SESSION}-machine"
     for part in ("machine", "user"):
         (directory / part).mkdir(mode=0o755)
@@ -68,9 +68,9 @@ def other_machine(directory: Path) -> Iterator[Machine]:
             "PATH": f"{_login(directory)}:{os.environ['PATH']}",
         }
         (directory / "machine" / "ready").touch()
-        found = Machine(name, f"tcp://{address}:2376", f"ssh://root@{address}", environment)
-        _wait(found)
-        yield found
+        machine = Machine(name, f"tcp://{address}:2376", f"ssh://root@{address}", environment)
+        _wait(machine)
+        yield machine
     finally:
         cli("rm", "--force", "--volumes", name, check=False)
         cli("image", "rm", "--force", name, check=False)
@@ -118,7 +118,7 @@ def _skeleton() -> bytes:
 
 
 def _certificates(directory: Path, address: str) -> None:
-    """A certificate authority, and by its word the machine and its user."""
+    """Make a certificate authority, and certificates for the machine and its user."""
     ours, theirs = directory / "user", directory / "machine"
     _openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
              "-subj", "/CN=lab", "-days", "2", "-keyout", directory / "ca-key.pem",
@@ -129,11 +129,11 @@ def _certificates(directory: Path, address: str) -> None:
          f"subjectAltName=IP:{address}\nextendedKeyUsage=serverAuth\n"),
         ("user", ours / "key.pem", ours / "cert.pem", "extendedKeyUsage=clientAuth\n"),
     ):  # fmt: skip
-        wish, extensions = directory / f"{common}.csr", directory / f"{common}.ext"
+        request, extensions = directory / f"{common}.csr", directory / f"{common}.ext"
         extensions.write_text(uses)
         _openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                 "-subj", f"/CN={common}", "-keyout", key, "-out", wish)  # fmt: skip
-        _openssl("x509", "-req", "-in", wish, "-CA", ours / "ca.pem", "-CAkey",
+                 "-subj", f"/CN={common}", "-keyout", key, "-out", request)  # fmt: skip
+        _openssl("x509", "-req", "-in", request, "-CA", ours / "ca.pem", "-CAkey",
                  directory / "ca-key.pem", "-CAcreateserial", "-days", "2", "-extfile", extensions,
                  "-out", file)  # fmt: skip
 
@@ -143,7 +143,7 @@ def _openssl(*arguments: str | Path) -> None:
 
 
 def _login(directory: Path) -> str:
-    """Keys for sshd and its user; gives the directory of an ``ssh`` that uses them."""
+    """Make keys for sshd and its user; returns the directory of an ``ssh`` that uses them."""
     theirs = directory / "machine"
     for key in (theirs / "host", directory / "identity"):
         subprocess.run(["ssh-keygen", "-qt", "ed25519", "-N", "", "-f", key], check=True)
@@ -178,7 +178,7 @@ def _wait(machine: Machine) -> None:
 
 @contextmanager
 def entered(machine: Machine) -> Iterator[None]:
-    """With the machine's environment as one's own."""
+    """Add the machine's environment variables to this process's during the block."""
     before = dict(os.environ)
     os.environ.update(machine.environment)
     try:

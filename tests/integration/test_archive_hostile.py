@@ -19,7 +19,7 @@ from tests.unit.image.measured import PEAK, check, measure
 ROOT = Path(__file__).parents[2]
 _READ = """
 import os, sys
-import scratchlab.render.exports.mtree, scratchlab.cli.ledgers, scratchlab.collect.image.reading
+import scratchlab.render.exports.mtree, scratchlab.cli.ledgers, scratchlab.collect.image.archive
 from scratchlab.__main__ import main
 main(["image", "/no/such/archive"])  # whatever is imported late is imported now
 os.access("/the-reading-begins", os.F_OK)

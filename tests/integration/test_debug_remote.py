@@ -1,4 +1,4 @@
-"""The other window on another machine's engine, over TLS and over ssh."""
+"""The debug vantage with an engine on another machine, over TLS and over ssh."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import pytest
 
 from scratchlab.collect.engines import connect
 from scratchlab.collect.live import read_root
-from scratchlab.collect.process import hold
+from scratchlab.collect.process import hold_process
 from scratchlab.ledger import Ledger
-from tests import ansible_here
+from tests import ansible_environment
 from tests.integration.conftest import BUSYBOX, context
 from tests.integration.other_machine import Machine, entered, other_machine
 
@@ -25,15 +25,15 @@ pytestmark = [pytest.mark.engine, pytest.mark.root]
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """Another machine, with a container ``far`` that runs on its engine."""
-    with other_machine(tmp_path_factory.mktemp("machine")) as found:
-        yield found
+    """Another machine with an engine."""
+    with other_machine(tmp_path_factory.mktemp("machine")) as machine:
+        yield machine
 
 
 def scratchlab(
-    machine: Machine, *words: str, hide_proc: bool = False
+    machine: Machine, *arguments: str, hide_proc: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "scratchlab", *words]
+    command = [sys.executable, "-m", "scratchlab", *arguments]
     if hide_proc:
         hidden = 'mount -t tmpfs none /proc && exec "$@"'
         command = ["unshare", "--mount", "sh", "-c", hidden, "sh", *command]
@@ -45,13 +45,13 @@ def scratchlab(
 
 @pytest.fixture(scope="module", params=["tcp", "ssh"])
 def url(machine: Machine, request: pytest.FixtureRequest) -> str:
-    """The engine's URL, each way in turn."""
+    """The engine's URL, over TLS and over ssh."""
     return str(getattr(machine, request.param))
 
 
 @pytest.fixture(scope="module")
 def far(machine: Machine) -> str:
-    """A container there, ``far``; gives the digest that a reader on its host finds."""
+    """Start a container ``far`` there; returns the digest of its ledger as read on its host."""
     with entered(machine), connect("docker", machine.tcp) as engine:
         client = engine.client
         dockerfile = (
@@ -69,15 +69,15 @@ def far(machine: Machine) -> str:
 
 
 def live_there(machine: Machine) -> Ledger:
-    """The live ledger of ``far`` by the reader on the host: it runs below this machine's kernel."""
+    """The live ledger of ``far`` by the host vantage: the other machine shares this kernel."""
     sleeping = [
         int(directory.name)
         for directory in Path("/proc").iterdir()
         if directory.name.isdigit() and _command(directory) == b"/bin/busybox\0sleep\x003600\0"
     ]
     names = {number: Path(f"/proc/{number}/root/etc/hostname") for number in sleeping}
-    (number,) = [one for one, path in names.items() if _is_far(machine, path)]
-    with hold(number) as process:
+    (number,) = [pid for pid, path in names.items() if _is_far(machine, path)]
+    with hold_process(number) as process:
         return read_root(process.root_fd, process.mounts)
 
 
@@ -94,13 +94,13 @@ def _is_far(machine: Machine, path: Path) -> bool:
     return path.read_text().strip() == name
 
 
-def test_the_ledger_is_that_of_a_reader_on_its_host(machine: Machine, url: str, far: str) -> None:
+def test_ledger_is_the_same_as_on_its_host(machine: Machine, url: str, far: str) -> None:
     done = scratchlab(machine, "live", "far", "--url", url)
     assert (done.stderr, done.returncode) == ("", 0)
     assert far in done.stdout
 
 
-def test_the_host_vantage_is_refused(machine: Machine, url: str, far: str) -> None:
+def test_host_vantage_is_refused(machine: Machine, url: str, far: str) -> None:
     done = scratchlab(machine, "live", "far", "--url", url, "--vantage", "host")
     assert (done.stdout, done.returncode) == ("", 2)
     assert "--vantage host is impossible" in done.stderr
@@ -108,7 +108,7 @@ def test_the_host_vantage_is_refused(machine: Machine, url: str, far: str) -> No
     assert far
 
 
-def test_verify_explains_what_the_engine_and_the_process_made(
+def test_verify_finds_the_origins_of_all_entries(
     machine: Machine, url: str, far: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "report.json"
@@ -119,20 +119,20 @@ def test_verify_explains_what_the_engine_and_the_process_made(
     assert report["container"]["ledger_digest"] == far
     assert report["host"]["name"] == "far-away"
     assert report["summary"]["unexplained"] == 0
-    origins = {one["path"]: one["origin"] for one in report["entries"]}
+    origins = {entry["path"]: entry["origin"] for entry in report["entries"]}
     assert origins["/written"] == "process-write"
     assert origins["/etc/hosts"] == "engine-mount"
     assert origins["/.dockerenv"] == "engine-init-layer"
     assert [path for path, origin in origins.items() if origin == "process-write"] == ["/written"]
 
 
-def test_a_controller_that_has_no_proc(machine: Machine, url: str, far: str) -> None:
+def test_controller_without_proc(machine: Machine, url: str, far: str) -> None:
     done = scratchlab(machine, "live", "far", "--url", url, hide_proc=True)
     assert (done.stderr, done.returncode) == ("", 0)
     assert far in done.stdout
 
 
-def test_nothing_is_left_there(machine: Machine, far: str) -> None:
+def test_nothing_is_left_on_the_engine(machine: Machine, far: str) -> None:
     assert far
     with entered(machine), connect("docker", machine.tcp) as engine:
         names = [one["Names"] for one in engine.client.api.containers(all=True)]
@@ -140,7 +140,7 @@ def test_nothing_is_left_there(machine: Machine, far: str) -> None:
         assert [one.tags for one in engine.client.images.list()] == [["far:latest"]]
 
 
-def test_a_certificate_that_is_not_known_there_is_told(machine: Machine, far: str) -> None:
+def test_missing_client_certificate_is_reported(machine: Machine, far: str) -> None:
     bare = Machine(machine.name, machine.tcp, machine.ssh, {"PATH": machine.environment["PATH"]})
     done = scratchlab(bare, "live", "far", "--url", machine.tcp)
     assert (done.stdout, done.returncode) == ("", 2)
@@ -149,30 +149,30 @@ def test_a_certificate_that_is_not_known_there_is_told(machine: Machine, far: st
 
 
 ROOT = Path(__file__).parents[2]
-_SKIPPED = {"E10", "E11", "E13", "E14", "E15"}  # they look at the engine's own machine
+_SKIPPED = {"E10", "E11", "E13", "E14", "E15"}  # they need the engine's own machine
 
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the lab, whose reports are its own."""
+    """A copy of the lab with its own reports."""
     out = shutil.ignore_patterns(".*", "reports", "tests", "__pycache__")
-    place = tmp_path_factory.mktemp("copy") / "lab"
-    return Path(shutil.copytree(ROOT, place, ignore=out))
+    copy = tmp_path_factory.mktemp("copy") / "lab"
+    return Path(shutil.copytree(ROOT, copy, ignore=out))
 
 
 def play(machine: Machine, directory: Path, playbook: str) -> str:
-    """Run a playbook of the copy in ``directory`` for the engine; gives its last lines."""
+    """Run a playbook of the copy in ``directory`` for the engine; returns its last line."""
     done = subprocess.run(
         [Path(sys.executable).with_name("ansible-playbook"), playbook, "-e",
          f"lab_engine_url={machine.ssh}"],
-        cwd=directory, env=ansible_here.environment(directory) | machine.environment,
+        cwd=directory, env=ansible_environment.environment(directory) | machine.environment,
         capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
     return done.stdout.strip().splitlines()[-1]
 
 
-def test_the_lab_on_an_engine_of_which_nothing_is_known_but_its_api(
+def test_lab_runs_with_nothing_but_the_engines_api(
     machine: Machine, far: str, directory: Path
 ) -> None:
     play(machine, directory, "lab.yml")
@@ -193,7 +193,7 @@ def test_the_lab_on_an_engine_of_which_nothing_is_known_but_its_api(
     assert far
 
 
-def test_what_is_not_the_lab_s_stays(machine: Machine, far: str, directory: Path) -> None:
+def test_images_of_others_stay(machine: Machine, far: str, directory: Path) -> None:
     with entered(machine), connect("docker", machine.tcp) as engine:
         engine.client.api.tag("far", "sleep", "latest")
         try:

@@ -1,4 +1,4 @@
-"""What a debug container says is a stranger's word: damage is one LabError, no wrong ledger."""
+"""A debug container's output is not trusted: damage is one LabError, never a wrong ledger."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from scratchlab.collect.live.limits import WalkLimits
-from scratchlab.collect.remote import reading
-from scratchlab.collect.remote.reading import Connection, OwnerMap, Reading
+from scratchlab.collect.remote import protocol
+from scratchlab.collect.remote.protocol import Connection, LedgerReader, OwnerMap
 from scratchlab.errors import LabError
 from scratchlab.ledger import Ledger
 from scratchlab.model import Kind
@@ -21,7 +21,7 @@ from scratchlab.model import Kind
 DIRECTORY, FILE, LINK = 0o040755, 0o100644, 0o120777
 
 
-def look(mode: int, *, size: int = 0, links: int = 1, inode: int = 1, uid: int = 0) -> bytes:
+def status(mode: int, *, size: int = 0, links: int = 1, inode: int = 1, uid: int = 0) -> bytes:
     return struct.pack("<10Q2qQ", mode, uid, 0, size, links, inode, 8, 1, 0, 0, 5, 6, 42)
 
 
@@ -29,9 +29,11 @@ def record(letter: bytes, body: bytes = b"") -> bytes:
     return struct.pack("<cI", letter, len(body)) + body
 
 
-def entry(letter: bytes, name: bytes, seen: bytes, *fields: bytes, several: bool = False) -> bytes:
+def entry(
+    letter: bytes, name: bytes, packed: bytes, *fields: bytes, several: bool = False
+) -> bytes:
     note, digest, target, *attributes = (*fields, b"", b"", b"")[: max(3, len(fields))]
-    body = seen + bytes([several])
+    body = packed + bytes([several])
     for field in (name, note, digest, target, *attributes):
         body += struct.pack("<I", len(field)) + field
     return record(letter, body)
@@ -42,7 +44,7 @@ def frame(data: bytes, kind: int = 1) -> bytes:
 
 
 @contextmanager
-def said(data: bytes) -> Iterator[Connection]:
+def connected(data: bytes) -> Iterator[Connection]:
     near, far = socket.socketpair()
     with far:
         far.sendall(data)
@@ -52,28 +54,34 @@ def said(data: bytes) -> Iterator[Connection]:
 
 
 def read(data: bytes, owners: OwnerMap | None = None, limits: WalkLimits | None = None) -> Ledger:
-    with said(data) as connection:
-        return Reading(owners or OwnerMap(), limits or WalkLimits(), None).read(connection)
+    with connected(data) as connection:
+        return LedgerReader(owners or OwnerMap(), limits or WalkLimits(), None).read(connection)
 
 
 DIGEST = hashlib.sha256(b"x").digest()
 TREE = b"".join(
     [
-        entry(b"D", b"", look(DIRECTORY)),
-        entry(b"E", b"\xff\n", look(FILE, size=1, links=2, inode=7), b"", DIGEST, several=True),
+        entry(b"D", b"", status(DIRECTORY)),
+        entry(b"E", b"\xff\n", status(FILE, size=1, links=2, inode=7), b"", DIGEST, several=True),
         record(b"T"),
-        entry(b"D", b"etc", look(DIRECTORY), b"", b"", b"", b"user.a", b"1\0"),
-        entry(b"E", b"mtab", look(LINK), b"", b"", b"/proc/mounts"),
-        entry(b"E", b"same", look(FILE, size=1, links=2, inode=7), several=True),
+        entry(b"D", b"etc", status(DIRECTORY), b"", b"", b"", b"user.a", b"1\0"),
+        entry(b"E", b"mtab", status(LINK), b"", b"", b"/proc/mounts"),
+        entry(b"E", b"same", status(FILE, size=1, links=2, inode=7), several=True),
         record(b"U", b"changed while read"),
         record(b"U"),
     ]
 )
 
 
-def test_a_tree_becomes_a_ledger() -> None:
+def test_tree_becomes_a_ledger() -> None:
     with read(frame(TREE)) as ledger:
-        assert [one.path for one in ledger] == ["/", "/etc", "/etc/mtab", "/etc/same", "/\udcff\n"]
+        assert [entry.path for entry in ledger] == [
+            "/",
+            "/etc",
+            "/etc/mtab",
+            "/etc/same",
+            "/\udcff\n",
+        ]
         etc, mtab, same = (ledger.get(path) for path in ("/etc", "/etc/mtab", "/etc/same"))
     assert etc is not None
     assert (etc.note, etc.xattrs, etc.mount) == ("changed while read", (("user.a", b"1\0"),), 42)
@@ -83,7 +91,7 @@ def test_a_tree_becomes_a_ledger() -> None:
     assert (same.sha256, same.links) == (DIGEST.hex(), "/etc/same")
 
 
-def test_frames_may_cut_records_anywhere_and_errors_come_between() -> None:
+def test_records_may_span_frames_mixed_with_standard_error() -> None:
     with read(frame(TREE)) as whole:
         expected = whole.digest()
     pieces = b"".join(frame(TREE[i : i + 1]) + frame(b"oops", 2) for i in range(len(TREE)))
@@ -92,56 +100,56 @@ def test_frames_may_cut_records_anywhere_and_errors_come_between() -> None:
 
 
 @pytest.mark.parametrize("cut", range(0, len(TREE), 13))
-def test_an_end_before_the_end_is_told(cut: int) -> None:
-    with pytest.raises(LabError, match="ended before it had told all: out of memory"):
+def test_early_end_is_reported(cut: int) -> None:
+    with pytest.raises(LabError, match="ended before the reading was complete: out of memory"):
         read(frame(TREE[:cut]) + frame(b"out of\nmemory", 2))
 
 
 @pytest.mark.parametrize("name", [b"", b".", b"..", b"a/b", b"/"])
-def test_a_name_that_is_none_is_refused(name: bytes) -> None:
-    root = entry(b"D", b"", look(DIRECTORY))
+def test_malformed_name_is_refused(name: bytes) -> None:
+    root = entry(b"D", b"", status(DIRECTORY))
     with pytest.raises(LabError, match="damaged entry"):
-        read(frame(root + entry(b"E", name, look(FILE)) + record(b"U")))
+        read(frame(root + entry(b"E", name, status(FILE)) + record(b"U")))
 
 
-def test_a_record_larger_than_any_is_refused() -> None:
+def test_oversized_record_is_refused() -> None:
     with pytest.raises(LabError, match="a record of 4294967295 bytes"):
         read(frame(struct.pack("<cI", b"E", 2**32 - 1)))
 
 
-def test_no_frames_are_told() -> None:
+def test_missing_frames_are_reported() -> None:
     with pytest.raises(LabError, match="has no frames"):
         read(b"HTTP/1.1 200 OK\r\n\r\n")
 
 
-def test_what_the_agent_could_not_do_is_told() -> None:
-    with pytest.raises(LabError, match="could not read on: it ran out of descriptors"):
-        read(frame(record(b"X", b"it ran out of descriptors")))
+def test_failure_of_the_agent_is_reported() -> None:
+    with pytest.raises(LabError, match="cannot continue: out of resources"):
+        read(frame(record(b"X", b"out of resources")))
 
 
-def test_silence_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "_SILENCE", 0.05)
+def test_silence_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "_SILENCE", 0.05)
     near, far = socket.socketpair()
-    with far, Connection(near) as connection, pytest.raises(LabError, match="said nothing for"):
+    with far, Connection(near) as connection, pytest.raises(LabError, match="was silent for"):
         connection.next()
 
 
-def test_a_tree_larger_than_a_ledger_may_be_is_refused() -> None:
+def test_oversized_tree_is_refused() -> None:
     with pytest.raises(LabError, match="holds more names than 600 bytes can list"):
         read(frame(TREE), limits=WalkLimits(ledger_bytes=600))
 
 
-def test_owners_are_those_outside_of_the_user_namespace() -> None:
+def test_owners_are_those_outside_the_user_namespace() -> None:
     mapping = ((0, 100000, 65536),)
-    data = entry(b"D", b"", look(DIRECTORY, uid=33)) + record(b"U")
+    data = entry(b"D", b"", status(DIRECTORY, uid=33)) + record(b"U")
     with read(frame(data), OwnerMap(mapping, mapping)) as ledger:
         root = ledger.get("/")
     assert root is not None
     assert (root.uid, root.gid) == (100033, 100000)
 
 
-def test_any_damage_is_a_lab_error_or_a_tree() -> None:
-    """Many damaged streams: none ends otherwise, none hangs."""
+def test_damaged_output_is_a_ledger_or_a_lab_error() -> None:
+    """Many damaged streams; none hangs or raises another error."""
     chance = random.Random(6)
     good = frame(TREE)
     for _ in range(1500):

@@ -1,4 +1,7 @@
-"""The image of a debug container: FROM scratch, one file, made by the engine's API alone."""
+"""Run a debug container: make its image, start the agent in it, and remove both afterwards.
+
+The image is FROM scratch, with the agent as its only file, made by the engine's API alone.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import docker.errors
 import requests
 
-from scratchlab.collect.engines.reach import mended
-from scratchlab.collect.remote.agent import binary
-from scratchlab.collect.remote.reading import Connection
+from scratchlab.collect.engines.connection import engine_errors
+from scratchlab.collect.remote import agent
+from scratchlab.collect.remote.protocol import Connection
 from scratchlab.errors import LabError
 from scratchlab.labels import IMAGE_LABEL, LABEL
 from scratchlab.model import Json
@@ -23,44 +26,53 @@ from scratchlab.model import Json
 if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient
 
+_PROGRAM = "/agent"
+# Only the capabilities that reading another process's root takes. proc_pid_root(5): ptrace access;
+# capabilities(7): files and attributes that only their owner can read. Without CAP_SYS_ADMIN
+# attributes trusted.* are not even listed; with CAP_FOWNER reading a file keeps its access time.
+# They also keep the examined container, which sees the agent's process, from reading its memory:
+# ptrace(2) requires all capabilities of the target.
+_CAPABILITIES = ("SYS_PTRACE", "DAC_READ_SEARCH", "SYS_ADMIN", "FOWNER")
+_MEMORY = 512 << 20  # bytes: pending names of a hostile tree, never contents
+_REMOVAL_TIMEOUT = 20.0  # seconds
+_PROCESSES = 64  # Go's threads
 
-PROGRAM = "/agent"
 
+def load_agent_image(client: EngineClient) -> str:
+    """Load the image with the agent into the engine; returns its name.
 
-def load(client: EngineClient) -> str:
-    """Put the image with the agent into the engine; gives its name.
-
-    The same agent has the same name everywhere: what a run left that was killed, the next one
-    uses and removes. Raises LabError when there is no agent for the engine's processor, or the
-    engine refuses.
+    The name depends on the agent only, so a leftover of an interrupted run is used and removed by
+    the next one. Raises LabError when there is no agent for the engine's processor, or the engine
+    refuses the image.
     """
     architecture = str(client.version().get("Arch") or "")
-    program = binary(architecture)
+    program = agent.binary(architecture)
     name = f"scratchlab-agent:{hashlib.sha256(program).hexdigest()[:16]}"
     api = client.client.api
-    answer = api.load_image(archive(program, architecture, name))  # type: ignore[no-untyped-call]
-    for line in answer or ():
-        if line.get("error"):
-            raise LabError(f"{client.name} did not take the agent's image: {line['error']}")
+    archive = _image_archive(program, architecture, name)
+    messages = api.load_image(archive)  # type: ignore[no-untyped-call]
+    for message in messages or ():
+        if message.get("error"):
+            raise LabError(f"{client.name} refused the agent's image: {message['error']}")
     return name
 
 
-def unload(client: EngineClient, name: str) -> None:
-    """Remove the image, unless another run still uses it."""
+def remove_agent_image(client: EngineClient, name: str) -> None:
+    """Remove the image ``name``, unless another run still uses it."""
     with contextlib.suppress(docker.errors.APIError, requests.RequestException):
         client.client.api.remove_image(name)
 
 
-def archive(program: bytes, architecture: str, name: str) -> bytes:
-    """An image archive as ``docker save`` writes it: one layer, one file."""
-    layer = _tar({PROGRAM.strip("/"): program})
+def _image_archive(program: bytes, architecture: str, name: str) -> bytes:
+    """An image archive in the format of ``docker save``: one layer with one file."""
+    layer = _tar({_PROGRAM.strip("/"): program})
     diff_id = hashlib.sha256(layer).hexdigest()
     config = json.dumps(
         {
             "architecture": architecture,
             "os": "linux",
             "created": "1970-01-01T00:00:00Z",
-            "config": {"Entrypoint": [PROGRAM], "Labels": {IMAGE_LABEL: "1"}},
+            "config": {"Entrypoint": [_PROGRAM], "Labels": {IMAGE_LABEL: "1"}},
             "rootfs": {"type": "layers", "diff_ids": [f"sha256:{diff_id}"]},
             "history": [{"created": "1970-01-01T00:00:00Z", "created_by": "scratchlab"}],
         }
@@ -83,71 +95,59 @@ def _tar(files: dict[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-# A debug container: beside the one that is examined, and gone afterwards whatever happens.
-
-
-# What reading another's root takes, and not one more. proc_pid_root(5): ptrace access; files and
-# attributes that are for their owner only: capabilities(7). An attribute trusted.* is not even
-# listed without CAP_SYS_ADMIN, and reading a file leaves its access time alone with CAP_FOWNER.
-# They also keep the examined container, which sees the agent's process, from looking into it:
-# ptrace(2) asks for every capability of the one that is looked into.
-_CAPABILITIES = ("SYS_PTRACE", "DAC_READ_SEARCH", "SYS_ADMIN", "FOWNER")
-_MEMORY = 512 << 20  # bytes: pending names of a hostile tree, never contents
-_PATIENCE = 20.0  # seconds that the engine has to remove it
-_PROCESSES = 64  # Go's threads
-
-
 @contextlib.contextmanager
-def running(client: EngineClient, inspect: Json, words: Sequence[str]) -> Iterator[Connection]:
-    """Run the agent with ``words`` beside the container that ``inspect`` describes.
+def run_agent(
+    client: EngineClient, inspect: Json, arguments: Sequence[str]
+) -> Iterator[Connection]:
+    """Run the agent with ``arguments`` beside the container that ``inspect`` describes.
 
-    Gives the connection to it. Where this program dies, the engine closes the agent's input, on
-    which the agent ends, and removes the container. Raises LabError.
+    Yields the connection to it. If this program dies, the engine closes the agent's input, so the
+    agent ends and the engine removes its container. Raises LabError.
     """
     api = client.client.api
-    with mended(client.url, client.name):
-        name = load(client)
+    with engine_errors(client.url, client.name):
+        name = load_agent_image(client)
         try:
-            made = _create(client, inspect, name, words)
+            container = _create(client, inspect, name, arguments)
             try:
-                # Attached before it starts: not a byte is missed.
-                wish = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-                with Connection(api.attach_socket(made, params=wish)) as connection:
-                    api.start(made)
+                # Attached before the start, so that no output is missed.
+                params = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+                with Connection(api.attach_socket(container, params=params)) as connection:
+                    api.start(container)
                     yield connection
             finally:
-                _remove(api, made)
+                _remove(api, container)
         finally:
-            unload(client, name)
+            remove_agent_image(client, name)
 
 
-def _create(client: EngineClient, inspect: Json, name: str, words: Sequence[str]) -> str:
+def _create(client: EngineClient, inspect: Json, image: str, arguments: Sequence[str]) -> str:
     api = client.client.api
     for attempt in (1, 2):
         try:
-            made = api.create_container(
-                name,
-                command=list(words),
+            created = api.create_container(
+                image,
+                command=list(arguments),
                 user="0:0",
                 labels={LABEL: "1"},
                 stdin_open=True,
                 host_config=api.create_host_config(**_host_config(client, inspect)),
             )
-            return str(made["Id"])
+            return str(created["Id"])
         except docker.errors.ImageNotFound:
             if attempt == 2:
                 raise
-            load(client)  # another run ended just now, and took it along
+            load_agent_image(client)  # another run just ended and removed it
     raise AssertionError
 
 
 def _remove(api: Any, container: str) -> None:
-    """Remove it and wait until it is gone: it may be going by itself, or gone already."""
-    failed = (docker.errors.APIError, requests.RequestException)
-    with contextlib.suppress(*failed):
+    """Remove the container, unless it is already gone, and wait for the end of the removal."""
+    errors = (docker.errors.APIError, requests.RequestException)
+    with contextlib.suppress(*errors):
         api.remove_container(container, force=True, v=True)
-    with contextlib.suppress(*failed):
-        api.wait(container, timeout=_PATIENCE, condition="removed")
+    with contextlib.suppress(*errors):
+        api.wait(container, timeout=_REMOVAL_TIMEOUT, condition="removed")
 
 
 def _host_config(client: EngineClient, inspect: Json) -> dict[str, Any]:
@@ -163,16 +163,16 @@ def _host_config(client: EngineClient, inspect: Json) -> dict[str, Any]:
         "log_config": {"Type": "none"},
     }
     if "name=userns" in (info.get("SecurityOptions") or []):
-        # With userns-remap only the host's own namespace shows every owner, and trusted.*.
+        # With userns-remap only the host's user namespace shows all owners and trusted.*.
         config["userns_mode"] = "host"
-    # The engine may set what it set there; podman's own choice, the machine's maximum, takes a
+    # The examined container's limits are possible. Podman's default, the machine's maximum, takes a
     # capability that not every root has.
     if limits := (inspect.get("HostConfig") or {}).get("Ulimits"):
         config["ulimits"] = [
             {**limit, "Name": str(limit["Name"]).lower().removeprefix("rlimit_")}
             for limit in limits
         ]
-    # An engine without these controllers refuses or warns, by version.
+    # Without these controllers an engine refuses or warns, depending on its version.
     if info.get("MemoryLimit"):
         config["mem_limit"] = _MEMORY
     if info.get("PidsLimit"):
@@ -181,11 +181,11 @@ def _host_config(client: EngineClient, inspect: Json) -> dict[str, Any]:
 
 
 def _unconfined(info: Json) -> list[str]:
-    """AppArmor's and SELinux's policies part containers from each other."""
+    """Options that lift AppArmor's and SELinux's separation of containers from each other."""
     options = " ".join(info.get("SecurityOptions") or [])
-    found = []
+    unconfined = []
     if "name=apparmor" in options:
-        found.append("apparmor=unconfined")
+        unconfined.append("apparmor=unconfined")
     if "name=selinux" in options:
-        found.append("label=disable")
-    return found
+        unconfined.append("label=disable")
+    return unconfined

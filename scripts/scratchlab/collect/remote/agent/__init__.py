@@ -1,6 +1,7 @@
 """The agent of a debug container: its source (Go), and the program for an engine's processor.
 
-The program is carried along, or built with Go here. Needs only Python's standard library.
+A zipapp can include the program; otherwise Go builds it on this machine. This module needs only
+Python's standard library.
 """
 
 from __future__ import annotations
@@ -14,45 +15,47 @@ import tempfile
 from importlib import resources
 from pathlib import Path
 
+from scratchlab.atomic import write_bytes
 from scratchlab.errors import LabError
 
-CARRIED = "linux-{}"  # beside this file, in a scratchlab that carries it
-# As roles/scratch_images/module_utils/go_programs.py builds the lab's own program: the same bytes
-# from any directory for one Go version and architecture.
+BUNDLED = "linux-{}"  # file name beside this one, in a zipapp built with the agent; a GOARCH
+# As in roles/scratch_images/module_utils/go_programs.py: the same bytes from any directory for one
+# Go version and architecture.
 _FLAGS = ("-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=")
-_SEARCH = f"/usr/local/go/bin{os.pathsep}/usr/lib/go/bin"  # beside PATH
-_SECONDS = 600.0  # the standard library is compiled along, on an emulated machine too
+_SEARCH = f"/usr/local/go/bin{os.pathsep}/usr/lib/go/bin"  # after PATH
+_TIMEOUT = 600.0  # seconds: Go compiles its standard library too, maybe on an emulated machine
 
 
 def binary(architecture: str) -> bytes:
-    """The agent for ``linux/ARCHITECTURE`` (a GOARCH name). Raises LabError.
+    """The agent program for ``linux/ARCHITECTURE`` (a GOARCH name). Raises LabError.
 
-    A scratchlab that ``build_zipapp.py --agent`` made carries some. Otherwise Go builds it once
-    for each version of the agent, and it is kept in the cache.
+    It is bundled in a zipapp that ``build_zipapp.py --agent`` made. Otherwise Go builds it once for
+    each version of the agent, into the cache.
     """
-    carried = resources.files(__package__).joinpath(CARRIED.format(architecture))
-    if carried.is_file():
-        return carried.read_bytes()
+    bundled = resources.files(__package__).joinpath(BUNDLED.format(architecture))
+    if bundled.is_file():
+        return bundled.read_bytes()
     sources = _sources()
-    kept = _cache() / f"agent-{_digest(sources)}-{architecture}"
+    cached = _cache() / f"agent-{_digest(sources)}-{architecture}"
     try:
-        return kept.read_bytes()
+        return cached.read_bytes()
     except OSError:
-        built = build(architecture, sources)
-    with contextlib.suppress(OSError):  # a home that cannot be written to: built again next time
-        _keep(kept, built)
-    return built
+        program = build(architecture, sources)
+    with contextlib.suppress(OSError):  # where the cache cannot be written, Go builds it every time
+        cached.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        write_bytes(cached, program, mode=0o600)
+    return program
 
 
 def build(architecture: str, sources: dict[str, bytes] | None = None) -> bytes:
-    """Build the agent with Go; raises LabError when there is no Go, or it cannot."""
+    """Build the agent with Go. Raises LabError when Go is not installed or fails."""
     go = shutil.which("go") or shutil.which("go", path=_SEARCH)
-    what = f"this scratchlab carries no agent for linux/{architecture}"
+    what = f"this scratchlab does not include the agent for linux/{architecture}"
     if go is None:
         raise LabError(
-            f"{what}, and there is no Go here to build it",
-            "install Go (`apt-get install golang-go`), or use a scratchlab that was built with"
-            f" `build_zipapp.py --agent {architecture}` where Go is",
+            f"{what}, and Go is not installed to build it",
+            "install Go (`apt-get install golang-go`), or use a scratchlab built with"
+            f" `build_zipapp.py --agent {architecture}` on a machine with Go",
         )
     with tempfile.TemporaryDirectory(prefix="scratchlab-agent-") as directory:
         files = sources or _sources()
@@ -72,33 +75,27 @@ def build(architecture: str, sources: dict[str, bytes] | None = None) -> bytes:
         }
         try:
             done = subprocess.run(
-                [
-                    go,
-                    "build",
-                    *_FLAGS,
-                    "-o",
-                    "agent",
-                    *files,
-                ],  # by file: "." would put the directory in
+                # File by file: "." would make the program depend on the directory's name.
+                [go, "build", *_FLAGS, "-o", "agent", *files],
                 cwd=directory,
                 env=environment,
                 capture_output=True,
                 text=True,
-                timeout=_SECONDS,
+                timeout=_TIMEOUT,
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise LabError(f"{what}, and {go} could not build it: {error}") from error
+            raise LabError(f"{what}, and {go} failed to build it: {error}") from error
         if done.returncode:
-            said = " ".join(done.stderr.split())[-400:]
-            raise LabError(f"{what}, and {go} could not build it: {said}")
+            errors = " ".join(done.stderr.split())[-400:]
+            raise LabError(f"{what}, and {go} failed to build it: {errors}")
         return (Path(directory) / "agent").read_bytes()
 
 
 def _sources() -> dict[str, bytes]:
     directory = resources.files(__package__)
-    files = (one for one in directory.iterdir() if one.name.endswith(".go"))
-    return {one.name: one.read_bytes() for one in sorted(files, key=lambda one: one.name)}
+    files = (file for file in directory.iterdir() if file.name.endswith(".go"))
+    return {file.name: file.read_bytes() for file in sorted(files, key=lambda file: file.name)}
 
 
 def _digest(sources: dict[str, bytes]) -> str:
@@ -110,14 +107,6 @@ def _digest(sources: dict[str, bytes]) -> str:
 
 def _cache() -> Path:
     if os.geteuid() == 0:
-        return Path("/var/cache/scratchlab")  # the lab's, `./lab destroy` removes it
+        return Path("/var/cache/scratchlab")  # the lab's own; `./lab destroy` removes it
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return Path(home) / "scratchlab"
-
-
-def _keep(path: Path, data: bytes) -> None:
-    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    fd, aside = tempfile.mkstemp(dir=path.parent, prefix=".agent-")
-    with os.fdopen(fd, "wb") as out:
-        out.write(data)
-    os.rename(aside, path)

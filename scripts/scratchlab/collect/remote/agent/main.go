@@ -1,16 +1,16 @@
-// Command agent reads the root filesystem of a process of its own PID namespace and tells on
-// standard output what it saw. It is all that the image of a debug container holds: the Python
-// package scratchlab.collect.debug runs it, listens to it, and judges.
+// Command agent reads the root filesystem of a process of its own PID namespace and writes what it
+// finds to standard output. It is the only file in the image of a debug container. The Python
+// package scratchlab.collect.remote runs it and reads its output.
 //
 // Usage: agent PID CONTAINER KERNEL UNHASHED FILE_BYTES ROOT_BYTES MOUNT_BYTES [CANDIDATE...]
 //
-// PID is the process; 0 stands for the first one that the kernel calls one of CONTAINER (an id).
-// KERNEL are filesystems that are not entered, UNHASHED those whose files are not opened (names
-// with commas between). The numbers are scratchlab.collect.live.limits. A CANDIDATE is a path (a
-// pattern) of the machine whose existence is asked.
+// PID is the process; 0 stands for the first process of CONTAINER (an id), found by what the kernel
+// shows of each. KERNEL lists filesystems that are not entered, UNHASHED those whose files are not
+// opened (names separated by commas). The numbers are those of scratchlab.collect.live.limits.
+// A CANDIDATE is a path (a pattern) of the machine whose existence is reported.
 //
-// The facts are told at once, the root is read when a byte comes on standard input. When that is
-// closed, whoever asked has gone, and the agent ends.
+// The facts are written at once; the root is read when a byte arrives on standard input. When
+// standard input closes, the caller is gone, and the agent ends.
 package main
 
 import (
@@ -23,7 +23,7 @@ import (
 
 const (
 	prSetDumpable = 4 // include/uapi/linux/prctl.h
-	candidates    = 8 // index of the first one
+	candidates    = 8 // index of the first CANDIDATE
 )
 
 type options struct {
@@ -37,12 +37,12 @@ type options struct {
 type limits struct{ file, root, mount uint64 }
 
 func main() {
-	// The container that is examined shares this PID namespace: whatever in it lacks
-	// CAP_SYS_PTRACE shall not look into this process, nor change it (ptrace(2)).
+	// The examined container shares this PID namespace: its processes must not read or change this
+	// one unless they have CAP_SYS_PTRACE (ptrace(2)).
 	syscall.RawSyscall(syscall.SYS_PRCTL, prSetDumpable, 0, 0)
 	out := newWriter(1)
 	if len(os.Args) < candidates {
-		out.fail("it was called with too few words")
+		out.fail("too few arguments")
 		os.Exit(1)
 	}
 	if err := run(parse(os.Args), out); err != nil {
@@ -51,17 +51,17 @@ func main() {
 	}
 }
 
-func run(ask options, out *writer) error {
+func run(opts options, out *writer) error {
 	start := make(chan struct{})
-	go listen(start)
-	held, err := hold(ask.pid, ask.container)
+	go waitForStart(start)
+	held, err := hold(opts.pid, opts.container)
 	if err != nil {
 		return err
 	}
-	if err := held.tell(out, ""); err != nil {
+	if err := held.send(out, ""); err != nil {
 		return err
 	}
-	tellMachine(out, ask.candidates)
+	sendMachine(out, opts.candidates)
 	out.record('G', nil)
 	if err := out.flush(); err != nil {
 		return err
@@ -71,21 +71,22 @@ func run(ask options, out *writer) error {
 	if err != nil {
 		return err
 	}
-	if err := newWalk(ask, mounts, out).read(held.root); err != nil {
+	if err := newWalk(opts, mounts, out).read(held.root); err != nil {
 		return err
 	}
-	// The same facts again: whoever asked sees whether they still hold.
-	if err := held.tell(out, "after "); err != nil {
+	// The same facts again, so that the caller can check that nothing changed meanwhile.
+	if err := held.send(out, "after "); err != nil {
 		return err
 	}
 	out.record('Z', nil)
 	return out.flush()
 }
 
-func listen(start chan<- struct{}) {
-	one := make([]byte, 1)
+// waitForStart closes start at the first byte on standard input, and ends the program with it.
+func waitForStart(start chan<- struct{}) {
+	input := make([]byte, 1)
 	for waiting := true; ; {
-		if n, err := os.Stdin.Read(one); n == 0 || err != nil {
+		if n, err := os.Stdin.Read(input); n == 0 || err != nil {
 			os.Exit(1)
 		}
 		if waiting {
@@ -95,14 +96,14 @@ func listen(start chan<- struct{}) {
 	}
 }
 
-func parse(words []string) options {
+func parse(arguments []string) options {
 	return options{
-		pid:        int(number(words[1])),
-		container:  words[2],
-		kernel:     set(words[3]),
-		unhashed:   set(words[4]),
-		limits:     limits{number(words[5]), number(words[6]), number(words[7])},
-		candidates: words[candidates:],
+		pid:        int(number(arguments[1])),
+		container:  arguments[2],
+		kernel:     set(arguments[3]),
+		unhashed:   set(arguments[4]),
+		limits:     limits{number(arguments[5]), number(arguments[6]), number(arguments[7])},
+		candidates: arguments[candidates:],
 	}
 }
 
@@ -112,29 +113,29 @@ func number(text string) uint64 {
 }
 
 func set(text string) map[string]bool {
-	found := map[string]bool{}
+	names := map[string]bool{}
 	for _, name := range strings.Split(text, ",") {
-		found[name] = true
+		names[name] = true
 	}
-	return found
+	return names
 }
 
-// tellMachine tells what this container's own /proc and /sys show of the kernel they share.
-func tellMachine(out *writer, patterns []string) {
+// sendMachine sends what this container's own /proc and /sys show of the kernel that they share.
+func sendMachine(out *writer, patterns []string) {
 	for _, name := range []string{"mountinfo", "uid_map", "ns/user"} {
-		out.fact("own "+name, own(name))
+		out.fact("own "+name, procSelf(name))
 	}
 	controllers, _ := os.ReadFile("/sys/fs/cgroup/cgroup.controllers")
 	out.fact("controllers", controllers)
 	for _, pattern := range patterns {
-		found, _ := filepath.Glob(pattern)
-		for _, path := range found {
+		paths, _ := filepath.Glob(pattern)
+		for _, path := range paths {
 			out.fact("exists", []byte(path))
 		}
 	}
 }
 
-func own(name string) []byte {
+func procSelf(name string) []byte {
 	if strings.HasPrefix(name, "ns/") {
 		target, _ := os.Readlink("/proc/self/" + name)
 		return []byte(target)

@@ -7,10 +7,16 @@ import (
 	"time"
 )
 
-const pause = 2 * time.Second // the longest silence while something goes on
+const pause = 2 * time.Second // the longest silence while the agent works
 
-// writer tells records: one letter, the length of the body (4 bytes, little-endian), the body.
-// Names are bytes, so nothing is parsed from separators.
+// writer sends records: one letter, the length of the body (4 bytes, little-endian), the body.
+// Names may contain any byte, so there are no separators.
+//
+//	F fact: its name, NUL, its value; some come several times
+//	G the end of the facts before the walk, Z of those after it
+//	D a directory that is entered, E any other entry (see walk.go), U the end of a directory: a note
+//	T no content: the agent still works
+//	X why the agent failed
 type writer struct {
 	out  *bufio.Writer
 	last time.Time
@@ -21,7 +27,7 @@ func newWriter(fd uintptr) *writer {
 	return &writer{out: bufio.NewWriterSize(os.NewFile(fd, "output"), 1<<16), last: time.Now()}
 }
 
-// record tells one record; parts make up its body.
+// record sends one record, whose body consists of parts.
 func (w *writer) record(letter byte, parts ...[]byte) {
 	size := 0
 	for _, part := range parts {
@@ -41,12 +47,12 @@ func (w *writer) write(data []byte) {
 	}
 }
 
-// fact tells what is known by that name.
+// fact sends a named value.
 func (w *writer) fact(name string, value []byte) {
 	w.record('F', []byte(name), []byte{0}, value)
 }
 
-// fail tells why nothing more comes.
+// fail sends the reason why no more records follow.
 func (w *writer) fail(why string) {
 	w.record('X', []byte(why))
 	w.flush()
@@ -60,7 +66,7 @@ func (w *writer) flush() error {
 	return w.err
 }
 
-// tick keeps the one who listens from taking work for a standstill.
+// tick sends a sign of life when nothing was sent for a while.
 func (w *writer) tick() error {
 	if time.Since(w.last) > pause {
 		w.record('T')

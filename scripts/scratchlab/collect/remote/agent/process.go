@@ -9,7 +9,7 @@ import (
 )
 
 // process is held by descriptors: the kernel ties those of /proc/PID to the process, not to the
-// number, so a reused PID reads as "no such process" (Linux fs/proc/base.c).
+// number, so for a reused PID reading fails with "no such process" (Linux fs/proc/base.c).
 type process struct {
 	pid        int
 	proc, root int
@@ -21,14 +21,14 @@ var namespaces = []string{"cgroup", "ipc", "mnt", "net", "pid", "time", "user", 
 func hold(pid int, container string) (*process, error) {
 	if pid == 0 {
 		if pid = search(container); pid == 0 {
-			return nil, errors.New("no process here is one of the container")
+			return nil, errors.New("no process in this PID namespace belongs to the container")
 		}
 	}
 	proc, err := open(atCwd, "/proc/"+strconv.Itoa(pid), oPath|syscall.O_DIRECTORY)
 	if err != nil {
 		return nil, about("/proc/"+strconv.Itoa(pid), err)
 	}
-	// "root" is a magic link: following it lands on the directory itself, whatever its name says.
+	// "root" is a magic link: it leads to the directory itself, whatever its target reads.
 	root, err := open(proc, "root", oPath|syscall.O_DIRECTORY)
 	if err != nil {
 		return nil, about("/proc/"+strconv.Itoa(pid)+"/root", err)
@@ -38,25 +38,25 @@ func hold(pid int, container string) (*process, error) {
 
 // search finds the process of the container that started first: its init.
 func search(container string) int {
-	found, oldest := 0, uint64(0)
+	first, oldest := 0, uint64(0)
 	directories, _ := os.ReadDir("/proc")
 	for _, directory := range directories {
 		pid, err := strconv.Atoi(directory.Name())
-		if err != nil || pid == os.Getpid() || !named(pid, container) {
+		if err != nil || pid == os.Getpid() || !belongsTo(pid, container) {
 			continue
 		}
 		stat, err := os.ReadFile("/proc/" + directory.Name() + "/stat")
 		started, ok := startTime(stat)
-		if err == nil && ok && (found == 0 || started < oldest) {
-			found, oldest = pid, started
+		if err == nil && ok && (first == 0 || started < oldest) {
+			first, oldest = pid, started
 		}
 	}
-	return found
+	return first
 }
 
-// named says whether the kernel's word on the process names the container: its control group, or
-// the files of the engine that are bound into it.
-func named(pid int, container string) bool {
+// belongsTo is whether the kernel shows the container's id for the process: in its control group,
+// or in the mounts of the engine's files.
+func belongsTo(pid int, container string) bool {
 	directory := "/proc/" + strconv.Itoa(pid)
 	groups, _ := os.ReadFile(directory + "/cgroup")
 	mounts, _ := os.ReadFile(directory + "/mountinfo")
@@ -74,8 +74,8 @@ func startTime(stat []byte) (uint64, bool) {
 	return value, err == nil
 }
 
-// tell tells all that the kernel says of the process.
-func (p *process) tell(out *writer, when string) error {
+// send sends everything that the kernel shows of the process; when prefixes the facts' names.
+func (p *process) send(out *writer, when string) error {
 	out.fact(when+"pid", []byte(strconv.Itoa(p.pid)))
 	for _, name := range []string{"stat", "mountinfo", "cgroup", "uid_map", "gid_map"} {
 		text, err := p.text(name)
@@ -84,12 +84,12 @@ func (p *process) tell(out *writer, when string) error {
 		}
 		out.fact(when+name, text)
 	}
-	// A kernel thread has none, and one that is ending has none any more.
+	// A kernel thread has none, nor has a process that is ending.
 	if target, err := readlinkat(p.proc, "exe"); err == nil {
 		out.fact(when+"exe", []byte(target))
 	}
 	for _, name := range namespaces {
-		// Older kernels have no namespace of some kinds.
+		// Older kernels lack some kinds of namespaces.
 		if target, err := readlinkat(p.proc, "ns/"+name); err == nil {
 			out.fact(when+"ns/"+name, []byte(target))
 		}
@@ -99,7 +99,7 @@ func (p *process) tell(out *writer, when string) error {
 		return about("root", err)
 	}
 	defer syscall.Close(again)
-	seen, err := lookAt(again, false)
+	seen, err := statusOf(again, false)
 	if err != nil {
 		return about("root", err)
 	}
@@ -113,23 +113,23 @@ func (p *process) text(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer syscall.Close(fd)
-	return all(fd)
+	return readAll(fd)
 }
 
-// filesystems are the types of the mounts that the process sees, by the mount's id.
+// filesystems are the filesystem types of the mounts that the process sees, by mount id.
 func (p *process) filesystems() (map[uint64]string, error) {
 	text, err := p.text("mountinfo")
 	if err != nil {
 		return nil, about("mountinfo", err)
 	}
-	found := map[uint64]string{}
+	types := map[uint64]string{}
 	for _, line := range bytes.Split(text, []byte("\n")) {
-		// proc_pid_mountinfo(5): optional fields end with a hyphen, which no field before has.
+		// proc_pid_mountinfo(5): a hyphen ends the optional fields; no field before it is one.
 		head, tail, ok := bytes.Cut(line, []byte(" - "))
 		fields, rest := bytes.Split(head, []byte(" ")), bytes.Split(tail, []byte(" "))
 		if ok && len(fields) > 5 {
-			found[number(string(fields[0]))] = string(rest[0])
+			types[number(string(fields[0]))] = string(rest[0])
 		}
 	}
-	return found, nil
+	return types, nil
 }

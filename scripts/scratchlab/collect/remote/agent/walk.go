@@ -8,30 +8,30 @@ import (
 	"unsafe"
 )
 
-// walk reads a tree exactly as scratchlab.collect.live.walk does on the host (there is why it is
-// safe): by descriptors only, every name opened once with O_PATH and O_NOFOLLOW, regular files
-// only opened for reading, kernel filesystems not entered, nothing passed over silently.
+// walk reads a tree exactly as scratchlab.collect.live.walk does on the host, where it is explained
+// why this is safe: by descriptors only, every name opened once with O_PATH and O_NOFOLLOW, only
+// regular files opened for reading, kernel filesystems not entered, nothing skipped silently.
 type walk struct {
-	ask     options
-	mounts  map[uint64]string
-	out     *writer
-	reader  reader
+	opts        options
+	mounts      map[uint64]string
+	out         *writer
+	reader      reader
 	directories directories
-	root    uint64
-	hashed  map[uint64]uint64
-	linked  map[version]bool
+	root        uint64
+	hashed      map[uint64]uint64
+	linked      map[version]bool
 }
 
-// version is one content of a file that has several names.
+// version is one content of a file with several names.
 type version struct {
 	file         identity
 	size         uint64
 	mtime, ctime int64
 }
 
-func newWalk(ask options, mounts map[uint64]string, out *writer) *walk {
+func newWalk(opts options, mounts map[uint64]string, out *writer) *walk {
 	return &walk{
-		ask: ask, mounts: mounts, out: out,
+		opts: opts, mounts: mounts, out: out,
 		reader: reader{make([]byte, bufferSize), out.tick},
 		hashed: map[uint64]uint64{}, linked: map[version]bool{},
 	}
@@ -43,7 +43,7 @@ func (w *walk) read(root int) error {
 	if err != nil {
 		return about("the root", err)
 	}
-	seen, err := lookAt(fd, false)
+	seen, err := statusOf(fd, false)
 	if err != nil {
 		return about("the root", err)
 	}
@@ -77,7 +77,7 @@ func (w *walk) step(in *directory) error {
 		in.pending = in.pending[:last]
 		return w.visit(in, name, true)
 	}
-	now, err := w.look(in.fd)
+	now, err := w.status(in.fd)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (w *walk) leave(note string) {
 	w.directories.pop()
 }
 
-func (w *walk) enter(name string, fd int, seen look) error {
+func (w *walk) enter(name string, fd int, seen status) error {
 	found, note, err := readXattrs(fd)
 	if err != nil {
 		return err
@@ -114,8 +114,8 @@ func (w *walk) list(in *directory) error {
 		listing, err = open(in.fd, ".", flags)
 	}
 	if err != nil {
-		in.note = "unreadable: " + code(err)
-		return ours(err)
+		in.note = "unreadable: " + errorName(err)
+		return fatal(err)
 	}
 	defer syscall.Close(listing)
 	buffer := make([]byte, 1<<15)
@@ -125,8 +125,8 @@ func (w *walk) list(in *directory) error {
 			continue
 		}
 		if err != nil {
-			in.note = "unreadable: " + code(err)
-			return ours(err)
+			in.note = "unreadable: " + errorName(err)
+			return fatal(err)
 		}
 		if n <= 0 {
 			return nil
@@ -137,12 +137,12 @@ func (w *walk) list(in *directory) error {
 	}
 }
 
-// names goes through what one getdents64(2) gave. Directories wait until the listing is closed. The
-// type is the listing's word, to save a call; the descriptor is asked again.
+// names visits the names in the result of one getdents64(2). Directories wait until the listing is
+// closed. The type is the listing's, to save a call; the descriptor is checked again.
 func (w *walk) names(in *directory, rows []byte) error {
 	const size, kind, text, directory = 16, 18, 19, 4 // struct linux_dirent64, DT_DIR
 	for len(rows) > text {
-		length := int(*(*uint16)(unsafe.Pointer(&rows[size]))) // as this machine orders bytes
+		length := int(*(*uint16)(unsafe.Pointer(&rows[size]))) // in this machine's byte order
 		row := rows[:length]
 		rows = rows[length:]
 		name, _, _ := strings.Cut(string(row[text:]), "\x00")
@@ -158,22 +158,22 @@ func (w *walk) names(in *directory, rows []byte) error {
 	return nil
 }
 
-// visit tells what name is; a directory is entered only if enter, otherwise it waits.
+// visit sends the entry of name. A directory is entered only with enter, otherwise it waits.
 func (w *walk) visit(in *directory, name string, enter bool) error {
 	fd, err := open(in.fd, name, oPath|syscall.O_NOFOLLOW)
-	if err == syscall.ENOENT { // it was listed: the listing is no picture of one moment
+	if err == syscall.ENOENT { // it was listed: a listing is not one moment's
 		in.note = changed
 		return nil
 	}
 	if err != nil {
-		in.note = "names in it unreadable: " + code(err)
-		return ours(err)
+		in.note = "names in it unreadable: " + errorName(err)
+		return fatal(err)
 	}
-	seen, err := w.look(fd)
+	seen, err := w.status(fd)
 	if err != nil {
 		syscall.Close(fd)
-		in.note = "names in it unreadable: " + code(err)
-		return ours(err)
+		in.note = "names in it unreadable: " + errorName(err)
+		return fatal(err)
 	}
 	closed, why := w.closed(seen)
 	if seen.kind() == syscall.S_IFDIR && !closed && enter {
@@ -194,18 +194,18 @@ func (w *walk) visit(in *directory, name string, enter bool) error {
 	return w.out.tick()
 }
 
-// look asks no filesystem that a process answers for, or that is not known.
-func (w *walk) look(fd int) (look, error) {
+// status is statusOf, without asking a filesystem that a process answers for or that is unknown.
+func (w *walk) status(fd int) (status, error) {
 	mount, err := mountOf(fd)
 	if err != nil {
-		return look{}, err
+		return status{}, err
 	}
 	fstype, known := w.mounts[mount]
-	return lookAt(fd, mount != w.root && (!known || processBacked(fstype)))
+	return statusOf(fd, mount != w.root && (!known || processBacked(fstype)))
 }
 
-// closed says whether the filesystem is not entered, and the note if that leaves a gap.
-func (w *walk) closed(seen look) (bool, string) {
+// closed is whether the filesystem is not entered, with the note if something is missing then.
+func (w *walk) closed(seen status) (bool, string) {
 	if seen.mount == w.root {
 		return false, ""
 	}
@@ -216,7 +216,7 @@ func (w *walk) closed(seen look) (bool, string) {
 	case processBacked(fstype):
 		return true, "not read: a process answers for " + fstype
 	}
-	return w.ask.kernel[fstype], ""
+	return w.opts.kernel[fstype], ""
 }
 
 func processBacked(fstype string) bool {
@@ -224,7 +224,7 @@ func processBacked(fstype string) bool {
 		strings.HasPrefix(fstype, "fuse.") || strings.HasPrefix(fstype, "fuseblk.")
 }
 
-func (w *walk) leaf(in *directory, name string, fd int, seen look, closed bool, why string) error {
+func (w *walk) leaf(in *directory, name string, fd int, seen status, closed bool, why string) error {
 	if closed {
 		if why == "" {
 			why = "not read: " + w.mounts[seen.mount]
@@ -242,22 +242,22 @@ func (w *walk) leaf(in *directory, name string, fd int, seen look, closed bool, 
 	target := ""
 	if seen.kind() == syscall.S_IFLNK {
 		if target, err = readlinkat(fd, ""); err != nil {
-			in.note = "names in it unreadable: " + code(err)
-			return ours(err)
+			in.note = "names in it unreadable: " + errorName(err)
+			return fatal(err)
 		}
 	}
 	w.entry('E', name, seen, found, nil, target, note, false)
 	return nil
 }
 
-func (w *walk) file(name string, fd int, seen look, found []xattr, note string) error {
+func (w *walk) file(name string, fd int, seen status, found []xattr, note string) error {
 	if why := w.unhashed(seen); why != "" {
 		w.entry('E', name, seen, found, nil, "", why, false)
 		return nil
 	}
 	several := seen.links != 1
 	if several {
-		// The content that was read under one name holds for another of the same version.
+		// The content read under one name is also that of another name of the same version.
 		this := version{seen.identity(), seen.size, seen.mtime, seen.ctime}
 		if w.linked[this] {
 			w.entry('E', name, seen, found, nil, "", note, true)
@@ -277,14 +277,14 @@ func (w *walk) file(name string, fd int, seen look, found []xattr, note string) 
 	return nil
 }
 
-func (w *walk) unhashed(seen look) string {
-	fstype, limits := w.mounts[seen.mount], w.ask.limits
+func (w *walk) unhashed(seen status) string {
+	fstype, limits := w.mounts[seen.mount], w.opts.limits
 	most := limits.mount
 	if seen.mount == w.root {
 		most = limits.root
 	}
 	switch {
-	case w.ask.unhashed[fstype]:
+	case w.opts.unhashed[fstype]:
 		return "not hashed: " + fstype
 	case seen.size > limits.file:
 		return "not hashed: larger than " + strconv.FormatUint(limits.file, 10) + " bytes"
@@ -294,9 +294,9 @@ func (w *walk) unhashed(seen look) string {
 	return ""
 }
 
-// entry tells one entry: its look, whether it is one of several names that share a content, and
-// the name, the note, the digest, the target and the attributes, each with its length before it.
-func (w *walk) entry(letter byte, name string, seen look, attributes []xattr, digest []byte,
+// entry sends one entry: its status, whether it is one of several names of one file, and the name,
+// the note, the digest, the target and the attributes, each with its length before it.
+func (w *walk) entry(letter byte, name string, seen status, attributes []xattr, digest []byte,
 	target, note string, several bool) {
 	flag := byte(0)
 	if several {
@@ -307,8 +307,8 @@ func (w *walk) entry(letter byte, name string, seen look, attributes []xattr, di
 		body = append(body, length(field)...)
 		body = append(body, field...)
 	}
-	for _, one := range attributes {
-		for _, field := range [][]byte{[]byte(one.name), one.value} {
+	for _, attribute := range attributes {
+		for _, field := range [][]byte{[]byte(attribute.name), attribute.value} {
 			body = append(body, length(field)...)
 			body = append(body, field...)
 		}
@@ -317,7 +317,7 @@ func (w *walk) entry(letter byte, name string, seen look, attributes []xattr, di
 }
 
 func length(field []byte) []byte {
-	found := make([]byte, 4)
-	binary.LittleEndian.PutUint32(found, uint32(len(field)))
-	return found
+	size := make([]byte, 4)
+	binary.LittleEndian.PutUint32(size, uint32(len(field)))
+	return size
 }

@@ -20,7 +20,7 @@ const (
 	second     = 1_000_000_000
 )
 
-// The number of statx(2), which Go's syscall package does not know (arch/*/syscalls of Linux).
+// The number of statx(2), which Go's syscall package lacks (arch/*/syscalls of Linux).
 var sysStatx = map[string]uintptr{
 	"386": 383, "amd64": 332, "arm": 397, "arm64": 291, "loong64": 291, "ppc64": 383,
 	"ppc64le": 383, "riscv64": 291, "s390x": 379,
@@ -43,8 +43,8 @@ type statx struct {
 	_                                        [13]uint64
 }
 
-// look is what stat(2) says of an object, and the mount that it was reached through.
-type look struct {
+// status is what stat(2) returns for an object, and the mount that it was reached through.
+type status struct {
 	mode, uid, gid, size, links, inode     uint64
 	devMajor, devMinor, rdevMajor, rdevMin uint64
 	mtime, ctime                           int64
@@ -53,16 +53,16 @@ type look struct {
 
 type identity struct{ mount, major, minor, inode uint64 }
 
-func (l look) identity() identity { return identity{l.mount, l.devMajor, l.devMinor, l.inode} }
+func (s status) identity() identity { return identity{s.mount, s.devMajor, s.devMinor, s.inode} }
 
-func (l look) kind() uint64 { return l.mode & syscall.S_IFMT }
+func (s status) kind() uint64 { return s.mode & syscall.S_IFMT }
 
-// pack is the form in which a look is told: 13 numbers of 8 bytes, little-endian.
-func (l look) pack() []byte {
+// pack is the form in which a status is sent: 13 numbers of 8 bytes, little-endian.
+func (s status) pack() []byte {
 	out := make([]byte, 0, 13*8)
 	for _, value := range []uint64{
-		l.mode, l.uid, l.gid, l.size, l.links, l.inode, l.devMajor, l.devMinor, l.rdevMajor,
-		l.rdevMin, uint64(l.mtime), uint64(l.ctime), l.mount,
+		s.mode, s.uid, s.gid, s.size, s.links, s.inode, s.devMajor, s.devMinor, s.rdevMajor,
+		s.rdevMin, uint64(s.mtime), uint64(s.ctime), s.mount,
 	} {
 		out = append(out, 0, 0, 0, 0, 0, 0, 0, 0)
 		binary.LittleEndian.PutUint64(out[len(out)-8:], value)
@@ -70,8 +70,8 @@ func (l look) pack() []byte {
 	return out
 }
 
-// mountOf is the mount that fd was reached through; no filesystem is asked anything: the one that
-// answers for FUSE may be a process of the container.
+// mountOf is the id of the mount that fd was reached through. No filesystem is asked: the process
+// behind a FUSE mount may be one of the container.
 func mountOf(fd int) (uint64, error) {
 	var raw statx
 	if callStatx(fd, 0, &raw) == nil && raw.mask&maskMount != 0 {
@@ -89,12 +89,12 @@ func mountOf(fd int) (uint64, error) {
 	return 0, syscall.ENOSYS
 }
 
-// lookAt looks at the object behind fd (O_PATH will do). cached: what the kernel knows by itself
-// will do, the filesystem is not asked.
-func lookAt(fd int, cached bool) (look, error) {
+// statusOf is the status of the object behind fd (O_PATH suffices). With cached, the filesystem is
+// not asked: the fields are those that the kernel has cached.
+func statusOf(fd int, cached bool) (status, error) {
 	mount, err := mountOf(fd)
 	if err != nil {
-		return look{}, err
+		return status{}, err
 	}
 	var raw statx
 	mask := uintptr(basicStats)
@@ -102,9 +102,9 @@ func lookAt(fd int, cached bool) (look, error) {
 		mask = 0
 	}
 	if err := callStatx(fd, mask, &raw); err != nil {
-		return lookByFstat(fd, mount)
+		return statusByFstat(fd, mount)
 	}
-	return look{
+	return status{
 		mode: uint64(raw.mode), uid: uint64(raw.uid), gid: uint64(raw.gid), size: raw.size,
 		links: uint64(raw.nlink), inode: raw.ino,
 		devMajor: uint64(raw.devMajor), devMinor: uint64(raw.devMinor),
@@ -128,14 +128,14 @@ func callStatx(fd int, mask uintptr, raw *statx) error {
 	return nil
 }
 
-// lookByFstat is for kernels that lack statx(2) and filters that forbid it.
-func lookByFstat(fd int, mount uint64) (look, error) {
+// statusByFstat is for kernels without statx(2) and seccomp filters that forbid it.
+func statusByFstat(fd int, mount uint64) (status, error) {
 	var raw syscall.Stat_t
 	if err := syscall.Fstat(fd, &raw); err != nil {
-		return look{}, err
+		return status{}, err
 	}
 	dev, rdev := uint64(raw.Dev), uint64(raw.Rdev)
-	return look{
+	return status{
 		mode: uint64(raw.Mode), uid: uint64(raw.Uid), gid: uint64(raw.Gid), size: uint64(raw.Size),
 		links: uint64(raw.Nlink), inode: raw.Ino,
 		devMajor: major(dev), devMinor: minor(dev), rdevMajor: major(rdev), rdevMin: minor(rdev),
@@ -147,7 +147,7 @@ func lookByFstat(fd int, mount uint64) (look, error) {
 func major(dev uint64) uint64 { return dev>>8&0xfff | dev>>32&0xfffff000 }
 func minor(dev uint64) uint64 { return dev&0xff | dev>>12&0xffffff00 }
 
-// open is openat(2) that is not disturbed by the signals of Go's own scheduler.
+// open is openat(2), repeated when a signal of Go's own scheduler interrupts it.
 func open(directory int, name string, flags int) (int, error) {
 	for {
 		fd, err := syscall.Openat(directory, name, flags|syscall.O_CLOEXEC, 0)
@@ -157,7 +157,7 @@ func open(directory int, name string, flags int) (int, error) {
 	}
 }
 
-// readlinkat reads the link name in directory; with "", the one that the descriptor itself is.
+// readlinkat reads the symlink name in directory; with "", the one behind the descriptor itself.
 func readlinkat(directory int, name string) (string, error) {
 	path, err := syscall.BytePtrFromString(name)
 	if err != nil {
@@ -181,16 +181,52 @@ func read(fd int, buffer []byte) (int, error) {
 	}
 }
 
-func all(fd int) ([]byte, error) {
-	var found []byte
+// readAll reads fd from its position to the end.
+func readAll(fd int) ([]byte, error) {
+	var data []byte
 	buffer := make([]byte, 1<<16)
 	for {
 		n, err := read(fd, buffer)
 		if err != nil || n <= 0 {
-			return found, err
+			return data, err
 		}
-		found = append(found, buffer[:n]...)
+		data = append(data, buffer[:n]...)
 	}
 }
 
+// about is err with what it concerns.
 func about(what string, err error) error { return errors.New(what + ": " + err.Error()) }
+
+// Names of the errors that reading a filesystem returns (errno(3)).
+var errorNames = map[syscall.Errno]string{
+	syscall.EPERM: "EPERM", syscall.ENOENT: "ENOENT", syscall.EIO: "EIO", syscall.ENXIO: "ENXIO",
+	syscall.EAGAIN: "EAGAIN", syscall.EACCES: "EACCES", syscall.EBUSY: "EBUSY",
+	syscall.ENODEV: "ENODEV", syscall.ENOTDIR: "ENOTDIR", syscall.EISDIR: "EISDIR",
+	syscall.EINVAL: "EINVAL", syscall.ETXTBSY: "ETXTBSY", syscall.EFBIG: "EFBIG",
+	syscall.ENAMETOOLONG: "ENAMETOOLONG", syscall.ELOOP: "ELOOP", syscall.ENODATA: "ENODATA",
+	syscall.EOVERFLOW: "EOVERFLOW", syscall.ENOTSUP: "EOPNOTSUPP", syscall.ENOSYS: "ENOSYS",
+	syscall.ENOTCONN: "ENOTCONN", syscall.ETIMEDOUT: "ETIMEDOUT", syscall.EHOSTDOWN: "EHOSTDOWN",
+	syscall.EHOSTUNREACH: "EHOSTUNREACH", syscall.ESTALE: "ESTALE", syscall.EUCLEAN: "EUCLEAN",
+	syscall.EREMOTEIO: "EREMOTEIO", syscall.EKEYEXPIRED: "EKEYEXPIRED", syscall.ENOKEY: "ENOKEY",
+}
+
+// errorName is the name of an error for a note: EACCES.
+func errorName(err error) string {
+	number, ok := err.(syscall.Errno)
+	if !ok {
+		return "?"
+	}
+	if name, ok := errorNames[number]; ok {
+		return name
+	}
+	return strconv.Itoa(int(number))
+}
+
+// fatal is an error if the agent itself lacks resources: a note must not blame the container.
+func fatal(err error) error {
+	switch err {
+	case syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM:
+		return errors.New("out of resources: " + err.Error())
+	}
+	return nil
+}

@@ -1,4 +1,7 @@
-"""What the agent says, over the engine's attached connection: frames, and in them records."""
+"""The agent's output: frames of the engine, in them records, and the live ledger made of those.
+
+The other side is ``agent/output.go`` and ``agent/walk.go``.
+"""
 
 from __future__ import annotations
 
@@ -12,47 +15,51 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple, Self
 
+from scratchlab.collect.live.file_status import FileStatus, to_entry
 from scratchlab.collect.live.limits import ENTRY_COST, WalkLimits
 from scratchlab.collect.live.links import LinkSets
-from scratchlab.collect.live.look import Look, entry
 from scratchlab.errors import LabError
 from scratchlab.idmap import OVERFLOW, IdRanges, outside
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry
 
-_FRAME = struct.Struct(">B3xI")  # Docker Engine API, "attach to a container", stream format
+_FRAME = struct.Struct(">B3xI")  # Docker Engine API, "Attach to a container", stream format
 _RECORD = struct.Struct("<cI")
 _OUT, _ERR = 1, 2
-_SILENCE = 60.0  # seconds: the agent says at least every 2 s that it reads on
-_MOST_BYTES = 64 << 20  # of one record: a long mountinfo; an entry has less than one MiB
-_MOST_ERRORS = 4096
+_SILENCE = 60.0  # seconds; the agent sends a record at least every 2 s
+_MOST_BYTES = 64 << 20  # in one record: a long mountinfo; an entry has less than one MiB
+_MOST_ERRORS = 4096  # bytes of standard error
+_STATUS = struct.Struct("<10Q2qQ")
+_LENGTH = struct.Struct("<I")
+_BUFFER = 512  # entries
 
 
 class OwnerMap(NamedTuple):
-    """Maps ids that stat(2) returned inside of a user namespace to those outside of it.
+    """Maps ids from inside a user namespace to those outside.
 
-    Without ranges nothing is mapped: the agent saw the host's ids.
+    Without ranges nothing is mapped: the agent reports the host's ids.
     """
 
     uids: IdRanges = ()
     gids: IdRanges = ()
 
-    def mapped(self, seen: Look) -> Look:
-        """The look with the owner that a reader outside would see.
+    def mapped(self, status: FileStatus) -> FileStatus:
+        """``status`` with the owner as it is outside the user namespace.
 
-        An id without a mapping shows as 65534 inside (user_namespaces(7)). Its owner cannot be
-        known, so it stays.
+        An id without a mapping shows as 65534 inside (user_namespaces(7)). Its owner is unknown,
+        so it stays.
         """
-        return seen._replace(uid=_outside(seen.uid, self.uids), gid=_outside(seen.gid, self.gids))
+        uid, gid = _outside(status.uid, self.uids), _outside(status.gid, self.gids)
+        return status._replace(uid=uid, gid=gid)
 
 
 def _outside(number: int, ranges: IdRanges) -> int:
-    found = None if number == OVERFLOW else outside(number, ranges)
-    return number if found is None else found
+    mapped = None if number == OVERFLOW else outside(number, ranges)
+    return number if mapped is None else mapped
 
 
 class AgentRecord(NamedTuple):
-    """One record: its letter (see agent/output.go and agent/walk.go) and its body."""
+    """One record: its letter (see ``agent/output.go``) and its body."""
 
     letter: bytes
     body: bytes
@@ -62,7 +69,7 @@ class Connection:
     """The agent's standard streams. Leaving the ``with`` block ends them."""
 
     def __init__(self, attached: Any) -> None:
-        # The SDK gives a SocketIO, or the bare TLS socket; it must live as long as we read.
+        # The SDK returns a SocketIO or the bare TLS socket; it must live as long as we read.
         self._attached = attached
         self._socket: socket.socket = getattr(attached, "_sock", attached)
         self._socket.settimeout(_SILENCE)
@@ -78,15 +85,15 @@ class Connection:
         self._attached.close()
         self._socket.close()
 
-    def go(self) -> None:
-        """Let the agent go on to the next step."""
+    def start_walk(self) -> None:
+        """Let the agent read the root. Raises LabError."""
         try:
             self._socket.sendall(b"\n")
         except OSError as error:
             raise self._broken() from error
 
     def next(self) -> AgentRecord:
-        """The next record. Raises LabError where there is none, or none for a minute."""
+        """The next record. Raises LabError when the agent failed, ended or was silent for 60 s."""
         try:
             head = self._exactly(_RECORD.size)
             letter, size = _RECORD.unpack(head)
@@ -95,14 +102,14 @@ class Connection:
             body = self._exactly(size)
         except TimeoutError as error:
             raise LabError(
-                f"the debug container said nothing for {_SILENCE:.0f} s: a filesystem of the"
+                f"the debug container was silent for {_SILENCE:.0f} s: a filesystem of the"
                 " container does not answer",
-                "see its mounts: scratchlab why CONTAINER /",
+                "list its mounts: scratchlab why CONTAINER /",
             ) from error
         except OSError as error:
             raise self._broken() from error
         if letter == b"X":
-            raise LabError(f"the debug container could not read on: {_words(body)}")
+            raise LabError(f"the debug container cannot continue: {_one_line(body)}")
         return AgentRecord(letter, body)
 
     def _exactly(self, size: int) -> bytes:
@@ -112,15 +119,16 @@ class Connection:
         return data
 
     def _broken(self) -> LabError:
-        said = _words(bytes(self._frames.errors))
+        errors = _one_line(bytes(self._frames.errors))
         return LabError(
-            "the debug container ended before it had told all" + (f": {said}" if said else ""),
-            "see whether the container that is examined still runs, then run it again",
+            "the debug container ended before the reading was complete"
+            + (f": {errors}" if errors else ""),
+            "check whether the examined container still runs, then run this again",
         )
 
 
 class _Frames(io.RawIOBase):
-    """Standard output out of the frames that the engine wraps around both outputs."""
+    """Standard output, taken from the frames in which the engine sends both output streams."""
 
     def __init__(self, connection: socket.socket) -> None:
         super().__init__()
@@ -143,7 +151,7 @@ class _Frames(io.RawIOBase):
                 self.errors += self._exactly(size)
                 del self.errors[_MOST_ERRORS:]
             else:
-                raise LabError("the engine's answer to attach has no frames: it is no Docker API")
+                raise LabError("the engine's answer to attach has no frames: not a Docker API")
         count = self._socket.recv_into(buffer, min(len(buffer), self._left))
         self._left = self._left - count if count else 0
         return count
@@ -158,30 +166,22 @@ class _Frames(io.RawIOBase):
         return bytes(data)
 
 
-def _words(text: bytes) -> str:
+def _one_line(text: bytes) -> str:
     return " ".join(text.decode("utf-8", "surrogateescape").split())[:400]
 
 
-# From the agent's records to a live ledger, the same that the reader on the host makes.
-
-
-_LOOK = struct.Struct("<10Q2qQ")
-_LENGTH = struct.Struct("<I")
-_BUFFER = 512
-
-
-def look(packed: bytes) -> Look:
-    """A look in the form that the agent tells it (agent/look.go, pack)."""
+def unpack_status(packed: bytes) -> FileStatus:
+    """The file status in the form in which the agent sends it (``pack`` in agent/linux.go)."""
     (
         mode, uid, gid, size, links, inode, major, minor, special_major, special_minor,
         mtime, ctime, mount,
-    ) = _LOOK.unpack(packed)  # fmt: skip
+    ) = _STATUS.unpack(packed)  # fmt: skip
     device, special = (major, minor), (special_major, special_minor)
-    return Look(mode, uid, gid, size, links, inode, device, special, mtime, ctime, mount)
+    return FileStatus(mode, uid, gid, size, links, inode, device, special, mtime, ctime, mount)
 
 
-class Reading:
-    """One reading of one tree, as the agent walks it."""
+class LedgerReader:
+    """Makes the live ledger of one tree from the agent's records."""
 
     def __init__(
         self, owners: OwnerMap, limits: WalkLimits, progress: Callable[[int], None] | None
@@ -191,13 +191,13 @@ class Reading:
         self._progress = progress
         self._ledger = Ledger()
         self._links = LinkSets()
-        self._above: list[Entry] = []  # the directories that the walk is in
+        self._above: list[Entry] = []  # the directories in which the walk is
         self._ready: list[Entry] = []
         self._count = 0
         self._cost = 0
 
     def read(self, connection: Connection) -> Ledger:
-        """Take records until the tree is complete; raises LabError where it ends before."""
+        """Read records until the tree is complete; raises LabError when they end earlier."""
         try:
             self._take(connection.next())
             while self._above:
@@ -221,42 +221,42 @@ class Reading:
         elif record.letter == b"E":
             self._keep(self._entry(record.body))
         elif record.letter != b"T":
-            raise LabError("the debug container sent what is no entry")
+            raise LabError("the debug container sent a record that is not an entry")
 
     def _entry(self, body: bytes) -> Entry:
         try:
-            seen = look(body[: _LOOK.size])
-            several = body[_LOOK.size] == 1
-            name, note, digest, target, *attributes = _fields(body, _LOOK.size + 1)
-            seen = self._owners.mapped(seen)
-            found = entry(
+            status = unpack_status(body[: _STATUS.size])
+            several = body[_STATUS.size] == 1
+            name, note, digest, target, *attributes = _fields(body, _STATUS.size + 1)
+            status = self._owners.mapped(status)
+            entry = to_entry(
                 self._path(name),
-                seen,
+                status,
                 tuple(
                     (os.fsdecode(key), value)
                     for key, value in zip(attributes[::2], attributes[1::2], strict=True)
                 ),
                 sha256=digest.hex() or None,
                 note=_text(note) or None,
-                target=os.fsdecode(target) if stat.S_ISLNK(seen.mode) else None,
+                target=os.fsdecode(target) if stat.S_ISLNK(status.mode) else None,
             )
         except (struct.error, ValueError, LookupError, OverflowError) as error:
             raise LabError(f"the debug container sent a damaged entry: {error}") from error
         if several:
-            self._links.add(seen, found.path)
-        return found
+            self._links.add(status, entry.path)
+        return entry
 
     def _path(self, name: bytes) -> str:
         if not self._above:
             return "/"
         if name in (b"", b".", b"..") or b"/" in name:
-            raise ValueError("a name that is none")
+            raise ValueError("a malformed name")
         above = self._above[-1].path
         return f"{'' if above == '/' else above}/{os.fsdecode(name)}"
 
-    def _keep(self, one: Entry) -> None:
-        self._ready.append(one)
-        self._cost += len(one.path) + sum(len(value) for _, value in one.xattrs) + ENTRY_COST
+    def _keep(self, entry: Entry) -> None:
+        self._ready.append(entry)
+        self._cost += len(entry.path) + sum(len(value) for _, value in entry.xattrs) + ENTRY_COST
         if self._cost > self._limits.ledger_bytes:
             raise self._limits.too_many()
         if len(self._ready) >= _BUFFER:

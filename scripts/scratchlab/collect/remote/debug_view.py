@@ -1,0 +1,319 @@
+"""The view from a debug container: the same ledger as from the host, with less evidence."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import docker.errors
+import requests
+
+from scratchlab import idmap, mountinfo
+from scratchlab.collect.holding import running_pid, same_run
+from scratchlab.collect.host_facts import MASK_CANDIDATES, PER_CPU_MASKS, cgroups
+from scratchlab.collect.live.file_status import FileStatus
+from scratchlab.collect.live.limits import KERNEL_FILESYSTEMS, UNHASHED_FILESYSTEMS, WalkLimits
+from scratchlab.collect.remote.container import run_agent
+from scratchlab.collect.remote.protocol import (
+    Connection,
+    LedgerReader,
+    OwnerMap,
+    unpack_status,
+)
+from scratchlab.errors import LabError
+from scratchlab.evidence import EvidenceSet
+from scratchlab.ledger import Ledger
+from scratchlab.model import Container, Engine, Facts, Host, Image, Json, Layers, Mount, Runtime
+from scratchlab.procfs import parse_stat
+
+if TYPE_CHECKING:
+    from scratchlab.collect.engines import EngineClient
+    from scratchlab.progress import Progress
+
+_AGAIN = "run it again"
+# Runtimes that put a kernel or process of their own between the container and the host's kernel.
+_SANDBOXES = ("runsc", "kata")
+# Docker Engine API, "Get changes on a container's filesystem": Kind.
+_CHANGE_KINDS = {0: "changed", 1: "added", 2: "deleted"}
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessFacts:
+    """The container's process at one moment, as the agent reports it.
+
+    Like :class:`scratchlab.collect.process.Process`, but ``pid`` is the number in the debug
+    container's PID namespace.
+    """
+
+    pid: int
+    start_time: int
+    namespaces: Mapping[str, str]
+    uid_map: idmap.IdRanges
+    gid_map: idmap.IdRanges
+    root: FileStatus
+    mounts: tuple[Mount, ...]
+    cgroup: bytes
+    exe: str  # its program, as a path in its own root
+
+
+class DebugContainer:
+    """A running debug container: the facts that its agent reports, and the live root.
+
+    It ends with the block of :func:`open_debug_container`.
+    """
+
+    def __init__(
+        self, client: EngineClient, inspect: Json, connection: Connection, limits: WalkLimits
+    ) -> None:
+        self._client = client
+        self._inspect = inspect
+        self._connection = connection
+        self._limits = limits
+        self._facts = self._receive_facts(b"G")
+        self.process = _process_facts(self._facts, "")
+        namespace = self._facts.first("ns/user")
+        self._shares_userns = bool(namespace) and namespace == self._facts.first("own ns/user")
+        if self.process.pid != 1 and not _shows_id(self.process, inspect["Id"]):
+            raise LabError(
+                f"process {self.process.pid} in the debug container's PID namespace is not the"
+                " container's",
+                _AGAIN,
+            )
+
+    def host(self) -> Host:
+        """The facts of the machine, from the engine and the debug container's /proc and /sys."""
+        info = self._client.info()
+        mounts = mountinfo.parse(self._facts.first("own mountinfo"))
+        version, controllers = cgroups(mounts)
+        if version == 2:
+            listed = self._facts.first("controllers").decode("ascii", "replace")
+            controllers = tuple(listed.split())
+        return Host(
+            name=str(info.get("Name") or ""),
+            kernel=str(info.get("KernelVersion") or ""),
+            distribution=str(info.get("OperatingSystem") or ""),
+            cgroup_version=version,
+            controllers=controllers,
+            existing=frozenset(map(bytes.decode, self._facts.all("exists"))),
+        )
+
+    def problems(self) -> tuple[str, ...]:
+        """What a reader on the host would see and this one cannot, as sentences."""
+        if self._sees_mapped_ids():
+            return (
+                "the debug container shares the container's user namespace: owners without a number"
+                " in it show as 65534, and attributes trusted.* do not show",
+            )
+        return ()
+
+    def read(self, progress: Callable[[int], None] | None = None) -> Ledger:
+        """The live ledger. ``progress`` is called with the number of entries so far.
+
+        Raises LabError when the root cannot be read, or if the process, its root or its mounts
+        were replaced meanwhile.
+        """
+        owners = OwnerMap()
+        if self._sees_mapped_ids():
+            owners = OwnerMap(self.process.uid_map, self.process.gid_map)
+        self._connection.start_walk()
+        ledger = LedgerReader(owners, self._limits, progress).read(self._connection)
+        try:
+            self._recheck(_process_facts(self._receive_facts(b"Z"), "after "))
+        except BaseException:
+            ledger.close()
+            raise
+        return ledger
+
+    def _sees_mapped_ids(self) -> bool:
+        return self._shares_userns and self.process.uid_map != idmap.INITIAL
+
+    def _recheck(self, now: ProcessFacts) -> None:
+        before = self.process
+        if (now.pid, now.start_time) != (before.pid, before.start_time):
+            _raise_changed("was replaced while it was read")
+        if now.namespaces.get("mnt") != before.namespaces.get("mnt"):
+            _raise_changed("moved to another mount namespace")
+        if now.root.identity != before.root.identity:
+            _raise_changed("changed its root directory")
+        if changed := mountinfo.changes(before.mounts, now.mounts):
+            _raise_changed(f"had its mounts changed while it was read: {'; '.join(changed)}")
+        again = self._client.inspect_container(self._inspect["Id"])
+        running_pid(again, self._client.name)
+        if not same_run(self._inspect, again):
+            _raise_changed("was restarted while it was read")
+
+    def _receive_facts(self, until: bytes) -> _AgentFacts:
+        facts = _AgentFacts()
+        while (record := self._connection.next()).letter != until:
+            if record.letter == b"F":
+                name, _, value = record.body.partition(b"\0")
+                facts.add(name.decode("ascii", "replace"), value)
+            elif record.letter != b"T":
+                raise LabError("the debug container sent an entry in place of a fact")
+        return facts
+
+
+@contextmanager
+def open_debug_container(
+    client: EngineClient, inspect: Json, *, limits: WalkLimits | None = None
+) -> Iterator[DebugContainer]:
+    """Run a debug container beside the one that ``inspect`` describes, during the block.
+
+    Raises LabError when that container does not run, when its runtime hides its root from every
+    other container, or when the engine cannot run the debug container.
+    """
+    pid = running_pid(inspect, client.name)
+    settings = inspect.get("HostConfig") or {}
+    runtime = str(settings.get("Runtime") or "")
+    if runtime.startswith(_SANDBOXES):
+        raise LabError(
+            f"the runtime {runtime} runs the container in a sandbox, which hides its root from all"
+            " other containers",
+            "list it from inside: docker exec CONTAINER ls /",
+        )
+    bounds = limits or WalkLimits()
+    arguments = [
+        str(_pid_in_debug_container(str(settings.get("PidMode") or ""), pid)),
+        str(inspect["Id"]),
+        ",".join(sorted(KERNEL_FILESYSTEMS)),
+        ",".join(sorted(UNHASHED_FILESYSTEMS)),
+        *map(str, (bounds.file_bytes, bounds.root_bytes, bounds.mount_bytes)),
+        *MASK_CANDIDATES,
+        PER_CPU_MASKS,
+    ]
+    with run_agent(client, inspect, arguments) as connection:
+        yield DebugContainer(client, inspect, connection, bounds)
+
+
+def _pid_in_debug_container(mode: str, pid: int) -> int:
+    """The number of the container's process in the debug container's PID namespace.
+
+    0 when the agent must search for it.
+    """
+    if mode == "host":
+        return pid  # the engine's number is that of its own PID namespace
+    return 0 if mode.startswith(("container:", "ns:")) else 1
+
+
+class _AgentFacts:
+    """Values by name; some names have several."""
+
+    def __init__(self) -> None:
+        self._facts: dict[str, list[bytes]] = {}
+
+    def add(self, name: str, value: bytes) -> None:
+        self._facts.setdefault(name, []).append(value)
+
+    def all(self, name: str) -> list[bytes]:
+        return self._facts.get(name, [])
+
+    def first(self, name: str) -> bytes:
+        return self._facts.get(name, [b""])[0]
+
+    def below(self, prefix: str) -> dict[str, str]:
+        size = len(prefix)
+        return {
+            name[size:]: values[0].decode("ascii", "replace")
+            for name, values in sorted(self._facts.items())
+            if name.startswith(prefix)
+        }
+
+
+def _process_facts(facts: _AgentFacts, prefix: str) -> ProcessFacts:
+    try:
+        return ProcessFacts(
+            pid=int(facts.first(f"{prefix}pid")),
+            start_time=parse_stat(facts.first(f"{prefix}stat")).start_time,
+            namespaces=facts.below(f"{prefix}ns/"),
+            uid_map=idmap.parse(facts.first(f"{prefix}uid_map")),
+            gid_map=idmap.parse(facts.first(f"{prefix}gid_map")),
+            root=unpack_status(facts.first(f"{prefix}root")),
+            mounts=mountinfo.parse(facts.first(f"{prefix}mountinfo")),
+            cgroup=facts.first(f"{prefix}cgroup"),
+            exe=os.fsdecode(facts.first(f"{prefix}exe")),
+        )
+    except (ValueError, IndexError, ArithmeticError) as error:
+        raise LabError(f"the debug container sent damaged facts: {error}") from error
+
+
+def _shows_id(process: ProcessFacts, container: str) -> bool:
+    """Whether the process's control group or one of its mounts has the id ``container``."""
+    return container.encode() in process.cgroup or any(
+        container in field for mount in process.mounts for field in (mount.root, mount.source)
+    )
+
+
+def _raise_changed(what: str) -> NoReturn:
+    raise LabError(f"the container's process {what}", _AGAIN)
+
+
+class DebugView:
+    """A container's root as a debug container sees it, ``/proc/PID/root`` there."""
+
+    def __init__(self, client: EngineClient, inspect: Json, debug: DebugContainer) -> None:
+        self._client = client
+        self._inspect = inspect
+        self._debug = debug
+
+    def facts(self, engine: Engine, image: Image) -> Facts:
+        """The facts from the engine and the kernel, as far as this vantage shows them."""
+        process = self._debug.process
+        return Facts(
+            host=self._debug.host(),
+            engine=engine,
+            runtime=self._runtime(),
+            image=image,
+            container=Container(
+                id=self._inspect["Id"],
+                name=str(self._inspect.get("Name", "")).lstrip("/"),
+                pid=int(self._inspect["State"]["Pid"]),
+                start_time=process.start_time,
+                vantage="debug",
+                inspect=self._inspect,
+                namespaces=process.namespaces,
+                uid_map=process.uid_map,
+            ),
+            mounts=process.mounts,
+            layers=Layers(driver=_driver(self._inspect, engine)),
+            problems=self._debug.problems(),
+        )
+
+    def live(self, progress: Progress) -> Ledger:
+        """Read the live ledger. Raises LabError if the process was replaced meanwhile."""
+        return self._debug.read(progress.step("reading the live root", "entries"))
+
+    def examine(self, facts: Facts, image: Ledger, progress: Progress) -> EvidenceSet:
+        """Read the live root, and what the engine lists as changes. Raises LabError."""
+        root = self.live(progress)
+        try:
+            facts = replace(facts, changes=self._changes())
+        except BaseException:
+            root.close()
+            raise
+        return EvidenceSet(facts, image, root)
+
+    def _runtime(self) -> Runtime:
+        return self._client.runtime(self._inspect, local=False)
+
+    def _changes(self) -> Mapping[str, str] | None:
+        try:
+            listed: list[Any] = self._client.client.api.diff(self._inspect["Id"]) or []
+        except (docker.errors.APIError, requests.RequestException):
+            return None  # not every storage driver lists them; then origins stay unexplained
+        return {
+            str(change["Path"]): _CHANGE_KINDS.get(change["Kind"], "changed") for change in listed
+        }
+
+
+@contextmanager
+def open_debug_view(client: EngineClient, inspect: Json) -> Iterator[DebugView]:
+    """Run a debug container beside the one that ``inspect`` describes; raises LabError."""
+    with open_debug_container(client, inspect) as debug:
+        yield DebugView(client, inspect, debug)
+
+
+def _driver(inspect: Json, engine: Engine) -> str:
+    return str((inspect.get("GraphDriver") or {}).get("Name") or engine.storage_driver)
