@@ -116,6 +116,16 @@ class Entry:
     mount: int | None = None
     note: str | None = None
 
+    @classmethod
+    def whiteout(cls, path: str) -> Entry:
+        """An overlayfs whiteout of ``path``: a character device 0:0 (Linux overlayfs.rst)."""
+        return cls(path, Kind.CHAR, 0, device=(0, 0))
+
+    @property
+    def is_whiteout(self) -> bool:
+        """Whether the entry, in an overlay's upper layer, hides its path."""
+        return self.kind is Kind.CHAR and self.device == (0, 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Mount:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 
 from scratchlab.collect import live
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Kind, Layers
 
 _COMPARED = ("kind", "mode", "uid", "gid", "size", "sha256", "target", "device", "xattrs")
-# A whiteout of overlayfs: Linux Documentation/filesystems/overlayfs.rst.
-_WHITEOUT = Entry("/", Kind.CHAR, 0, device=(0, 0))
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -83,4 +80,4 @@ def _removed(below: Ledger, tree: Ledger) -> Iterator[Entry]:
             continue
         if entry.path not in tree:
             last = entry.path + "/"
-            yield replace(_WHITEOUT, path=entry.path)
+            yield Entry.whiteout(entry.path)
