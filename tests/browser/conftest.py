@@ -1,6 +1,6 @@
 """A real browser, headless, and pages that it opens from the disk.
 
-Whatever a test does, the page may log nothing and request nothing but itself.
+Every test also asserts that the page logs nothing and requests nothing but itself.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Visit = Callable[..., Page]
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """The distribution's Chromium; what it keeps for itself goes to a directory of the test."""
+    """The distribution's Chromium, with a home directory that belongs to the test."""
     home = str(tmp_path_factory.mktemp("home"))
     with sync_playwright() as play:
         found = play.chromium.launch(executable_path=CHROMIUM, env={**os.environ, "HOME": home})
@@ -39,28 +39,28 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 @pytest.fixture
 def visit(browser: Browser, tmp_path: Path) -> Iterator[Visit]:
     """``visit(file, at="#here", **context)`` opens a page that lies below ``tmp_path``."""
-    said: list[str] = []
-    asked: list[str] = []
-    opened = []
+    logged: list[str] = []
+    requested: list[str] = []
+    contexts = []
 
     def open_page(file: Path, at: str = "", **context: Any) -> Page:
-        window = browser.new_context(**{"viewport": DESK, **context})
-        opened.append(window)
-        shown = window.new_page()
-        shown.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
-        shown.on("pageerror", lambda error: said.append(str(error)))
-        shown.on("request", lambda request: asked.append(request.url))
-        shown.goto(f"{file.as_uri()}{at}")
-        if context.get("java_script_enabled", True) and shown.locator("script").count():
-            shown.wait_for_selector("html[data-ready]", state="attached")
-        return shown
+        browser_context = browser.new_context(**{"viewport": DESK, **context})
+        contexts.append(browser_context)
+        page = browser_context.new_page()
+        page.on("console", lambda message: logged.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: logged.append(str(error)))
+        page.on("request", lambda request: requested.append(request.url))
+        page.goto(f"{file.as_uri()}{at}")
+        if context.get("java_script_enabled", True) and page.locator("script").count():
+            page.wait_for_selector("html[data-ready]", state="attached")
+        return page
 
     yield open_page
-    for window in opened:
-        window.close()
-    assert said == [], "the console is silent"
-    outside = [url for url in asked if not url.startswith((tmp_path.as_uri(), "data:"))]
-    assert outside == [], "nothing is requested but the page itself"
+    for browser_context in contexts:
+        browser_context.close()
+    assert logged == [], "the page logs nothing"
+    outside = [url for url in requested if not url.startswith((tmp_path.as_uri(), "data:"))]
+    assert outside == [], "the page requests nothing but itself"
 
 
 @pytest.fixture
@@ -68,17 +68,17 @@ def show(visit: Visit, tmp_path: Path) -> Show:
     """``show(report, **context)`` opens the report's page, written and read as users do."""
 
     def open_page(report: Report | Path, at: str = "", **context: Any) -> Page:
-        place = tmp_path / "index.html"
+        file = tmp_path / "index.html"
         found = report if isinstance(report, Report) else read(str(report))
-        write_report_page(found, str(place))
-        return visit(place, at, **context)
+        write_report_page(found, str(file))
+        return visit(file, at, **context)
 
     return open_page
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Callable[[Report], Path]:
-    """Writes a report as report.json: so it has to be valid."""
+    """``disk(report)`` writes report.json, which has to be valid to be read; returns its path."""
 
     def put(report: Report) -> Path:
         file = tmp_path / "report.json"

@@ -1,7 +1,7 @@
 """The README's pictures, from a real run: ``pictures.py REPORTS DOCS [HOST]``.
 
-REPORTS is what ./lab leaves (HOST/report.json; index.html where it was a room), DOCS gets the
-pictures. Run it by the test environment, with Debian's chromium installed:
+REPORTS is the directory that ./lab writes (HOST/report.json; index.html for a room); the pictures
+go to DOCS. Run it in the test environment, with Debian's chromium installed:
 ``PYTHONPATH=scripts .cache/test-venv/bin/python tests/browser/pictures.py reports docs``
 """
 
@@ -27,14 +27,14 @@ def opened(browser: Browser, file: Path, size: dict[str, int], scheme: str = "li
     found = browser.new_page(
         viewport=size,  # type: ignore[arg-type]
         color_scheme=scheme,  # type: ignore[arg-type]
-        reduced_motion="reduce",  # or a picture is taken on the way
+        reduced_motion="reduce",  # or the picture is taken during an animation
     )
     found.goto(file.as_uri())
     return found
 
 
 def host(browser: Browser, file: Path, docs: Path) -> None:
-    """One host: what it is about, an entry explained (dark), the ladder, a phone."""
+    """One host: the first lines, an entry explained (dark), the ladder, a phone."""
     opened(browser, file, WHOLE).screenshot(path=docs / "report.png")
     dark = opened(browser, file, DESK, "dark")
     dark.click("#rows .row:has(.right .name:text-is('hosts'))")
@@ -48,7 +48,7 @@ def host(browser: Browser, file: Path, docs: Path) -> None:
 
 
 def main(reports: Path, docs: Path, name: str | None) -> None:
-    """Take them."""
+    """Take all pictures."""
     docs.mkdir(exist_ok=True)
     chosen = reports / name if name else min(reports.glob("*/report.json")).parent
     with tempfile.TemporaryDirectory() as directory, sync_playwright() as play:

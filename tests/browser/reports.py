@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 
 from scratchlab.model import Engine as EngineFacts
 from scratchlab.model import Facts, Json, Runtime
 from scratchlab.report import Report
 from scratchlab.report.convert import rules_cited
+from scratchlab.report.sections import EntrySection, Head
 
 ZERO = "0" * 64
 NAMES = {"mode": "0755", "uid": 0, "gid": 0}
@@ -24,7 +25,7 @@ def side(kind: str = "file", **more: Any) -> Json:
 def entry(
     path: str, origin: str, live: Json | None, image: Json | None = None, **more: Any
 ) -> Json:
-    """One entry; its status follows from its two sides unless it is given."""
+    """One entry; its status follows from its two sides unless ``more`` names it."""
     status = "same" if image and live else "only-live" if live else "missing"
     return {
         "path": path, "status": status, "origin": origin, "rule": None, "differences": [],
@@ -51,8 +52,8 @@ def check(name: str, verdict: str = "pass", **more: Any) -> Json:
     }  # fmt: skip
 
 
-def report(entries: Iterable[Json], **head: Any) -> Report:
-    """A report of ``entries``; its summary is counted, its rules are told."""
+def report(entries: Iterable[Any], **head: Any) -> Report:
+    """A report of ``entries``, with a summary that counts them and the rules that they cite."""
     rows = sorted(entries, key=lambda one: str(one["path"]).split("/"))
     ghosts = head.get("ghosts", [])
     live = [one for one in rows if one["live"]]
@@ -83,11 +84,11 @@ def report(entries: Iterable[Json], **head: Any) -> Report:
         "rules": rules_cited((one["rule"] for one in rows if one["rule"]), facts),
         **head,
     }  # fmt: skip
-    return Report(whole, rows)
+    return Report(cast(Head, whole), cast(list[EntrySection], rows))
 
 
 def sleep(**head: Any) -> Report:
-    """What docker run makes of an image with one program: 25 entries."""
+    """The report of ``docker run`` of an image with one program: 26 entries."""
     return report(_sleep(), **{"checks": [check(f"E{at:02}") for at in range(1, 13)], **head})
 
 
@@ -133,7 +134,7 @@ def _mount(path: str, rule: str) -> Json:
 
 
 def troubled() -> Report:
-    """Ghosts of every kind, something written, something unexplained, checks of every verdict."""
+    """Ghosts of every kind, entries written and unexplained, checks of every verdict."""
     shipped = side(layer=0, size=18, mtime=1_500_000_000_123_456_789)
     directory = side("directory", sha256=None)
     rows = [
@@ -245,7 +246,7 @@ HOSTILE = (
 
 
 def hostile() -> Report:
-    """Everything a report's texts can hold, a schema's patterns allowing."""
+    """Everything that a report's texts can hold within the patterns of the schema."""
     rows = [entry("/", "storage-driver", side("directory", sha256=None))]
     for name in HOSTILE:
         rows.append(entry(f"/{name}", "image-layer", side("symlink", target=name),

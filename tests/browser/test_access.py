@@ -1,4 +1,4 @@
-"""Contrast, labels and roles, as axe-core finds them (WCAG 2.2 AA and its best practices)."""
+"""Contrast, labels and roles, checked by axe-core (WCAG 2.2 AA and its best practices)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def violations(page: Page) -> list[str]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("window", [{"width": 1400, "height": 1400}, PHONE])
-def test_no_violation(show: Show, disk: Disk, scheme: str, window: dict[str, int]) -> None:
+def test_page_has_no_violation(show: Show, disk: Disk, scheme: str, window: dict[str, int]) -> None:
     page = show(disk(reports.troubled()), viewport=window, color_scheme=scheme)
     assert violations(page) == []
     page.locator("#rows .row", has_text="null").first.click()
@@ -37,13 +37,13 @@ def test_no_violation(show: Show, disk: Disk, scheme: str, window: dict[str, int
     assert violations(page) == []
 
 
-def test_no_violation_in_ladder_and_time_lapse(show: Show, disk: Disk) -> None:
+def test_ladder_and_timelapse_have_no_violation(show: Show, disk: Disk) -> None:
     page = show(disk(reports.climbed()))
     page.locator("#timelapse input").press("End")
     assert violations(page) == []
 
 
-def test_axe_sees_what_is_wrong(show: Show, disk: Disk) -> None:
+def test_axe_finds_a_missing_label(show: Show, disk: Disk) -> None:
     page = show(disk(reports.sleep()))
     page.evaluate("document.querySelector('#search').closest('label').replaceWith(search)")
     page.evaluate("search.removeAttribute('placeholder')")

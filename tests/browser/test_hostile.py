@@ -1,4 +1,4 @@
-"""Texts of a report are text: whatever they hold, nothing of it is markup, script or style."""
+"""Texts of a report stay text: whatever they hold, none of it acts as markup, script or style."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_names_are_text_everywhere(show: Show, disk: Disk) -> None:
     assert "__proto__/" in names  # it has a ghost below it
 
 
-def test_what_cannot_be_seen_is_spelled_out(show: Show, disk: Disk) -> None:
+def test_invisible_characters_are_escaped(show: Show, disk: Disk) -> None:
     page = show(disk(reports.hostile()), viewport={"width": 1400, "height": 3000})
     text = page.evaluate("document.body.innerText")
     for hidden in ("\u202e", "\x1b", "\x07", "\u2028", "\u2029"):
@@ -48,7 +48,7 @@ def test_only_web_addresses_become_links(show: Show, disk: Disk) -> None:
     assert page.evaluate("document.title") != "owned"
 
 
-def test_the_policy_forbids_foreign_script_and_any_request(show: Show, disk: Disk) -> None:
+def test_policy_forbids_foreign_scripts_and_requests(show: Show, disk: Disk) -> None:
     page = show(disk(reports.sleep()))
     policy = page.get_attribute("meta[http-equiv='Content-Security-Policy']", "content") or ""
     assert policy.startswith("default-src 'none'")

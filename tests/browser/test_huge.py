@@ -1,4 +1,4 @@
-"""A hundred thousand entries: the page makes what is in view, and no more."""
+"""A hundred thousand entries: the page draws the rows in view, and no more."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scratchlab.report import Report
 from tests.browser import reports
 from tests.browser.conftest import Show
 
-MOST = 120  # rows that a window of 900 pixels can want, with those just out of view
+MOST = 120  # rows for a window 900 pixels high, with those just out of view
 
 Disk = Callable[[Report], Path]
 
@@ -20,7 +20,7 @@ def drawn(page: Page) -> int:
     return page.locator("#rows .row").count()
 
 
-def test_a_hundred_thousand_entries(show: Show, disk: Disk) -> None:
+def test_page_draws_only_rows_in_view_of_100_000_entries(show: Show, disk: Disk) -> None:
     page = show(disk(reports.huge()))
     total = 100_000 + 1 + 10 + 1000 + 26
     assert page.inner_text("#count") == f"{total:,} entries"

@@ -16,7 +16,7 @@ Disk = Callable[[Report], Path]
 
 
 def rows(page: Page) -> list[str]:
-    """The paths' last parts that are on the page, top to bottom."""
+    """The last components of the paths on the page, top to bottom."""
     return page.locator("#rows .right .name").all_inner_texts()
 
 
@@ -28,12 +28,12 @@ def chip(page: Page, value: str) -> None:
     page.click(f".chip[data-value='{value}']")
 
 
-def test_the_builders_reports_are_valid(disk: Disk) -> None:
+def test_made_up_reports_are_valid(disk: Disk) -> None:
     for make in (reports.sleep, reports.troubled, reports.hostile):
         assert disk(make()).stat().st_size
 
 
-def test_the_first_lines_say_who_made_how_much(show: Show, disk: Disk) -> None:
+def test_first_lines_count_entries_by_origin(show: Show, disk: Disk) -> None:
     page = show(disk(reports.sleep()))
     story = " ".join(page.inner_text(".story").split())
     assert story == (
@@ -45,7 +45,7 @@ def test_the_first_lines_say_who_made_how_much(show: Show, disk: Disk) -> None:
     assert page.title() == "sleep on student07: where everything came from"
 
 
-def test_image_and_instance_stand_side_by_side(show: Show, disk: Disk) -> None:
+def test_image_and_instance_are_side_by_side(show: Show, disk: Disk) -> None:
     page = show(disk(reports.sleep()))
     assert page.locator("#rows .row").count() == 26
     sleep = page.locator(row(page, "sleep"))
@@ -55,7 +55,7 @@ def test_image_and_instance_stand_side_by_side(show: Show, disk: Disk) -> None:
     assert page.locator("#rows .left .name:visible").count() == 2  # / and /sleep
 
 
-def test_every_entry_is_told_by_colour_and_by_words(show: Show, disk: Disk) -> None:
+def test_every_origin_has_a_colour_and_a_label(show: Show, disk: Disk) -> None:
     page = show(disk(reports.troubled()))
     page.click("#open-all")
     colours = {}
@@ -69,7 +69,7 @@ def test_every_entry_is_told_by_colour_and_by_words(show: Show, disk: Disk) -> N
     assert len(set(colours.values())) == len(colours) == 14
 
 
-def test_a_click_shows_evidence_rule_and_both_sides(show: Show, disk: Disk) -> None:
+def test_click_shows_evidence_rule_and_both_sides(show: Show, disk: Disk) -> None:
     page = show(disk(reports.sleep()))
     expect(page.locator("#detail")).to_be_hidden()
     page.click(row(page, "null"))
@@ -89,7 +89,7 @@ def test_a_click_shows_evidence_rule_and_both_sides(show: Show, disk: Disk) -> N
     expect(detail).to_be_hidden()
 
 
-def test_an_address_opens_its_entry_and_its_experiment(show: Show, disk: Disk) -> None:
+def test_address_opens_its_entry_and_its_experiment(show: Show, disk: Disk) -> None:
     page = show(disk(reports.sleep()), at="#path=%2Fetc%2Fhosts")
     expect(page.locator("#detail h3")).to_have_text("/etc/hosts")
     page.click(".dot:has-text('E07')")
@@ -98,7 +98,7 @@ def test_an_address_opens_its_entry_and_its_experiment(show: Show, disk: Disk) -
     expect(page.locator("#detail")).to_be_hidden()
 
 
-def test_ghosts_stand_where_they_would_have_been(show: Show, disk: Disk) -> None:
+def test_ghosts_are_shown_at_their_path(show: Show, disk: Disk) -> None:
     page = show(disk(reports.troubled()))
     ghost = page.locator(row(page, "old"))
     expect(ghost.locator(".left .name")).to_have_text("old")
@@ -115,7 +115,7 @@ def test_ghosts_stand_where_they_would_have_been(show: Show, disk: Disk) -> None
     expect(page.locator("#detail .differs")).to_have_count(2)  # size and mtime
 
 
-def test_what_disagrees_is_loud(show: Show, disk: Disk) -> None:
+def test_disagreement_is_emphasized(show: Show, disk: Disk) -> None:
     page = show(disk(reports.troubled()))
     assert "Something here needs a look" in page.inner_text(".verdict")
     expect(page.locator(".problems li")).to_have_text(
@@ -128,10 +128,10 @@ def test_what_disagrees_is_loud(show: Show, disk: Disk) -> None:
     expect(page.locator("#detail .loud")).to_contain_text("Not as predicted")
 
 
-def test_the_first_lines_lead_to_what_needs_a_look(show: Show, disk: Disk) -> None:
+def test_first_lines_link_to_what_differs(show: Show, disk: Disk) -> None:
     page = show(disk(reports.troubled()))
     look = page.locator(".look")
-    chip(page, "kernel")  # which hides all of them: an address is stronger than a filter
+    chip(page, "kernel")  # which hides all of them: an address overrides a filter
     assert look.locator("a").all_inner_texts() == ["/lost", "/opt", "/opt/secret", "E07", "E12"]
     look.locator("a", has_text="/opt/secret").click()
     expect(page.locator("#detail h3")).to_have_text("/opt/secret")
@@ -141,7 +141,7 @@ def test_the_first_lines_lead_to_what_needs_a_look(show: Show, disk: Disk) -> No
     assert show(disk(reports.sleep())).locator(".look").count() == 0
 
 
-def test_filters_show_what_matches_and_the_way_there(show: Show, disk: Disk) -> None:
+def test_filters_show_matches_and_the_directories_above(show: Show, disk: Disk) -> None:
     page = show(disk(reports.troubled()))
     chip(page, "kernel")
     assert rows(page) == ["/", "dev/", "pts/", "ptmx"]
@@ -156,7 +156,7 @@ def test_filters_show_what_matches_and_the_way_there(show: Show, disk: Disk) -> 
     assert len(rows(page)) == 38
 
 
-def test_every_status_says_what_it_means(show: Show, disk: Disk) -> None:
+def test_every_status_has_an_explanation(show: Show, disk: Disk) -> None:
     page = show(disk(reports.troubled()))
     chips = page.locator("#statuses .chip")
     assert chips.count() == len(Status)
@@ -164,7 +164,7 @@ def test_every_status_says_what_it_means(show: Show, disk: Disk) -> None:
     expect(page.locator(".legend")).to_contain_text("only in the instance")
 
 
-def test_search_narrows_as_one_types(show: Show, disk: Disk) -> None:
+def test_search_narrows_while_typing(show: Show, disk: Disk) -> None:
     page = show(disk(reports.sleep()))
     page.keyboard.press("/")
     page.keyboard.type("HOST")
@@ -177,7 +177,7 @@ def test_search_narrows_as_one_types(show: Show, disk: Disk) -> None:
     assert len(rows(page)) == 26
 
 
-def test_the_keyboard_goes_everywhere(show: Show, disk: Disk) -> None:
+def test_keyboard_reaches_everything(show: Show, disk: Disk) -> None:
     page = show(disk(reports.sleep()))
     tree = page.locator("#tree")
     tree.focus()
@@ -202,7 +202,7 @@ def test_the_keyboard_goes_everywhere(show: Show, disk: Disk) -> None:
     expect(page.locator("#detail")).to_be_hidden()
 
 
-def test_directories_close_and_say_what_they_hold(show: Show, disk: Disk) -> None:
+def test_closed_directories_show_what_they_hold(show: Show, disk: Disk) -> None:
     page = show(disk(reports.sleep()))
     page.click(f"{row(page, 'dev/')} .right .twist")
     directory = page.locator(row(page, "dev/"))
@@ -215,7 +215,7 @@ def test_directories_close_and_say_what_they_hold(show: Show, disk: Disk) -> Non
     assert len(rows(page)) == 26
 
 
-def test_experiments_with_commands_to_type(show: Show, disk: Disk) -> None:
+def test_experiments_show_commands_to_copy(show: Show, disk: Disk) -> None:
     page = show(disk(reports.troubled()), permissions=["clipboard-read", "clipboard-write"])
     assert page.locator(".check[open]").count() == 3  # what passed is closed
     failed = page.locator(".check.fail")
@@ -230,7 +230,7 @@ def test_experiments_with_commands_to_type(show: Show, disk: Disk) -> None:
     expect(page.locator(".check.pass")).to_contain_text("E01 was seen")
 
 
-def test_copying_without_a_clipboard(show: Show, disk: Disk) -> None:
+def test_copying_works_without_a_clipboard(show: Show, disk: Disk) -> None:
     page = show(disk(reports.troubled()))
     page.evaluate(
         "() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')); }"
@@ -260,7 +260,7 @@ def test_light_and_dark_follow_the_system_and_the_button(show: Show, disk: Disk)
     assert paper(light) != paper(dark)
 
 
-def test_larger_for_a_projector(show: Show, disk: Disk) -> None:
+def test_size_button_enlarges_the_page(show: Show, disk: Disk) -> None:
     page = show(disk(reports.sleep()))
     before = page.locator(row(page, "null")).bounding_box()
     page.click("#size")
@@ -270,7 +270,7 @@ def test_larger_for_a_projector(show: Show, disk: Disk) -> None:
     assert after["height"] > 1.25 * before["height"]
 
 
-def test_a_phone_needs_no_sideways_scrolling(show: Show, disk: Disk) -> None:
+def test_phone_needs_no_sideways_scrolling(show: Show, disk: Disk) -> None:
     page = show(disk(reports.troubled()), viewport={"width": 360, "height": 740})
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.locator(row(page, "null")).click()
@@ -282,7 +282,7 @@ def test_a_phone_needs_no_sideways_scrolling(show: Show, disk: Disk) -> None:
     expect(page.locator("#detail .badge-o .label")).to_be_visible()
 
 
-def test_nor_do_ladder_answers_and_mounts(show: Show, disk: Disk) -> None:
+def test_ladder_quiz_and_mounts_need_no_sideways_scrolling(show: Show, disk: Disk) -> None:
     page = show(disk(reports.climbed()), viewport={"width": 360, "height": 740})
     page.click("#mounts summary")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
@@ -305,18 +305,18 @@ def test_print_holds_everything(show: Show, disk: Disk) -> None:
 
 
 def printed(page: Page) -> str:
-    """What the paper says that it does not show."""
+    """What the printed page names as left out."""
     page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    words = page.locator("#unprinted")
-    said = words.inner_text() if words.is_visible() else ""
+    note = page.locator("#unprinted")
+    text = note.inner_text() if note.is_visible() else ""
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     page.emulate_media(media="screen")
-    assert words.is_hidden()
-    return said
+    assert note.is_hidden()
+    return text
 
 
-def test_paper_says_what_it_leaves_out(show: Show, disk: Disk) -> None:
+def test_print_names_what_it_leaves_out(show: Show, disk: Disk) -> None:
     page = show(disk(reports.huge(4000)))
     total = 4000 + 1 + 1 + 40 + 26  # files, /usr, its directories, Docker's
     page.click("#close-all")
@@ -331,7 +331,7 @@ def test_paper_says_what_it_leaves_out(show: Show, disk: Disk) -> None:
     assert printed(show(disk(reports.sleep()))) == ""
 
 
-def test_the_page_says_what_was_not_compared(show: Show, disk: Disk) -> None:
+def test_page_names_what_was_not_compared(show: Show, disk: Disk) -> None:
     page = show(disk(reports.sleep()))
     left_out = page.locator(".left-out")
     expect(left_out.locator("summary")).to_have_text("Not compared: times of directories")
@@ -339,7 +339,7 @@ def test_the_page_says_what_was_not_compared(show: Show, disk: Disk) -> None:
     expect(left_out).to_contain_text("unpacking touches them")
 
 
-def test_a_report_without_rules_or_checks_still_shows(show: Show, disk: Disk) -> None:
+def test_report_without_rules_or_checks_is_shown(show: Show, disk: Disk) -> None:
     report = reports.sleep(checks=[])
     del report.head["rules"], report.head["not_compared"]  # as the first release wrote it
     page = show(disk(report))
@@ -348,7 +348,7 @@ def test_a_report_without_rules_or_checks_still_shows(show: Show, disk: Disk) ->
     assert page.locator("#experiments").count() == 0
 
 
-def test_without_javascript_the_story_is_there(show: Show, disk: Disk, tmp_path: Path) -> None:
+def test_page_without_javascript_shows_the_summary(show: Show, disk: Disk, tmp_path: Path) -> None:
     show(disk(reports.troubled())).close()
     text = (tmp_path / "index.html").read_text("utf-8")
     assert "<noscript>" in text

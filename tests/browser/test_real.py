@@ -1,4 +1,4 @@
-"""From a real container to the page: what Docker, runc, the kernel and a process made of it."""
+"""From a real container to its page: entries of Docker, runc, the kernel and a process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WRITES = f"> '/{EVIL}'; while :; do /busybox sleep 1; done"
 
 @pytest.mark.engine
 @pytest.mark.root
-def test_a_real_container_on_the_page(
+def test_real_container_on_the_page(
     engine: EngineClient, build_image: Build, run_container: Run, show: Show, tmp_path: Path
 ) -> None:
     files = {"busybox": BUSYBOX.read_bytes(), "shipped": b"1.2.3.4 shipped\n"}
@@ -32,7 +32,7 @@ def test_a_real_container_on_the_page(
     deadline = 50
     while not any(change["Path"] == f"/{EVIL}" for change in container.diff() or []):
         deadline -= 1
-        assert deadline, "the process writes at once"
+        assert deadline, "the process writes immediately"
     evidence, judgement = verification.verify(engine, str(container.name), vantage="host")
     with evidence:
         report = build(evidence, judgement, judgement.checks)

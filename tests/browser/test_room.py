@@ -1,4 +1,4 @@
-"""The page of a room in a real browser: what is clicked and what is seen."""
+"""The page of a room in a real browser: what a person clicks and sees."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scratchlab.cli.classroom import build_classroom
 from tests import rooms
 from tests.browser.conftest import DESK, Visit
 from tests.browser.test_access import PHONE, violations
-from tests.rooms import Reports, entry, made
+from tests.rooms import Reports, made
 
 HOSTILE = '"><img src=x onerror=alert(1)></title></style></script><script>alert(1)</script>\x1b[31m'
 
@@ -27,7 +27,7 @@ def room(tmp_path: Path) -> Path:
     stopped = [rooms.check(i, "fail" if i == "E07" else "pass", "it stopped", "docker start sleep")
                for i in rooms.CHECKS]  # fmt: skip
     reports.machine("cleo", made("cleo", checks=stopped))
-    tree = [entry(*one) for one in rooms.TREE]
+    tree = rooms.tree()
     tree[14]["image"]["sha256"] = "0" * 64
     reports.machine("dora", made("dora", tree, image={"ledger_digest": "sha256:" + "cd" * 32}))
     reports.machine("emil", report=None, state="unreachable", reason="no route to host")
@@ -41,7 +41,7 @@ def names(page: Page) -> list[str]:
     return page.locator("#room tbody tr:visible th bdi").all_inner_texts()
 
 
-def test_who_needs_help_and_why(visit: Visit, room: Path) -> None:
+def test_page_shows_who_needs_help_and_why(visit: Visit, room: Path) -> None:
     page = visit(room)
     expect(page.locator("h1")).to_have_text("3 of 6 machines passed every check")
     help_ = page.locator("#help")
@@ -52,17 +52,17 @@ def test_who_needs_help_and_why(visit: Visit, room: Path) -> None:
     expect(page.locator("tr:target th bdi")).to_have_text("emil")
 
 
-def test_every_machine_has_its_seat(visit: Visit, room: Path) -> None:
+def test_every_machine_has_a_link_to_its_row(visit: Visit, room: Path) -> None:
     page = visit(room)
-    seats = page.locator(".machines a")
-    assert seats.locator("bdi").all_inner_texts() == names(page)
+    machines = page.locator(".machines a")
+    assert machines.locator("bdi").all_inner_texts() == names(page)
     assert page.locator(".machines .fail bdi").all_inner_texts() == ["cleo", "emil", "finn"]
-    expect(seats.nth(4)).to_have_attribute("title", "unreachable: no route to host")
-    seats.nth(3).click()
+    expect(machines.nth(4)).to_have_attribute("title", "unreachable: no route to host")
+    machines.nth(3).click()
     expect(page.locator("tr:target th bdi")).to_have_text("dora")
 
 
-def test_what_differs_is_a_sentence_with_the_path(visit: Visit, room: Path) -> None:
+def test_difference_is_a_sentence_with_the_path(visit: Visit, room: Path) -> None:
     page = visit(room)
     sentence = page.locator("#differences .differs", has_text="ledger digest")
     expect(sentence).to_contain_text("4 of 5 have sha256:abababababab; dora differs in /sleep")
@@ -94,7 +94,7 @@ def test_sorting_by_a_column_and_back(visit: Visit, room: Path) -> None:
     assert names(page)[:2] == ["emil", "finn"]
 
 
-def test_keys_lead_to_a_report(visit: Visit, room: Path) -> None:
+def test_keys_open_a_report(visit: Visit, room: Path) -> None:
     page = visit(room)
     page.keyboard.press("/")
     for key in ("ArrowDown", "ArrowDown", "ArrowUp", "ArrowDown"):
@@ -104,7 +104,7 @@ def test_keys_lead_to_a_report(visit: Visit, room: Path) -> None:
     page.wait_for_url("**/ben/index.html")
 
 
-def test_hostile_words_are_text(visit: Visit, room: Path) -> None:
+def test_hostile_text_is_only_text(visit: Visit, room: Path) -> None:
     page = visit(room)
     expect(page.locator("#help")).to_contain_text("<script>alert(1)</script>\\x1b[31m")
     assert page.locator("img, script:not([src]) >> nth=1").count() == 0
@@ -112,20 +112,22 @@ def test_hostile_words_are_text(visit: Visit, room: Path) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("window", [DESK, PHONE])
-def test_no_violation(visit: Visit, room: Path, scheme: str, window: dict[str, int]) -> None:
+def test_page_of_a_room_has_no_violation(
+    visit: Visit, room: Path, scheme: str, window: dict[str, int]
+) -> None:
     context: dict[str, Any] = {"viewport": window, "color_scheme": scheme}
     page = visit(room, **context)
     assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= window["width"]
 
 
-def test_without_scripts_everything_is_there(visit: Visit, room: Path) -> None:
+def test_page_without_scripts_is_complete(visit: Visit, room: Path) -> None:
     page = visit(room, java_script_enabled=False)
     assert names(page) == ["anna", "ben", "cleo", "dora", "emil", "finn"]
 
 
 @pytest.mark.parametrize("sheet", ["anna/worksheet.html", "key.html", "cards.html"])
-def test_sheets_print_and_hold_no_violation(visit: Visit, room: Path, sheet: str) -> None:
+def test_sheets_print_and_have_no_violation(visit: Visit, room: Path, sheet: str) -> None:
     page = visit(room.parent / sheet)
     assert violations(page) == []
     assert page.pdf()

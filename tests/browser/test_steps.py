@@ -1,4 +1,4 @@
-"""The ladder and the time-lapse: one slider, and what each step shows."""
+"""The ladder and the time-lapse: a slider each, and what each step shows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def gone(section: Locator) -> list[str]:
     return section.locator("tr.gone th").all_inner_texts()
 
 
-def test_the_ladder_shows_who_makes_an_entry_by_construction(show: Show, disk: Disk) -> None:
+def test_ladder_shows_who_makes_an_entry(show: Show, disk: Disk) -> None:
     page = show(disk(reports.climbed()))
     ladder = page.locator("#ladder")
     assert gone(ladder) == []
@@ -33,21 +33,21 @@ def test_the_ladder_shows_who_makes_an_entry_by_construction(show: Show, disk: D
     expect(ladder.locator("tr.new th")).to_have_text("/proc/")
     made = ladder.locator("tr", has_text="/.dockerenv").locator("td.made")
     expect(made).to_have_attribute("data-step", "3")
-    expect(ladder.locator("tr", has_text="/proc")).to_contain_text("evidence says otherwise")
+    expect(ladder.locator("tr", has_text="/proc")).to_contain_text("evidence disagrees")
     expect(ladder.locator("tr", has_text="/dev/")).to_contain_text("agrees")
 
 
-def test_a_rung_that_was_not_measured_says_why(show: Show, disk: Disk) -> None:
+def test_unmeasured_rung_shows_the_reason(show: Show, disk: Disk) -> None:
     page = show(disk(reports.climbed()))
     ladder = page.locator("#ladder")
     ladder.locator("input[type=range]").press("End")
     expect(ladder.locator(".step:visible")).to_contain_text("not measured")
     expect(ladder.locator(".step:visible")).to_contain_text("not installed: apt-get install runsc")
-    assert gone(ladder) == [], "nobody knows"
+    assert gone(ladder) == [], "unknown is not gone"
     assert ladder.locator("td.unknown").count() == 5
 
 
-def test_a_life_from_the_image_to_the_end(show: Show, disk: Disk) -> None:
+def test_timelapse_from_the_image_to_the_end(show: Show, disk: Disk) -> None:
     page = show(disk(reports.climbed()))
     life = page.locator("#timelapse")
     null = life.locator("tr", has_text="/dev/null")
@@ -61,7 +61,7 @@ def test_a_life_from_the_image_to_the_end(show: Show, disk: Disk) -> None:
     assert page.locator("#ladder tr.gone").count() == 0, "each has its own slider"
 
 
-def test_play_walks_through_the_stages_and_stops(show: Show, disk: Disk) -> None:
+def test_play_goes_through_the_stages_and_stops(show: Show, disk: Disk) -> None:
     page = show(disk(reports.climbed()))
     page.clock.install()
     life = page.locator("#timelapse")
@@ -76,7 +76,7 @@ def test_play_walks_through_the_stages_and_stops(show: Show, disk: Disk) -> None
     expect(slider).to_have_value("3")
 
 
-def test_mounts_stand_in_a_table(show: Show, disk: Disk) -> None:
+def test_mounts_are_in_a_table(show: Show, disk: Disk) -> None:
     page = show(disk(reports.climbed()))
     mounts = page.locator("#mounts")
     expect(mounts.locator("h2")).to_contain_text("2, 1 of them inside kernel filesystems")
@@ -85,25 +85,25 @@ def test_mounts_stand_in_a_table(show: Show, disk: Disk) -> None:
     expect(mounts.locator("tr", has_text="/proc/acpi")).to_contain_text("mask")
 
 
-def test_a_quiz_stands_beside_what_the_machine_says(show: Show, disk: Disk) -> None:
+def test_quiz_answers_are_beside_the_machines_answers(show: Show, disk: Disk) -> None:
     page = show(disk(reports.climbed()))
     quiz = page.locator("#quiz")
     expect(quiz.locator("h2")).to_contain_text("3 of 8 points, 2026-11-24 19:22")
-    told = {
+    table = {
         row.locator("th").inner_text(): " ".join(
             " ".join(row.locator("td").all_inner_texts()).split()
         )
         for row in quiz.locator("tbody tr").all()
     }
-    assert told == {
+    assert table == {
         "/etc/hosts": "EM engine mount ✔ right with a hint EM engine mount",
         "/usr": "IM image layer ✘ wrong not there",
         "/dev/null": "no answer not answered DV device or link",
     }
-    expect(quiz).to_contain_text("found /opt")
+    expect(quiz).to_contain_text("answered /opt")
 
 
-def test_on_a_phone_the_table_follows_the_slider(show: Show, disk: Disk) -> None:
+def test_table_follows_the_slider_on_a_phone(show: Show, disk: Disk) -> None:
     page = show(disk(reports.climbed()), viewport={"width": 360, "height": 740})
     ladder = page.locator("#ladder")
     slider, chosen = ladder.locator("input[type=range]"), ladder.locator("thead .at")

@@ -1,4 +1,4 @@
-"""Quiz and exercises against a real container, answered by a script: right, wrong, not at all."""
+"""Quiz and exercises on a real container, answered by a script: right, wrong, not at all."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import pytest
 from docker.models.containers import Container
 from docker.models.images import Image
 
-from scratchlab.classroom import exercise
+from scratchlab.classroom.exercise import METHODS, Exercise, check_exercise, draw_exercise
 from scratchlab.collect.engines import EngineClient
 from scratchlab.course import exercise_container
-from scratchlab.experiments import LABEL
 from scratchlab.lab import verification
+from scratchlab.labels import LABEL
 from scratchlab.report import build
 
 from . import podman_service
@@ -45,7 +45,7 @@ def scratchlab(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[
 
 
 def key(container: Container) -> dict[str, str]:
-    """The right answers, as an instructor gets them."""
+    """The right answers, from the instructor's key."""
     done = scratchlab("worksheet", str(container.name), "--seed", "anna", "--key")
     assert done.returncode == 0, done.stderr
     return {line.split()[0]: line.split()[1] for line in done.stdout.splitlines()}
@@ -59,7 +59,7 @@ def graded(file: Path) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("how", "points", "status"), [("right", 24, 0), ("wrong", 0, 1), ("not at all", 0, 1)]
 )
-def test_a_script_takes_the_quiz(
+def test_script_takes_the_quiz(
     container: Container, tmp_path: Path, how: str, points: int, status: int
 ) -> None:
     answers = {
@@ -81,7 +81,7 @@ def test_a_script_takes_the_quiz(
     assert {one["verdict"] for one in found["answers"]} == {verdict}
 
 
-def test_a_person_asks_for_a_hint_answers_by_number_and_gives_up(
+def test_person_asks_for_a_hint_answers_by_number_and_gives_up(
     container: Container, tmp_path: Path
 ) -> None:
     keep = tmp_path / "graded.json"
@@ -101,7 +101,7 @@ def test_a_person_asks_for_a_hint_answers_by_number_and_gives_up(
 def exercised(
     monkeypatch: pytest.MonkeyPatch, docker_client: docker.DockerClient, sleep_image: Image
 ) -> Iterator[str]:
-    """A name of this session for the exercise's container, which goes in the end."""
+    """A name for the exercise's container in this session; the container is removed at the end."""
     name = f"{sleep_image.tags[0].partition(':')[0]}-exercise"
     monkeypatch.setattr(exercise_container, "CONTAINER", name)
     yield name
@@ -111,10 +111,12 @@ def exercised(
         left.remove(force=True, v=True)
 
 
-def goes_as_drawn(engine: EngineClient, image: str, usual: str, changed: str, method: str) -> None:
-    """Set an exercise up, find what was drawn, and take it away without a trace."""
+def check_exercise_as_drawn(
+    engine: EngineClient, image: str, usual: str, changed: str, method: str
+) -> None:
+    """Start an exercise, find the drawn change, and remove it completely."""
     path = "/dev/helper12" if method == "device" else "/srv/notes12"
-    drawn = exercise.Exercise("anna", method, path)
+    drawn = Exercise("anna", method, path)
     exercise_container.start(engine, image, drawn)
     reports = []
     for name in (usual, changed):
@@ -122,24 +124,24 @@ def goes_as_drawn(engine: EngineClient, image: str, usual: str, changed: str, me
         with evidence:
             made = build(evidence, judgement)
             reports.append(type(made)(made.head, list(made.entries)))
-    outcome = exercise.check_exercise(drawn, reports[0], reports[1], path, str(drawn.origin))
-    assert outcome.points == outcome.of, f"the machine says {outcome.truth}"
+    outcome = check_exercise(drawn, reports[0], reports[1], path, str(drawn.origin))
+    assert outcome.points == outcome.of, f"the machine shows {outcome.truth}"
     assert exercise_container.stop(engine)
     assert not exercise_container.stop(engine)
     left = engine.client.images.list(filters={"label": LABEL, "dangling": True})
     assert left == []
 
 
-@pytest.mark.parametrize("method", exercise.METHODS)
-def test_each_exercise_shows_what_was_drawn_and_goes_without_a_trace(
+@pytest.mark.parametrize("method", METHODS)
+def test_exercise_shows_the_drawn_change_and_leaves_nothing_behind(
     engine: EngineClient, sleep_image: Image, container: Container, exercised: str, method: str
 ) -> None:
-    goes_as_drawn(engine, sleep_image.tags[0], str(container.name), exercised, method)
+    check_exercise_as_drawn(engine, sleep_image.tags[0], str(container.name), exercised, method)
 
 
 @pytest.fixture(scope="module")
 def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineClient]:
-    """A podman of the tests' own, which makes containers by itself: within this root's limits."""
+    """A podman of the tests' own that starts containers within the limits of this root."""
     conf = tmp_path_factory.mktemp("podman") / "containers.conf"
     limits = '["nofile=1024:1024", "nproc=1024:1024"]'  # see podman_service
     conf.write_text(f'[containers]\ndefault_ulimits = {limits}\nnetns = "none"\n')
@@ -152,23 +154,23 @@ def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineClient]:
 
 @pytest.fixture(scope="module")
 def podmans_own(podman: EngineClient, sleep_image: Image) -> Container:
-    """The lab's image and container as podman has them."""
+    """The lab's image and container in podman."""
     image = podman.client.images.load(b"".join(sleep_image.save(named=True)))[0]
     found: Container = podman.client.containers.create(image.tags[0], name="sl-test-usual")
     found.start()
     return found
 
 
-@pytest.mark.parametrize("method", exercise.METHODS)
-def test_podmans_exercises_go_the_same_way(
+@pytest.mark.parametrize("method", METHODS)
+def test_exercise_works_with_podman_too(
     podman: EngineClient, podmans_own: Container, exercised: str, method: str
 ) -> None:
-    goes_as_drawn(
+    check_exercise_as_drawn(
         podman, podmans_own.attrs["Config"]["Image"], str(podmans_own.name), exercised, method
     )
 
 
-def test_the_quiz_knows_podmans_makers(
+def test_quiz_knows_the_origins_in_a_podman_container(
     podman: EngineClient, podmans_own: Container, tmp_path: Path
 ) -> None:
     here = (str(podmans_own.name), "--url", podman.url, "--seed", "anna")
@@ -182,11 +184,11 @@ def test_the_quiz_knows_podmans_makers(
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "24 of 24 points"), done.stderr
 
 
-def test_a_strangers_container_of_that_name_stays(
+def test_foreign_container_with_that_name_stays(
     engine: EngineClient, sleep_image: Image, run_container: Run, exercised: str
 ) -> None:
     stranger = run_container(sleep_image, name=exercised)
     with pytest.raises(Exception, match="not the lab's"):
-        exercise_container.start(engine, sleep_image.tags[0], exercise.draw_exercise("anna"))
+        exercise_container.start(engine, sleep_image.tags[0], draw_exercise("anna"))
     stranger.reload()
     assert stranger.status == "running"

@@ -1,4 +1,4 @@
-"""./lab check before class, by a real Ansible: who is ready, who is not, and why."""
+"""./lab check before class, with a real Ansible: which machine is ready, which is not, and why."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HOSTS = {
 
 @pytest.fixture(scope="module")
 def checked(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
-    """The playbook and the table, in a copy of what the lab runs it from."""
+    """Run the playbook and print the table, in a copy of the lab's directory."""
     here = tmp_path_factory.mktemp("lab")
     for name in ("ansible.cfg", "plugins", "roles", "scripts"):
         (here / name).symlink_to(ROOT / name)
@@ -52,15 +52,16 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedPro
 
 
 def line(checked: subprocess.CompletedProcess[str], name: str) -> list[str]:
-    return next(one for one in checked.stdout.splitlines() if one.startswith(name)).split()[1:]
+    lines = checked.stdout.splitlines()
+    return next(line for line in lines if line.startswith(name)).split()[1:]
 
 
-def test_a_room_that_is_not_ready_is_a_1(checked: subprocess.CompletedProcess[str]) -> None:
+def test_unready_machine_exits_with_1(checked: subprocess.CompletedProcess[str]) -> None:
     assert checked.returncode == 1, checked.stderr
     assert " of 4 machines are ready" in checked.stdout.splitlines()[-1]
 
 
-def test_every_question_is_answered_before_a_machine_fails(
+def test_all_questions_are_answered_before_a_machine_fails(
     checked: subprocess.CompletedProcess[str],
 ) -> None:
     assert line(checked, "small")[:6] == ["yes", "yes", "yes", "yes", "NO", "NO"]
@@ -69,7 +70,7 @@ def test_every_question_is_answered_before_a_machine_fails(
     assert line(checked, "gone") == ["NO"]
 
 
-def test_what_is_missing_is_said_with_what_mends_it(
+def test_missing_requirement_is_shown_with_its_remedy(
     checked: subprocess.CompletedProcess[str],
 ) -> None:
     assert "MiB free of 999999999 MiB needed; make room" in checked.stdout
@@ -78,7 +79,7 @@ def test_what_is_missing_is_said_with_what_mends_it(
     assert "Connection refused" in checked.stdout
 
 
-def test_a_check_that_left_no_record_is_a_2(tmp_path: Path) -> None:
+def test_missing_record_exits_with_2(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(ROOT / "scripts/show_readiness.py"), str(tmp_path)],
         capture_output=True,

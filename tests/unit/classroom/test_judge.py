@@ -34,7 +34,7 @@ def states(classroom: Classroom) -> dict[str, MachineState]:
     return {machine.name: machine.state for machine in classroom.machines}
 
 
-def test_a_room_where_everyone_passed(reports: Reports) -> None:
+def test_class_where_every_machine_passed(reports: Reports) -> None:
     for name in ("anna", "ben", "cleo"):
         reports.machine(name)
     classroom = judged(reports.finish())
@@ -44,11 +44,11 @@ def test_a_room_where_everyone_passed(reports: Reports) -> None:
     assert classroom.checks == tuple(rooms.CHECKS)
 
 
-def test_who_stands_out_is_named_with_the_path(reports: Reports) -> None:
+def test_differing_image_is_named_with_the_path(reports: Reports) -> None:
     for number in range(1, 24):
         reports.machine(f"student{number:02}")
-    tree = [entry(*one) for one in rooms.TREE]
-    sleep = next(one for one in tree if one["path"] == "/sleep")
+    tree = rooms.tree()
+    sleep = next(item for item in tree if item["path"] == "/sleep")
     sleep["image"]["sha256"] = "0" * 64
     other = made("student24", tree, image={"ledger_digest": "sha256:" + "cd" * 32})
     reports.machine("student24", other)
@@ -58,10 +58,10 @@ def test_who_stands_out_is_named_with_the_path(reports: Reports) -> None:
     )
 
 
-def test_what_only_one_container_sees_is_named(reports: Reports) -> None:
+def test_entry_of_one_container_only_is_named(reports: Reports) -> None:
     for name in ("anna", "ben"):
         reports.machine(name)
-    tree = [entry(*one) for one in rooms.TREE] + [entry("/left\x1b[31m", "file", "process-write")]
+    tree = [*rooms.tree(), entry("/left\x1b[31m", "file", "process-write")]
     reports.machine("cleo", made("cleo", tree))
     classroom = judged(reports.finish())
     facet = next(f for f in classroom.facets if f.title.startswith("what the container sees"))
@@ -70,7 +70,7 @@ def test_what_only_one_container_sees_is_named(reports: Reports) -> None:
 
 
 @pytest.mark.parametrize(
-    ("record", "state", "words"),
+    ("record", "state", "reason"),
     [
         (
             {"state": "unreachable", "reason": "Connection refused"},
@@ -87,21 +87,21 @@ def test_what_only_one_container_sees_is_named(reports: Reports) -> None:
         ({"state": "done", "stage": "Run"}, MachineState.NO_REPORT, "without a report"),
     ],
 )
-def test_a_machine_without_a_report_is_named_with_the_reason(
-    reports: Reports, record: dict[str, Any], state: MachineState, words: str
+def test_machine_without_report_is_named_with_the_reason(
+    reports: Reports, record: dict[str, Any], state: MachineState, reason: str
 ) -> None:
     reports.machine("anna")
     reports.machine("ben", report=None, **record)
     classroom = judged(reports.finish())
     assert states(classroom) == {"anna": MachineState.PASSED, "ben": state}
-    assert words in classroom.needing_help[0].reason
+    assert reason in classroom.needing_help[0].reason
     assert classroom.needing_help[0].help
 
 
-def test_an_earlier_report_never_stands_in_for_a_run_that_brought_none(reports: Reports) -> None:
-    here = reports.machine("ben")
-    status = json.loads((here / "status.json").read_text())
-    (here / "status.json").write_text(
+def test_earlier_report_does_not_count_for_a_run_without_one(reports: Reports) -> None:
+    directory = reports.machine("ben")
+    status = json.loads((directory / "status.json").read_text())
+    (directory / "status.json").write_text(
         json.dumps(status | {"state": "unreachable", "report": None, "reason": "timed out"})
     )
     classroom = judged(reports.finish())
@@ -110,13 +110,13 @@ def test_an_earlier_report_never_stands_in_for_a_run_that_brought_none(reports: 
     assert classroom.facets == ()
 
 
-def test_a_report_that_nobody_brought_is_not_counted(reports: Reports) -> None:
-    here = reports.machine("ben")
-    (here / "status.json").unlink()
+def test_report_without_run_record_does_not_count(reports: Reports) -> None:
+    directory = reports.machine("ben")
+    (directory / "status.json").unlink()
     assert states(judged(reports.finish())) == {"ben": MachineState.WAITING}
 
 
-def test_a_machine_of_the_inventory_that_was_never_run_is_waiting(reports: Reports) -> None:
+def test_listed_machine_without_a_run_is_waiting(reports: Reports) -> None:
     reports.machine("anna")
     assert states(judged(reports.finish("dora"))) == {
         "anna": MachineState.PASSED,
@@ -148,15 +148,15 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
-def test_a_damaged_report_is_named_and_the_others_are_not_touched(
+def test_damaged_report_is_named_and_others_are_unaffected(
     reports: Reports, damage: Callable[[bytes], bytes]
 ) -> None:
     reports.machine("anna")
-    here = reports.machine("ben")
-    file = here / "report.json"
+    directory = reports.machine("ben")
+    file = directory / "report.json"
     file.write_bytes(damage(file.read_bytes()))
-    status = json.loads((here / "status.json").read_text())
-    (here / "status.json").write_text(json.dumps(status | {"report": rooms.sha1(file)}))
+    status = json.loads((directory / "status.json").read_text())
+    (directory / "status.json").write_text(json.dumps(status | {"report": rooms.sha1(file)}))
     classroom = judged(reports.finish())
     assert states(classroom) == {"anna": MachineState.PASSED, "ben": MachineState.DAMAGED}
     assert "report" in classroom.needing_help[0].reason
@@ -176,7 +176,7 @@ def dead_link(path: Path) -> None:
 
 @pytest.mark.parametrize("make", [pipe, directory_there, dead_link])
 @pytest.mark.parametrize("name", ["report.json", "status.json"])
-def test_what_is_no_file_is_named_and_nobody_waits_for_it(
+def test_special_file_is_named_and_not_opened(
     reports: Reports, make: Callable[[Path], None], name: str
 ) -> None:
     reports.machine("anna")
@@ -188,7 +188,7 @@ def test_what_is_no_file_is_named_and_nobody_waits_for_it(
     assert f"{name} is" in classroom.needing_help[0].reason
 
 
-def test_a_report_larger_than_a_room_reads_is_named(
+def test_report_over_the_size_limit_is_named(
     reports: Reports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reports.machine("anna")
@@ -200,7 +200,7 @@ def test_a_report_larger_than_a_room_reads_is_named(
     assert "larger than 100000 bytes" in classroom.needing_help[0].reason
 
 
-def test_one_machine_under_two_names_passes_for_neither(reports: Reports) -> None:
+def test_one_machine_under_two_names_passes_under_neither(reports: Reports) -> None:
     reports.machine("cleo")
     for name in ("anna", "ben"):  # both lead to the same address
         reports.machine(name, made("vm"), hostname="vm")
@@ -213,10 +213,10 @@ def test_one_machine_under_two_names_passes_for_neither(reports: Reports) -> Non
     assert "the same container as ben" in classroom.needing_help[0].reason
 
 
-def test_a_report_that_was_changed_after_it_came_is_named(reports: Reports) -> None:
-    here = reports.machine("ben", made("ben", checks=[rooms.check("E01", "fail")]))
-    (here / "report.json").write_text(
-        (here / "report.json").read_text().replace('"verdict":"fail"', '"verdict":"pass"')
+def test_report_changed_after_the_fetch_is_named(reports: Reports) -> None:
+    directory = reports.machine("ben", made("ben", checks=[rooms.check("E01", "fail")]))
+    (directory / "report.json").write_text(
+        (directory / "report.json").read_text().replace('"verdict":"fail"', '"verdict":"pass"')
     )
     classroom = judged(reports.finish())
     assert states(classroom) == {"ben": MachineState.DAMAGED}
@@ -224,14 +224,14 @@ def test_a_report_that_was_changed_after_it_came_is_named(reports: Reports) -> N
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"schema": "scratchlab-status-1"}'])
-def test_a_damaged_record_is_named(reports: Reports, content: str) -> None:
+def test_damaged_status_file_is_named(reports: Reports, content: str) -> None:
     (reports.machine("ben") / "status.json").write_text(content)
     classroom = judged(reports.finish())
     assert states(classroom) == {"ben": MachineState.DAMAGED}
     assert "status.json" in classroom.machines[0].reason
 
 
-def test_a_damaged_run_file_is_named_and_the_machines_are_still_judged(reports: Reports) -> None:
+def test_damaged_run_file_is_named_and_machines_are_still_judged(reports: Reports) -> None:
     reports.machine("anna")
     (reports.finish() / "run.json").write_text("{")
     classroom = judged(reports.directory)
@@ -239,7 +239,7 @@ def test_a_damaged_run_file_is_named_and_the_machines_are_still_judged(reports: 
     assert "run.json" in classroom.faults[0]
 
 
-def test_a_report_of_another_machine_is_disputed_and_its_owner_is_not(reports: Reports) -> None:
+def test_report_of_another_machine_is_disputed_but_its_owner_is_not(reports: Reports) -> None:
     reports.machine("anna")
     reports.machine("ben", made("anna"))
     classroom = judged(reports.finish())
@@ -247,7 +247,7 @@ def test_a_report_of_another_machine_is_disputed_and_its_owner_is_not(reports: R
     assert "anna" in classroom.needing_help[0].reason
 
 
-def test_where_nobody_knows_whose_report_it_is_both_are_disputed(reports: Reports) -> None:
+def test_both_machines_are_disputed_if_the_owner_is_unknown(reports: Reports) -> None:
     reports.machine("anna", made("debian"), hostname="")
     reports.machine("ben", made("debian"), hostname="")
     reports.machine("cleo")
@@ -259,21 +259,21 @@ def test_where_nobody_knows_whose_report_it_is_both_are_disputed(reports: Report
     }
 
 
-def test_two_machines_with_one_name_are_told(reports: Reports) -> None:
+def test_two_machines_with_one_host_name_get_a_note(reports: Reports) -> None:
     for name in ("anna", "ben"):
-        one = made("debian", container={"id": name})
-        reports.machine(name, one, hostname="debian")
+        same_name = made("debian", container={"id": name})
+        reports.machine(name, same_name, hostname="debian")
     classroom = judged(reports.finish())
     assert set(states(classroom).values()) == {MachineState.PASSED}
     assert all("have the host name debian" in machine.notes[0] for machine in classroom.machines)
 
 
-def test_a_report_without_checks_is_no_pass(reports: Reports) -> None:
+def test_report_without_checks_does_not_pass(reports: Reports) -> None:
     reports.machine("ben", made("ben", checks=[]))
     assert states(judged(reports.finish())) == {"ben": MachineState.FAILED}
 
 
-def test_what_a_machine_cannot_answer_is_no_failure_beside_what_passed(reports: Reports) -> None:
+def test_skipped_check_beside_passed_checks_is_not_a_failure(reports: Reports) -> None:
     checks = [rooms.check("E12"), rooms.check("E13", "skip", "no controllers")]
     reports.machine("ben", made("ben", checks=checks))
     classroom = judged(reports.finish())
@@ -281,14 +281,14 @@ def test_what_a_machine_cannot_answer_is_no_failure_beside_what_passed(reports: 
     assert classroom.machines[0].notes == ("not answered on this machine: E13",)
 
 
-def test_a_skipped_check_is_no_pass(reports: Reports) -> None:
+def test_skipped_check_alone_does_not_pass(reports: Reports) -> None:
     reports.machine("ben", made("ben", checks=[rooms.check("E01", "skip", "no container")]))
     classroom = judged(reports.finish())
     assert states(classroom) == {"ben": MachineState.FAILED}
     assert "no container" in classroom.machines[0].reason
 
 
-def test_the_check_that_failed_is_the_trouble_and_not_those_that_waited_for_it(
+def test_failed_check_is_the_reason_and_not_the_skipped_ones(
     reports: Reports,
 ) -> None:
     checks = [
@@ -302,7 +302,7 @@ def test_the_check_that_failed_is_the_trouble_and_not_those_that_waited_for_it(
     assert machine.help == "docker start sleep"
 
 
-def test_where_no_container_was_looked_at_nothing_of_it_is_compared(reports: Reports) -> None:
+def test_nothing_of_a_missing_container_is_compared(reports: Reports) -> None:
     for name in ("anna", "cleo"):
         reports.machine(name)
     nothing = made(
@@ -319,7 +319,7 @@ def test_where_no_container_was_looked_at_nothing_of_it_is_compared(reports: Rep
     assert {len(facet.groups[0].hosts) for facet in classroom.facets[:2]} == {2}
 
 
-def test_a_machine_that_ran_fewer_checks_is_told(reports: Reports) -> None:
+def test_machine_with_fewer_checks_gets_a_note(reports: Reports) -> None:
     for name in ("anna", "cleo"):
         reports.machine(name)
     reports.machine("ben", made("ben", checks=[rooms.check("E01")]))
@@ -335,7 +335,7 @@ def test_one_report_with_a_thousand_checks_adds_no_columns(reports: Reports) -> 
     assert judged(reports.finish()).checks == tuple(rooms.CHECKS)
 
 
-def test_a_slow_machine_is_named_and_passes(reports: Reports) -> None:
+def test_slow_machine_is_named_and_passes(reports: Reports) -> None:
     for name in ("anna", "cleo", "dora"):
         reports.machine(name)
     reports.machine("ben", seconds=400.0)
@@ -344,7 +344,7 @@ def test_a_slow_machine_is_named_and_passes(reports: Reports) -> None:
     assert [machine.name for machine in classroom.machines if machine.slow] == ["ben"]
 
 
-def test_directories_of_another_room_are_told_and_not_judged(reports: Reports) -> None:
+def test_unlisted_directories_are_named_and_not_judged(reports: Reports) -> None:
     reports.machine("anna")
     reports.finish()
     Reports(reports.directory).machine("localhost")
@@ -353,18 +353,18 @@ def test_directories_of_another_room_are_told_and_not_judged(reports: Reports) -
     assert classroom.unlisted == ("localhost",)
 
 
-def test_a_directory_of_reports_without_a_record_is_a_room_too(tmp_path: Path) -> None:
+def test_reports_without_a_run_record_are_judged(tmp_path: Path) -> None:
     for name in ("anna", "ben"):
         (tmp_path / name).mkdir()
         report.write(made(name), str(tmp_path / name / "report.json"))
     assert set(states(judged(tmp_path)).values()) == {MachineState.PASSED}
 
 
-def test_an_empty_directory_is_a_room_without_machines(tmp_path: Path) -> None:
+def test_missing_directory_is_a_class_without_machines(tmp_path: Path) -> None:
     assert judged(tmp_path / "none").machines == ()
 
 
-def test_names_that_lead_out_of_the_directory_are_not_followed(reports: Reports) -> None:
+def test_names_that_leave_the_directory_are_not_followed(reports: Reports) -> None:
     reports.machine("anna")
     outside = ("..", "../../etc", "", ".")
     classroom = judged(reports.finish(*outside))

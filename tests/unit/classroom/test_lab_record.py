@@ -1,4 +1,4 @@
-"""The record of a run, made by a real Ansible: who came through, who dropped out, and why."""
+"""The record of a run, written by a real Ansible: how each machine ended, and why."""
 
 from __future__ import annotations
 
@@ -84,9 +84,9 @@ def status(lab: Path, host: str) -> dict[str, Any]:
     return found
 
 
-def test_who_came_through_who_dropped_out_and_why(lab: Path) -> None:
-    said = run(lab)
-    assert "callback" not in said, said
+def test_record_shows_how_each_machine_ended_and_why(lab: Path) -> None:
+    output = run(lab)
+    assert "callback" not in output, output
     anna, ben, cleo = (status(lab, name) for name in ("anna", "ben", "cleo"))
     assert (anna["state"], anna["stage"], anna["reason"]) == ("done", "Report", "")
     assert anna["report"] == sha1(lab / "reports/anna/report.json")
@@ -96,31 +96,31 @@ def test_who_came_through_who_dropped_out_and_why(lab: Path) -> None:
     assert "no space left" in ben["reason"]
     assert (cleo["state"], cleo["report"]) == ("unreachable", None)
     assert "refused" in cleo["reason"]
-    room = json.loads((lab / "reports/run.json").read_text())
-    assert room["hosts"] == room["chosen"] == ["anna", "ben", "cleo"]
-    assert room["inventory"] == ["inventory.json"], "as it is typed beside ./lab"
-    assert room["ended"]
+    written = json.loads((lab / "reports/run.json").read_text())
+    assert written["hosts"] == written["chosen"] == ["anna", "ben", "cleo"]
+    assert written["inventory"] == ["inventory.json"], "as it is typed after ./lab"
+    assert written["ended"]
 
-    # Again for one machine: its unchanged report is of this run, the others keep their record.
+    # A second run of one machine: its report belongs to this run, the others keep their record.
     run(lab, "-l", "anna")
     assert status(lab, "anna")["report"] == anna["report"]
     assert status(lab, "anna")["started"] >= anna["started"]
     assert (status(lab, "ben"), status(lab, "cleo")) == (ben, cleo)
-    room = json.loads((lab / "reports/run.json").read_text())
-    assert (room["chosen"], len(room["hosts"])) == (["anna"], 3)
+    written = json.loads((lab / "reports/run.json").read_text())
+    assert (written["chosen"], len(written["hosts"])) == (["anna"], 3)
 
 
 @pytest.mark.parametrize(
     "arguments", [("--check",), ("--tags", "provision"), ("--skip-tags", "report")], ids=str
 )
-def test_a_run_that_is_to_bring_no_report_records_nothing(
+def test_run_without_the_report_stage_records_nothing(
     lab: Path, arguments: tuple[str, ...]
 ) -> None:
     run(lab, *arguments)
     assert not (lab / "reports" / "run.json").exists()
 
 
-def test_a_killed_run_leaves_what_it_knew(lab: Path) -> None:
+def test_killed_run_leaves_its_record_so_far(lab: Path) -> None:
     process = start(lab, "-l", "anna", "-e", "provision='sleep 5'")
     record = lab / "reports" / "anna" / "status.json"
     end = time.monotonic() + 60

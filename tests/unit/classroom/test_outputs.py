@@ -1,4 +1,4 @@
-"""What instructors' tools read of a room, and that no machine's words act in it."""
+"""The files that instructors' tools read, and that no machine's text takes effect in them."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ def test_every_machine_is_in_every_file(reports: Reports) -> None:
     assert "no route to host" in page
 
 
-def test_hostile_words_are_text_in_every_file(reports: Reports) -> None:
+def test_hostile_text_is_only_text_in_every_file(reports: Reports) -> None:
     checks = [rooms.check(HOSTILE, "fail", HOSTILE, HOSTILE)]
     one = made("ben", checks=checks, engine={"version": HOSTILE}, problems=[HOSTILE])
     reports.machine("ben", one)
     reports.machine("=cmd|calc", report=None, state="failed", reason=HOSTILE)
     build_classroom(str(reports.finish(HOSTILE)))
     for name in OUTPUTS:
-        text = (reports.directory / name).read_bytes().decode()  # it is UTF-8, whatever came in
+        text = (reports.directory / name).read_bytes().decode()  # valid UTF-8, whatever came in
         assert not {"\x1b", "\u202e", "\x00"} & set(text), name
     assert "<script>alert" not in (reports.directory / "index.html").read_text()
     ElementTree.parse(reports.directory / "room.xml")
@@ -78,7 +78,7 @@ def test_hostile_words_are_text_in_every_file(reports: Reports) -> None:
     assert not any(cell.startswith(("=", "@", "+", "-")) for cell in cells)
 
 
-def test_a_run_that_is_judged_again_is_in_the_trend_once(reports: Reports) -> None:
+def test_run_judged_twice_is_in_the_trend_once(reports: Reports) -> None:
     here = reports.machine("anna")
     reports.finish()
     build_classroom(str(reports.directory))
@@ -100,14 +100,14 @@ def test_a_run_that_is_judged_again_is_in_the_trend_once(reports: Reports) -> No
 
 
 @pytest.mark.parametrize("history", ["", "[]", '{"schema": "scratchlab-history-1", "runs": 3}'])
-def test_a_damaged_trend_is_begun_anew(reports: Reports, history: str) -> None:
+def test_damaged_trend_starts_again(reports: Reports, history: str) -> None:
     here = reports.machine("anna")
     (here / "history.json").write_text(history)
     assert build_classroom(str(reports.finish())).passed == 1
     assert len(json.loads((here / "history.json").read_text())["runs"]) == 1
 
 
-def test_where_nothing_is_left_the_page_goes_too(reports: Reports) -> None:
+def test_page_is_removed_with_the_last_machine(reports: Reports) -> None:
     here = reports.machine("anna")
     build_classroom(str(reports.finish()))
     for file in here.iterdir():
@@ -117,7 +117,7 @@ def test_where_nothing_is_left_the_page_goes_too(reports: Reports) -> None:
     assert list(reports.directory.iterdir()) == []
 
 
-def test_a_card_names_the_engine_of_its_machine(reports: Reports) -> None:
+def test_card_names_the_engine_of_its_machine(reports: Reports) -> None:
     reports.machine("anna")
     reports.machine("ben", made("ben", engine={"name": "podman", "version": "4.3.1"}))
     reports.machine("cleo", report=None, state="unreachable", reason="no route to host")
@@ -130,7 +130,7 @@ def test_a_card_names_the_engine_of_its_machine(reports: Reports) -> None:
     ]
 
 
-def test_machines_with_the_same_trouble_are_mended_by_one_command(reports: Reports) -> None:
+def test_machines_with_the_same_trouble_get_one_command(reports: Reports) -> None:
     for name in ("anna", "ben"):
         reports.machine(name, report=None, state="failed", stage="Provision", reason="no space")
     for name in ("cleo", "dora"):
@@ -146,7 +146,7 @@ def test_machines_with_the_same_trouble_are_mended_by_one_command(reports: Repor
 
 
 @pytest.mark.parametrize("columns", [40, 60, 132])
-def test_a_narrow_terminal_names_the_checks_that_did_not_pass(
+def test_narrow_terminal_names_the_checks_that_did_not_pass(
     reports: Reports, columns: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
@@ -158,7 +158,7 @@ def test_a_narrow_terminal_names_the_checks_that_did_not_pass(
     classroom.render(build_classroom(str(reports.finish())), out)
     lines = [line.rstrip() for line in out.getvalue().splitlines()]
     assert max(map(len, lines)) <= columns
-    assert "\u2026" not in out.getvalue(), "nothing is cut off"
+    assert "\u2026" not in out.getvalue(), "no text is cut off"
     (ben,) = (line.split() for line in lines if line.startswith("ben "))
     if columns < 132:
         assert ben[-1] == "E07"
@@ -167,8 +167,8 @@ def test_a_narrow_terminal_names_the_checks_that_did_not_pass(
         assert (lines[0].split()[1:], ben.count("ok")) == (rooms.CHECKS, 11)
 
 
-def show(reports: Reports, *, started: float) -> subprocess.CompletedProcess[str]:
-    """The last step of ./lab, for a run that began ``started`` seconds before its record."""
+def show_reports(reports: Reports, *, started: float) -> subprocess.CompletedProcess[str]:
+    """Run the last step of ./lab, for a run that started ``started`` seconds before its record."""
     stamp = reports.directory.parent / "started"
     stamp.touch()
     now = time.time()
@@ -182,30 +182,30 @@ def show(reports: Reports, *, started: float) -> subprocess.CompletedProcess[str
     )
 
 
-def test_the_door_fails_when_a_machine_of_the_run_is_missing(reports: Reports) -> None:
+def test_show_reports_fails_if_a_machine_of_the_run_is_missing(reports: Reports) -> None:
     reports.machine("anna")
     reports.machine("ben", report=None, state="unreachable", reason="no route to host")
     reports.finish()
-    done = show(reports, started=1)
+    done = show_reports(reports, started=1)
     assert done.returncode == 1, done.stderr
     assert "ben: unreachable: no route to host" in done.stdout
     assert done.stdout.splitlines()[-1] == "1 of 2 machines passed every check"
 
 
-def test_the_door_is_content_when_the_machines_of_the_run_passed(reports: Reports) -> None:
+def test_show_reports_succeeds_if_the_chosen_machines_passed(reports: Reports) -> None:
     reports.machine("anna")
     reports.finish("dora")  # not chosen: ./lab -l anna
-    assert show(reports, started=1).returncode == 0
+    assert show_reports(reports, started=1).returncode == 0
 
 
-def test_the_door_shows_nothing_where_the_run_recorded_nothing(reports: Reports) -> None:
+def test_show_reports_prints_nothing_if_the_run_recorded_nothing(reports: Reports) -> None:
     reports.machine("anna", made("anna", checks=[rooms.check("E01", "fail")]))
     reports.finish()
-    done = show(reports, started=-5)
+    done = show_reports(reports, started=-5)
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_one_machine_gets_its_table(reports: Reports) -> None:
+def test_single_machine_gets_its_table(reports: Reports) -> None:
     reports.machine("localhost", hostname="vm")
     (reports.directory / "localhost" / "report.json").unlink()
     report.write(made("vm"), str(reports.directory / "localhost" / "report.json"))
@@ -213,6 +213,6 @@ def test_one_machine_gets_its_table(reports: Reports) -> None:
     status["report"] = rooms.sha1(reports.directory / "localhost" / "report.json")
     (reports.directory / "localhost" / "status.json").write_text(json.dumps(status))
     reports.finish()
-    done = show(reports, started=1)
+    done = show_reports(reports, started=1)
     assert done.returncode == 0
     assert "12 of 12 checks passed" in done.stdout.splitlines()[-1]

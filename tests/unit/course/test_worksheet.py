@@ -1,4 +1,4 @@
-"""Worksheets and exercises: drawn by seed, graded by what is there, and again by who reads."""
+"""Worksheets and exercises: drawn by seed, graded on the machine, and graded again by readers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.rooms import TREE, entry, made
+from tests.rooms import TREE, entry, made, tree
 
-from scratchlab.classroom import exercise
+from scratchlab.classroom.exercise import METHODS, Exercise, check_exercise, draw_exercise
 from scratchlab.classroom.grading import grade, quiz_section, regrade
 from scratchlab.classroom.worksheet import ABSENT, draw_worksheet
 from scratchlab.course import grading_file, quiz
@@ -22,37 +22,37 @@ from scratchlab.model import Origin
 from scratchlab.report import Report, read, write
 
 REPORT = made("anna")
-RIGHT = {one.path: one.answer for one in draw_worksheet(REPORT, "anna").questions}
+RIGHT = {question.path: question.answer for question in draw_worksheet(REPORT, "anna").questions}
 
 
-def test_a_sheet_asks_for_what_is_there_and_for_what_is_not() -> None:
+def test_worksheet_asks_for_present_and_absent_paths() -> None:
     truth = {path: origin for path, _, origin in TREE}
     sheet = draw_worksheet(REPORT, "anna")
     assert len(sheet.questions) == 12
-    assert sum(one.answer == ABSENT for one in sheet.questions) == 3
-    for one in sheet.questions:
-        assert one.answer == truth.get(one.path, ABSENT)
+    assert sum(question.answer == ABSENT for question in sheet.questions) == 3
+    for question in sheet.questions:
+        assert question.answer == truth.get(question.path, ABSENT)
 
 
-def test_every_origin_that_is_there_is_asked_for() -> None:
-    asked = {one.answer for one in draw_worksheet(REPORT, "anna").questions}
+def test_worksheet_asks_for_every_origin_in_the_container() -> None:
+    asked = {question.answer for question in draw_worksheet(REPORT, "anna").questions}
     assert asked == {origin for path, _, origin in TREE if path != "/"} | {ABSENT}
 
 
-def test_the_same_seed_draws_the_same_and_neighbours_draw_something_else() -> None:
+def test_same_seed_draws_the_same_and_others_differ() -> None:
     assert draw_worksheet(REPORT, "anna") == draw_worksheet(REPORT, "anna")
     sheets = {draw_worksheet(REPORT, f"student{number:02}").questions for number in range(24)}
     assert len(sheets) > 20
 
 
-def test_an_entry_more_moves_at_most_one_question() -> None:
-    more = [entry(*one) for one in TREE] + [entry("/dev/extra", "char-device", "runtime-device")]
-    before = {one.path for one in draw_worksheet(REPORT, "anna").questions}
-    after = {one.path for one in draw_worksheet(made("anna", more), "anna").questions}
+def test_one_more_entry_changes_at_most_one_question() -> None:
+    more = [*tree(), entry("/dev/extra", "char-device", "runtime-device")]
+    before = {question.path for question in draw_worksheet(REPORT, "anna").questions}
+    after = {question.path for question in draw_worksheet(made("anna", more), "anna").questions}
     assert len(before - after) <= 1
 
 
-def test_a_ghost_can_be_asked_for_and_is_absent() -> None:
+def test_ghost_can_be_asked_for_and_is_absent() -> None:
     body = entry("/data/old", "file", "image-layer")["image"]
     hidden = {
         "path": "/data/old",
@@ -63,9 +63,11 @@ def test_a_ghost_can_be_asked_for_and_is_absent() -> None:
         "image": body,
     }
     sheets = [draw_worksheet(made("anna", ghosts=[hidden]), str(number)) for number in range(40)]
-    asked = [one for sheet in sheets for one in sheet.questions if one.path == "/data/old"]
+    questions = [question for sheet in sheets for question in sheet.questions]
+    asked = [question for question in questions if question.path == "/data/old"]
     assert asked
-    assert {(one.answer, "tmpfs on /data" in one.explanation) for one in asked} == {(ABSENT, True)}
+    assert {question.answer for question in asked} == {ABSENT}
+    assert all("tmpfs on /data" in question.explanation for question in asked)
 
 
 def test_every_answer_has_a_hint_that_does_not_name_it() -> None:
@@ -82,7 +84,7 @@ def test_every_answer_has_a_hint_that_does_not_name_it() -> None:
         (RIGHT, tuple(RIGHT), 12),
         ({**RIGHT, "/dev/nothing": "kernel"}, (), 24),
     ],
-    ids=["right", "not at all", "wrong", "with every hint", "and what was not asked"],
+    ids=["right", "not at all", "wrong", "with every hint", "and an unexpected answer"],
 )
 def test_points(answers: dict[str, str], read_hints: tuple[str, ...], points: int) -> None:
     graded = grade(draw_worksheet(REPORT, "anna"), answers, read_hints)
@@ -98,7 +100,7 @@ def reported(points: int | None = None, **changes: Any) -> Report:
     return made("anna", quiz={**section, **changes})
 
 
-def test_a_grading_travels_in_the_report(tmp_path: Path) -> None:
+def test_grading_survives_in_the_report(tmp_path: Path) -> None:
     write(reported(), str(tmp_path / "report.json"))
     found = regrade(read(str(tmp_path / "report.json")))
     assert found is not None
@@ -118,13 +120,13 @@ def test_a_grading_travels_in_the_report(tmp_path: Path) -> None:
         ({"problem": "damaged grading"}, "damaged grading"),
     ],
 )
-def test_what_does_not_fit_is_told(changes: dict[str, Any], doubt: str) -> None:
+def test_regrade_names_what_does_not_fit(changes: dict[str, Any], doubt: str) -> None:
     found = regrade(reported(**changes))
     assert found is not None
     assert doubt in " ".join(found.doubts)
 
 
-def test_a_score_that_was_written_by_hand_is_not_the_grade() -> None:
+def test_forged_score_is_not_the_grade() -> None:
     honest, forged = regrade(reported()), regrade(reported(points=99))
     assert honest is not None
     assert forged is not None
@@ -132,27 +134,27 @@ def test_a_score_that_was_written_by_hand_is_not_the_grade() -> None:
 
 
 def test_exercises_of_neighbours_differ() -> None:
-    drawn = {exercise.draw_exercise(f"student{number:02}") for number in range(24)}
-    assert len({(one.method, one.path) for one in drawn}) == 24
-    assert {one.method for one in drawn} == set(exercise.METHODS)
+    drawn = {draw_exercise(f"student{number:02}") for number in range(24)}
+    assert len({(exercise.method, exercise.path) for exercise in drawn}) == 24
+    assert {exercise.method for exercise in drawn} == set(METHODS)
 
 
 @given(st.text())
 def test_any_seed_draws_an_exercise_below_a_directory(seed: str) -> None:
-    drawn = exercise.draw_exercise(seed)
+    drawn = draw_exercise(seed)
     assert drawn.path.count("/") >= 2
     assert drawn.path.startswith("/dev/") == (drawn.method == "device")
 
 
 def changed(origin: str, path: str) -> Report:
-    return made("anna", [*(entry(*one) for one in TREE), entry(path, "file", origin)])
+    return made("anna", [*tree(), entry(path, "file", origin)])
 
 
-def test_an_exercise_is_graded_by_what_the_containers_show() -> None:
-    drawn = exercise.Exercise("anna", "bind", "/srv/notes12")
+def test_exercise_is_graded_by_what_the_containers_show() -> None:
+    drawn = Exercise("anna", "bind", "/srv/notes12")
     other = changed("user-mount", drawn.path)
     points = {
-        answer: exercise.check_exercise(drawn, REPORT, other, *answer).points
+        answer: check_exercise(drawn, REPORT, other, *answer).points
         for answer in (
             ("/srv/notes12", "user-mount"),
             ("srv/notes12/", "user-mount"),
@@ -166,23 +168,25 @@ def test_an_exercise_is_graded_by_what_the_containers_show() -> None:
     assert list(points.values()) == [4, 4, 2, 1, 0, 0, 0]
 
 
-def test_an_exercise_that_is_not_there_is_an_error_and_no_zero() -> None:
-    drawn = exercise.Exercise("anna", "bind", "/srv/notes12")
+def test_missing_exercise_is_an_error_and_not_zero_points() -> None:
+    drawn = Exercise("anna", "bind", "/srv/notes12")
     with pytest.raises(LabError, match="exercise start"):
-        exercise.check_exercise(drawn, REPORT, REPORT, "/srv/notes12", "user-mount")
+        check_exercise(drawn, REPORT, REPORT, "/srv/notes12", "user-mount")
 
 
 @pytest.mark.parametrize(
     "content", ["", "[]", '{"answers": 3}', '{"answers": {"/dev": "nobody"}}', "[" * 99999, "\xff"]
 )
-def test_a_file_that_holds_no_answers_is_one_clear_error(tmp_path: Path, content: str) -> None:
+def test_file_without_answers_is_one_clear_error(tmp_path: Path, content: str) -> None:
     (tmp_path / "answers.json").write_text(content, encoding="latin-1")
     with pytest.raises(LabError):
         quiz.read_answers(str(tmp_path / "answers.json"))
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", "[" * 99999])
-def test_a_damaged_grading_is_told_and_stops_no_report(tmp_path: Path, content: str) -> None:
+def test_damaged_grading_is_reported_and_the_report_is_still_made(
+    tmp_path: Path, content: str
+) -> None:
     (tmp_path / "graded.json").write_text(content)
     found = grading_file.grading_for_report(str(tmp_path / "graded.json"))
     assert found is not None
@@ -191,19 +195,19 @@ def test_a_damaged_grading_is_told_and_stops_no_report(tmp_path: Path, content: 
     read(str(tmp_path / "report.json"))
 
 
-def test_no_grading_is_no_quiz(tmp_path: Path) -> None:
+def test_report_without_grading_has_no_quiz(tmp_path: Path) -> None:
     assert grading_file.grading_for_report(str(tmp_path / "none.json")) is None
     assert regrade(REPORT) is None
 
 
-def test_a_grading_is_kept_whole(tmp_path: Path) -> None:
+def test_grading_is_read_back_as_saved(tmp_path: Path) -> None:
     file = tmp_path / "quiz" / "graded.json"
     empty = grading_file.empty_grading()
     grading_file.save_grading(str(file), empty)
     assert grading_file.load_grading(str(file)) == json.loads(file.read_text()) == empty
 
 
-def test_telling_ends_with_the_experts_answer() -> None:
+def test_graded_answer_is_printed_with_the_experts_answer() -> None:
     out = io.StringIO()
     quiz.print_graded(grade(draw_worksheet(REPORT, "anna"), {"/sleep": "kernel"}), out)
     assert "WRONG  /sleep: image-layer (you said kernel)" in out.getvalue()

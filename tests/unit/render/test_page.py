@@ -1,4 +1,4 @@
-"""The page as a file: whole or not at all, nothing of the report raw in it, rows that add up."""
+"""The page as a file: complete or not written, the report escaped in it, rows that add up."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from tests.browser import reports
@@ -20,10 +21,11 @@ from scratchlab.render.html.compact import RowWriter
 from scratchlab.render.words import ORIGINS
 from scratchlab.report import write
 from scratchlab.report.convert import rules_cited
+from scratchlab.report.sections import EntrySection
 
 
 class Tags(HTMLParser):
-    """What a browser would make of a page: tags, attributes, addresses of links that it fetches."""
+    """What a browser sees in a page: tags, attributes, and the links that it fetches."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,14 +46,14 @@ def run(*arguments: str) -> int:
     return status
 
 
-def test_the_command_writes_a_page_and_says_what_the_report_says(tmp_path: Path) -> None:
+def test_command_writes_a_page_and_exits_as_the_report_says(tmp_path: Path) -> None:
     file, html = tmp_path / "report.json", tmp_path / "index.html"
     for report, status in ((reports.sleep(), 0), (reports.troubled(), 1)):
         write(report, str(file))
         assert run("report", str(file), "--html", str(html)) == status
         assert html.read_text("utf-8").startswith("<!DOCTYPE html>")
     assert html.stat().st_mode & 0o777 == 0o644
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["index.html", "report.json"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["index.html", "report.json"]
 
 
 def test_several_reports_make_the_page_of_a_room(tmp_path: Path) -> None:
@@ -61,7 +63,7 @@ def test_several_reports_make_the_page_of_a_room(tmp_path: Path) -> None:
         file.parent.mkdir()
         write(reports.sleep(), str(file))
     arguments = [*map(str, files), "--html", str(html)]
-    assert run("report", *arguments) == 1, "two machines with one name are not believed"
+    assert run("report", *arguments) == 1, "two machines with one host name are disputed"
     assert "student02" in html.read_text("utf-8")
     files[1].write_text("{")
     assert run("report", *arguments) == 1
@@ -70,11 +72,11 @@ def test_several_reports_make_the_page_of_a_room(tmp_path: Path) -> None:
         run("report", str(files[0]), str(tmp_path / "other.json"), "--html", str(html))
 
 
-def test_a_page_that_cannot_be_made_leaves_the_old_one(tmp_path: Path) -> None:
+def test_failed_page_leaves_the_old_one(tmp_path: Path) -> None:
     html = tmp_path / "index.html"
     html.write_text("old")
     broken = reports.sleep()
-    del broken.head["summary"]
+    del cast("dict[str, Any]", broken.head)["summary"]
     with pytest.raises(Exception, match="summary"):
         write_report_page(broken, str(html))
     assert html.read_text() == "old"
@@ -83,7 +85,7 @@ def test_a_page_that_cannot_be_made_leaves_the_old_one(tmp_path: Path) -> None:
         write_report_page(reports.sleep(), str(tmp_path / "no" / "directory.html"))
 
 
-def test_nothing_outside_is_named_and_nothing_inside_is_raw(tmp_path: Path) -> None:
+def test_page_refers_to_nothing_outside_and_escapes_everything(tmp_path: Path) -> None:
     html = tmp_path / "index.html"
     write_report_page(reports.hostile(), str(html))
     text = html.read_text("utf-8")
@@ -98,7 +100,7 @@ def test_nothing_outside_is_named_and_nothing_inside_is_raw(tmp_path: Path) -> N
         assert raw not in text
 
 
-def test_rows_say_what_the_entries_said() -> None:
+def test_rows_hold_what_the_entries_hold() -> None:
     report = reports.troubled()
     rows = RowWriter()
     found = list(rows.entries(report.entries))
@@ -112,13 +114,14 @@ def test_rows_say_what_the_entries_said() -> None:
         ]
         assert (row[9] is None) == (entry["live"] is None)
     sleep = found[[entry["path"] for entry in report.entries].index("/sleep")]
-    assert sleep[9] == 29, "like the image's, on mount 29: said once"
+    assert sleep[9] == 29, "equal to the image's side, on mount 29: written once"
 
 
-def test_a_path_that_begins_the_next_one_keeps_its_name() -> None:
+def test_path_that_is_a_prefix_of_the_next_keeps_its_name() -> None:
     side = reports.side("directory", sha256=None)
     paths = ["/", "/a", "/a/b", "/a/b", "/a", "/ab"]
-    rows = RowWriter().entries(reports.entry(path, "kernel", side) for path in paths)
+    entries = [cast("EntrySection", reports.entry(path, "kernel", side)) for path in paths]
+    rows = RowWriter().entries(entries)
     before: list[str] = []
     for row, path in zip(rows, paths, strict=True):
         before = [*before[: row[0]], *row[1].split("/")]
@@ -133,13 +136,13 @@ def test_every_origin_has_words_and_its_own_sign() -> None:
         assert css.count(f"--{origin}: #") == 3, "light, dark, dark of the system"
 
 
-def test_the_one_file_for_hosts_carries_the_assets() -> None:
+def test_zipapp_holds_the_assets() -> None:
     package = Path(page.__file__).parents[1]
     carried = dict(members(package))
-    for one in (package / "html").iterdir():
-        if one.name == "__pycache__":
+    for file in (package / "html").iterdir():
+        if file.name == "__pycache__":
             continue
-        assert carried[f"html/{one.name}"] == one.read_bytes()
+        assert carried[f"html/{file.name}"] == file.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -159,14 +162,14 @@ def test_the_one_file_for_hosts_carries_the_assets() -> None:
          "https://github.com/torvalds/linux/blob/v6.12/fs/devpts/inode.c"),
     ],
 )  # fmt: skip
-def test_rules_name_their_source_at_the_version_that_ran(
+def test_rules_link_their_source_at_the_version_that_ran(
     facts: Facts, rule: str, link: str
 ) -> None:
     (found,) = rules_cited([rule, rule, "no-such-rule"], facts)
     assert found["source"] == link
 
 
-def test_data_in_a_script_block_never_ends_it() -> None:
+def test_data_cannot_end_its_script_block() -> None:
     value = {"</script>": "<!--\u2028&\ud800"}
     text = page.data(value)
     assert not set("<>&\u2028").intersection(text)
