@@ -1,6 +1,4 @@
-"""The mtree manifest under the eyes of the programs that check directories against such: NetBSD's
-mtree, libarchive's bsdtar and gomtree's own library.
-"""
+"""Our mtree manifest, read by NetBSD's mtree, libarchive's bsdtar and gomtree's library."""
 
 from __future__ import annotations
 
@@ -31,17 +29,17 @@ import ("fmt"; "os"; mtree "github.com/vbatts/go-mtree")
 func main() {
 	manifest, err := mtree.ParseSpec(os.Stdin)
 	if err != nil { panic(err) }
-	words := []mtree.Keyword{"type", "mode", "uid", "gid", "size", "link", "sha256digest"}
-	found, err := mtree.Check(os.Args[1], manifest, words, nil)
+	keywords := []mtree.Keyword{"type", "mode", "uid", "gid", "size", "link", "sha256digest"}
+	changes, err := mtree.Check(os.Args[1], manifest, keywords, nil)
 	if err != nil { panic(err) }
-	for _, one := range found { fmt.Println(one.Type(), one.Path(), one.Diff()) }
+	for _, change := range changes { fmt.Println(change.Type(), change.Path(), change.Diff()) }
 }
 """
 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A directory with every type of entry and every kind of name (sockets: see below)."""
+    """A directory with every type of entry but sockets, and every kind of name."""
     top = tmp_path / "tree"
     for directory in ("bin/deep/er", "etc", "sticky"):
         (top / directory).mkdir(parents=True)
@@ -74,10 +72,10 @@ def manifest(directory: Path) -> bytes:
 
 
 def netbsd(directory: Path, spec: bytes) -> tuple[int, str]:
-    """Status 0: equal; 2: not."""
-    told = subprocess.run(["mtree", "-p", directory], input=spec, capture_output=True, check=False)
-    assert not told.stderr
-    return told.returncode, told.stdout.decode(errors="replace")
+    """Exit status (0: equal, 2: not) and output of mtree."""
+    done = subprocess.run(["mtree", "-p", directory], input=spec, capture_output=True, check=False)
+    assert not done.stderr
+    return done.returncode, done.stdout.decode(errors="replace")
 
 
 @pytest.fixture(scope="session")
@@ -92,7 +90,7 @@ def gomtree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory / "check"
 
 
-def test_mtree_finds_the_directory_equal_and_each_change(tree: Path) -> None:
+def test_mtree_finds_no_difference_and_then_each_change(tree: Path) -> None:
     spec = manifest(tree)
     assert netbsd(tree, spec) == (0, "")
     changes: dict[str, Callable[[], object]] = {
@@ -106,8 +104,8 @@ def test_mtree_finds_the_directory_equal_and_each_change(tree: Path) -> None:
     }
     for word, change in changes.items():
         change()
-        status, told = netbsd(tree, spec)
-        assert (status, word in told) == (2, True), (word, told)
+        status, output = netbsd(tree, spec)
+        assert (status, word in output) == (2, True), (word, output)
 
 
 def _relink(path: Path) -> None:
@@ -121,24 +119,26 @@ def _renumber(path: Path) -> None:
 
 
 def test_bsdtar_reads_every_entry(tree: Path) -> None:
-    told = subprocess.run(
+    converted = subprocess.run(
         ["bsdtar", "-cf", "-", "--format=pax", "--options", "hdrcharset=BINARY", "@-"],
         cwd=tree, input=manifest(tree), capture_output=True, check=True,
     )  # fmt: skip
-    assert told.stderr == b""
-    # bsdtar made a tar of what the manifest describes: GNU tar holds that against the directory.
+    assert converted.stderr == b""
+    # bsdtar has made a tar file from the manifest; GNU tar compares it with the directory.
     compared = subprocess.run(
-        ["tar", "--compare", "-f", "-"], cwd=tree, input=told.stdout, capture_output=True,
+        ["tar", "--compare", "-f", "-"], cwd=tree, input=converted.stdout, capture_output=True,
         check=False,
     )  # fmt: skip
     lines = [line for line in compared.stdout.decode(errors="replace").splitlines() if line]
     assert [line for line in lines if "Mod time differs" not in line] == []
-    listed = subprocess.run(["tar", "-tf", "-"], input=told.stdout, capture_output=True, check=True)
+    listed = subprocess.run(
+        ["tar", "-tf", "-"], input=converted.stdout, capture_output=True, check=True
+    )
     found = subprocess.run(["find", ".", "-printf", "x"], cwd=tree, capture_output=True, check=True)
     assert len(listed.stdout.splitlines()) == len(found.stdout)
 
 
-def test_gomtree_finds_the_directory_equal_and_a_change(tree: Path, gomtree: Path) -> None:
+def test_gomtree_finds_no_difference_and_then_each_change(tree: Path, gomtree: Path) -> None:
     spec = manifest(tree)
 
     def check() -> str:

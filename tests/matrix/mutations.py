@@ -179,7 +179,7 @@ RUNNING = (
     ),
     m(
         "a device's mode", lambda t: (t.root / "dev/zero").chmod(0o600),
-        Finding("entries", "/dev/zero", "runtime-device", "only-live", "mode should be 0666"),
+        Finding("entries", "/dev/zero", "runtime-device", "only-live", "mode: predicted 0666"),
         nodes=True,
     ),
     m(
@@ -206,7 +206,7 @@ RUNNING = (
     m(
         "a bind over the engine's file",
         lambda t: busybox(t.pid, "mount", "--bind", FILE, "/etc/hosts"),
-        Finding("entries", "/etc/hosts", "unexplained", "only-live", "not what stands there"),
+        Finding("entries", "/etc/hosts", "unexplained", "only-live", "another mount is there"),
     ),
     m(
         "a tmpfs over a directory", lambda t: busybox(t.pid, "mount", "-t", "tmpfs", "x", "/lab"),
@@ -232,7 +232,7 @@ RUNNING = (
     ),
     m(
         "a filesystem gone", lambda t: busybox(t.pid, "umount", "/dev/mqueue"),
-        Finding("entries", "/dev/mqueue", "runtime-mountpoint", "only-live", "be a mount point"),
+        Finding("entries", "/dev/mqueue", "runtime-mountpoint", "only-live", "predicted a mount point"),
     ),
     m(
         "a forged .dockerenv", lambda t: (t.root / ".dockerenv").write_text("forged"),
@@ -256,12 +256,12 @@ EARLY = (
     m(
         "another .dockerenv in the init layer",
         lambda t: (t.root / ".dockerenv").write_text("x"),
-        Finding("entries", "/.dockerenv", "engine-init-layer", "only-live", "size should be 0"),
+        Finding("entries", "/.dockerenv", "engine-init-layer", "only-live", "size: predicted 0"),
         early=True, engines=DOCKER,
     ),
     m(
         "another mtab in the init layer", lambda t: link(t.root / "etc/mtab", "/lab/file"),
-        Finding("entries", "/etc/mtab", "engine-init-layer", "only-live", "target should be"),
+        Finding("entries", "/etc/mtab", "engine-init-layer", "only-live", "target: predicted"),
         early=True, engines=DOCKER,
     ),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Judge: evidence in, findings out. No file, no engine, no clock is asked here."""
+"""Judge: from evidence to findings. Nothing in this package reads files, engines or clocks."""
 
 from scratchlab.judge.judgement import Judgement, judge
 

@@ -1,4 +1,4 @@
-"""Prediction against evidence: two roads to one answer, and a sentence where they part."""
+"""Prediction against evidence: whether they agree, and a sentence where they do not."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from functools import partial
 
 from scratchlab.judge.cause import Cause
 from scratchlab.judge.paths import upwards
-from scratchlab.judge.prediction.plan import Expected
+from scratchlab.judge.prediction.predictions import Prediction, Predictions
 from scratchlab.model import Entry, Mount, Origin
 
-_DEV = "/dev"  # a mount whose content a runtime makes
 AGREES = "agrees"
 NONE = "none"  # nothing was predicted, and nothing had to be
 
-# Whoever these are, what they do follows from configuration and version: it must be predicted.
+_DEV = "/dev"  # a mount whose content the runtime makes
+# What these make follows from configuration and version, so a complete prediction names it.
 _PREDICTABLE = frozenset({
     Origin.STORAGE_DRIVER, Origin.ENGINE_INIT_LAYER, Origin.ENGINE_CREATE,
     Origin.RUNTIME_MOUNTPOINT, Origin.ENGINE_MOUNT, Origin.RUNTIME_FILESYSTEM,
@@ -21,42 +21,54 @@ _PREDICTABLE = frozenset({
 })  # fmt: skip
 
 
-def of_entry(expected: Expected, live: Entry, mount: Mount | None, cause: Cause) -> str:
-    """How the prediction for a live entry compares with what was found."""
-    said = [cause.doubt] if cause.doubt else []
-    predicted = expected.predictions.get(live.path)
-    if predicted is None:
-        predictable = cause.origin in _PREDICTABLE and not _inside(expected, mount, live)
-        if expected.complete and predictable:
-            said.append(f"not predicted: nothing promised a {cause.origin} there")
-        return "; ".join(said) or NONE
-    if predicted.origin is not cause.origin:
-        said.append(f"predicted as {predicted.origin}, found as {cause.origin}")
-    said += predicted.contradictions(live, mount)
-    return "; ".join(said) or AGREES
+def of_entry(predictions: Predictions, live: Entry, mount: Mount | None, cause: Cause) -> str:
+    """How the prediction for ``live`` (on ``mount``) compares with the ``cause`` that was found:
+    AGREES, NONE, or a sentence.
+    """
+    sentences = [cause.doubt] if cause.doubt else []
+    prediction = predictions.by_path.get(live.path)
+    if prediction is None:
+        predictable = cause.origin in _PREDICTABLE and not _inside(predictions, mount, live)
+        if predictions.complete and predictable:
+            sentences.append(f"not predicted: no rule expects {cause.origin} at this path")
+        return "; ".join(sentences) or NONE
+    sentences += _other_origin(prediction, cause)
+    sentences += prediction.contradictions(live, mount)
+    return "; ".join(sentences) or AGREES
 
 
-def of_mount(expected: Expected, mount: Mount, cause: Cause) -> str:
-    """The same for a mount that no entry of the live root stands for."""
-    said = [cause.doubt] if cause.doubt else []
-    predicted = expected.predictions.get(mount.target)
-    if predicted is None or predicted.walked:
-        if expected.complete and cause.origin is Origin.RUNTIME_MASK:
-            said.append("not predicted: this path is not on the engine's list")
-        return "; ".join(said) or NONE
-    if predicted.origin is not cause.origin:
-        said.append(f"predicted as {predicted.origin}, found as {cause.origin}")
-    said += predicted.mount_contradictions(mount)
-    return "; ".join(said) or AGREES
+def of_mount(predictions: Predictions, mount: Mount, cause: Cause) -> str:
+    """The same for a mount that has no entry in the live root."""
+    sentences = [cause.doubt] if cause.doubt else []
+    prediction = predictions.by_path.get(mount.target)
+    if prediction is None or prediction.has_entry:
+        if predictions.complete and cause.origin is Origin.RUNTIME_MASK:
+            sentences.append("not predicted: the engine's lists do not have this path")
+        return "; ".join(sentences) or NONE
+    sentences += _other_origin(prediction, cause)
+    sentences += prediction.mount_contradictions(mount)
+    return "; ".join(sentences) or AGREES
 
 
-def _inside(expected: Expected, mount: Mount | None, live: Entry) -> bool:
-    """Whether an entry lies inside somebody's mount, whose content nobody can predict."""
-    if mount is None or (mount.target in ("/", _DEV) and not _is_users(expected, _DEV)):
+def of_missing(prediction: Prediction) -> str:
+    """The sentence for a path that was predicted and that the container does not have."""
+    return f"predicted {prediction.origin}, but missing"
+
+
+def _other_origin(prediction: Prediction, cause: Cause) -> list[str]:
+    if prediction.origin is cause.origin:
+        return []
+    return [f"predicted as {prediction.origin}, found as {cause.origin}"]
+
+
+def _inside(predictions: Predictions, mount: Mount | None, live: Entry) -> bool:
+    """Whether an entry lies inside a mount whose content no rule predicts."""
+    if mount is None or (mount.target in ("/", _DEV) and not _is_users(predictions, _DEV)):
         return False
-    return live.path != mount.target or any(map(partial(_is_users, expected), upwards(live.path)))
+    users = partial(_is_users, predictions)
+    return live.path != mount.target or any(map(users, upwards(live.path)))
 
 
-def _is_users(expected: Expected, path: str) -> bool:
-    predicted = expected.predictions.get(path)
-    return predicted is not None and predicted.origin is Origin.USER_MOUNT
+def _is_users(predictions: Predictions, path: str) -> bool:
+    prediction = predictions.by_path.get(path)
+    return prediction is not None and prediction.origin is Origin.USER_MOUNT

@@ -9,7 +9,9 @@ from scratchlab.model import Evidence, Mount, Origin
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """``doubt`` says, in words, where two pieces of evidence contradict each other."""
+    """Who put an entry or a mount there. ``rule`` is the id of a rule of judge/rules, None where
+    no rule fits. ``doubt`` is a sentence where two pieces of evidence contradict each other.
+    """
 
     origin: Origin
     rule: str | None
@@ -18,7 +20,7 @@ class Cause:
 
 
 def mount_line(mount: Mount) -> Evidence:
-    """A line of mountinfo as evidence."""
+    """The line of mountinfo that shows ``mount``, as evidence."""
     options = ",".join(mount.options)
     detail = f"{mount.fstype} {mount.source} on {mount.target}, root {mount.root}, {options}"
     return Evidence("mountinfo", detail)

@@ -1,8 +1,8 @@
 """Two ledgers, entry by entry: a merge of both in tree order, in bounded memory.
 
-Compared are the type, mode, owner, size, content, link target, device numbers, extended
-attributes and hard-link sets; times of what is no directory as moby's pkg/archive/changes_unix.go
-does. What is not compared stands in NOT_COMPARED, with the reason.
+Compared are type, mode, owner, size, content, link target, device numbers, extended attributes
+and hard-link sets; of regular files also the modification time, as moby's
+pkg/archive/changes_unix.go does. NOT_COMPARED lists what is left out.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from scratchlab.idmap import IdMap
-from scratchlab.ledger import Ledger, key
+from scratchlab.ledger import Ledger, sort_key
 from scratchlab.model import Entry, Kind, Status
 
-_PLAIN = ("kind", "mode", "size", "sha256", "target", "device", "links")
-_plain = attrgetter(*_PLAIN)
-# Set by the security module when a container starts, in no layer.
+_EQUAL_FIELDS = ("kind", "mode", "size", "sha256", "target", "device", "links")
+_equal_fields = attrgetter(*_EQUAL_FIELDS)
+# The security module sets these when a container starts; no layer has them.
 _LABELS = frozenset({"security.selinux"})
 _SECOND = 1_000_000_000
-# What is left out, and why; every report says so.
+# What is left out, and why; every report lists it.
 NOT_COMPARED: tuple[tuple[str, str], ...] = (
     ("times of directories", "unpacking, mount points and whiteouts touch them"),
     ("times of links, devices and pipes", "use changes some, many archivers drop others"),
@@ -47,46 +47,47 @@ class Pair:
 
 def compare(image: Ledger, live: Ledger, ids: IdMap) -> Iterator[Pair]:
     """Every path of either ledger, in tree order. ``ids`` translates the image's owners."""
-    left, right = iter(image), iter(live)
-    ours, theirs = next(left, None), next(right, None)
-    while ours is not None or theirs is not None:
-        if ours is not None and theirs is not None and ours.path == theirs.path:
-            found = differences(ours, theirs, ids) if ours.path != "/" else ()
-            yield Pair(ours.path, Status.ALTERED if found else Status.SAME, ours, theirs, found)
-            ours, theirs = next(left, None), next(right, None)
-        elif theirs is None or (ours is not None and key(ours.path) < key(theirs.path)):
-            assert ours is not None  # noqa: S101 - for the type checker: one of both is there
-            yield Pair(ours.path, Status.MISSING, ours, None)
-            ours = next(left, None)
+    images, lives = iter(image), iter(live)
+    left, right = next(images, None), next(lives, None)
+    while left is not None or right is not None:
+        if left is not None and right is not None and left.path == right.path:
+            changed = differences(left, right, ids) if left.path != "/" else ()
+            yield Pair(left.path, Status.ALTERED if changed else Status.SAME, left, right, changed)
+            left, right = next(images, None), next(lives, None)
+        elif right is None or (left is not None and sort_key(left.path) < sort_key(right.path)):
+            assert left is not None  # noqa: S101 - for the type checker: one of both is there
+            yield Pair(left.path, Status.MISSING, left, None)
+            left = next(images, None)
         else:
-            yield Pair(theirs.path, Status.ONLY_LIVE, None, theirs)
-            theirs = next(right, None)
+            yield Pair(right.path, Status.ONLY_LIVE, None, right)
+            right = next(lives, None)
 
 
 def differences(image: Entry, live: Entry, ids: IdMap) -> tuple[str, ...]:
-    """The fields in which ``live`` is not what ``image`` says."""
-    found: list[str] = []
-    if _plain(image) != _plain(live):
-        found += [name for name in _PLAIN if getattr(image, name) != getattr(live, name)]
+    """The names of the fields in which ``live`` differs from ``image``."""
+    names: list[str] = []
+    if _equal_fields(image) != _equal_fields(live):
+        names += [name for name in _EQUAL_FIELDS if getattr(image, name) != getattr(live, name)]
     if ids.uid(image.uid) != live.uid:
-        found.append("uid")
+        names.append("uid")
     if ids.gid(image.gid) != live.gid:
-        found.append("gid")
-    if image.xattrs != live.xattrs and _shown(image) != _shown(live):
-        found.append("xattrs")
+        names.append("gid")
+    if image.xattrs != live.xattrs and _compared_xattrs(image) != _compared_xattrs(live):
+        names.append("xattrs")
     if image.kind is Kind.FILE and not _same_time(image.mtime, live.mtime):
-        found.append("mtime")
+        names.append("mtime")
     if live.note is not None:
-        found.append("note")  # what could not be read is never the same
-    return tuple(found)
+        names.append("note")  # an entry that could not be read is never the same
+    return tuple(names)
 
 
-def _shown(entry: Entry) -> tuple[tuple[str, bytes], ...]:
-    return tuple(pair for pair in entry.xattrs if pair[0] not in _LABELS)
+def _compared_xattrs(entry: Entry) -> tuple[tuple[str, bytes], ...]:
+    return tuple(xattr for xattr in entry.xattrs if xattr[0] not in _LABELS)
 
 
-def _same_time(one: int | None, other: int | None) -> bool:
-    if one is None or other is None or one == other:
+def _same_time(image: int | None, live: int | None) -> bool:
+    if image is None or live is None or image == live:
         return True
-    # Archives without sub-second times: moby sameFsTime(). Truncation is downwards.
-    return one // _SECOND == other // _SECOND and (one % _SECOND == 0 or other % _SECOND == 0)
+    # Archives without sub-second times: moby sameFsTime(). They round down.
+    whole = image % _SECOND == 0 or live % _SECOND == 0
+    return image // _SECOND == live // _SECOND and whole

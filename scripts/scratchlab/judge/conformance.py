@@ -1,4 +1,4 @@
-"""Does the live root hold what the specifications require? One check for each row."""
+"""Does the live root hold what the specifications require? One check for each requirement."""
 
 from __future__ import annotations
 
@@ -7,36 +7,38 @@ from collections.abc import Collection
 from scratchlab import mountinfo
 from scratchlab.evidence import EvidenceSet
 from scratchlab.judge.paths import upwards
-from scratchlab.judge.requested_mounts import requested_places, user_mounts
+from scratchlab.judge.requested_mounts import mount_targets, user_mounts
 from scratchlab.judge.rules.spec import CONSOLE, LIBCONTAINER_ROWS, SPEC_ROWS, STALE, SpecRow
 from scratchlab.model import Check, Entry, Kind, Mount, Verdict
 
 
-def checks(seen: EvidenceSet) -> tuple[Check, ...]:
-    """The rows of the runtime-spec and of libcontainer's table, judged on this container."""
-    facts = seen.facts
-    top = seen.live.get("/")
-    if top is None:  # nothing was read: there is nothing to hold against a specification
+def checks(evidence: EvidenceSet) -> tuple[Check, ...]:
+    """The rows of the runtime-spec and of libcontainer's table, judged on this container; none
+    where the live root could not be read.
+    """
+    facts = evidence.facts
+    top = evidence.live.get("/")
+    if top is None:
         return ()
-    mounts = mountinfo.visible(facts.mounts, top.mount)
-    users = user_mounts(facts.container.inspect, seen.image, requested_places(facts))
-    found = [_check(row, seen, mounts, users) for row in (*SPEC_ROWS, *LIBCONTAINER_ROWS)]
-    found.insert(len(SPEC_ROWS), _console(seen))
-    return tuple(found)
+    mounts = mountinfo.visible_mounts(facts.mounts, top.mount)
+    users = user_mounts(facts.container.inspect, evidence.image, mount_targets(facts))
+    rows = [_check(row, evidence, mounts, users) for row in (*SPEC_ROWS, *LIBCONTAINER_ROWS)]
+    rows.insert(len(SPEC_ROWS), _console(evidence))
+    return tuple(rows)
 
 
 def _check(
-    row: SpecRow, seen: EvidenceSet, mounts: dict[str, Mount], users: Collection[str]
+    row: SpecRow, evidence: EvidenceSet, mounts: dict[str, Mount], users: Collection[str]
 ) -> Check:
-    live, mount = seen.live.get(row.path), mounts.get(row.path)
-    shown = _shown(live, mount if row.fstype else None)
+    live, mount = evidence.live.get(row.path), mounts.get(row.path)
+    observed = _observed(live, mount if row.fstype else None)
     if _fulfils(row, live, mount):
-        return _row(row, Verdict.PASS, shown, cause=_flags(row, mount))
-    why = _excuse(row, seen, users)
-    if why:
-        return _row(row, Verdict.SKIP, shown, cause=why)
+        return _row(row, Verdict.PASS, observed, cause=_missing_flags(row, mount))
+    excuse = _excuse(row, evidence, users)
+    if excuse:
+        return _row(row, Verdict.SKIP, observed, cause=excuse)
     return _row(
-        row, Verdict.FAIL, shown,
+        row, Verdict.FAIL, observed,
         cause=f"{row.path} is not what the specification asks for",
         help_="Look at the mounts and devices of the runtime's config.json; start it again.",
     )  # fmt: skip
@@ -52,34 +54,36 @@ def _fulfils(row: SpecRow, live: Entry | None, mount: Mount | None) -> bool:
     return live.kind is Kind.SYMLINK and live.target == row.target
 
 
-def _excuse(row: SpecRow, seen: EvidenceSet, users: Collection[str]) -> str:
-    for place in upwards(row.path):
-        if place in users:
-            return f"the user's own mount on {place} stands instead of the runtime's"
-    host_config = seen.facts.container.inspect.get("HostConfig") or {}
+def _excuse(row: SpecRow, evidence: EvidenceSet, users: Collection[str]) -> str:
+    """Why the requirement does not apply to this container; empty where it does."""
+    container = evidence.facts.container
+    for path in upwards(row.path):
+        if path in users:
+            return f"the user's own mount on {path} replaces the runtime's"
+    host_config = container.inspect.get("HostConfig") or {}
     if row.path == "/dev/shm" and host_config.get("IpcMode") == "none":  # noqa: S108
         return "--ipc none was asked for"
-    config = seen.facts.container.oci_config or {}
+    config = container.oci_config or {}
     listed = {mount.get("destination") for mount in config.get("mounts") or []}
     if row.fstype is not None and row.level != "MUST" and config and row.path not in listed:
         return "the engine left it out of config.json (--ipc none does)"
     return ""
 
 
-def _flags(row: SpecRow, mount: Mount | None) -> str:
+def _missing_flags(row: SpecRow, mount: Mount | None) -> str:
     if mount is None or not row.flags:
         return ""
-    lacking = [flag for flag in row.flags if flag not in mount.options]
-    return f"mounted without {', '.join(lacking)}. {STALE}." if lacking else ""
+    missing = [flag for flag in row.flags if flag not in mount.options]
+    return f"mounted without {', '.join(missing)}. {STALE}." if missing else ""
 
 
-def _console(seen: EvidenceSet) -> Check:
-    config = seen.facts.container.inspect.get("Config") or {}
-    live = seen.live.get(CONSOLE.path)
+def _console(evidence: EvidenceSet) -> Check:
+    config = evidence.facts.container.inspect.get("Config") or {}
+    live = evidence.live.get(CONSOLE.path)
     if not config.get("Tty"):
-        return _row(CONSOLE, Verdict.PASS, "no terminal was asked for, so none has to be there")
+        return _row(CONSOLE, Verdict.PASS, "not needed: started without a terminal")
     verdict = Verdict.PASS if live is not None else Verdict.FAIL
-    return _row(CONSOLE, verdict, _shown(live, None))
+    return _row(CONSOLE, verdict, _observed(live, None))
 
 
 def _row(
@@ -99,11 +103,11 @@ def _row(
     )  # fmt: skip
 
 
-def _shown(live: Entry | None, mount: Mount | None) -> str:
+def _observed(live: Entry | None, mount: Mount | None) -> str:
     if mount is not None:
         return f"{mount.fstype} ({','.join(mount.options)})"
     if live is None:
-        return "nothing is there"
+        return "missing"
     if live.device is not None:
         return "{} {}:{} {:04o}".format(live.kind, *live.device, live.mode)
     return f"{live.kind} -> {live.target}" if live.target else f"{live.kind} {live.mode:04o}"

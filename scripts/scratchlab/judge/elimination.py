@@ -1,9 +1,9 @@
 """What the layers above the image hold, by elimination, where their directories cannot be read.
 
-A root is the image, the engine's init layer (Docker's only) and the writable layer. What differs
-from the image and is among the changes that the engine counts (``docker diff``) is of the writable
-layer; what differs, is not counted and is on the list of what the init layer holds is of that.
-Without the engine's count, or by no list, an entry stays unexplained.
+A root is the image, the engine's init layer (Docker only) and the writable layer. An entry that
+differs from the image and is among the changes that the engine lists (``docker diff``) belongs to
+the writable layer; one that differs, is not listed and is in the table of the init layer belongs
+to the init layer. Any other entry stays unexplained.
 """
 
 from __future__ import annotations
@@ -17,63 +17,64 @@ from scratchlab.idmap import IdMap
 from scratchlab.judge.compare import Pair, compare
 from scratchlab.judge.rules.docker import INIT_RULES
 from scratchlab.ledger import Ledger
-from scratchlab.model import Entry, Evidence, Kind, Status
+from scratchlab.model import Entry, Evidence, Status
 
-# A whiteout of overlayfs, the form that both kinds of evidence share.
-_WHITEOUT = Entry("/", Kind.CHAR, 0, device=(0, 0))
-_BYTES = re.compile("[\udc80-\udcff]")
+_NOT_UTF8 = re.compile("[\udc80-\udcff]")
 
 
-def eliminated(seen: EvidenceSet) -> EvidenceSet:
-    """``seen``, with the layers' ledgers as far as they follow from what else is known."""
-    facts = seen.facts
+def eliminated(evidence: EvidenceSet) -> EvidenceSet:
+    """``evidence``, with the ledgers of the layers as far as they follow from the rest."""
+    facts = evidence.facts
     docker = facts.engine.name == "docker"
     if facts.container.vantage != "debug" or (docker and facts.changes is None):
-        return seen
-    top = seen.live.get("/")
+        return evidence
+    top = evidence.live.get("/")
     init, writable = Ledger(), Ledger()
-    for pair in compare(seen.image, seen.live, IdMap(facts.container.uid_map)):
+    for pair in compare(evidence.image, evidence.live, IdMap(facts.container.uid_map)):
         if pair.status is Status.SAME or pair.path == "/":
             continue
-        changed = _changed(pair, facts.changes or {}) if docker else _other(pair, seen)
+        if docker:
+            changed = _changed_for_docker(pair, facts.changes or {})
+        else:
+            changed = _changed_for_podman(pair, evidence)
         if pair.live is None:
             if changed:
-                writable.put(replace(_WHITEOUT, path=pair.path))
+                writable.put(Entry.whiteout(pair.path))
         elif top is None or pair.live.mount != top.mount:
             continue
-        elif docker and pair.path in INIT_RULES and not (changed and not _counts_init(seen)):
+        elif docker and pair.path in INIT_RULES and not (changed and not _counts_init(evidence)):
             init.put(pair.live)
         elif changed:
             writable.put(pair.live)
-    return replace(seen, init=init if docker else None, writable=writable)
+    return replace(evidence, init=init if docker else None, writable=writable)
 
 
-def evidence(seen: EvidenceSet, path: str, *, writable: bool) -> Evidence:
-    """Why ``path`` is of the writable layer, or of the init layer."""
-    if seen.facts.engine.name != "docker":
-        detail = f"{path} is not as the image has it, and there is no other layer"
+def proof(evidence: EvidenceSet, path: str, *, writable: bool) -> Evidence:
+    """Why ``path`` belongs to the writable layer, or else to the init layer."""
+    if evidence.facts.engine.name != "docker":
+        detail = f"{path} differs from the image, and there is no other layer"
     elif writable:
-        detail = f"the engine counts {path} among the container's changes"
+        detail = f"the engine lists {path} among the container's changes"
     else:
-        detail = f"{path} is not the image's, and the engine does not count it as a change"
+        detail = f"{path} is not the image's, and the engine does not list it as a change"
     return Evidence("changes", detail)
 
 
-def _changed(pair: Pair, changes: Mapping[str, str]) -> bool:
-    # In JSON, a byte that is no UTF-8 comes as a replacement character (Go's encoding/json).
-    kind = changes.get(_BYTES.sub("\ufffd", pair.path))
+def _changed_for_docker(pair: Pair, changes: Mapping[str, str]) -> bool:
+    # In JSON, a byte that is not UTF-8 becomes a replacement character (Go's encoding/json).
+    kind = changes.get(_NOT_UTF8.sub("\ufffd", pair.path))
     return kind == "deleted" if pair.live is None else kind in ("added", "changed")
 
 
-def _other(pair: Pair, seen: EvidenceSet) -> bool:
-    """Podman has no layer between: what is not the image's was written, or taken away."""
+def _changed_for_podman(pair: Pair, evidence: EvidenceSet) -> bool:
+    """Podman has no init layer: whatever differs from the image was written or deleted."""
     if pair.live is not None:
         return True
-    above = seen.live.get(pair.path.rpartition("/")[0] or "/")
-    return above is None or above.note is None  # a directory that was read holds all it has
+    parent = evidence.live.get(pair.path.rpartition("/")[0] or "/")
+    return parent is None or parent.note is None  # an unreadable directory may still hold it
 
 
-def _counts_init(seen: EvidenceSet) -> bool:
-    # With the containerd image store changes are counted from the image on, the init layer's
-    # among them (moby v25.0 daemon/containerd/image_changes.go).
-    return seen.facts.engine.containerd_store
+def _counts_init(evidence: EvidenceSet) -> bool:
+    # With the containerd image store, changes are counted from the image on, those of the init
+    # layer included (moby v25.0 daemon/containerd/image_changes.go).
+    return evidence.facts.engine.containerd_store

@@ -1,4 +1,4 @@
-"""The answer to `scratchlab why CONTAINER PATH`: one path, all that is known of it."""
+"""The answer to `scratchlab why CONTAINER PATH`: everything that is known of one path."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from scratchlab.evidence import EvidenceSet
 from scratchlab.judge.judgement import Judgement
 from scratchlab.judge.paths import resolve, upwards
 from scratchlab.judge.rules import RULES, Rule
-from scratchlab.judge.rules.permalink import Permalink, permalinks
+from scratchlab.judge.rules.permalink import Permalink, permalink
 from scratchlab.model import Finding, Ghost, MountFinding
+
+_KERNEL_FILESYSTEMS = ("proc", "sysfs", "cgroup", "cgroup2")  # not walked
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What is known of ``path``: at most one finding, a ghost beside it, the mounts on it (a mask,
-    say) and, for a path inside one, the mount that it lies on. ``rule`` is that of the finding, of
-    the mount, or of the mount that hides the ghost; ``source`` is where it is written, at the
-    version that runs here. ``absent``: this kernel has no such path.
+    """What is known of ``path``: at most one finding, a ghost beside it, and the mounts that have
+    no finding: those on the path (a mask, say), or the kernel filesystem that the path lies in.
+    ``rule`` is that of the finding, of the mount, or of the mount that hides the ghost; ``source``
+    is the rule's source at the version that made this container. ``absent``: a mask was asked for
+    and this kernel does not have the path.
     """
 
     path: str
@@ -31,60 +34,67 @@ class Explanation:
     absent: bool = False
 
 
-def explain(seen: EvidenceSet, judgement: Judgement, path: str) -> Explanation:
-    """Look ``path`` up. Raises LabError where neither image nor live root has it."""
+def explain(evidence: EvidenceSet, judgement: Judgement, path: str) -> Explanation:
+    """Look ``path`` up. Raises LabError where neither image nor container has it."""
     asked = "/" + path.strip("/") if path.strip("/") else "/"
-    landed = asked if asked in seen.live or asked in seen.image else resolve(seen.image, asked)
-    note = "" if landed == asked else f"{asked} leads to {landed}: links of the image"
-    found = next((one for one in judgement.findings if one.path == landed), None)
-    ghost = next((one for one in judgement.ghosts if one.path == landed), None)
-    mounts = tuple(one for one in judgement.mounts if one.mount.target == landed and not one.entry)
-    if found is None and ghost is None and not mounts:
-        inside = _kernel(judgement, landed)
-        if inside is None:
-            raise LabError(
-                f"{landed} is neither in the image nor in the container",
-                "look at what there is: scratchlab live CONTAINER",
-            )
-        if landed in _masked(seen) and landed not in seen.facts.host.existing:
-            mask = RULES["masked-path"]
-            return Explanation(
-                landed, None, None, (), mask, permalinks(mask, seen.facts), absent=True,
-                note="the engine asks for a mask over it, and this kernel has no such path",
-            )  # fmt: skip
-        kernel = RULES["kernel-filesystem"]
-        note = f"it lies in the {inside.mount.fstype} that is mounted on {inside.mount.target}"
-        return Explanation(
-            landed, None, None, (inside,), kernel, permalinks(kernel, seen.facts), note
-        )
-    name = found.rule if found is not None else None
-    if found is None:
-        name = mounts[0].rule if mounts else _hiding(judgement, landed)
-    rule = RULES.get(name) if name else None
-    place = permalinks(rule, seen.facts) if rule is not None else None
-    return Explanation(landed, found, ghost, mounts, rule, place, note)
-
-
-def _hiding(judgement: Judgement, path: str) -> str | None:
-    """The rule of the mount that ``path`` of the image is hidden by."""
-    by_target = {one.mount.target: one for one in judgement.mounts if one.entry}
-    over = next(
-        (by_target[directory] for directory in upwards(path) if directory in by_target), None
+    known = asked in evidence.live or asked in evidence.image
+    landed = asked if known else resolve(evidence.image, asked)
+    note = "" if landed == asked else f"{asked} leads to {landed} by links of the image"
+    # To the end, past the finding: the ghosts come from the same iteration.
+    finding = next(iter([item for item in judgement.findings if item.path == landed]), None)
+    ghost = next((item for item in judgement.ghosts if item.path == landed), None)
+    mounts = tuple(
+        item for item in judgement.mounts if item.mount.target == landed and not item.entry
     )
-    return over.rule if over is not None else None
+    if finding is None and ghost is None and not mounts:
+        return _in_kernel_filesystem(evidence, judgement, landed)
+    if finding is not None:
+        rule_id = finding.rule
+    else:
+        rule_id = mounts[0].rule if mounts else _hiding_rule(judgement, landed)
+    rule = RULES.get(rule_id) if rule_id else None
+    source = permalink(rule, evidence.facts) if rule is not None else None
+    return Explanation(landed, finding, ghost, mounts, rule, source, note)
 
 
-def _kernel(judgement: Judgement, path: str) -> MountFinding | None:
-    """The kernel filesystem that is not walked and that ``path`` lies in."""
-    by_target = {one.mount.target: one for one in judgement.mounts}
-    for directory in upwards(path):
-        one = by_target.get(directory)
-        if one is not None:
-            kernel = one.mount.fstype in ("proc", "sysfs", "cgroup", "cgroup2")
-            return one if kernel else None
-    return None
+def _in_kernel_filesystem(evidence: EvidenceSet, judgement: Judgement, path: str) -> Explanation:
+    """The explanation of a path that no ledger has. Raises LabError where it is on no kernel
+    filesystem.
+    """
+    finding = _kernel_mount(judgement, path)
+    if finding is None:
+        raise LabError(
+            f"{path} is neither in the image nor in the container",
+            "list what there is: scratchlab live CONTAINER",
+        )
+    if path in _masked_paths(evidence) and path not in evidence.facts.host.existing:
+        rule = RULES["masked-path"]
+        return Explanation(
+            path, None, None, (), rule, permalink(rule, evidence.facts), absent=True,
+            note="the engine asks for a mask over it, and this kernel has no such path",
+        )  # fmt: skip
+    rule = RULES["kernel-filesystem"]
+    note = f"it is in the {finding.mount.fstype} that is mounted on {finding.mount.target}"
+    source = permalink(rule, evidence.facts)
+    return Explanation(path, None, None, (finding,), rule, source, note)
 
 
-def _masked(seen: EvidenceSet) -> tuple[str, ...]:
-    config = seen.facts.container.inspect.get("HostConfig") or {}
-    return tuple(config.get("MaskedPaths") or ())
+def _hiding_rule(judgement: Judgement, path: str) -> str | None:
+    """The id of the rule of the mount that hides ``path`` of the image."""
+    by_target = {item.mount.target: item for item in judgement.mounts if item.entry}
+    hiding = next((by_target[above] for above in upwards(path) if above in by_target), None)
+    return hiding.rule if hiding is not None else None
+
+
+def _kernel_mount(judgement: Judgement, path: str) -> MountFinding | None:
+    """The mount that ``path`` lies on, if that is a kernel filesystem."""
+    by_target = {item.mount.target: item for item in judgement.mounts}
+    finding = next((by_target[above] for above in upwards(path) if above in by_target), None)
+    if finding is None or finding.mount.fstype not in _KERNEL_FILESYSTEMS:
+        return None
+    return finding
+
+
+def _masked_paths(evidence: EvidenceSet) -> tuple[str, ...]:
+    host_config = evidence.facts.container.inspect.get("HostConfig") or {}
+    return tuple(host_config.get("MaskedPaths") or ())

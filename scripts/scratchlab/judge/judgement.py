@@ -1,8 +1,9 @@
-"""Evidence and expectation in, findings out: pure, and the same at every call."""
+"""The judgement: findings, ghosts, mounts and checks, from evidence and predictions alone."""
 
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -11,140 +12,171 @@ from scratchlab.idmap import IdMap
 from scratchlab.judge import agreement, conformance
 from scratchlab.judge.compare import Pair, compare
 from scratchlab.judge.elimination import eliminated
-from scratchlab.judge.ghosts import Ghosts
-from scratchlab.judge.mounts import MountOrigins
-from scratchlab.judge.origins import EntryOrigins
-from scratchlab.judge.prediction.plan import Expected
-from scratchlab.ledger import key
-from scratchlab.model import Check, Finding, Ghost, MountFinding, Origin, Status
+from scratchlab.judge.entry_origins import EntryOrigins
+from scratchlab.judge.ghosts import GhostFinder
+from scratchlab.judge.mount_origins import MountOrigins
+from scratchlab.judge.prediction.predictions import Predictions
+from scratchlab.ledger import sort_key
+from scratchlab.model import (
+    Check,
+    Entry,
+    Finding,
+    Ghost,
+    Mount,
+    MountFinding,
+    Origin,
+    Status,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What was found. ``findings`` has one item for each live entry and for each one that is
-    missing, in tree order, and can be iterated again and again; a hundred thousand of them are
-    never in memory at once. ``mounts`` has one for each line of mountinfo.
+    """What was found. ``findings`` has one item for each live entry and for each missing one, in
+    tree order. Each iteration makes them again, so that a hundred thousand of them are never in
+    memory at once; ``ghosts``, in tree order too, come from the same comparison and cost nothing
+    after a whole iteration of ``findings``. ``mounts`` has one item for each line of mountinfo.
     """
 
     findings: Iterable[Finding]
-    ghosts: tuple[Ghost, ...]
+    ghosts: Iterable[Ghost]
     checks: tuple[Check, ...]
     problems: tuple[str, ...]
     mounts: tuple[MountFinding, ...] = ()
 
 
-def judge(seen: EvidenceSet, expected: Expected) -> Judgement:
-    """Explain every entry and every mount of ``seen``, each by evidence and against
-    ``expected``.
+def judge(evidence: EvidenceSet, predictions: Predictions) -> Judgement:
+    """Explain every entry and every mount of ``evidence``, and compare each with
+    ``predictions``. ``evidence`` must stay open while findings or ghosts are iterated.
     """
-    seen = eliminated(seen)
-    found = _Findings(seen, expected)
-    ghosts = tuple(found.ghosts())
-    facts = seen.facts
+    evidence = eliminated(evidence)
+    comparison = _Comparison(evidence, predictions)
+    facts = evidence.facts
     return Judgement(
-        findings=found,
-        ghosts=ghosts,
-        checks=conformance.checks(seen),
-        problems=(*facts.image.problems, *facts.problems, *expected.problems),
-        mounts=found.mounts(),
+        findings=_Findings(comparison),
+        ghosts=_Ghosts(comparison),
+        checks=conformance.checks(evidence),
+        problems=(*facts.image.problems, *facts.problems, *predictions.problems),
+        mounts=comparison.mounts(),
     )
 
 
-class _Findings:
-    """The findings, made again at each iteration."""
+class _Comparison:
+    """Image against live root, path by path."""
 
-    def __init__(self, seen: EvidenceSet, expected: Expected) -> None:
-        self._seen = seen
-        self._expected = expected
-        top = seen.live.get("/")
+    def __init__(self, evidence: EvidenceSet, predictions: Predictions) -> None:
+        self._evidence = evidence
+        self._predictions = predictions
+        top = evidence.live.get("/")
         root = top.mount if top is not None else None
-        self._mounts = MountOrigins(seen.facts, seen.image, root)
-        self._origins = EntryOrigins(seen, self._mounts)
-        self._ghosts = Ghosts(seen, self._mounts, root)
-        self._ids = IdMap(seen.facts.container.uid_map)
+        self._mounts = MountOrigins(evidence.facts, evidence.image, root)
+        self._origins = EntryOrigins(evidence, self._mounts)
+        self._finder = GhostFinder(evidence, self._mounts, root)
+        self._ids = IdMap(evidence.facts.container.uid_map)
+        self._ghosts: tuple[Ghost, ...] | None = None  # None: no iteration came to its end yet
 
-    def __iter__(self) -> Iterator[Finding]:
-        found = (finding for finding, _ in self.pairs() if finding is not None)
-        return heapq.merge(found, self._absent(), key=lambda one: key(one.path))
+    def findings(self) -> Iterator[Finding]:
+        """Every finding, in tree order."""
+        ghosts: list[Ghost] = []
+        yield from heapq.merge(
+            self._compared(ghosts),
+            self._predicted_only(),
+            key=lambda finding: sort_key(finding.path),
+        )
+        self._ghosts = tuple(ghosts)
 
-    def pairs(self) -> Iterator[tuple[Finding | None, Ghost | None]]:
-        """For each path of either ledger what is found there, and what is hidden there."""
-        for pair in compare(self._seen.image, self._seen.live, self._ids):
-            yield self._missing(pair) if pair.live is None else self._present(pair)
-
-    def ghosts(self) -> Iterator[Ghost]:
+    def ghosts(self) -> tuple[Ghost, ...]:
         """Every ghost, in tree order."""
-        for pair in compare(self._seen.image, self._seen.live, self._ids):
-            if pair.live is None:
-                ghost = self._missing(pair)[1]
-            elif pair.status is Status.SAME and self._mounts.is_root(pair.live.mount):
-                continue  # the image's own entry in plain sight hides nothing: most are such
-            else:
-                ghost = self._present(pair)[1]
-            if ghost is not None:
-                yield ghost
+        if self._ghosts is None:
+            deque(self.findings(), maxlen=0)
+        return self._ghosts or ()
 
-    def _present(self, pair: Pair) -> tuple[Finding, Ghost | None]:
-        assert pair.live is not None  # noqa: S101 - for the type checker
+    def mounts(self) -> tuple[MountFinding, ...]:
+        """Every line of mountinfo with its origin."""
+        return tuple(map(self._mount, self._evidence.facts.mounts))
+
+    def _compared(self, ghosts: list[Ghost]) -> Iterator[Finding]:
+        """The findings for the paths of both ledgers; their ghosts are added to ``ghosts``."""
+        for pair in compare(self._evidence.image, self._evidence.live, self._ids):
+            finding, hidden = self._judged(pair)
+            ghost = self._finder.find(hidden) if hidden is not None else None
+            if ghost is not None:
+                ghosts.append(ghost)
+            if finding is not None:
+                yield finding
+            elif ghost is None:
+                yield Finding(pair.path, Status.MISSING, Origin.UNEXPLAINED, image=pair.image)
+
+    def _judged(self, pair: Pair) -> tuple[Finding | None, Entry | None]:
+        """The finding for a live entry, None where there is no such; and the image's entry that
+        cannot be seen at that path.
+        """
+        live = pair.live
+        if live is None:
+            return None, pair.image
         cause, status = self._origins.of(pair)
-        mount = self._mounts.get(pair.live.mount)
-        other = status is Status.ONLY_LIVE and pair.image is not None and pair.path != "/"
-        ghost = self._ghosts.of(pair.image) if other and pair.image is not None else None
+        mount = self._mounts.get(live.mount)
+        # Of the image and live entries of one path only the live one is seen.
+        replaced = status is Status.ONLY_LIVE and pair.image is not None and pair.path != "/"
         if status is Status.SAME and pair.path != "/":
-            predicted = agreement.AGREES if self._expected.predictions else agreement.NONE
+            prediction = agreement.AGREES if self._predictions.by_path else agreement.NONE
         else:
-            predicted = agreement.of_entry(self._expected, pair.live, mount, cause)
+            prediction = agreement.of_entry(self._predictions, live, mount, cause)
         finding = Finding(
             path=pair.path,
             status=status,
             origin=cause.origin,
             evidence=cause.evidence,
             rule=cause.rule,
-            differences=() if other else pair.differences,
-            image=None if other else pair.image,
-            live=pair.live,
-            prediction=predicted,
+            differences=() if replaced else pair.differences,
+            image=None if replaced else pair.image,
+            live=live,
+            prediction=prediction,
         )
-        return finding, ghost
+        return finding, pair.image if replaced else None
 
-    def _missing(self, pair: Pair) -> tuple[Finding | None, Ghost | None]:
-        assert pair.image is not None  # noqa: S101 - for the type checker
-        ghost = self._ghosts.of(pair.image)
-        if ghost is not None:
-            return None, ghost
-        return (
-            Finding(pair.path, Status.MISSING, Origin.UNEXPLAINED, image=pair.image),
-            None,
-        )
+    def _predicted_only(self) -> Iterator[Finding]:
+        """What was predicted and is neither in the container nor in the image."""
+        mounted = {mount.target for mount in self._evidence.facts.mounts}
+        for path, prediction in sorted(
+            self._predictions.by_path.items(), key=lambda item: sort_key(item[0])
+        ):
+            if prediction.has_entry:
+                known = path in self._evidence.live or path in self._evidence.image
+            else:
+                known = path in mounted
+            if not known:
+                yield Finding(
+                    path, Status.MISSING, prediction.origin, rule=prediction.rule,
+                    prediction=agreement.of_missing(prediction),
+                )  # fmt: skip
 
-    def _absent(self) -> Iterator[Finding]:
-        """What was predicted and is not there."""
-        seen = {mount.target for mount in self._seen.facts.mounts}
-        wanted = self._expected.predictions
-        for path in sorted(wanted, key=key):
-            one = wanted[path]
-            if path in seen if not one.walked else path in self._seen.live:
-                continue
-            if self._seen.image.get(path) is not None and one.walked:
-                continue  # of the image, and missing or hidden already
-            yield Finding(
-                path, Status.MISSING, one.origin, rule=one.rule,
-                prediction=f"predicted as {one.origin}, and not there",
-            )  # fmt: skip
-
-    def mounts(self) -> tuple[MountFinding, ...]:
-        """Each line of mountinfo with its origin."""
-        found = []
-        for mount in self._seen.facts.mounts:
-            cause = self._mounts[mount]
-            live = self._seen.live.get(mount.target)
-            stands = live is not None and live.mount == mount.id
-            predicted = (
-                agreement.of_entry(self._expected, live, mount, cause)
-                if stands and live is not None
-                else agreement.of_mount(self._expected, mount, cause)
+    def _mount(self, mount: Mount) -> MountFinding:
+        cause = self._mounts[mount]
+        live = self._evidence.live.get(mount.target)
+        if live is not None and live.mount == mount.id:
+            prediction = agreement.of_entry(self._predictions, live, mount, cause)
+            return MountFinding(
+                mount, cause.origin, cause.evidence, cause.rule, prediction, entry=True
             )
-            found.append(
-                MountFinding(mount, cause.origin, cause.evidence, cause.rule, predicted, stands)
-            )
-        return tuple(found)
+        prediction = agreement.of_mount(self._predictions, mount, cause)
+        return MountFinding(mount, cause.origin, cause.evidence, cause.rule, prediction)
+
+
+class _Findings:
+    """The findings of a comparison, made again at each iteration."""
+
+    def __init__(self, comparison: _Comparison) -> None:
+        self._comparison = comparison
+
+    def __iter__(self) -> Iterator[Finding]:
+        return self._comparison.findings()
+
+
+class _Ghosts:
+    """The ghosts of a comparison, which is made for them only where none was made yet."""
+
+    def __init__(self, comparison: _Comparison) -> None:
+        self._comparison = comparison
+
+    def __iter__(self) -> Iterator[Ghost]:
+        return iter(self._comparison.ghosts())

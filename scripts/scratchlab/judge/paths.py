@@ -1,4 +1,4 @@
-"""Paths inside a root: what lies below what, and where links of the image lead."""
+"""Paths inside a root: which lie above or below which, and where links of the image lead."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _LINKS_FOLLOWED = 40  # as many as the kernel: path_resolution(7)
 
 def parents(path: str) -> Iterator[str]:
     """The directories above ``path``, outermost first, without the root."""
-    at = path.find("/", 1)
-    while at != -1:
-        yield path[:at]
-        at = path.find("/", at + 1)
+    slash = path.find("/", 1)
+    while slash != -1:
+        yield path[:slash]
+        slash = path.find("/", slash + 1)
 
 
 def upwards(path: str) -> Iterator[str]:
@@ -33,21 +33,21 @@ def is_below(path: str, directory: str) -> bool:
 
 def resolve(image: Ledger, path: str) -> str:
     """``path`` with the image's symlinks followed, inside the root: where a mount lands."""
-    todo = [part for part in posixpath.normpath("/" + path).split("/") if part][::-1]
-    done = "/"
-    left = _LINKS_FOLLOWED
-    while todo:
-        part = todo.pop()
+    parts = [part for part in posixpath.normpath("/" + path).split("/") if part][::-1]
+    resolved = "/"
+    links_left = _LINKS_FOLLOWED
+    while parts:
+        part = parts.pop()
         if part in (".", ".."):
-            done = posixpath.dirname(done) if part == ".." else done
+            resolved = posixpath.dirname(resolved) if part == ".." else resolved
             continue
-        here = posixpath.join(done, part)
-        entry = image.get(here)
-        if entry is not None and entry.kind is Kind.SYMLINK and entry.target and left:
-            left -= 1
+        step = posixpath.join(resolved, part)
+        entry = image.get(step)
+        if entry is not None and entry.kind is Kind.SYMLINK and entry.target and links_left:
+            links_left -= 1
             if entry.target.startswith("/"):
-                done = "/"
-            todo += [one for one in entry.target.split("/") if one][::-1]
+                resolved = "/"
+            parts += [part for part in entry.target.split("/") if part][::-1]
         else:
-            done = here
-    return done
+            resolved = step
+    return resolved

@@ -9,10 +9,10 @@ _NUMBERS = re.compile(r"\d+(?:\.\d+)*")
 
 def numbers(version: str) -> tuple[int, ...]:
     """The leading numbers: ``20.10.24+dfsg1`` is (20, 10, 24); () where there are none."""
-    found = _NUMBERS.search(version)
-    return tuple(map(int, found.group().split("."))) if found else ()
+    match = _NUMBERS.search(version)
+    return tuple(map(int, match.group().split("."))) if match else ()
 
 
-def known(version: str, bounds: tuple[tuple[int, ...], tuple[int, ...]]) -> bool:
-    """Whether ``version`` lies in the range (from, below) that a table was read in."""
-    return bounds[0] <= numbers(version) < bounds[1]
+def known(version: str, versions: tuple[tuple[int, ...], tuple[int, ...]]) -> bool:
+    """Whether ``version`` is in the range ``versions`` (from, below) that a table was read in."""
+    return versions[0] <= numbers(version) < versions[1]

@@ -1,22 +1,28 @@
-"""The ladder and the time-lapse in the shape that report.json gives them."""
+"""The sections ``ladder`` and ``timelapse`` of report.json."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scratchlab.ladder import judge, stages
-from scratchlab.ladder.model import LadderRow, Lifecycle, RootView, RungRun, Step
-from scratchlab.model import Json
+from scratchlab.ladder.judge import judge_ladder
+from scratchlab.ladder.model import EntryRow, LadderRun, Lifecycle, RootView, Step
+from scratchlab.ladder.stages import judge_lifecycle
+from scratchlab.report.sections import (
+    LadderSection,
+    StepEntryFields,
+    StepSection,
+    TimelapseSection,
+)
 from scratchlab.text import printable, visible
 
 
-def ladder(climb: RungRun) -> Json:
-    """The report's ``ladder``."""
+def ladder_section(run: LadderRun) -> LadderSection:
+    """The section ``ladder`` (definition ``ladder`` in report/schema)."""
     return {
-        "image": climb.image,
-        "ledger_digest": climb.ledger_digest,
-        "engine": climb.engine,
-        "rungs": _steps(climb.rungs),
+        "image": run.image,
+        "ledger_digest": run.ledger_digest,
+        "engine": run.engine,
+        "rungs": _steps(run.rungs),
         "entries": [
             {
                 **_row(row),
@@ -24,28 +30,28 @@ def ladder(climb: RungRun) -> Json:
                 "made_on": row.first,
                 "agrees": row.agrees,
             }
-            for row in judge.judge(climb)
+            for row in judge_ladder(run)
         ],
     }
 
 
-def timelapse(life: Lifecycle) -> Json:
-    """The report's ``timelapse``."""
+def timelapse_section(lifecycle: Lifecycle) -> TimelapseSection:
+    """The section ``timelapse`` (definition ``timelapse`` in report/schema)."""
     return {
-        "image": life.image,
-        "stages": _steps(life.stages),
+        "image": lifecycle.image,
+        "stages": _steps(lifecycle.stages),
         "entries": [
             {**_row(row), "made_in": row.first, "detail": list(row.details)}
-            for row in stages.judge(life)
+            for row in judge_lifecycle(lifecycle)
         ],
     }
 
 
-def _steps(views: Iterable[RootView]) -> list[Json]:
+def _steps(views: Iterable[RootView]) -> list[StepSection]:
     return [_step(view.step) for view in views]
 
 
-def _step(step: Step) -> Json:
+def _step(step: Step) -> StepSection:
     return {
         "id": step.id,
         "title": step.title,
@@ -57,7 +63,7 @@ def _step(step: Step) -> Json:
     }
 
 
-def _row(row: LadderRow) -> Json:
+def _row(row: EntryRow) -> StepEntryFields:
     return {
         "path": visible(row.path),
         "kind": row.kind,

@@ -1,39 +1,47 @@
-"""Render: from a report, a ledger or an answer to what a person or a program reads.
+"""Render: a report, a ledger or a classroom in the forms that people and programs read.
 
-Adding a form is one file with a ``render`` function and one line here. The files are imported when
-they are asked for: a terminal's tables are not what `--format json` should wait for.
+A new form is a function ``render(what, out)`` and one line here. Its module is imported when the
+form is asked for: `--format json` should not wait for the libraries that draw tables.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from scratchlab.ledger import Ledger
     from scratchlab.report import Report
 
-# What verify, replay, report and experiments print.
+# Form -> "module:function" below this package.
+# What verify, replay, report and experiments print:
 REPORTS: Mapping[str, str] = {
-    "table": "terminal.report",
-    "json": "exports.report_json",
-    "tap": "exports.tap",
-    "junit": "exports.junit",
+    "table": "terminal.report:render",
+    "json": "exports.as_json:render_report",
+    "tap": "exports.tap:render_report",
+    "junit": "exports.junit:render_report",
 }
-# What image and live print.
+# What image and live print:
 LEDGERS: Mapping[str, str] = {
-    "table": "terminal.ledger",
-    "json": "exports.ledger_json",
-    "mtree": "exports.mtree",
+    "table": "terminal.ledger:render",
+    "json": "exports.as_json:render_ledger",
+    "mtree": "exports.mtree:render",
 }
 
 
 def report(form: str, what: Report, out: TextIO) -> None:
     """Write a report to ``out`` in one of :data:`REPORTS`."""
-    import_module(f"{__name__}.{REPORTS[form]}").render(what, out)
+    renderer(REPORTS[form])(what, out)
 
 
 def ledger(form: str, what: Ledger, out: TextIO) -> None:
     """Write a ledger to ``out`` in one of :data:`LEDGERS`."""
-    import_module(f"{__name__}.{LEDGERS[form]}").render(what, out)
+    renderer(LEDGERS[form])(what, out)
+
+
+def renderer(name: str) -> Callable[[Any, TextIO], None]:
+    """The function called ``name`` ("module:function" below this package)."""
+    module, _, function = name.partition(":")
+    render: Callable[[Any, TextIO], None] = getattr(import_module(f"{__name__}.{module}"), function)
+    return render

@@ -1,18 +1,26 @@
-"""The ladder or the time-lapse as one picture, drawn from what the report holds."""
+"""The ladder or the time-lapse of a report as one picture."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import resources
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 from jinja2 import Environment
 
 from scratchlab.model import Json
+from scratchlab.report.sections import (
+    LadderEntrySection,
+    LadderSection,
+    StepSection,
+    TimelapseEntrySection,
+    TimelapseSection,
+)
 
-_ROW, _COLUMN, _MARGIN, _TOP, _WORDS = 24, 62, 24, 190, 330
-# Dark enough on white for small text (contrast of 4.5 and more), and told apart without colour
-# by the words beside them.
+# In pixels: height of a row, width of a column, margin, space above, space for the labels.
+_ROW, _COLUMN, _MARGIN, _TOP, _LABELS = 24, 62, 24, 190, 330
+# By maker. Dark enough on white for small text (contrast of 4.5 and more); the label beside the
+# mark tells makers apart without colour.
 _COLORS = {
     "image": "#1a7f37",
     "kernel": "#57606a",
@@ -21,7 +29,7 @@ _COLORS = {
     "engine": "#9a6700",
     "": "#57606a",
 }
-_BY_ORIGIN = {
+_MAKERS = {
     "image-layer": "image",
     "storage-driver": "image",
     "kernel": "kernel",
@@ -35,27 +43,60 @@ _BY_ORIGIN = {
 }
 
 
-def ladder(found: Json, out: TextIO) -> None:
+class _Row(NamedTuple):
+    """One entry. ``first`` is the id of the step that made it or first showed it; ``agrees`` is
+    False where maker and origin disagree.
+    """
+
+    path: str
+    origin: str
+    present: Sequence[bool | None]
+    first: str
+    maker: str
+    label: str
+    agrees: bool | None = None
+
+
+class _Texts(NamedTuple):
+    """The title, one sentence, and what a filled mark means."""
+
+    title: str
+    about: str
+    key: str
+
+
+def ladder(section: LadderSection, out: TextIO) -> None:
     """Draw the report's ``ladder``: entries down, rungs across, each maker in its colour."""
-    title = f"{found['image']}: who makes what"
+    title = f"{section['image']}: who makes what"
     about = "The same root filesystem on each rung; the first rung that shows an entry makes it."
-    said = (title, about, "made there")
-    _draw(found["rungs"], found["entries"], out, first="made_on", words=said)
+    texts = _Texts(title, about, "made there")
+    _draw(section["rungs"], list(map(_ladder_row, section["entries"])), texts, out)
 
 
-def timelapse(found: Json, out: TextIO) -> None:
+def timelapse(section: TimelapseSection, out: TextIO) -> None:
     """Draw the report's ``timelapse``: entries down, stages across."""
-    title = f"{found['image']}: the life of one container"
+    title = f"{section['image']}: the life of one container"
     about = "Its root filesystem in each stage: entries appear, and vanish again."
-    said = (title, about, "first seen then")
-    _draw(found["stages"], found["entries"], out, first="made_in", words=said)
+    texts = _Texts(title, about, "first seen then")
+    _draw(section["stages"], list(map(_timelapse_row, section["entries"])), texts, out)
 
 
-def _draw(
-    steps: list[Json], entries: list[Json], out: TextIO, *, first: str, words: tuple[str, str, str]
-) -> None:
-    title, about, key = words
-    longest = max((len(entry["path"]) for entry in entries), default=0)
+def _ladder_row(entry: LadderEntrySection) -> _Row:
+    return _Row(
+        entry["path"], entry["origin"], entry["present"], entry["made_on"],
+        maker=entry["maker"], label=entry["maker"], agrees=entry["agrees"],
+    )  # fmt: skip
+
+
+def _timelapse_row(entry: TimelapseEntrySection) -> _Row:
+    return _Row(
+        entry["path"], entry["origin"], entry["present"], entry["made_in"],
+        maker=_MAKERS.get(entry["origin"], ""), label=entry["origin"],
+    )  # fmt: skip
+
+
+def _draw(steps: Sequence[StepSection], rows: Sequence[_Row], texts: _Texts, out: TextIO) -> None:
+    longest = max((len(row.path) for row in rows), default=0)
     left = _MARGIN + max(150, 8 * longest) + _COLUMN // 2
     xs = [left + _COLUMN * number for number in range(len(steps))]
     right = left + _COLUMN * len(steps)
@@ -63,34 +104,34 @@ def _draw(
         resources.files(__package__).joinpath("steps.svg.j2").read_text("utf-8")
     )
     picture = template.generate(
-        title=title,
-        about=about,
-        key=key,
+        title=texts.title,
+        about=texts.about,
+        key=texts.key,
         margin=_MARGIN,
         top=_TOP,
         row=_ROW,
         column=_COLUMN,
-        words=right,
-        width=right + _WORDS + _MARGIN,
-        height=_TOP + _ROW * len(entries) + 56,
+        labels=right,
+        width=right + _LABELS + _MARGIN,
+        height=_TOP + _ROW * len(rows) + 56,
         steps=[{**step, "x": x} for step, x in zip(steps, xs, strict=True)],
-        rows=list(_rows(entries, [step["id"] for step in steps], xs, first)),
+        rows=list(_drawn(rows, [step["id"] for step in steps], xs)),
     )
     for piece in picture:
         out.write(piece)
 
 
-def _rows(entries: list[Json], ids: list[str], xs: list[int], first: str) -> Iterator[Json]:
-    for entry in entries:
-        maker = entry.get("maker", _BY_ORIGIN.get(entry["origin"], ""))
-        cells = zip(ids, xs, entry["present"], strict=True)
+def _drawn(rows: Sequence[_Row], ids: Sequence[str], xs: Sequence[int]) -> Iterator[Json]:
+    """The rows as the template takes them."""
+    for row in rows:
         yield {
-            **entry,
-            "color": _COLORS[maker],
-            "label": entry["maker"] if "maker" in entry else entry["origin"],
-            "wrong": entry.get("agrees") is False,
+            "path": row.path,
+            "origin": row.origin,
+            "color": _COLORS[row.maker],
+            "label": row.label,
+            "disagrees": row.agrees is False,
             "cells": [
-                {"x": x, "present": present, "made": bool(present) and name == entry[first]}
-                for name, x, present in cells
+                {"x": x, "present": there, "made": bool(there) and step_id == row.first}
+                for step_id, x, there in zip(ids, xs, row.present, strict=True)
             ],
         }

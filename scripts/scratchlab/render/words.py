@@ -1,28 +1,29 @@
-"""Ids of 64 digits where nobody would read them to the end."""
+"""Texts that several forms share: origins and machine states in words, shortened ids, sentences
+about a class.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from scratchlab.classroom.results import Classroom, ComparedFacet, MachineState
 from scratchlab.model import Origin
 
-_LONG = re.compile(r"([0-9a-f]{12})[0-9a-f]{52}")
+MOST_NAMES = 6  # of machines or paths in one sentence
+_ID = re.compile(r"([0-9a-f]{12})[0-9a-f]{52}")
 
 
-def short(words: str) -> str:
-    """``words`` with such ids cut to the twelve digits that engines show."""
-    return _LONG.sub(r"\1...", words)
-
-
-# The origins in words that a person reads: who acts, and what that origin means.
+def short_ids(text: str) -> str:
+    """``text`` with ids of 64 digits cut to the twelve that engines show."""
+    return _ID.sub(r"\1...", text)
 
 
 @dataclass(frozen=True, slots=True)
 class OriginWords:
-    """``who`` is the actor, ``label`` the origin in two words, ``code`` its sign where colour alone
-    would have to tell, ``means`` one sentence.
+    """``who`` is the actor, ``label`` the origin in two words, ``code`` two letters for places
+    that show colour only, ``means`` one sentence.
     """
 
     who: str
@@ -31,13 +32,13 @@ class OriginWords:
     means: str
 
 
-# In the order of the story: what was shipped, then who added what.
+# In the order of the story: what the image brings, then what each actor adds.
 ORIGINS: Mapping[Origin, OriginWords] = {
     Origin.IMAGE_LAYER: OriginWords(
         "the image", "image layer", "IM", "A layer of the image brought it, as it was built."
     ),
     Origin.STORAGE_DRIVER: OriginWords(
-        "the engine", "storage driver", "ST", "The storage driver made it to have a root at all."
+        "the engine", "storage driver", "ST", "The storage driver made it: every root needs it."
     ),
     Origin.ENGINE_INIT_LAYER: OriginWords(
         "the engine", "init layer", "IN",
@@ -57,10 +58,10 @@ ORIGINS: Mapping[Origin, OriginWords] = {
         "the runtime", "device or link", "DV", "The runtime populates /dev: nodes, links, console."
     ),
     Origin.RUNTIME_MOUNTPOINT: OriginWords(
-        "the runtime", "mountpoint", "MP", "The runtime made it so that a mount has a place."
+        "the runtime", "mountpoint", "MP", "The runtime made it as the target of a mount."
     ),
     Origin.RUNTIME_MASK: OriginWords(
-        "the runtime", "mask", "MK", "The runtime hides or locks what the kernel would show there."
+        "the runtime", "mask", "MK", "The runtime hides it or makes it read-only."
     ),
     Origin.KERNEL: OriginWords(
         "the kernel", "kernel", "KN", "The kernel makes it, inside a filesystem that was mounted."
@@ -75,6 +76,59 @@ ORIGINS: Mapping[Origin, OriginWords] = {
         "the process", "written", "PW", "A process in the container wrote it after the start."
     ),
     Origin.UNEXPLAINED: OriginWords(
-        "no known maker", "unexplained", "??", "No evidence explains it: look closely."
+        "no known maker", "unexplained", "??", "No evidence explains it."
     ),
 }  # fmt: skip
+
+
+STATES: Mapping[MachineState, str] = {
+    MachineState.PASSED: "passed",
+    MachineState.FAILED: "did not pass",
+    MachineState.DISPUTED: "not its own report",
+    MachineState.DAMAGED: "damaged report",
+    MachineState.NO_REPORT: "no report",
+    MachineState.BROKEN: "broke off",
+    MachineState.INTERRUPTED: "killed",
+    MachineState.UNREACHABLE: "unreachable",
+    MachineState.WAITING: "not run",
+}
+
+
+def headline(classroom: Classroom) -> str:
+    """The class in one sentence."""
+    count, passed = len(classroom.machines), classroom.passed
+    if not count:
+        return "There is no machine and no report here"
+    return f"{passed} of {count} {'machine' if count == 1 else 'machines'} passed every check"
+
+
+def facet_sentence(facet: ComparedFacet) -> str:
+    """Which machines differ: "23 of 24 have sha256:ab...; student07 differs in /sleep"."""
+    count = sum(len(group.hosts) for group in facet.groups)
+    first, *others = facet.groups
+    value = short_digest(first.value) or "none"
+    # A digest that appears nowhere else would not help the reader.
+    have = "agree" if value != first.value and ":" not in value else f"have {value}"
+    if not others:
+        return f"all {count} {have}" if count > 1 else f"one machine: {value}"
+    phrases = [f"{len(first.hosts)} of {count} {have}"]
+    for group in others:
+        verb = "differs" if len(group.hosts) == 1 else "differ"
+        where = f" in {_some(group.paths)}" if group.paths else f": {short_digest(group.value)}"
+        phrases.append(f"{_some(group.hosts)} {verb}{where}")
+    return "; ".join(phrases)
+
+
+def short_digest(value: str) -> str:
+    """The beginning of a SHA-256 digest; any other value as it is."""
+    algorithm, colon, digits = value.rpartition(":")
+    if len(digits) == 64 and digits.isalnum():
+        return f"{algorithm}{colon}{digits[:12]}"
+    return value
+
+
+def _some(names: Sequence[str]) -> str:
+    """Some of the names, and how many more there are."""
+    more = len(names) - MOST_NAMES
+    shown = ", ".join(names[:MOST_NAMES] if more > 0 else names)
+    return f"{shown} and {more} more" if more > 0 else shown

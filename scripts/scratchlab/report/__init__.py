@@ -1,4 +1,4 @@
-"""report.json: what a verification found, in the form that other programs read."""
+"""report.json: the findings of one verification, in the form that other programs read."""
 
 from scratchlab.report.build import Report, build
 from scratchlab.report.file import canonical, dump, read, write

@@ -8,13 +8,24 @@ from typing import TYPE_CHECKING, Protocol
 
 from scratchlab import __version__
 from scratchlab.judge.compare import NOT_COMPARED
-from scratchlab.model import Check, Facts, Finding, Ghost, Json, MountFinding, Origin
-from scratchlab.report import sections
-from scratchlab.report.sections import rules_cited
+from scratchlab.model import Check, Finding, Ghost, MountFinding, Origin
+from scratchlab.report.convert import check_section, ghost_section, mount_section, rules_cited
 from scratchlab.report.spool import EntrySpool
 
 if TYPE_CHECKING:
     from scratchlab.evidence import EvidenceSet
+    from scratchlab.report.sections import (
+        ContainerSection,
+        EngineSection,
+        EntrySection,
+        Head,
+        HostSection,
+        ImageSection,
+        LadderSection,
+        QuizSection,
+        SummarySection,
+        TimelapseSection,
+    )
 
 SCHEMA = "scratchlab-report-1"
 
@@ -25,7 +36,7 @@ class _Judgement(Protocol):
     @property
     def findings(self) -> Iterable[Finding]: ...
     @property
-    def ghosts(self) -> tuple[Ghost, ...]: ...
+    def ghosts(self) -> Iterable[Ghost]: ...
     @property
     def mounts(self) -> tuple[MountFinding, ...]: ...
     @property
@@ -36,11 +47,11 @@ class _Judgement(Protocol):
 class Report:
     """A report: ``head`` is all of it but the entries, which may be too many for memory."""
 
-    head: Json
-    _entries: Iterable[Json]
+    head: Head
+    _entries: Iterable[EntrySection]
 
     @property
-    def entries(self) -> Iterator[Json]:
+    def entries(self) -> Iterator[EntrySection]:
         """The entries in tree order, from the start at every call."""
         return iter(self._entries)
 
@@ -50,46 +61,33 @@ def build(
     judgement: _Judgement,
     checks: Iterable[Check] = (),
     *,
-    ladder: Json | None = None,
-    timelapse: Json | None = None,
-    quiz: Json | None = None,
+    ladder: LadderSection | None = None,
+    timelapse: TimelapseSection | None = None,
+    quiz: QuizSection | None = None,
 ) -> Report:
-    """The report of one verification. ``checks`` are the experiments and the spec's rows.
-
-    ``ladder`` and ``timelapse`` are what scratchlab.ladder.shapes gives, None where not measured;
-    ``quiz`` is the grading that scratchlab.course.state keeps, None where there is none.
+    """The report of one verification. ``checks`` are the experiments and the rows of the
+    specifications. ``ladder``, ``timelapse`` (from scratchlab.ladder.shapes) and ``quiz`` (from
+    scratchlab.course.grading_file) are None where there are none.
     """
     facts = evidence.facts
     entries = EntrySpool(judgement.findings)
-    head = {
+    ghosts = list(map(ghost_section, judgement.ghosts))  # after the findings: one comparison
+    rule_ids = entries.rules | {mount.rule for mount in judgement.mounts if mount.rule}
+    head: Head = {
         "schema": SCHEMA,
         "tool": {"name": "scratchlab", "version": __version__},
-        "host": _host(facts),
-        "engine": _engine(facts),
+        "host": _host(evidence),
+        "engine": _engine(evidence),
         "runtime": {"name": facts.runtime.name, "version": facts.runtime.version},
-        "image": {
-            "id": facts.image.id,
-            "tags": list(facts.image.tags),
-            "diff_ids": list(facts.image.diff_ids),
-            "ledger_digest": evidence.image.digest(),
-            "source": facts.image.source,
-        },
-        "container": {
-            "id": facts.container.id,
-            "name": facts.container.name,
-            "pid": facts.container.pid,
-            "vantage": facts.container.vantage,
-            "ledger_digest": evidence.live.digest(),
-        },
-        "summary": _summary(evidence, judgement, entries),
-        "mounts": [sections.mount_section(one) for one in judgement.mounts],
-        "ghosts": [sections.ghost_section(ghost) for ghost in judgement.ghosts],
-        "checks": [sections.check_section(one) for one in checks],
+        "image": _image(evidence),
+        "container": _container(evidence),
+        "summary": _summary(evidence, judgement, entries, len(ghosts)),
+        "mounts": list(map(mount_section, judgement.mounts)),
+        "ghosts": ghosts,
+        "checks": list(map(check_section, checks)),
         "problems": list(judgement.problems),
         "not_compared": [{"what": what, "why": why} for what, why in NOT_COMPARED],
-        "rules": rules_cited(
-            entries.rules | {one.rule for one in judgement.mounts if one.rule}, facts
-        ),
+        "rules": rules_cited(rule_ids, facts),
     }
     if ladder is not None:
         head["ladder"] = ladder
@@ -100,8 +98,8 @@ def build(
     return Report(head, entries)
 
 
-def _host(facts: Facts) -> Json:
-    host = facts.host
+def _host(evidence: EvidenceSet) -> HostSection:
+    host = evidence.facts.host
     return {
         "name": host.name,
         "kernel": host.kernel,
@@ -110,8 +108,8 @@ def _host(facts: Facts) -> Json:
     }
 
 
-def _engine(facts: Facts) -> Json:
-    engine = facts.engine
+def _engine(evidence: EvidenceSet) -> EngineSection:
+    engine = evidence.facts.engine
     return {
         "name": engine.name,
         "version": engine.version,
@@ -121,16 +119,42 @@ def _engine(facts: Facts) -> Json:
     }
 
 
-def _summary(evidence: EvidenceSet, judgement: _Judgement, entries: EntrySpool) -> Json:
-    # A mount with an entry is counted there; what hides inside a kernel filesystem only here.
-    hidden = sum(one.origin is Origin.UNEXPLAINED for one in judgement.mounts if not one.entry)
+def _image(evidence: EvidenceSet) -> ImageSection:
+    image = evidence.facts.image
     return {
-        # The root directory itself is in no layer: what does not come from one is not counted.
+        "id": image.id,
+        "tags": list(image.tags),
+        "diff_ids": list(image.diff_ids),
+        "ledger_digest": evidence.image.digest(),
+        "source": image.source,
+    }
+
+
+def _container(evidence: EvidenceSet) -> ContainerSection:
+    container = evidence.facts.container
+    return {
+        "id": container.id,
+        "name": container.name,
+        "pid": container.pid,
+        "vantage": container.vantage,
+        "ledger_digest": evidence.live.digest(),
+    }
+
+
+def _summary(
+    evidence: EvidenceSet, judgement: _Judgement, entries: EntrySpool, ghosts: int
+) -> SummarySection:
+    # A mount that has an entry is counted as that entry.
+    hidden = sum(
+        mount.origin is Origin.UNEXPLAINED for mount in judgement.mounts if not mount.entry
+    )
+    return {
+        # Directories that no layer lists (the root directory among them) have no layer.
         "image_entries": sum(1 for entry in evidence.image if entry.layer is not None),
         "live_entries": len(evidence.live),
         "explained": entries.explained,
         "unexplained": entries.unexplained + hidden,
         "missing": entries.missing,
         "altered": entries.altered,
-        "ghosts": len(judgement.ghosts),
+        "ghosts": ghosts,
     }

@@ -1,130 +1,301 @@
-"""Findings, ghosts, checks and entries in the shape that the schema gives them."""
+"""The sections of report.json as types: one for each object of schema/report-1.schema.json.
 
-from __future__ import annotations
+Names and fields are those of the schema, where each field is described; optional there is
+``NotRequired`` here. tests/unit/report/test_sections.py compares the two. Texts that come from a
+container or an engine (paths, targets, options, details) are escaped by scratchlab.text.visible.
+"""
 
-import base64
-from collections.abc import Iterable
-
-from scratchlab.judge.rules import RULES
-from scratchlab.judge.rules.permalink import permalinks
-from scratchlab.model import Check, Entry, Evidence, Facts, Finding, Ghost, Json, MountFinding
-from scratchlab.text import visible
+# No "from __future__ import annotations": __required_keys__ would not see NotRequired.
+from typing import NotRequired, TypedDict
 
 
-def finding_section(one: Finding) -> Json:
-    """One item of ``entries``."""
-    return {
-        "path": visible(one.path),
-        "status": str(one.status),
-        "origin": str(one.origin),
-        "evidence": _evidence(one.evidence),
-        "rule": one.rule,
-        "differences": list(one.differences),
-        "prediction": visible(one.prediction),
-        "image": image_entry_section(one.image),
-        "live": live_entry_section(one.live),
-    }
+class ToolSection(TypedDict):
+    """The program that wrote the report."""
+
+    name: str
+    version: str
 
 
-def mount_section(one: MountFinding) -> Json:
-    """One item of ``mounts``: a line of mountinfo."""
-    line = one.mount
-    return {
-        "target": visible(line.target),
-        "fstype": visible(line.fstype),
-        "source": visible(line.source),
-        "root": visible(line.root),
-        "options": list(map(visible, line.options)),
-        "super_options": list(map(visible, line.super_options)),
-        "id": line.id,
-        "origin": str(one.origin),
-        "evidence": _evidence(one.evidence),
-        "rule": one.rule,
-        "prediction": visible(one.prediction),
-        "entry": one.entry,
-    }
+class HostSection(TypedDict):
+    """The machine."""
+
+    name: str
+    kernel: str
+    distribution: str
+    cgroup_version: int  # 0: unknown
 
 
-def ghost_section(one: Ghost) -> Json:
-    """One item of ``ghosts``."""
-    return {
-        "path": visible(one.path),
-        "kind": str(one.kind),
-        "origin": str(one.origin),
-        "actor": visible(one.actor),
-        "evidence": _evidence(one.evidence),
-        "image": image_entry_section(one.image),
-    }
+class EngineSection(TypedDict):
+    """The engine."""
+
+    name: str
+    version: str
+    api_version: str
+    storage_driver: str
+    containerd_version: str
 
 
-def check_section(one: Check) -> Json:
-    """One item of ``checks``."""
-    return {
-        "id": one.id,
-        "title": one.title,
-        "verdict": str(one.verdict),
-        "claim": one.claim,
-        "command": one.command,
-        "observed": one.observed,
-        "expected": one.expected,
-        "cause": one.cause,
-        "help": one.help,
-        "depends_on": list(one.depends_on),
-    }
+class RuntimeSection(TypedDict):
+    """The OCI runtime."""
+
+    name: str
+    version: str
 
 
-def image_entry_section(entry: Entry | None) -> Json | None:
-    """An entry of the image ledger, with the layer that wrote it."""
-    return None if entry is None else {**_entry(entry), "layer": entry.layer}
+class ImageSection(TypedDict):
+    """The image that the container was created from."""
+
+    id: str
+    tags: list[str]
+    diff_ids: list[str]
+    source: NotRequired[str]  # archive, kept
+    ledger_digest: str
 
 
-def live_entry_section(entry: Entry | None) -> Json | None:
-    """An entry of the live ledger, with the mount that it is on."""
-    return None if entry is None else {**_entry(entry), "mount": entry.mount}
+class ContainerSection(TypedDict):
+    """The container."""
+
+    id: str
+    name: str
+    pid: int
+    vantage: str  # host, debug
+    ledger_digest: NotRequired[str]
 
 
-def _entry(entry: Entry) -> Json:
-    shape: Json = {
-        "kind": str(entry.kind),
-        "mode": f"{entry.mode:04o}",
-        "uid": entry.uid,
-        "gid": entry.gid,
-        "size": entry.size,
-        "sha256": entry.sha256,
-        "target": None if entry.target is None else visible(entry.target),
-        "device": None if entry.device is None else list(entry.device),
-        "xattrs": {visible(name): base64.b64encode(data).decode() for name, data in entry.xattrs},
-        "mtime": entry.mtime,
-        "links": None if entry.links is None else visible(entry.links),
-    }
-    if entry.note is not None:
-        shape["note"] = entry.note
-    return shape
+class SummarySection(TypedDict):
+    """Counts."""
+
+    image_entries: int
+    live_entries: int
+    explained: int
+    unexplained: int
+    missing: int
+    altered: int
+    ghosts: int
 
 
-def _evidence(facts: Iterable[Evidence]) -> list[Json]:
-    return [{"kind": fact.kind, "detail": visible(fact.detail)} for fact in facts]
+class EvidenceSection(TypedDict):
+    """One observed fact: an item of ``evidence``."""
+
+    kind: str
+    detail: str
 
 
-# The rules that a report's entries name, told in full: a page has no tables of its own.
+class EntryFields(TypedDict):
+    """What an entry of either ledger has. ``mode`` is octal, ``size`` in bytes, ``mtime`` in
+    nanoseconds since 1970, a value of ``xattrs`` base64.
+    """
+
+    kind: str
+    mode: str
+    uid: int
+    gid: int
+    size: NotRequired[int]
+    sha256: NotRequired[str | None]
+    target: NotRequired[str | None]
+    device: NotRequired[list[int] | None]
+    xattrs: NotRequired[dict[str, str]]
+    mtime: NotRequired[int | None]
+    links: NotRequired[str | None]
+    note: NotRequired[str | None]
 
 
-def rules_cited(ids: Iterable[str], facts: Facts) -> list[Json]:
-    """The rules called ``ids``, sorted; their sources as of the versions that ``facts`` name."""
-    return [_told(name, facts) for name in sorted(set(ids)) if name in RULES]
+class ImageEntrySection(EntryFields):
+    """An entry of the image ledger."""
+
+    layer: NotRequired[int | None]
 
 
-def _told(name: str, facts: Facts) -> Json:
-    rule = RULES[name]
-    source = permalinks(rule, facts)
-    return {
-        "id": rule.id,
-        "title": rule.title,
-        "origin": str(rule.origin),
-        "stage": rule.stage,
-        "level": rule.level,
-        "clause": rule.clause,
-        "source": source.url,
-        "symbol": source.symbol,
-        "removed_by": rule.removed_by,
-    }
+class LiveEntrySection(EntryFields):
+    """An entry of the live ledger."""
+
+    mount: NotRequired[int | None]
+
+
+class EntrySection(TypedDict):
+    """One path of the image, of the live root, or of both: an item of ``entries``."""
+
+    path: str
+    status: str
+    origin: str
+    evidence: list[EvidenceSection]
+    rule: str | None
+    differences: list[str]
+    prediction: str  # agrees, none, or a sentence
+    image: ImageEntrySection | None
+    live: LiveEntrySection | None
+
+
+class MountSection(TypedDict):
+    """One line of the container's mountinfo: an item of ``mounts``."""
+
+    target: str
+    fstype: str
+    source: str
+    root: str
+    options: list[str]
+    super_options: list[str]
+    id: int
+    origin: str
+    evidence: list[EvidenceSection]
+    rule: str | None
+    prediction: str
+    entry: bool
+
+
+class GhostSection(TypedDict):
+    """Image content that the container cannot see: an item of ``ghosts``."""
+
+    path: str
+    kind: str
+    origin: str
+    actor: str
+    evidence: list[EvidenceSection]
+    image: ImageEntrySection | None
+
+
+class CheckSection(TypedDict):
+    """One claim with its verdict: an item of ``checks``."""
+
+    id: str
+    title: str
+    verdict: str
+    claim: str
+    command: str
+    observed: str
+    expected: str
+    cause: str
+    help: str
+    depends_on: list[str]
+
+
+class RuleSection(TypedDict):
+    """One rule that entries or mounts cite: an item of ``rules``."""
+
+    id: str
+    title: str
+    origin: str
+    stage: str
+    level: str
+    clause: str
+    source: str
+    symbol: str
+    removed_by: str
+
+
+class NotComparedSection(TypedDict):
+    """One thing that image and container were not compared in: an item of ``not_compared``."""
+
+    what: str
+    why: str
+
+
+class StepSection(TypedDict):
+    """One column of the ladder (a rung) or of the time-lapse (a stage)."""
+
+    id: str
+    title: str
+    tool: str
+    version: str
+    command: str
+    available: bool
+    reason: str
+
+
+class StepEntryFields(TypedDict):
+    """What an entry of the ladder and of the time-lapse has."""
+
+    path: str
+    kind: str
+    present: list[bool | None]  # one per step; None: could not be seen
+    origin: str
+
+
+class LadderEntrySection(StepEntryFields):
+    """One path on every rung."""
+
+    maker: str
+    made_on: str
+    agrees: bool | None
+
+
+class TimelapseEntrySection(StepEntryFields):
+    """One path at every stage."""
+
+    detail: list[str]
+    made_in: str
+
+
+class LadderSection(TypedDict):
+    """The same root filesystem started on each rung."""
+
+    image: str
+    ledger_digest: str
+    engine: str
+    rungs: list[StepSection]
+    entries: list[LadderEntrySection]
+
+
+class TimelapseSection(TypedDict):
+    """The root filesystem of one container at each stage of its life."""
+
+    image: str
+    stages: list[StepSection]
+    entries: list[TimelapseEntrySection]
+
+
+class QuizAnswerSection(TypedDict):
+    """One question, and how its answer was graded."""
+
+    path: str
+    given: str
+    answer: str
+    verdict: str
+    hint: bool
+
+
+class ExerciseSection(TypedDict):
+    """The answer to the exercise."""
+
+    seed: str
+    given_path: str
+    given_origin: str
+    path: str
+    origin: str
+    points: int
+    of: int
+
+
+class QuizSection(TypedDict):
+    """The quiz of one machine, graded there."""
+
+    seed: str
+    taken: str
+    container: str
+    problem: str
+    points: int
+    of: int
+    answers: list[QuizAnswerSection]
+    exercise: ExerciseSection | None
+
+
+class Head(TypedDict):
+    """All of a report but ``entries``, which may be too many for memory."""
+
+    schema: str
+    tool: ToolSection
+    host: HostSection
+    engine: EngineSection
+    runtime: RuntimeSection
+    image: ImageSection
+    container: ContainerSection
+    summary: SummarySection
+    ghosts: list[GhostSection]
+    checks: list[CheckSection]
+    problems: list[str]
+    not_compared: NotRequired[list[NotComparedSection]]
+    ladder: NotRequired[LadderSection]
+    timelapse: NotRequired[TimelapseSection]
+    mounts: NotRequired[list[MountSection]]
+    rules: NotRequired[list[RuleSection]]
+    quiz: NotRequired[QuizSection]

@@ -15,7 +15,7 @@ SAVED = Path(__file__).with_name("evidence")
 
 @pytest.fixture
 def saved() -> Iterator[Callable[[str], EvidenceSet]]:
-    """Loads evidence by its directory's name and closes it in the end."""
+    """A function that loads evidence by the name of its directory; closed after the test."""
     loaded: list[EvidenceSet] = []
 
     def load(name: str) -> EvidenceSet:
@@ -23,5 +23,5 @@ def saved() -> Iterator[Callable[[str], EvidenceSet]]:
         return loaded[-1]
 
     yield load
-    for one in loaded:
-        one.close()
+    for item in loaded:
+        item.close()

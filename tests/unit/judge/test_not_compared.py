@@ -1,4 +1,4 @@
-"""What image and instance are not compared in is left out, said in the report, and nothing else."""
+"""What the comparison of image and container leaves out: this much, and every report lists it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from scratchlab.report import build, canonical, read, write
 SECOND = 1_000_000_000
 NEW, OLD = 1_700_000_000 * SECOND, 1_500_000_000 * SECOND
 FILE = Entry("/a", Kind.FILE, 0o644, sha256="0" * 64, mtime=OLD)
-# By what a report says of it: an image's entry, and how the container's may differ from it.
+# What the report lists -> an entry of the image, and how the container's may differ from it.
 LEFT_OUT: dict[str, tuple[Entry, dict[str, Any]]] = {
     "times of directories": (Entry("/a", Kind.DIRECTORY, 0o755, mtime=OLD), {"mtime": NEW}),
     "times of links, devices and pipes": (
@@ -36,7 +36,7 @@ LEFT_OUT: dict[str, tuple[Entry, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize(("image", "change"), LEFT_OUT.values(), ids=LEFT_OUT)
-def test_what_is_left_out_makes_no_difference(image: Entry, change: dict[str, Any]) -> None:
+def test_a_listed_attribute_is_not_compared(image: Entry, change: dict[str, Any]) -> None:
     assert differences(image, dataclasses.replace(image, **change), IdMap()) == ()
 
 
@@ -51,11 +51,11 @@ def test_what_is_left_out_makes_no_difference(image: Entry, change: dict[str, An
         (FILE, {"links": "/b"}),
     ],
 )
-def test_what_stands_beside_it_does(image: Entry, change: dict[str, Any]) -> None:
+def test_an_unlisted_attribute_is_compared(image: Entry, change: dict[str, Any]) -> None:
     assert differences(image, dataclasses.replace(image, **change), IdMap()) == tuple(change)
 
 
-def test_the_root_directory_is_left_out() -> None:
+def test_the_root_directory_is_not_compared() -> None:
     image, live = (
         Ledger([Entry("/", Kind.DIRECTORY, mode, mtime=time)])
         for mode, time in ((0o755, OLD), (0o555, NEW))
@@ -64,23 +64,23 @@ def test_the_root_directory_is_left_out() -> None:
     assert pair.status is Status.SAME
 
 
-def test_link_counts_and_inode_numbers_are_not_even_read() -> None:
+def test_link_counts_and_inode_numbers_are_not_in_a_ledger() -> None:
     names = {field.name for field in dataclasses.fields(Entry)}
     assert not names & {"nlink", "ino", "atime", "ctime"}
 
 
-def test_every_report_says_so_and_all_hosts_say_the_same(
+def test_every_report_lists_what_was_not_compared(
     saved: Callable[[str], EvidenceSet], tmp_path: Path
 ) -> None:
-    seen = saved("docker-20.10.24-plain")
-    made = build(seen, judge(seen, predict(seen.facts, seen.image)))
-    write(made, str(tmp_path / "report.json"))
+    evidence = saved("docker-20.10.24-plain")
+    built = build(evidence, judge(evidence, predict(evidence.facts, evidence.image)))
+    write(built, str(tmp_path / "report.json"))
     report = read(str(tmp_path / "report.json"))
-    told = [(one["what"], one["why"]) for one in report.head["not_compared"]]
-    assert told == list(NOT_COMPARED)
-    assert set(LEFT_OUT) < {what for what, _ in told}
+    listed = [(item["what"], item["why"]) for item in report.head["not_compared"]]
+    assert listed == list(NOT_COMPARED)
+    assert set(LEFT_OUT) < {what for what, _ in listed}
     assert canonical(report)["not_compared"] == report.head["not_compared"]
     out = io.StringIO()
     render.report("table", report, out)
-    words = " ".join(out.getvalue().split())
-    assert f"not compared: {', '.join(what for what, _ in told)} " in words
+    table = " ".join(out.getvalue().split())
+    assert f"not compared: {', '.join(what for what, _ in listed)} " in table

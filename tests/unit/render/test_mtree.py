@@ -1,4 +1,4 @@
-"""What an mtree manifest says, line by line. Other programs read it in tests/integration."""
+"""An mtree manifest, line by line. tests/integration has other programs read one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scratchlab.model import Entry, Kind
 
 
 def manifest(*entries: Entry) -> list[str]:
-    """The manifest without its head."""
+    """The lines of the manifest without its head."""
     out = io.StringIO()
     with Ledger([Entry("/", Kind.DIRECTORY, 0o755), *entries]) as ledger:
         render.ledger("mtree", ledger, out)
@@ -19,7 +19,7 @@ def manifest(*entries: Entry) -> list[str]:
     return [line for line in lines[1:] if not line.startswith(("# To", "# gomtree"))][1:]
 
 
-def test_directories_are_opened_and_left() -> None:
+def test_directories_are_entered_and_left() -> None:
     directory, file = Kind.DIRECTORY, Kind.FILE
     lines = manifest(
         Entry("/a", directory, 0o755),
@@ -47,7 +47,7 @@ def test_every_field_has_its_keyword() -> None:
     ]
 
 
-def test_what_mtree_cannot_say_is_a_comment() -> None:
+def test_attributes_without_a_keyword_are_comments() -> None:
     lines = manifest(
         Entry("/a", Kind.FILE, 0o644, xattrs=(("user.\n", b"\0"),), links="/a"),
         Entry("/b", Kind.FILE, 0o644, links="/a", note="unreadable: EACCES"),
@@ -59,7 +59,7 @@ def test_what_mtree_cannot_say_is_a_comment() -> None:
     ]
 
 
-def test_no_name_can_forge_a_line_or_a_terminal_s_state() -> None:
+def test_a_hostile_name_is_encoded() -> None:
     hostile = "/\n# x\r\x1b]0;owned\x07\udcff*?[\\ = \u202e"
     lines = manifest(Entry(hostile, Kind.SYMLINK, 0o777, target=hostile))
     name = (

@@ -1,4 +1,4 @@
-"""The same story on every terminal: in colour where there is one, narrow, dumb, or no terminal."""
+"""The table of a report on terminals with and without colour, narrow ones, and in a pipe."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def screen(file: Path) -> Screen:
-    """``screen(columns, TERM=...)``: what a terminal of that width gets."""
+    """``screen(columns, TERM=...)``: the output on a terminal of that width."""
 
     def shown(columns: int, **environment: str) -> str:
         ours, theirs = pty.openpty()
@@ -54,15 +54,15 @@ def screen(file: Path) -> Screen:
             env={**ENVIRONMENT, "PYTHONPATH": "scripts", **environment},
         )
         os.close(theirs)
-        said = b""
+        output = b""
         with os.fdopen(ours, "rb", buffering=0) as stream:
             try:
                 while piece := stream.read(65536):
-                    said += piece
-            except OSError:  # how Linux says that the last writer has gone
+                    output += piece
+            except OSError:  # EIO: the last writer has closed the terminal
                 pass
         assert child.wait() == 1
-        return said.decode().replace("\r\n", "\n")
+        return output.decode().replace("\r\n", "\n")
 
     return shown
 
@@ -82,12 +82,12 @@ def piped(file: Path, **environment: str) -> str:
     return done.stdout.decode()
 
 
-def test_a_terminal_gets_colour_and_every_origin_its_word(screen: Screen) -> None:
+def test_a_terminal_gets_colour_and_the_name_of_every_origin(screen: Screen) -> None:
     text = screen(120, TERM="xterm-256color")
     assert COLOUR.search(text)
     assert re.search(r"\x1b\[32m *sleep", text), "green: the image's own"
     plain = ESCAPE.sub("", text)
-    for origin in {one["origin"] for one in reports.troubled().entries}:
+    for origin in {entry["origin"] for entry in reports.troubled().entries}:
         assert origin in plain
 
 
@@ -105,14 +105,14 @@ def test_a_pipe_gets_plain_text_of_one_width(file: Path) -> None:
 
 @pytest.mark.parametrize("columns", [30, 76, 200])
 @pytest.mark.parametrize("terminal", ["xterm", "dumb"])
-def test_it_fits_the_terminal(screen: Screen, columns: int, terminal: str) -> None:
+def test_a_table_fits_the_terminal(screen: Screen, columns: int, terminal: str) -> None:
     text = screen(columns, TERM=terminal)
     assert widest(text) <= min(columns, 132)
     if terminal == "dumb":
         assert "\x1b" not in text
 
 
-def test_narrow_it_keeps_who_and_what_is_wrong(screen: Screen) -> None:
+def test_a_narrow_table_keeps_origins_and_differences(screen: Screen) -> None:
     text = screen(60, TERM="dumb")
     assert re.search(r"^  null +runtime-device$", re.sub(r" +\n", "\n", text), re.MULTILINE)
     assert "what proves it  " not in text
@@ -121,7 +121,7 @@ def test_narrow_it_keeps_who_and_what_is_wrong(screen: Screen) -> None:
     assert "help: docker diff sleep" in text
 
 
-def test_the_last_line_says_what_the_exit_status_says(screen: Screen, tmp_path: Path) -> None:
+def test_the_last_line_agrees_with_the_exit_status(screen: Screen, tmp_path: Path) -> None:
     last = screen(120, TERM="dumb").rstrip().splitlines()[-1]
     assert last == (
         "something here needs a look: /lost (missing), /opt (process-write), "
@@ -130,24 +130,28 @@ def test_the_last_line_says_what_the_exit_status_says(screen: Screen, tmp_path: 
     written = reports.report([reports.entry("/notes", "process-write", reports.side())])
     assert shown("table", written).splitlines()[-1] == (
         "something here needs a look: /notes (process-write)"
-    ), "explained, and yet nothing that was shipped"
+    ), "explained, but not part of the image"
     assert shown("table", reports.sleep()).splitlines()[-1] == "all explained, and as predicted"
 
 
 @pytest.mark.parametrize("columns", ["30", "60", "120"])
-def test_ladder_and_time_lapse_fit_too(monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+def test_ladder_and_time_lapse_fit_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
     monkeypatch.setenv("COLUMNS", columns)
     head = reports.climbed().head
-    for draw, name in ((steps.ladder, "ladder"), (steps.timelapse, "timelapse")):
-        out = io.StringIO()
-        draw(head[name], out)
-        assert widest(out.getvalue()) <= int(columns)
-        assert ("created --run" in out.getvalue()) == (name == "timelapse" and columns == "120")
-        if name == "ladder" and columns != "30":
-            assert "apt-get" in out.getvalue(), "what mends a rung that is not there"
+    ladder, timelapse = io.StringIO(), io.StringIO()
+    steps.ladder(head["ladder"], ladder)
+    steps.timelapse(head["timelapse"], timelapse)
+    assert widest(ladder.getvalue()) <= int(columns)
+    assert widest(timelapse.getvalue()) <= int(columns)
+    assert "created --run" not in ladder.getvalue()
+    assert ("created --run" in timelapse.getvalue()) == (columns == "120")
+    if columns != "30":
+        assert "apt-get" in ladder.getvalue(), "the remedy for a rung that is not installed"
 
 
-def test_without_unicode_it_is_ascii(file: Path) -> None:
+def test_a_terminal_without_unicode_gets_ascii(file: Path) -> None:
     old = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     text = piped(file, **old)
     assert text.isascii()
@@ -162,17 +166,17 @@ def shown(form: str, report: Report) -> str:
 
 
 @pytest.mark.parametrize("form", ["table", "tap", "junit", "json"])
-def test_a_foreign_reports_texts_never_reach_the_terminal_raw(form: str) -> None:
+def test_texts_of_a_hostile_report_are_escaped(form: str) -> None:
     text = shown(form, reports.hostile())
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202e\u2028\u2029\ud800]", text)
 
 
-def test_a_name_cannot_pretend_to_be_two_entries() -> None:
+def test_a_name_with_a_newline_is_one_line() -> None:
     fake = "x\n/etc/hosts   image-layer"
     text = shown("table", reports.report([reports.entry(f"/{fake}", "kernel", reports.side())]))
     assert not re.search(r"^/etc/hosts", text, re.MULTILINE)
 
 
-def test_junit_stays_xml() -> None:
+def test_junit_of_a_hostile_report_is_xml() -> None:
     found = ET.fromstring(shown("junit", reports.hostile()))
     assert "\\x1b[31m" in (found.find(".//failure").get("message") or "")  # type: ignore[union-attr]

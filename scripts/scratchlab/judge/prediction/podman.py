@@ -1,10 +1,10 @@
-"""What podman promises of a container's root."""
+"""What podman and its runtime put into a container's root."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scratchlab.judge.prediction.plan import Plan
+from scratchlab.judge.prediction.predictions import PredictionBuilder
 from scratchlab.judge.requested_mounts import NETWORK_FILES
 from scratchlab.judge.rules.podman import CHANGES_MASKS, KEEPS_READONLY, MASKED, READONLY
 from scratchlab.judge.versions import numbers
@@ -13,83 +13,84 @@ from scratchlab.model import Kind, Origin
 _SAFE = ("nosuid", "noexec", "nodev")
 
 
-def plan(draft: Plan) -> None:
+def predict(builder: PredictionBuilder) -> None:
     """Add what podman and its runtime put there, as far as it was measured (4.3 to 5.8).
 
-    What hangs on containers.conf, hooks, networks and secrets is left to the evidence.
+    Effects of containers.conf, hooks, networks and secrets are left to the evidence.
     """
-    draft.complete = False
-    users = draft.user_mounts
-    own_dev = "/dev" not in users
-    draft.add("/", Origin.STORAGE_DRIVER, "podman-root", kind=Kind.DIRECTORY)
-    draft.filesystem("/proc", "proc", 0o555, _SAFE)
-    draft.filesystem("/sys", "sysfs", 0o555, _SAFE)
-    if own_dev:
-        draft.mount(
+    builder.complete = False
+    users = builder.user_mounts
+    makes_dev = "/dev" not in users
+    builder.add("/", Origin.STORAGE_DRIVER, "podman-root", kind=Kind.DIRECTORY)
+    builder.add_filesystem("/proc", "proc", 0o555, _SAFE)
+    builder.add_filesystem("/sys", "sysfs", 0o555, _SAFE)
+    if makes_dev:
+        builder.add_mount(
             "/dev", Origin.RUNTIME_FILESYSTEM, "engine-filesystem", "tmpfs", ("nosuid",),
             kind=Kind.DIRECTORY,
         )  # fmt: skip
-        draft.filesystem("/dev/pts", "devpts", 0o755, ("nosuid", "noexec"))
-        draft.filesystem("/dev/mqueue", "mqueue", 0o1777, _SAFE)
-        draft.add(
+        builder.add_filesystem("/dev/pts", "devpts", 0o755, ("nosuid", "noexec"))
+        builder.add_filesystem("/dev/mqueue", "mqueue", 0o1777, _SAFE)
+        builder.add(
             "/dev/pts/ptmx", Origin.KERNEL, "devpts-node", kind=Kind.CHAR, device=(5, 2),
             uid=None, gid=None,
         )  # fmt: skip
-        draft.devices()
-        draft.terminal()
-    if draft.config.get("SystemdMode"):
+        builder.add_devices()
+        builder.add_terminal()
+    if builder.config.get("SystemdMode"):
         # podman v5.4.2 pkg/specgen/generate/oci_linux.go and libpod/container_internal_linux.go
-        # setupSystemd(): what systemd wants writable.
+        # setupSystemd(): the directories that systemd needs writable.
         for path in ("/run", "/run/lock", "/tmp", "/var/log/journal"):  # noqa: S108
-            draft.mount(path, Origin.RUNTIME_FILESYSTEM, "engine-filesystem", "tmpfs")
-    _writable(draft)
+            builder.add_mount(path, Origin.RUNTIME_FILESYSTEM, "engine-filesystem", "tmpfs")
+    _add_writable(builder)
     if "/run" not in users:
-        draft.mount(
+        builder.add_mount(
             "/run/.containerenv", Origin.ENGINE_MOUNT, "podman-files", None, kind=Kind.FILE
         )  # fmt: skip
-    if draft.image.get("/etc") is None:
-        draft.add("/etc", Origin.ENGINE_CREATE, "podman-etc", kind=Kind.DIRECTORY)
-    if draft.image.get("/etc/mtab") is None:
-        draft.add(
+    if builder.image.get("/etc") is None:
+        builder.add("/etc", Origin.ENGINE_CREATE, "podman-etc", kind=Kind.DIRECTORY)
+    if builder.image.get("/etc/mtab") is None:
+        builder.add(
             "/etc/mtab", Origin.ENGINE_CREATE, "podman-etc",
             kind=Kind.SYMLINK, target="/proc/mounts",
         )  # fmt: skip
     for name, path in NETWORK_FILES.items():
-        if draft.facts.container.inspect.get(name) and path not in users:
-            draft.mount(path, Origin.ENGINE_MOUNT, "podman-files", None, kind=Kind.FILE)
+        if builder.facts.container.inspect.get(name) and path not in users:
+            builder.add_mount(path, Origin.ENGINE_MOUNT, "podman-files", None, kind=Kind.FILE)
     for path in sorted(users):
-        draft.mount(path, Origin.USER_MOUNT, "podman-user-mount", None)
-    _masks(draft)
+        builder.add_mount(path, Origin.USER_MOUNT, "podman-user-mount", None)
+    _add_masks(builder)
 
 
-def _writable(draft: Plan) -> None:
-    """What podman keeps writable in a read-only root, unless told not to."""
+def _add_writable(builder: PredictionBuilder) -> None:
+    """Add the directories that stay writable in a read-only root, unless an option says no."""
     # podman v4.4 to v5.8 pkg/specgen/generate/storage.go addReadWriteTmpfsMounts(); before, they
     # are mounts like the user's, and inspect names them.
-    known = numbers(draft.facts.engine.version) >= (4, 4)
-    if draft.host_config.get("ReadonlyRootfs") and known and not _told(draft, KEEPS_READONLY):
-        for path in ("/run", "/tmp", "/var/tmp"):  # noqa: S108 - a container's paths
-            if draft.resolve(path) not in draft.user_mounts:
-                draft.mount(
-                    draft.resolve(path), Origin.RUNTIME_FILESYSTEM, "engine-filesystem", "tmpfs"
-                )
-
-
-def _told(draft: Plan, words: Iterable[str]) -> bool:
-    """Whether one of ``words`` is in what inspect keeps of podman's options."""
-    options = (*(draft.config.get("CreateCommand") or ()),
-               *(draft.host_config.get("SecurityOpt") or ()))  # fmt: skip
-    return any(word in option for option in options for word in words)
-
-
-def _masks(draft: Plan) -> None:
-    """Those of podman's lists, unless an option changes these; inspect tells neither."""
-    if draft.host_config.get("Privileged") or _told(draft, CHANGES_MASKS):
+    if numbers(builder.facts.engine.version) < (4, 4):
         return
-    version = numbers(draft.facts.engine.version)
+    if builder.host_config.get("ReadonlyRootfs") and not _has_option(builder, KEEPS_READONLY):
+        for path in map(builder.resolve, ("/run", "/tmp", "/var/tmp")):  # noqa: S108
+            if path not in builder.user_mounts:
+                builder.add_mount(path, Origin.RUNTIME_FILESYSTEM, "engine-filesystem", "tmpfs")
+
+
+def _has_option(builder: PredictionBuilder, options: Iterable[str]) -> bool:
+    """Whether inspect shows one of ``options`` (each a part of a command-line argument)."""
+    arguments = (*(builder.config.get("CreateCommand") or ()),
+                 *(builder.host_config.get("SecurityOpt") or ()))  # fmt: skip
+    return any(option in argument for argument in arguments for option in options)
+
+
+def _add_masks(builder: PredictionBuilder) -> None:
+    """Add the masks of podman's own lists, which inspect does not show; none where an option
+    changes the lists.
+    """
+    if builder.host_config.get("Privileged") or _has_option(builder, CHANGES_MASKS):
+        return
+    version = numbers(builder.facts.engine.version)
     masked = {path for path, bounds in MASKED.items() if bounds[0] <= version < bounds[1]}
-    here = draft.facts.host.existing
-    draft.masks(
-        [path for path in here if path in masked or path.rpartition("/")[2] in masked],
+    existing = builder.facts.host.existing
+    builder.add_masks(
+        [path for path in existing if path in masked or path.rpartition("/")[2] in masked],
         READONLY,
     )

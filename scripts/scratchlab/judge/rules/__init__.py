@@ -1,4 +1,4 @@
-"""Who puts what into a root filesystem, as tables with their public sources."""
+"""Rules: who puts what into a root filesystem, as tables with their public sources."""
 
 from __future__ import annotations
 
@@ -11,4 +11,4 @@ RULES: dict[str, Rule] = {
     for rule in table
 }
 
-__all__ = ["RULES", "Citation", "Rule", "Source"]
+__all__ = ["RULES", "Citation", "Rule"]

@@ -1,4 +1,4 @@
-"""What Docker itself puts there: the init layer, its mounts, what it makes at create time.
+"""What Docker itself puts there: the init layer, mounts, directories made at create time.
 
 Read in moby v19.03 to v29.0 and measured on 20.10.24 and 26.1.5.
 """
@@ -16,7 +16,7 @@ _INIT = Citation("moby/moby", "daemon/initlayer/setup_unix.go", "Setup")
 
 
 def _container(file: str, symbol: str) -> Citation:
-    """A file of moby's package container, which went below daemon in v29."""
+    """A file of moby's package container, which v29 moved below daemon."""
     return Citation(
         "moby/moby", f"container/{file}", symbol, (((29,), f"daemon/container/{file}"),)
     )
@@ -30,19 +30,19 @@ RULES = (
         "docker-dockerenv",
         "Docker marks every root with an empty /.dockerenv in its init layer",
         Origin.ENGINE_INIT_LAYER, "create", _INIT,
-        removed_by="none: every container of Docker has it (podman does not make it)",
+        removed_by="nothing: every container of Docker has it (podman does not make it)",
     ),
     Rule(
         "docker-init-folder",
         "Docker's init layer makes the directories that its mounts need",
         Origin.ENGINE_INIT_LAYER, "create", _INIT,
-        removed_by="none, but a directory of the image with that name is kept",
+        removed_by="nothing, but a directory of the image with that name is kept",
     ),
     Rule(
         "docker-mtab",
         "Docker's init layer links /etc/mtab to /proc/mounts, over whatever the image has there",
         Origin.ENGINE_INIT_LAYER, "create", _INIT,
-        removed_by="none: an image's own /etc/mtab is removed for it (moby#42706)",
+        removed_by="nothing: an image's own /etc/mtab is removed for it (moby#42706)",
     ),
     Rule(
         "docker-network-files",
@@ -52,7 +52,7 @@ RULES = (
     ),
     Rule(
         "docker-shm",
-        "Docker shares /dev/shm from its directory of the container (--ipc shareable) or the host",
+        "Docker binds /dev/shm from the container's directory (--ipc shareable) or from the host",
         Origin.ENGINE_MOUNT, "start",
         _container("container_unix.go", "IpcMounts"),
         removed_by="--ipc private, or --ipc none for no /dev/shm at all",
@@ -65,14 +65,14 @@ RULES = (
     ),
     Rule(
         "docker-secrets",
-        "Swarm puts a service's secrets below /run/secrets, from memory, its configs where asked",
+        "Swarm mounts a service's secrets below /run/secrets, and its configs where asked",
         Origin.ENGINE_MOUNT, "start",
         _container("container_unix.go", "SecretMounts"),
         removed_by="the service without --secret and --config",
     ),
     Rule(
         "docker-workdir",
-        "Docker makes the working directory that the image lacks, when the container is created",
+        "Docker makes the working directory at create time where the image lacks it",
         Origin.ENGINE_CREATE, "create",
         _container("container.go", "SetupWorkingDirectory"),
         removed_by="no WORKDIR in the image and no -w",
@@ -88,14 +88,14 @@ RULES = (
         "the storage driver makes the root directory of the container, 0755",
         Origin.STORAGE_DRIVER, "create",
         Citation("moby/moby", "daemon/graphdriver/overlay2/overlay.go", "create"),
-        removed_by="none",
+        removed_by="nothing",
     ),
     Rule(
         "docker-root-vfs",
         "the storage driver copies the image for the container, its root directory with it, 0755",
         Origin.STORAGE_DRIVER, "create",
         Citation("moby/moby", "daemon/graphdriver/vfs/driver.go", "create"),
-        removed_by="none",
+        removed_by="nothing",
     ),
     Rule(
         "docker-root-snapshot",
@@ -105,14 +105,14 @@ RULES = (
             "containerd/containerd", "snapshots/overlay/overlay.go", "prepareDirectory",
             (((2,), "plugins/snapshots/overlay/overlay.go"),),
         ),
-        removed_by="none",
+        removed_by="nothing",
     ),
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class InitEntry:
-    """One row of the init layer's table; a target makes it a symlink."""
+    """One entry of the init layer; ``target`` is that of a symlink."""
 
     path: str
     kind: Kind
@@ -121,16 +121,16 @@ class InitEntry:
     target: str | None = None
 
 
-# Visible in the running container; the rest of the table is covered by mounts.
+# The entries that the running container shows; mounts cover the others.
 INIT_VISIBLE = (
     InitEntry("/.dockerenv", Kind.FILE, 0o755, "docker-dockerenv"),
     InitEntry("/etc", Kind.DIRECTORY, 0o755, "docker-init-folder"),
     InitEntry("/etc/mtab", Kind.SYMLINK, 0o777, "docker-mtab", "/proc/mounts"),
 )
-# By path, the rule behind an entry of the init layer.
+# Path -> id of the rule.
 INIT_RULES = {row.path: row.rule for row in INIT_VISIBLE}
 INIT_PROGRAM = "/sbin/docker-init"
-# The mounts of a container whose runtime's configuration cannot be read: type by target.
+# Target -> type: mounts of a container whose runtime configuration cannot be read.
 # moby v20.10.24 oci/defaults.go DefaultLinuxSpec(), the same up to v29.
 DEFAULT_FILESYSTEMS = {
     "/proc": "proc",

@@ -1,4 +1,4 @@
-"""Where a rule is written, at the version that runs here."""
+"""The source of a rule, at the version of the program that made the container."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from scratchlab.model import Facts
 
 
 class Permalink(NamedTuple):
-    """A URL, and what to look for in that file (empty: all of it)."""
+    """The URL of a source file, and the function or table in it (empty: the whole file)."""
 
     url: str
     symbol: str
 
 
-def permalinks(rule: Rule, facts: Facts) -> Permalink:
-    """The source of the program that made this container, at its version.
-
-    At its newest where none of the programs that the rule names is the one that ran.
+def permalink(rule: Rule, facts: Facts) -> Permalink:
+    """The source of ``rule`` in the program that ``facts`` show to have run, at its version; in
+    the newest version of the rule's first program where none of its programs ran.
     """
     running = _running(facts)
     for source in (rule.source, *rule.others):
@@ -30,7 +29,7 @@ def permalinks(rule: Rule, facts: Facts) -> Permalink:
 
 
 def _running(facts: Facts) -> dict[str, tuple[int, ...]]:
-    """Versions of the programs that took part, by their project."""
+    """The versions of the programs that took part, by project."""
     engine, runtime = facts.engine, facts.runtime
     engines = {"docker": "moby/moby", "podman": "containers/podman"}
     runtimes = {"runc": "opencontainers/runc", "crun": "containers/crun"}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from scratchlab.judge.rules.rule import Citation, Rule
 from scratchlab.model import Origin
 
-KNOWN = ((4,), (6,))
+KNOWN = ((4,), (6,))  # versions that these tables were read in: from, below
 _BIND = Citation("containers/podman", "libpod/container_internal_common.go", "makeBindMounts")
 _INTERNAL = Citation("containers/podman", "libpod/container_internal.go", "mountStorage")
 
 
 def _storage(driver: str) -> Citation:
-    """A driver of containers/storage, as podman carries it with it."""
+    """A driver of containers/storage, in podman's vendored copy."""
     return Citation(
         "containers/podman", f"vendor/github.com/containers/storage/drivers/{driver}",
         "defaultPerms", (((5, 7), f"vendor/go.podman.io/storage/drivers/{driver}"),),
@@ -27,7 +27,7 @@ RULES = (
     ),
     Rule(
         "podman-shm",
-        "podman binds /dev/shm from its run directory of the container",
+        "podman binds /dev/shm from the container's run directory",
         Origin.ENGINE_MOUNT, "start", _BIND,
         removed_by="--ipc host shares the host's, --ipc none mounts a private one",
     ),
@@ -78,23 +78,24 @@ RULES = (
         "containers/storage makes the root directory of the container, 0555",
         Origin.STORAGE_DRIVER, "create",
         _storage("overlay/overlay.go"),
-        removed_by="none; an image that has an entry for its root directory decides its mode",
+        removed_by="nothing; an image with an entry for its root directory decides the mode",
     ),
     Rule(
         "podman-root-vfs",
         "containers/storage copies the image's root directory for the container, 0555",
         Origin.STORAGE_DRIVER, "create",
         _storage("vfs/driver.go"),
-        removed_by="none; an image that has an entry for its root directory decides its mode",
+        removed_by="nothing; an image with an entry for its root directory decides the mode",
     ),
 )  # fmt: skip
 
 INIT_PROGRAM = "/run/podman-init"  # since podman v4: pkg/specgen/generate/oci_linux.go
 
-# Paths that podman masks, and the versions (from, below) that do: v4.0 to v5.8,
+# Paths that podman masks -> the versions (from, below) that do. Read in v4.0 to v5.8:
 # pkg/specgen/generate/config_linux.go BlockAccessToKernelFilesystems(), from v5.0 on
 # containers/common pkg/config/default.go DefaultMaskedPaths; powercap is added in
-# libpod/container_internal_linux.go addMaskedPaths(). thermal_throttle: of each processor.
+# libpod/container_internal_linux.go addMaskedPaths(). thermal_throttle is a
+# name: each processor has one.
 _ALWAYS = KNOWN
 MASKED = {
     "/proc/acpi": _ALWAYS,
@@ -112,10 +113,11 @@ MASKED = {
     "/proc/interrupts": ((5, 5), (6,)),
     "thermal_throttle": ((5, 5), (6,)),
 }
-# The same list in v4.0 to v5.8; Docker masks the first.
+# The same list in v4.0 to v5.8; Docker masks /proc/asound instead.
 READONLY = ("/proc/asound", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
             "/proc/sysrq-trigger")  # fmt: skip
 # Options that change both lists: pkg/specgenutil/specgen.go, v4.0 to v5.8.
 CHANGES_MASKS = ("mask=", "systempaths=", "label=nested")
-# Leaves a read-only root without writable directories: cmd/podman/common/create.go, v4.0 to v5.8.
+# Options that leave a read-only root without writable directories: v4.0 to v5.8,
+# cmd/podman/common/create.go.
 KEEPS_READONLY = ("--read-only-tmpfs=false",)

@@ -11,9 +11,8 @@ SPEC = "https://github.com/opencontainers/runtime-spec/blob/v1.2.0"
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """Where in a public source the rule is written. ``project`` is OWNER/NAME on GitHub.
-
-    ``moved`` holds (first version, path) for versions that keep it elsewhere.
+    """The public source of a rule. ``project`` is OWNER/NAME on GitHub, ``symbol`` a function or
+    table in the file. ``moved`` holds (first version, path) for versions that moved the file.
     """
 
     project: str
@@ -22,24 +21,24 @@ class Citation:
     moved: tuple[tuple[tuple[int, ...], str], ...] = ()
 
     def permalink(self, version: tuple[int, ...]) -> str:
-        """The file at ``version`` (numbers), or at its newest where the version is not known."""
+        """The URL of the file at ``version``, or at its newest where the version is ()."""
         path = self.path
-        for first, elsewhere in self.moved:
+        for first, moved_to in self.moved:
             if not version or version >= first:
-                path = elsewhere
+                path = moved_to
         prefix = "" if self.project == "containers/crun" else "v"
         if self.project == "moby/moby" and version >= (29,):
-            prefix = "docker-v"  # its modules have version tags of their own since
+            prefix = "docker-v"  # since v29 its modules have version tags of their own
         tag = prefix + ".".join(map(str, version)) if version else "HEAD"
         return f"https://github.com/{self.project}/blob/{tag}/{path}"
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. ``stage`` is when it appears: create, start or run. ``level`` is the RFC 2119
-    word of the clause behind ``clause`` (a URL), empty where no specification speaks.
-    ``removed_by`` is what a person changes so that it does not appear. ``others`` are the sources
-    of other programs that do the same.
+    """One rule. ``stage`` is when its effect appears: create, start or run. ``level`` is the
+    RFC 2119 word of the specification's clause (``clause``, a URL); both are empty where no
+    specification requires the effect. ``removed_by`` tells a person how to avoid it. ``others``
+    are the sources of other programs that do the same.
     """
 
     id: str
@@ -53,9 +52,7 @@ class Rule:
     others: tuple[Citation, ...] = ()
 
 
-# Which of an engine's rules for the root directory speaks of a storage driver.
-
-
-# Driver, as the engine calls it, to the end of the rule's id; overlay2 and overlay are the plain
-# ones, overlayfs is what Docker calls containerd's snapshotter (moby v25 daemon/containerd).
+# Storage driver, as the engine calls it, to the suffix of the rule for the root directory
+# (ENGINE-root); overlay2 and overlay have none, overlayfs is Docker's name for containerd's
+# snapshotter (moby v25 daemon/containerd).
 ROOT_DRIVERS = {"vfs": "-vfs", "overlayfs": "-snapshot"}

@@ -1,4 +1,5 @@
-"""What the OCI runtime puts there: filesystems, device nodes, links, mountpoints, masks.
+"""What the OCI runtime puts there (filesystems, device nodes, links, mountpoints, masks), and what
+the kernel makes inside the filesystems.
 
 Read in runc v1.0 to v1.5 (libcontainer/rootfs_linux.go, specconv/spec_linux.go) and crun v1.8 to
 v1.28 (src/libcrun/linux.c); measured on runc 1.1.5 and 1.1.15, crun 1.21.
@@ -15,7 +16,7 @@ _LINKS = Citation("opencontainers/runc", "libcontainer/rootfs_linux.go", "setupD
 
 
 def _crun(symbol: str) -> tuple[Citation]:
-    """Where crun does the same: v1.8.1 to v1.28."""
+    """The function of crun that does the same: v1.8.1 to v1.28."""
     return (Citation("containers/crun", "src/libcrun/linux.c", symbol),)
 
 
@@ -30,7 +31,7 @@ RULES = (
     ),
     Rule(
         "engine-filesystem",
-        "a filesystem that the engine's configuration asks for and no specification requires",
+        "a filesystem that the engine asks for and no specification requires",
         Origin.RUNTIME_FILESYSTEM, "start", _ROOTFS,
         removed_by="bare runc: take the mount out of config.json",
         others=_crun("do_mounts"),
@@ -87,7 +88,7 @@ RULES = (
     ),
     Rule(
         "runtime-mountpoint",
-        "the runtime makes the directories and files that its mounts need and the root lacks",
+        "the runtime makes missing directories and files for its mounts",
         Origin.RUNTIME_MOUNTPOINT, "start",
         Citation("opencontainers/runc", "libcontainer/rootfs_linux.go", "mountToRootfs"),
         removed_by="an image that has the mountpoint, or run without the mount",
@@ -95,7 +96,7 @@ RULES = (
     ),
     Rule(
         "masked-path",
-        "the runtime hides paths of /proc and /sys that tell or do too much",
+        "the runtime hides paths of /proc and /sys that reveal or control the host",
         Origin.RUNTIME_MASK, "start",
         Citation("opencontainers/runc", "libcontainer/rootfs_linux.go", "maskPath"), "OPTIONAL",
         f"{SPEC}/config-linux.md#masked-paths",
@@ -113,33 +114,6 @@ RULES = (
     ),
 )  # fmt: skip
 
-# Major and minor numbers: Linux Documentation/admin-guide/devices.txt.
-DEVICES = {
-    "/dev/null": (1, 3), "/dev/zero": (1, 5), "/dev/full": (1, 7), "/dev/random": (1, 8),
-    "/dev/urandom": (1, 9), "/dev/tty": (5, 0),
-}  # fmt: skip
-LINKS = {
-    "/dev/fd": ("/proc/self/fd", "oci-dev-link"),
-    "/dev/stdin": ("/proc/self/fd/0", "oci-dev-link"),
-    "/dev/stdout": ("/proc/self/fd/1", "oci-dev-link"),
-    "/dev/stderr": ("/proc/self/fd/2", "oci-dev-link"),
-    "/dev/ptmx": ("pts/ptmx", "oci-ptmx"),
-    "/dev/core": ("/proc/kcore", "runtime-core"),
-}
-SPEC_FILESYSTEMS = frozenset({"/proc", "/sys", "/dev/pts", "/dev/shm"})  # noqa: S108 - a claim
-
-
-def stub_modes(runtime: str) -> tuple[int, ...]:
-    """Modes of the directories that a runtime makes for its mounts (files lie below them).
-
-    crun 1.21 makes them 01755 (src/libcrun/linux.c), runc 0755 (libcontainer/rootfs_linux.go).
-    """
-    return (0o1755, 0o755) if runtime == "crun" else (0o755,)
-
-
-# What the kernel makes by itself inside a filesystem that was mounted.
-
-
 KERNEL_RULES = (
     Rule(
         "devpts-node",
@@ -149,8 +123,33 @@ KERNEL_RULES = (
     ),
     Rule(
         "kernel-filesystem",
-        "files that the kernel makes as they are read",
+        "files that the kernel makes when they are read",
         Origin.KERNEL, "run", Citation("torvalds/linux", "fs/proc/base.c"),
         removed_by="nothing while the filesystem is mounted",
     ),
 )  # fmt: skip
+
+# Major and minor numbers: Linux Documentation/admin-guide/devices.txt.
+DEVICES = {
+    "/dev/null": (1, 3), "/dev/zero": (1, 5), "/dev/full": (1, 7), "/dev/random": (1, 8),
+    "/dev/urandom": (1, 9), "/dev/tty": (5, 0),
+}  # fmt: skip
+# Path -> target, id of the rule.
+LINKS = {
+    "/dev/fd": ("/proc/self/fd", "oci-dev-link"),
+    "/dev/stdin": ("/proc/self/fd/0", "oci-dev-link"),
+    "/dev/stdout": ("/proc/self/fd/1", "oci-dev-link"),
+    "/dev/stderr": ("/proc/self/fd/2", "oci-dev-link"),
+    "/dev/ptmx": ("pts/ptmx", "oci-ptmx"),
+    "/dev/core": ("/proc/kcore", "runtime-core"),
+}
+# Filesystems that the runtime-spec requires.
+SPEC_FILESYSTEMS = frozenset({"/proc", "/sys", "/dev/pts", "/dev/shm"})  # noqa: S108 - a claim
+
+
+def stub_modes(runtime: str) -> tuple[int, ...]:
+    """The modes of the directories that a runtime makes above and for its mounts.
+
+    crun 1.21 makes them 01755 (src/libcrun/linux.c), runc 0755 (libcontainer/rootfs_linux.go).
+    """
+    return (0o1755, 0o755) if runtime == "crun" else (0o755,)

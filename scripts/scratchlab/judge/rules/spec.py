@@ -1,4 +1,4 @@
-"""What specifications require of a container's root filesystem, row by row.
+"""What specifications require of a container's root filesystem.
 
 OCI runtime-spec v1.2.0 config-linux.md and runtime-linux.md; libcontainer/SPEC.md of runc, whose
 table of six filesystems is the same from v1.0 to v1.5.
@@ -19,10 +19,9 @@ _LINKS = f"{SPEC}/runtime-linux.md#dev-symbolic-links"
 
 @dataclass(frozen=True, slots=True)
 class SpecRow:
-    """One requirement: ``level`` is the RFC 2119 word, empty where a table only describes.
-
-    One of ``fstype``, ``device``, ``target`` says what must stand at ``path``; ``flags`` are mount
-    options that the table lists.
+    """One requirement. ``level`` is the RFC 2119 word, empty where a table only describes.
+    One of ``fstype``, ``device`` and ``target`` is what must be at ``path``; ``flags`` are the
+    mount options that the table lists.
     """
 
     id: str
@@ -40,12 +39,12 @@ def _rows() -> tuple[SpecRow, ...]:
     links = {path: target for path, (target, rule) in LINKS.items() if rule == "oci-dev-link"}
     rows = [
         *(
-            SpecRow("", path, "SHOULD", _FILESYSTEMS, fstype=one)
-            for path, one in filesystems.items()
+            SpecRow("", path, "SHOULD", _FILESYSTEMS, fstype=fstype)
+            for path, fstype in filesystems.items()
         ),
-        *(SpecRow("", path, "MUST", _DEVICES, device=one) for path, one in DEVICES.items()),
+        *(SpecRow("", path, "MUST", _DEVICES, device=number) for path, number in DEVICES.items()),
         SpecRow("", "/dev/ptmx", "MUST", _DEVICES, target=LINKS["/dev/ptmx"][0]),
-        *(SpecRow("", path, "MUST", _LINKS, target=one) for path, one in links.items()),
+        *(SpecRow("", path, "MUST", _LINKS, target=target) for path, target in links.items()),
     ]
     return tuple(replace(row, id=f"S{number:02}") for number, row in enumerate(rows, 1))
 
@@ -66,8 +65,8 @@ LIBCONTAINER_ROWS = (
 LIBCONTAINER_FILESYSTEMS = tuple(
     (row.path, row.fstype, row.flags) for row in LIBCONTAINER_ROWS if row.fstype
 )
-# What today's runtimes do and the table does not know.
+# Where the table is behind today's runtimes.
 STALE = (
-    "SPEC.md is stale: it knows no /sys/fs/cgroup, no /dev/core, and asks NOEXEC of a /dev that "
-    "engines mount without it"
+    "SPEC.md is out of date: it has no /sys/fs/cgroup and no /dev/core, and lists NOEXEC for /dev, "
+    "which engines mount without it"
 )

@@ -1,1 +1,1 @@
-"""exports."""
+"""Forms that other programs read: JSON, TAP, JUnit XML, CSV, mtree."""

@@ -1,10 +1,9 @@
 """A ledger as an mtree(5) manifest, which bsdtar, NetBSD's mtree and gomtree read and check.
 
-The hierarchical form (one name a line, ``..`` to leave a directory): the one form that all three
-read alike. gomtree 0.4 takes a path below ``./`` for a name in the directory before it. Keywords
-are those that all three know, but for ``device``, which gomtree refuses unless it is told with
-``-k`` which ones to compare (and not ``time``: it misses those of directories). What mtree cannot
-say stands in comments, below the entry that it is about.
+All three read the hierarchical form alike (one name a line, ``..`` to leave a directory); gomtree
+0.4 resolves a path below ``./`` against the directory before it. All three know the keywords used
+but ``device``, which gomtree refuses unless ``-k`` lists the keywords to compare (without ``time``:
+it misses those of directories). What mtree has no keyword for is a comment below the entry.
 """
 
 from __future__ import annotations
@@ -33,14 +32,14 @@ _TYPES = {
     Kind.SOCKET: "socket",
 }
 _SECOND = 1_000_000_000
-# What vis(3) with VIS_OCTAL | VIS_GLOB | VIS_WHITE leaves as it is.
+# The bytes that vis(3) with VIS_OCTAL | VIS_GLOB | VIS_WHITE does not encode.
 _PLAIN = frozenset(range(0x21, 0x7F)) - frozenset(b"*?[#\\")
 
 
 def render(ledger: Ledger, out: TextIO) -> None:
     """Write the manifest. Names, targets and values are ASCII without control characters."""
     out.write(_HEAD.format(count=len(ledger), digest=ledger.digest()))
-    depth = 0  # how many directories are open, the root not counted
+    depth = 0  # number of open directories, without the root
     for entry in ledger:
         level = 0 if entry.path == "/" else entry.path.count("/")
         while depth and depth >= level:
@@ -60,14 +59,16 @@ def _name(path: str) -> str:
 
 def _keywords(entry: Entry) -> Iterator[str]:
     yield f"type={_TYPES[entry.kind]}"
-    if entry.target is not None:  # never last: gomtree takes a line's last backslash for "goes on"
+    if (
+        entry.target is not None
+    ):  # not the last keyword: gomtree takes a line's last backslash for "goes on"
         yield f"link={_vis(entry.target)}"
     yield f"mode=0{entry.mode:o}" if entry.mode else "mode=0"
     yield f"uid={entry.uid}"
     yield f"gid={entry.gid}"
     if entry.kind is Kind.FILE:
         yield f"size={entry.size}"
-    # A directory's time says when something was last put into it, and is compared nowhere.
+    # A directory's time changes with its content; no comparison uses it.
     if entry.mtime is not None and entry.kind is not Kind.DIRECTORY:
         yield "time={}.{:09d}".format(*divmod(entry.mtime, _SECOND))
     if entry.device is not None:
@@ -86,11 +87,11 @@ def _comments(entry: Entry) -> Iterator[str]:
 
 
 def _vis(text: str) -> str:
-    r"""``text`` as vis(3) writes it: octal for what is not plain, ``\\`` for a backslash."""
-    return "".join(map(_encoded, os.fsencode(text)))
+    r"""``text`` as vis(3) encodes it: octal for a byte not in _PLAIN, ``\\`` for a backslash."""
+    return "".join(map(_encode, os.fsencode(text)))
 
 
-def _encoded(byte: int) -> str:
+def _encode(byte: int) -> str:
     if byte in _PLAIN:
         return chr(byte)
     return "\\\\" if byte == 0x5C else f"\\{byte:03o}"

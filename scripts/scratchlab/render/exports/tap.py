@@ -1,45 +1,75 @@
-"""Checks as TAP version 13 (testanything.org), failures with a YAML block."""
+"""Test results as TAP version 13 (testanything.org), failures with a YAML block."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TextIO
 
-from scratchlab.model import Json
+from scratchlab.classroom.results import Classroom, MachineState
+from scratchlab.render.words import STATES
 from scratchlab.report import Report
 from scratchlab.text import printable
 
 
-def render(report: Report, out: TextIO) -> None:
-    """Write one test a check, and one for what the verification itself says."""
-    checks = [*report.head["checks"], _verification(report)]
-    out.write(f"TAP version 13\n1..{len(checks)}\n")
+def render_report(report: Report, out: TextIO) -> None:
+    """Write one test for each check, and one for the verification as a whole."""
+    checks = report.head["checks"]
+    out.write(f"TAP version 13\n1..{len(checks) + 1}\n")
     for number, check in enumerate(checks, 1):
         passed = check["verdict"] in ("pass", "skip")
+        title = _one_line(f"{check['id']} {check['title']}")
         skip = f" # SKIP {_one_line(check['observed'])}" if check["verdict"] == "skip" else ""
-        title = _one_line(f"{check['id']} {check['title']}").replace("#", "\\#")
-        out.write(f"{'ok' if passed else 'not ok'} {number} - {title}{skip}\n")
+        out.write(_line(number, title, passed=passed) + skip + "\n")
         if not passed:
-            out.write("  ---\n")
-            for key in ("verdict", "command", "expected", "observed", "cause", "help"):
-                if check.get(key):
-                    # A JSON string is a YAML string, and holds no raw control character.
-                    out.write(f"  {key}: {json.dumps(check[key])}\n")
-            out.write("  ...\n")
+            details = {
+                "verdict": check["verdict"],
+                "command": check["command"],
+                "expected": check["expected"],
+                "observed": check["observed"],
+                "cause": check["cause"],
+                "help": check["help"],
+            }
+            out.write(_block({key: detail for key, detail in details.items() if detail}))
+    _verification(report, len(checks) + 1, out)
 
 
-def _verification(report: Report) -> Json:
-    summary = report.head["summary"]
-    counts = ", ".join(f"{summary[key]} {key}" for key in ("explained", "unexplained", "missing"))
-    sound = not (summary["unexplained"] or summary["missing"] or report.head["problems"])
-    return {
-        "id": "verify",
-        "title": "every entry of the live root has an origin",
-        "verdict": "pass" if sound else "fail",
-        "expected": "nothing unexplained, nothing missing, no problem",
-        "observed": "; ".join([counts, *report.head["problems"]]),
-    }
+def render_classroom(classroom: Classroom, out: TextIO) -> None:
+    """Write one test for each machine; a class without machines is a plan that cannot be met."""
+    out.write(f"TAP version 13\n1..{len(classroom.machines) or 1}\n")
+    for number, machine in enumerate(classroom.machines, 1):
+        passed = machine.state is MachineState.PASSED
+        out.write(_line(number, f"{machine.name} {STATES[machine.state]}", passed=passed) + "\n")
+        if not passed:
+            out.write(_block({"reason": machine.reason, "help": machine.help}))
 
 
-def _one_line(words: str) -> str:
-    return printable(" ".join(words.split()))
+def _verification(report: Report, number: int, out: TextIO) -> None:
+    summary, problems = report.head["summary"], report.head["problems"]
+    explained, unexplained = summary["explained"], summary["unexplained"]
+    counts = f"{explained} explained, {unexplained} unexplained, {summary['missing']} missing"
+    passed = not (unexplained or summary["missing"] or problems)
+    title = "verify every entry of the live root has an origin"
+    out.write(_line(number, title, passed=passed) + "\n")
+    if not passed:
+        details = {
+            "verdict": "fail",
+            "expected": "nothing unexplained, nothing missing, no problem",
+            "observed": "; ".join([counts, *problems]),
+        }
+        out.write(_block(details))
+
+
+def _line(number: int, title: str, *, passed: bool) -> str:
+    escaped = title.replace("#", "\\#")
+    return f"{'ok' if passed else 'not ok'} {number} - {escaped}"
+
+
+def _block(details: Mapping[str, str]) -> str:
+    # A JSON string is a YAML string, and holds no raw control character.
+    lines = [f"  {key}: {json.dumps(detail)}\n" for key, detail in details.items()]
+    return "".join(["  ---\n", *lines, "  ...\n"])
+
+
+def _one_line(text: str) -> str:
+    return printable(" ".join(text.split()))

@@ -1,4 +1,4 @@
-"""The terminal: colour only where there is one, width as it is, nothing it cannot draw."""
+"""What all output for a terminal shares: console, colours, text without control characters."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from scratchlab.text import printable
 
 WIDEST = 132
 PIPED = 100
-NARROW = 76  # columns below which a table of three columns is only noise
+NARROW = 76  # columns below which a table of three columns cannot be read
 
-# One colour per origin, the same everywhere. Names, not numbers: the reader's theme decides.
+# One colour for each origin. Names, not numbers: the reader's theme decides.
 ORIGIN_STYLES = {
     "image-layer": "green",
     "storage-driver": "dim",
@@ -35,12 +35,11 @@ VERDICT_STYLES = {"pass": "green", "fail": "bold red", "error": "bold red", "ski
 
 
 def console(out: TextIO) -> Console:
-    """A console on ``out``. NO_COLOR and dumb terminals are respected (rich does).
-
-    As wide as the terminal, or COLUMNS; into a pipe or a file always the same.
+    """A console on ``out``, as wide as COLUMNS or the terminal but not wider than WIDEST; PIPED
+    columns for a pipe or a file. rich respects NO_COLOR and dumb terminals.
     """
     width = min(_width(out), WIDEST)
-    # With a height of its own, or rich takes every dumb terminal for one of 80 columns.
+    # Without a height, rich ignores the width of a dumb terminal and takes 80 columns.
     return Console(file=out, width=width, height=25, highlight=False, markup=False, emoji=False)
 
 
@@ -54,18 +53,18 @@ def _width(out: TextIO) -> int:
         return PIPED
 
 
-def text(words: str, style: str = "") -> Text:
-    """Words that are never read as markup, nor by the terminal as anything but letters."""
-    return Text(printable(words), style=style, overflow="fold")
+def text(plain: str, style: str = "") -> Text:
+    """``plain`` without markup and without control characters but newlines."""
+    return Text(printable(plain), style=style, overflow="fold")
 
 
-def line(words: str, style: str = "") -> Text:
-    """The same on one line: a name cannot pretend to be two."""
-    return text(words.replace("\n", "\\x0a"), style)
+def line(plain: str, style: str = "") -> Text:
+    """The same on one line: newlines are escaped, so that one name cannot look like two."""
+    return text(plain.replace("\n", "\\x0a"), style)
 
 
 def draws_unicode(out: TextIO) -> bool:
-    """Whether ``out`` can carry a tick, a cross and a dot."""
+    """Whether the encoding of ``out`` has a tick, a cross and a dot."""
     encoding = getattr(out, "encoding", None) or "ascii"
     try:
         "✔✘·".encode(encoding)

@@ -1,4 +1,4 @@
-"""The checks as one table: what was claimed, how it ended, and for a failure what mends it."""
+"""A report on a terminal: the tree, the ghosts, the checks, and one line that sums up."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from scratchlab.model import Json
 from scratchlab.render.terminal import (
     NARROW,
     ORIGIN_STYLES,
@@ -22,17 +21,56 @@ from scratchlab.render.terminal import (
     line,
     text,
 )
-from scratchlab.render.words import short
+from scratchlab.render.words import short_ids
 from scratchlab.report import Report
-from scratchlab.report.verdict import EXPLAINED, differs, exit_status
+from scratchlab.report.sections import (
+    CheckSection,
+    EntrySection,
+    GhostSection,
+    Head,
+    MountSection,
+    NotComparedSection,
+)
+from scratchlab.report.verdict import EXPLAINED, as_predicted, differs, exit_status
 
-_MARKS = {"pass": "✔", "fail": "✘", "error": "✘", "skip": "-"}
+MOST_ROWS = 300
+MOST_NAMED = 3  # entries that the last line names
+_SMALL = 60  # a report of so many entries is shown whole, with the image's own entries
+_VANTAGES = {"host": "read on the host", "debug": "read from a debug container"}
+_SIGNS = {
+    "file": "", "directory": "/", "symlink": "", "char-device": "", "block-device": "",
+    "fifo": "|", "socket": "=",
+}  # fmt: skip
+_TICKS = {"pass": "✔", "fail": "✘", "error": "✘", "skip": "-"}
 
 
-def checks_table(checks: Sequence[Json], out: TextIO, width: int) -> Table:
+def render(report: Report, out: TextIO) -> None:
+    """Write the findings, the checks if there are any, and one line that sums up."""
+    screen = console(out)
+    head = report.head
+    screen.print(text(_heading(head), "bold"))
+    dot = " · " if draws_unicode(out) else ", "
+    screen.print(text(dot.join(_circumstances(head)), "dim"))
+    for digest in _digests(head, narrow=screen.width < NARROW):
+        screen.print(text(digest, "dim"))
+    screen.print()
+    _print_entries(report, screen)
+    _print_ghosts(head["ghosts"], screen)
+    for problem in head["problems"]:
+        screen.print(text(f"problem: {problem}", "bold red"))
+    _print_mounts(head.get("mounts", []), screen)
+    _print_checks(head["checks"], screen, out)
+    screen.print()
+    _print_not_compared(head.get("not_compared", []), screen)
+    screen.print(text(_counts(head)))
+    sentence, style = _verdict(report)
+    screen.print(line(sentence, style))
+
+
+def checks_table(checks: Sequence[CheckSection], out: TextIO, width: int) -> Table:
     """A table of ``checks`` for a terminal of ``width`` columns behind ``out``.
 
-    On a narrow one the answer stands below the claim.
+    On a narrow one the answer is below the claim, not beside it.
     """
     table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
     table.add_column("", no_wrap=True)
@@ -46,71 +84,36 @@ def checks_table(checks: Sequence[Json], out: TextIO, width: int) -> Table:
     unicode = draws_unicode(out)
     for check in checks:
         verdict = check["verdict"]
-        style = VERDICT_STYLES[verdict]
-        mark = f"{_MARKS[verdict]} {verdict}" if unicode else verdict
-        told = [text(check["title"]), _said(check)]
+        mark = f"{_TICKS[verdict]} {verdict}" if unicode else verdict
+        cells = [text(check["title"]), _answer(check)]
         if narrow:
-            told = [Text("\n").join([text(check["title"], "bold"), *told[1:]])]
-        table.add_row(text(check["id"], "bold"), text(mark, style), *told)
+            cells = [Text("\n").join([text(check["title"], "bold"), _answer(check)])]
+        table.add_row(text(check["id"], "bold"), text(mark, VERDICT_STYLES[verdict]), *cells)
     return table
 
 
-def _said(check: Json) -> Text:
+def _answer(check: CheckSection) -> Text:
     lines = check["observed"].splitlines() or [""]
-    said = text(lines[-1] if check["verdict"] == "pass" else check["observed"])
+    answer = text(lines[-1] if check["verdict"] == "pass" else check["observed"])
     if check["verdict"] in ("fail", "error"):
-        for label, style in (("expected", ""), ("cause", "red"), ("help", "bold")):
-            if check[label]:
-                said.append_text(text(f"\n{label}: {check[label]}", style))
+        details = (("expected", check["expected"], ""), ("cause", check["cause"], "red"),
+                   ("help", check["help"], "bold"))  # fmt: skip
+        for label, detail, style in details:
+            if detail:
+                answer.append_text(text(f"\n{label}: {detail}", style))
     elif check["cause"]:
-        said.append_text(text(f"\n{check['cause']}", "dim"))
+        answer.append_text(text(f"\n{check['cause']}", "dim"))
         if check["help"]:
-            said.append_text(text(f"\nhelp: {check['help']}", "dim"))
-    return said
+            answer.append_text(text(f"\nhelp: {check['help']}", "dim"))
+    return answer
 
 
-# A report as a person reads it on a terminal: the tree, the ghosts, the checks, the verdict.
-
-
-MOST_ROWS = 300
-MOST_LOOKS = 3  # entries that the last line names
-_SMALL = 60  # a report of so many entries is shown whole, the image's own entries too
-_VANTAGES = {"host": "read on the host", "debug": "read from a debug container"}
-_SIGNS = {
-    "file": "", "directory": "/", "symlink": "", "char-device": "", "block-device": "",
-    "fifo": "|", "socket": "=",
-}  # fmt: skip
-
-
-def render(report: Report, out: TextIO) -> None:
-    """Write what was found, the checks if there are any, and one line that says how it ended."""
-    screen = console(out)
-    head = report.head
-    screen.print(text(_heading(head), "bold"))
-    dot = " · " if draws_unicode(out) else ", "
-    screen.print(text(dot.join(_circumstances(head)), "dim"))
-    for words in _digests(head, narrow=screen.width < NARROW):
-        screen.print(text(words, "dim"))
-    screen.print()
-    _tree(report, screen)
-    _ghosts(head["ghosts"], screen)
-    for problem in head["problems"]:
-        screen.print(text(f"problem: {problem}", "bold red"))
-    _mounts(head.get("mounts", []), screen)
-    _checks(head["checks"], screen, out)
-    screen.print()
-    _not_compared(head.get("not_compared", []), screen)
-    screen.print(text(_counts(head)))
-    words, style = _verdict(report)
-    screen.print(line(words, style))
-
-
-def _heading(head: Json) -> str:
+def _heading(head: Head) -> str:
     names = ", ".join(head["image"]["tags"]) or head["image"]["id"][:19]
     return f"{head['container']['name']} ({head['container']['id'][:12]}), from image {names}"
 
 
-def _circumstances(head: Json) -> list[str]:
+def _circumstances(head: Head) -> list[str]:
     engine, runtime, host = head["engine"], head["runtime"], head["host"]
     cgroup = f"cgroup v{host['cgroup_version']}" if host["cgroup_version"] else ""
     parts = [
@@ -123,156 +126,156 @@ def _circumstances(head: Json) -> list[str]:
     return [part for part in parts if part]
 
 
-def _digests(head: Json, *, narrow: bool) -> list[str]:
-    live = head["container"].get("ledger_digest", "not told")
+def _digests(head: Head, *, narrow: bool) -> list[str]:
+    live = head["container"].get("ledger_digest", "not in this report")
     kept = head["image"].get("source") == "kept"
-    source = " (proved by an earlier run, and kept: --fresh reads it again)" if kept else ""
+    source = " (kept from an earlier run, which proved it; --fresh reads it again)" if kept else ""
     image = f"{head['image']['ledger_digest']} image{source}"
     if narrow:  # the report has them whole
-        return [f"ledger_digest {short(live)} live", f"ledger_digest {short(image)}"]
+        return [f"ledger_digest {short_ids(live)} live", f"ledger_digest {short_ids(image)}"]
     return [f"ledger_digest {live} live, {image}"]
 
 
-def _tree(report: Report, screen: Console) -> None:
+def _print_entries(report: Report, screen: Console) -> None:
     small = report.head["summary"]["live_entries"] <= _SMALL
-    shown = (one for one in report.entries if small or _speaks(one))
+    shown = (entry for entry in report.entries if small or not _unremarkable(entry))
     table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
     narrow = screen.width < NARROW
     table.add_column("live root", ratio=4, overflow="fold")
     table.add_column("who put it there", ratio=2, overflow="fold", min_width=18)
     if not narrow:
         table.add_column("what proves it", ratio=5, overflow="fold")
-    rows = list(islice(shown, MOST_ROWS + 1))
-    for one in rows[:MOST_ROWS]:
-        style = ORIGIN_STYLES[one["origin"]]
-        proof = [] if narrow else [line(_proof(one))]
-        table.add_row(line(_name(one, small), style), line(_whose(one), style), *proof)
+    entries = list(islice(shown, MOST_ROWS + 1))
+    for entry in entries[:MOST_ROWS]:
+        style = ORIGIN_STYLES[entry["origin"]]
+        proof = [] if narrow else [line(_proof(entry))]
+        table.add_row(line(_name(entry, small), style), line(_maker(entry), style), *proof)
     screen.print(table)
-    for one in rows[:MOST_ROWS] if narrow else ():
-        if one["differences"] or one["prediction"] not in ("agrees", "none"):
-            screen.print(line(f"{one['path']}: {_proof(one)}", "red"))
+    for entry in entries[:MOST_ROWS] if narrow else ():
+        if entry["differences"] or not as_predicted(entry):
+            screen.print(line(f"{entry['path']}: {_proof(entry)}", "red"))
     if narrow:
         screen.print(text("what proves it: scratchlab why, or a wider terminal", "dim"))
-    if len(rows) > MOST_ROWS:
+    if len(entries) > MOST_ROWS:
         screen.print(text("... more are in the report (--json FILE)", "dim"))
     if not small:
-        quiet = Counter(one["origin"] for one in report.entries if not _speaks(one))
-        for origin, count in quiet.most_common():
-            screen.print(text(f"and {count} entries as {_as(origin)}", "dim"))
+        counts = Counter(entry["origin"] for entry in report.entries if _unremarkable(entry))
+        for origin, count in counts.most_common():
+            how = "the image has them" if origin == "image-layer" else f"expected of {origin}"
+            screen.print(text(f"and {count} entries as {how}", "dim"))
 
 
-def _as(origin: str) -> str:
-    return "the image has them" if origin == "image-layer" else f"expected of {origin}"
+def _unremarkable(entry: EntrySection) -> bool:
+    """Whether an entry is the image's own, unchanged."""
+    return entry["status"] == "same" and as_predicted(entry)
 
 
-def _speaks(one: Json) -> bool:
-    """Whether an entry is more than the image's own, unchanged."""
-    return one["status"] != "same" or one["prediction"] not in ("agrees", "none")
-
-
-def _name(one: Json, tree: bool) -> str:
-    path = one["path"]
-    side = one["live"] or one["image"]
+def _name(entry: EntrySection, tree: bool) -> str:
+    path = entry["path"]
+    side = entry["live"] or entry["image"]
     sign = _SIGNS[side["kind"]] if side else ""
-    arrow = f" -> {side['target']}" if side and side["target"] is not None else ""
+    target = side.get("target") if side else None
+    arrow = f" -> {target}" if target is not None else ""
     if not tree or path == "/":
         return f"{path}{sign if path != '/' else ''}{arrow}"
     depth = path.count("/") - 1
     return f"{'  ' * depth}{os.path.basename(path)}{sign}{arrow}"
 
 
-def _whose(one: Json) -> str:
-    differing = "" if one["status"] in ("same", "only-live") else f"{one['status']}: "
-    return f"{differing}{one['origin']}"
+def _maker(entry: EntrySection) -> str:
+    differing = "" if entry["status"] in ("same", "only-live") else f"{entry['status']}: "
+    return f"{differing}{entry['origin']}"
 
 
-def _proof(one: Json) -> str:
-    if one["prediction"] not in ("agrees", "none"):
-        return str(one["prediction"])
-    changed = f"differs in {', '.join(one['differences'])}; " if one["differences"] else ""
-    first = one["evidence"][0] if one["evidence"] else None
-    if first is None:
+def _proof(entry: EntrySection) -> str:
+    if not as_predicted(entry):
+        return entry["prediction"]
+    differences = ", ".join(entry["differences"])
+    changed = f"differs in {differences}; " if differences else ""
+    if not entry["evidence"]:
         return f"{changed}no evidence"
-    return f"{changed}{first['kind']}: {short(first['detail'])}"
+    first = entry["evidence"][0]
+    return f"{changed}{first['kind']}: {short_ids(first['detail'])}"
 
 
-def _ghosts(ghosts: list[Json], screen: Console) -> None:
+def _print_ghosts(ghosts: Sequence[GhostSection], screen: Console) -> None:
     if not ghosts:
         return
     screen.print()
-    screen.print(text("in the image, but not to be seen:", "bold"))
+    screen.print(text("in the image, but hidden in the container:", "bold"))
     for ghost in ghosts[:MOST_ROWS]:
         screen.print(line(f"  {ghost['path']}  {ghost['kind']} by {ghost['actor']}", "yellow"))
     if len(ghosts) > MOST_ROWS:
         screen.print(text(f"  and {len(ghosts) - MOST_ROWS} more", "dim"))
 
 
-def _mounts(mounts: list[Json], screen: Console) -> None:
-    hidden = [one for one in mounts if not one["entry"]]
+def _print_mounts(mounts: Sequence[MountSection], screen: Console) -> None:
+    hidden = [mount for mount in mounts if not mount["entry"]]
     if hidden:
-        told = Counter(one["rule"] or one["origin"] for one in hidden)
-        words = ", ".join(f"{number} {name}" for name, number in told.most_common())
+        counts = Counter(mount["rule"] or mount["origin"] for mount in hidden)
+        summary = ", ".join(f"{number} {name}" for name, number in counts.most_common())
         screen.print()
-        screen.print(text(f"mounts inside kernel filesystems: {words}", "dim"))
-    for one in mounts:
-        if one["origin"] == "unexplained" or one["prediction"] not in ("agrees", "none"):
-            where = f"{one['fstype']} on {one['target']} (root {one['root']})"
-            said = one["prediction"] if one["prediction"] != "none" else "nothing explains it"
-            screen.print(text(f"  mount {where}: {one['origin']}: {said}", "bold red"))
+        screen.print(text(f"mounts inside kernel filesystems: {summary}", "dim"))
+    for mount in mounts:
+        if mount["origin"] == "unexplained" or not as_predicted(mount):
+            where = f"{mount['fstype']} on {mount['target']} (root {mount['root']})"
+            none = mount["prediction"] == "none"
+            reason = "nothing explains it" if none else mount["prediction"]
+            screen.print(text(f"  mount {where}: {mount['origin']}: {reason}", "bold red"))
 
 
-def _checks(checks: list[Json], screen: Console, out: TextIO) -> None:
-    """Experiments as a table; rows of a specification only where they speak."""
-    rows = [one for one in checks if not one["id"].startswith("E")]
-    spoken = [one for one in checks if one["id"].startswith("E") or one["verdict"] != "pass"]
+def _print_checks(checks: Sequence[CheckSection], screen: Console, out: TextIO) -> None:
+    """Experiments as a table; of the specifications' rows only those that did not pass."""
+    rows = [check for check in checks if not check["id"].startswith("E")]
+    shown = [check for check in checks if check["id"].startswith("E") or check["verdict"] != "pass"]
     if rows:
-        passed = sum(one["verdict"] == "pass" for one in rows)
+        passed = sum(check["verdict"] == "pass" for check in rows)
         screen.print()
-        words = "required by the runtime-spec or listed by libcontainer are there"
-        screen.print(text(f"{passed} of {len(rows)} things {words} (--format tap)", "dim"))
-    if spoken:
+        what = "required by the runtime-spec or listed by libcontainer are there"
+        screen.print(text(f"{passed} of {len(rows)} things {what} (--format tap)", "dim"))
+    if shown:
         screen.print()
-        screen.print(checks_table(spoken, out, screen.width))
+        screen.print(checks_table(shown, out, screen.width))
 
 
-def _not_compared(left_out: list[Json], screen: Console) -> None:
-    if left_out:
-        words = ", ".join(one["what"] for one in left_out)
-        screen.print(text(f"not compared: {words}", "dim"))
+def _print_not_compared(not_compared: Sequence[NotComparedSection], screen: Console) -> None:
+    if not_compared:
+        what = ", ".join(item["what"] for item in not_compared)
+        screen.print(text(f"not compared: {what}", "dim"))
 
 
-def _counts(head: Json) -> str:
-    counts = head["summary"]
-    total = counts["explained"] + counts["unexplained"]
-    facts = ", ".join(
+def _counts(head: Head) -> str:
+    summary = head["summary"]
+    total = summary["explained"] + summary["unexplained"]
+    counts = ", ".join(
         (
-            _some(counts["image_entries"], "image entry", "image entries"),
-            f"{counts['live_entries']} live",
-            f"{counts['explained']}/{total} explained",
-            f"{counts['missing']} missing",
-            f"{counts['altered']} altered",
-            _some(counts["ghosts"], "ghost", "ghosts"),
+            _count(summary["image_entries"], "image entry", "image entries"),
+            f"{summary['live_entries']} live",
+            f"{summary['explained']}/{total} explained",
+            f"{summary['missing']} missing",
+            f"{summary['altered']} altered",
+            _count(summary["ghosts"], "ghost", "ghosts"),
         )
     )
     verdicts = Counter(check["verdict"] for check in head["checks"])
-    said = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
-    return f"{facts}; checks: {said}" if said else facts
+    checks = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
+    return f"{counts}; checks: {checks}" if checks else counts
 
 
-def _some(count: int, one: str, many: str) -> str:
-    return f"{count} {one if count == 1 else many}"
+def _count(count: int, singular: str, plural: str) -> str:
+    return f"{count} {singular if count == 1 else plural}"
 
 
 def _verdict(report: Report) -> tuple[str, str]:
-    """What the exit status says, in words, and what to look at first."""
+    """The exit status as a sentence that names what to look at first, and its style."""
     if exit_status(report) == EXPLAINED:
         return "all explained, and as predicted", "bold green"
-    found = list(islice(filter(differs, report.entries), MOST_LOOKS + 1))
-    named = [f"{one['path']} ({_trouble(one)})" for one in found[:MOST_LOOKS]]
-    more = ["..."] if len(found) > MOST_LOOKS else []
+    differing = list(islice(filter(differs, report.entries), MOST_NAMED + 1))
+    named = [f"{entry['path']} ({_trouble(entry)})" for entry in differing[:MOST_NAMED]]
+    more = ["..."] if len(differing) > MOST_NAMED else []
     where = f": {', '.join([*named, *more])}" if named else ""
     return f"something here needs a look{where}", "bold red"
 
 
-def _trouble(one: Json) -> str:
-    return str(one["status"] if one["status"] == "missing" else one["origin"])
+def _trouble(entry: EntrySection) -> str:
+    return entry["status"] if entry["status"] == "missing" else entry["origin"]

@@ -2,74 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TextIO
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, TextIO
 
 from rich.table import Table
 from rich.text import Text
 
-from scratchlab.model import Json
 from scratchlab.render.terminal import NARROW, ORIGIN_STYLES, console, draws_unicode, text
+from scratchlab.report.sections import (
+    LadderEntrySection,
+    LadderSection,
+    StepSection,
+    TimelapseEntrySection,
+    TimelapseSection,
+)
 
-# made here, there, not there, not measured
-_DRAWN = {"made": "●", "there": "○", "absent": "·", "unknown": " "}
-_PLAIN = {"made": "X", "there": "x", "absent": ".", "unknown": " "}
+_MARKS = {"made": "●", "there": "○", "absent": "·", "unknown": " "}
+_ASCII_MARKS = {"made": "X", "there": "x", "absent": ".", "unknown": " "}
 _MOST_ROWS = 300
 _MOST_NOTE = 44  # characters of a command; the report has it whole
 
 
-def ladder(found: Json, out: TextIO) -> None:
+class _Row(NamedTuple):
+    """One entry. ``first`` is the id of the step that made it or first showed it."""
+
+    path: str
+    origin: str
+    present: Sequence[bool | None]
+    first: str
+    cells: tuple[Text, Text]
+
+
+class _Legend(NamedTuple):
+    """The headings of the last two columns, and what the two marks mean."""
+
+    headings: tuple[str, str]
+    made: str
+    there: str
+
+
+def ladder(section: LadderSection, out: TextIO) -> None:
     """Write the report's ``ladder``: which rung made each entry, and whether evidence agrees."""
-
-    def words(entry: Json) -> tuple[Text, Text]:
-        agrees = entry["agrees"]
-        style = ORIGIN_STYLES.get(entry["origin"], "")
-        said = text(entry["origin"], style)
-        if agrees is False:
-            said.append(" disagrees", "bold white on red")
-        return text(entry["maker"], style), said
-
     screen = console(out)
-    screen.print(text(f"{found['image']}: the same root filesystem on each rung", "bold"))
-    _legend(found["rungs"], out)
-    headings = ("made by", "by evidence")
-    key = ("made there", "there (before its maker: put there by hand)")
-    _table(
-        found["entries"],
-        found["rungs"],
-        out,
-        first="made_on",
-        headings=headings,
-        words=words,
-        key=key,
-    )
-    compared = [entry["agrees"] for entry in found["entries"] if entry["agrees"] is not None]
+    screen.print(text(f"{section['image']}: the same root filesystem on each rung", "bold"))
+    _print_steps(section["rungs"], out)
+    made, there = "made there", "there (before its maker: put there by hand)"
+    legend = _Legend(("made by", "by evidence"), made, there)
+    _print_rows(list(map(_ladder_row, section["entries"])), section["rungs"], legend, out)
+    compared = [entry["agrees"] for entry in section["entries"] if entry["agrees"] is not None]
     agreed = sum(compared)
-    line = f"{agreed} of {len(compared)} origins by evidence are who made it by construction"
-    screen.print(text(line, "bold green" if agreed == len(compared) else "bold red"))
+    summary = f"{agreed} of {len(compared)} origins by evidence agree with who made the entry"
+    screen.print(text(summary, "bold green" if agreed == len(compared) else "bold red"))
 
 
-def timelapse(found: Json, out: TextIO) -> None:
+def timelapse(section: TimelapseSection, out: TextIO) -> None:
     """Write the report's ``timelapse``: when each entry appears, changes and vanishes."""
-
-    def words(entry: Json) -> tuple[Text, Text]:
-        style = ORIGIN_STYLES.get(entry["origin"], "")
-        return text(entry["origin"], style), text("; ".join(_changes(entry["detail"])))
-
     screen = console(out)
-    screen.print(text(f"{found['image']}: the root filesystem of one container's life", "bold"))
-    _legend(found["stages"], out)
-    headings = ("origin", "what it is, from that stage on")
-    key = ("first seen then", "there")
-    _table(
-        found["entries"],
-        found["stages"],
-        out,
-        first="made_in",
-        headings=headings,
-        words=words,
-        key=key,
-    )
+    screen.print(text(f"{section['image']}: the root filesystem of one container's life", "bold"))
+    _print_steps(section["stages"], out)
+    legend = _Legend(("origin", "what it is, from that stage on"), "first seen then", "there")
+    _print_rows(list(map(_timelapse_row, section["entries"])), section["stages"], legend, out)
+
+
+def _ladder_row(entry: LadderEntrySection) -> _Row:
+    style = ORIGIN_STYLES.get(entry["origin"], "")
+    origin = text(entry["origin"], style)
+    if entry["agrees"] is False:
+        origin.append(" disagrees", "bold white on red")
+    cells = (text(entry["maker"], style), origin)
+    return _Row(entry["path"], entry["origin"], entry["present"], entry["made_on"], cells)
+
+
+def _timelapse_row(entry: TimelapseEntrySection) -> _Row:
+    origin = text(entry["origin"], ORIGIN_STYLES.get(entry["origin"], ""))
+    cells = (origin, text("; ".join(_changes(entry["detail"]))))
+    return _Row(entry["path"], entry["origin"], entry["present"], entry["made_in"], cells)
 
 
 def _changes(details: Sequence[str]) -> Iterator[str]:
@@ -80,9 +87,9 @@ def _changes(details: Sequence[str]) -> Iterator[str]:
         before = detail or before
 
 
-def _legend(steps: Sequence[Json], out: TextIO) -> None:
+def _print_steps(steps: Sequence[StepSection], out: TextIO) -> None:
     screen = console(out)
-    narrow = screen.width < NARROW  # then commands are left to the report
+    narrow = screen.width < NARROW  # then only the report has the commands
     table = Table(box=None, pad_edge=False, show_edge=False, show_header=False)
     table.add_column(no_wrap=True, style="bold")
     table.add_column(no_wrap=not narrow, overflow="fold")
@@ -100,42 +107,36 @@ def _legend(steps: Sequence[Json], out: TextIO) -> None:
     screen.print(table)
 
 
-def _table(
-    entries: Sequence[Json],
-    steps: Sequence[Json],
-    out: TextIO,
-    *,
-    first: str,
-    headings: tuple[str, str],
-    words: Callable[[Json], tuple[Text, Text]],
-    key: tuple[str, str],
+def _print_rows(
+    rows: Sequence[_Row], steps: Sequence[StepSection], legend: _Legend, out: TextIO
 ) -> None:
-    marks = _DRAWN if draws_unicode(out) else _PLAIN
+    marks = _MARKS if draws_unicode(out) else _ASCII_MARKS
     table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
     table.add_column("entry", overflow="fold")
     for number in range(1, len(steps) + 1):
         table.add_column(str(number), no_wrap=True, justify="center")
-    for heading in headings:
+    for heading in legend.headings:
         table.add_column(heading, overflow="fold")
     ids = [step["id"] for step in steps]
-    for entry in entries[:_MOST_ROWS]:
-        cells = []
-        for name, present in zip(ids, entry["present"], strict=True):
-            if present is None:
-                cells.append(text(marks["unknown"]))
-            elif not present:
-                cells.append(text(marks["absent"], "dim"))
-            elif name == entry[first]:
-                cells.append(text(marks["made"], f"bold {ORIGIN_STYLES.get(entry['origin'], '')}"))
+    for row in rows[:_MOST_ROWS]:
+        present = []
+        for step_id, there in zip(ids, row.present, strict=True):
+            if there is None:
+                present.append(text(marks["unknown"]))
+            elif not there:
+                present.append(text(marks["absent"], "dim"))
+            elif step_id == row.first:
+                style = f"bold {ORIGIN_STYLES.get(row.origin, '')}"
+                present.append(text(marks["made"], style))
             else:
-                cells.append(text(marks["there"]))
-        table.add_row(text(entry["path"]), *cells, *words(entry))
+                present.append(text(marks["there"]))
+        table.add_row(text(row.path), *present, *row.cells)
     screen = console(out)
     screen.print()
     screen.print(table)
-    if len(entries) > _MOST_ROWS:
-        screen.print(text(f"... and {len(entries) - _MOST_ROWS} more", "dim"))
-    made, there, absent = marks["made"], marks["there"], marks["absent"]
-    told = f"{made} {key[0]}   {there} {key[1]}   {absent} not there   blank: not looked at"
-    screen.print(text(told, "dim"))
+    if len(rows) > _MOST_ROWS:
+        screen.print(text(f"... and {len(rows) - _MOST_ROWS} more", "dim"))
+    explained = (f"{marks['made']} {legend.made}", f"{marks['there']} {legend.there}",
+                 f"{marks['absent']} not there", "blank: not measured")  # fmt: skip
+    screen.print(text("   ".join(explained), "dim"))
     screen.print()

@@ -13,9 +13,9 @@ from scratchlab.report.verdict import exit_status
 
 def report(entry: dict[str, Any] | None = None, **head: Any) -> Report:
     as_expected = {"status": "only-live", "origin": "engine-mount", "prediction": "agrees"}
-    return Report(
-        {"problems": [], "checks": [], "ghosts": [], **head}, [as_expected | (entry or {})]
-    )
+    part: Any = {"problems": [], "checks": [], "ghosts": [], **head}
+    entries: Any = [as_expected | (entry or {})]
+    return Report(part, entries)
 
 
 def test_all_explained_and_as_predicted_is_0() -> None:

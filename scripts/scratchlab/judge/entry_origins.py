@@ -1,0 +1,196 @@
+"""Who put an entry there, by evidence alone: which mount it lies on, which layer holds it.
+
+An entry on the root's own mount comes from the image, from the engine's init layer or from the
+writable layer. The writable layer holds what the engine and the runtime made, each proved by a
+fact of its own, and whatever was written since. No name alone is a proof.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scratchlab.evidence import EvidenceSet
+from scratchlab.judge import elimination
+from scratchlab.judge.cause import Cause, mount_line
+from scratchlab.judge.compare import Pair
+from scratchlab.judge.mount_origins import MountOrigins
+from scratchlab.judge.paths import parents, resolve
+from scratchlab.judge.rules.docker import INIT_RULES
+from scratchlab.judge.rules.runtime import DEVICES, LINKS
+from scratchlab.model import Entry, Evidence, Kind, Mount, Origin, Status
+
+_COPIED_UP = ("kind", "mode", "uid", "gid", "size", "sha256", "target", "device")
+_UNIX98 = range(136, 144)  # majors of pseudo-terminals: Linux admin-guide/devices.txt
+
+
+class EntryOrigins:
+    """Finds the origins of the entries of one live root."""
+
+    def __init__(self, evidence: EvidenceSet, mounts: MountOrigins) -> None:
+        self._evidence = evidence
+        self._mounts = mounts
+        facts = evidence.facts
+        self._engine = facts.engine.name
+        self._mountpoints = mounts.mountpoints
+        config = facts.container.inspect.get("Config") or {}
+        workdir = resolve(evidence.image, config.get("WorkingDir") or "/")
+        self._workdir = frozenset((*parents(workdir), workdir)) - {"/"}
+        self._user = str(config.get("User") or "")
+        linux = (facts.container.oci_config or {}).get("linux") or {}
+        self._devices: dict[str, dict[str, Any]] = {
+            str(device.get("path")): device for device in linux.get("devices") or []
+        }
+
+    def of(self, pair: Pair) -> tuple[Cause, Status]:
+        """Cause and status of a path that the live root has."""
+        live = pair.live
+        assert live is not None  # noqa: S101 - for the type checker
+        mount = self._mounts.get(live.mount)
+        if not self._mounts.is_root(live.mount):
+            if mount is None:
+                detail = f"on mount {live.mount}, which mountinfo does not list"
+                unlisted = Evidence("stat", detail)
+                return Cause(Origin.UNEXPLAINED, None, (unlisted,)), Status.ONLY_LIVE
+            return self._on_mount(live, mount), Status.ONLY_LIVE
+        if live.path == "/":
+            if mount is None:
+                return Cause(Origin.UNEXPLAINED, None, ()), Status.ONLY_LIVE
+            return self._mounts[mount], Status.ONLY_LIVE if pair.image is None else pair.status
+        if pair.status is Status.SAME and pair.image is not None:
+            return _of_image(pair.image), Status.SAME
+        return self._on_root(pair, live)
+
+    # On the root's own mount, different from the image:
+
+    def _on_root(self, pair: Pair, live: Entry) -> tuple[Cause, Status]:
+        writable, init = self._evidence.writable, self._evidence.init
+        in_writable = writable.get(live.path) if writable is not None else None
+        in_init = init.get(live.path) if init is not None else None
+        # docker cp, from v23 on, copies /etc up: unchanged, it still counts as the init layer's.
+        copied_up = in_init is not None and in_writable is not None and _same(in_init, in_writable)
+        if in_writable is not None and in_writable.kind is live.kind and not copied_up:
+            new = pair.image is None and in_init is None
+            cause = self._made(live, in_writable) if new else None
+            cause = cause or Cause(Origin.PROCESS_WRITE, None, (self._in_writable(live),))
+            # With another type it is not the image's entry altered, but a new one.
+            replaced = "kind" in pair.differences
+            return cause, Status.ONLY_LIVE if replaced else pair.status
+        if in_init is not None and in_init.kind is live.kind:
+            replaced = pair.image is not None
+            return self._of_init(in_init), Status.ONLY_LIVE if replaced else pair.status
+        where = "neither the image nor the init layer nor the writable layer has it"
+        if writable is None:
+            where = "the image does not have it, and what other layers hold is not known"
+        if pair.image is not None:
+            where = "it differs from the image, and no layer above has it"
+        return Cause(Origin.UNEXPLAINED, None, (Evidence("stat", where),)), pair.status
+
+    def _of_init(self, entry: Entry) -> Cause:
+        directory = self._evidence.facts.layers.init
+        proof = (
+            elimination.proof(self._evidence, entry.path, writable=False)
+            if directory is None
+            else Evidence("init-layer", f"{directory}{entry.path}")
+        )
+        return Cause(Origin.ENGINE_INIT_LAYER, INIT_RULES.get(entry.path), (proof,))
+
+    def _made(self, live: Entry, in_writable: Entry) -> Cause | None:
+        """The cause of an entry of the writable layer that the engine or the runtime made."""
+        layer = self._in_writable(in_writable)
+        path = live.path
+        directory = live.kind is Kind.DIRECTORY
+        if path in self._workdir and directory:
+            proof = Evidence("inspect", "it is the working directory, or above it")
+            return Cause(Origin.ENGINE_CREATE, f"{self._engine}-workdir", (proof, layer))
+        if self._engine == "podman" and (made := self._made_by_podman(live)):
+            rule, proof = made
+            return Cause(Origin.ENGINE_CREATE, rule, (proof, layer))
+        if path in self._mountpoints and directory:
+            proof = self._needed_for(path)
+            return Cause(Origin.RUNTIME_MOUNTPOINT, "runtime-mountpoint", (proof, layer))
+        return None
+
+    def _made_by_podman(self, live: Entry) -> tuple[str, Evidence] | None:
+        if live.path == "/etc" and live.kind is Kind.DIRECTORY:
+            return "podman-etc", Evidence("stat", "the image has no /etc")
+        if live.path == "/etc/mtab" and live.target == "/proc/mounts":
+            return "podman-etc", Evidence("stat", "the image has no /etc/mtab")
+        if live.path in ("/etc/passwd", "/etc/group") and self._user:
+            return "podman-user-files", Evidence("inspect", f"its user is {self._user}")
+        return None
+
+    def _needed_for(self, path: str) -> Evidence:
+        """Which mount the mountpoint ``path`` was made for."""
+        requested = self._mounts.requested(path)
+        if requested is not None:
+            return Evidence(requested.listed_in, f"{requested} needs it")
+        mounts = self._evidence.facts.mounts
+        targets = [mount.target for mount in mounts if mount.target.startswith(f"{path}/")]
+        return Evidence("mountinfo", f"{', '.join(targets) or 'a mount'} needs it")
+
+    def _in_writable(self, entry: Entry) -> Evidence:
+        directory = self._evidence.facts.layers.upper
+        if directory is None:
+            return elimination.proof(self._evidence, entry.path, writable=True)
+        return Evidence("writable-layer", f"{directory}{entry.path}")
+
+    # On another mount:
+
+    def _on_mount(self, live: Entry, mount: Mount) -> Cause:
+        cause = self._mounts[mount]
+        if live.path == mount.target:
+            return cause
+        if mount.fstype == "devpts":
+            major, minor = live.device or (0, 0)
+            terminal = live.kind is Kind.CHAR and (major in _UNIX98 or (major, minor) == (5, 2))
+            if terminal:
+                node = Evidence("stat", f"devpts node {major}:{minor}")
+                return Cause(Origin.KERNEL, "devpts-node", (node, mount_line(mount)))
+        if cause.origin is not Origin.RUNTIME_FILESYSTEM:
+            return cause  # the content of a mount of the user's or the engine's came with it
+        return self._in_new_filesystem(live, mount)
+
+    def _in_new_filesystem(self, live: Entry, mount: Mount) -> Cause:
+        """In a filesystem that was empty when the runtime mounted it."""
+        line = mount_line(mount)
+        if live.path in self._mountpoints and live.kind is Kind.DIRECTORY:
+            proof = self._needed_for(live.path)
+            return Cause(Origin.RUNTIME_MOUNTPOINT, "runtime-mountpoint", (proof, line))
+        if mount.target == "/dev" and (made := self._device_or_link(live)):
+            rule, proof = made
+            return Cause(Origin.RUNTIME_DEVICE, rule, (proof, line))
+        detail = f"{mount.target} was empty when it was mounted, and no runtime makes this"
+        return Cause(Origin.PROCESS_WRITE, None, (Evidence("stat", detail), line))
+
+    def _device_or_link(self, live: Entry) -> tuple[str, Evidence] | None:
+        """The rule and the proof of a device node or link that the runtime makes in /dev."""
+        path, device = live.path, live.device
+        if device is not None:
+            number = f"{device[0]}:{device[1]}"
+            if DEVICES.get(path) == device and live.kind is Kind.CHAR:
+                detail = f"it is {number}, as the specification requires"
+                return "oci-device", Evidence("stat", detail)
+            configured = self._devices.get(path, {})
+            if (configured.get("major"), configured.get("minor")) == device:
+                detail = f"device {path} {number} is configured"
+                return "configured-device", Evidence("oci-config", detail)
+        if live.kind is Kind.SYMLINK:
+            target, rule = LINKS.get(path, (None, ""))
+            if target is not None and live.target == target:
+                return rule, Evidence("stat", f"it links to {target}, as runtimes make it")
+            if path == "/dev/console" and str(live.target).startswith("/dev/pts/"):
+                # crun 1.22 and later link the console to its terminal (crun#1796).
+                return "oci-console", Evidence("stat", f"the terminal {live.target}")
+        return None
+
+
+def _of_image(entry: Entry) -> Cause:
+    if entry.layer is None:
+        proof = Evidence("image-layer", "a directory above an entry of the image")
+    else:
+        proof = Evidence("image-layer", f"layer {entry.layer} of the image has it")
+    return Cause(Origin.IMAGE_LAYER, None, (proof,))
+
+
+def _same(init: Entry, writable: Entry) -> bool:
+    return all(getattr(init, name) == getattr(writable, name) for name in _COPIED_UP)

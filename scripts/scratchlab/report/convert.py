@@ -1,0 +1,138 @@
+"""Findings, mounts, ghosts, checks and rules as the sections of a report."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+
+from scratchlab.judge.rules import RULES
+from scratchlab.judge.rules.permalink import permalink
+from scratchlab.model import Check, Entry, Evidence, Facts, Finding, Ghost, MountFinding
+from scratchlab.report.sections import (
+    CheckSection,
+    EntryFields,
+    EntrySection,
+    EvidenceSection,
+    GhostSection,
+    ImageEntrySection,
+    LiveEntrySection,
+    MountSection,
+    RuleSection,
+)
+from scratchlab.text import visible
+
+
+def entry_section(finding: Finding) -> EntrySection:
+    """``finding`` as one item of ``entries``."""
+    return {
+        "path": visible(finding.path),
+        "status": str(finding.status),
+        "origin": str(finding.origin),
+        "evidence": _evidence_sections(finding.evidence),
+        "rule": finding.rule,
+        "differences": list(finding.differences),
+        "prediction": visible(finding.prediction),
+        "image": None if finding.image is None else image_entry_section(finding.image),
+        "live": None if finding.live is None else live_entry_section(finding.live),
+    }
+
+
+def image_entry_section(entry: Entry) -> ImageEntrySection:
+    """An entry of the image ledger, with the layer that wrote it."""
+    return {**_entry_fields(entry), "layer": entry.layer}
+
+
+def live_entry_section(entry: Entry) -> LiveEntrySection:
+    """An entry of the live ledger, with the id of the mount that it is on."""
+    return {**_entry_fields(entry), "mount": entry.mount}
+
+
+def _entry_fields(entry: Entry) -> EntryFields:
+    fields: EntryFields = {
+        "kind": str(entry.kind),
+        "mode": f"{entry.mode:04o}",
+        "uid": entry.uid,
+        "gid": entry.gid,
+        "size": entry.size,
+        "sha256": entry.sha256,
+        "target": None if entry.target is None else visible(entry.target),
+        "device": None if entry.device is None else list(entry.device),
+        "xattrs": {visible(name): base64.b64encode(value).decode() for name, value in entry.xattrs},
+        "mtime": entry.mtime,
+        "links": None if entry.links is None else visible(entry.links),
+    }
+    if entry.note is not None:
+        fields["note"] = entry.note
+    return fields
+
+
+def mount_section(finding: MountFinding) -> MountSection:
+    """``finding`` as one item of ``mounts``."""
+    mount = finding.mount
+    return {
+        "target": visible(mount.target),
+        "fstype": visible(mount.fstype),
+        "source": visible(mount.source),
+        "root": visible(mount.root),
+        "options": list(map(visible, mount.options)),
+        "super_options": list(map(visible, mount.super_options)),
+        "id": mount.id,
+        "origin": str(finding.origin),
+        "evidence": _evidence_sections(finding.evidence),
+        "rule": finding.rule,
+        "prediction": visible(finding.prediction),
+        "entry": finding.entry,
+    }
+
+
+def ghost_section(ghost: Ghost) -> GhostSection:
+    """``ghost`` as one item of ``ghosts``."""
+    return {
+        "path": visible(ghost.path),
+        "kind": str(ghost.kind),
+        "origin": str(ghost.origin),
+        "actor": visible(ghost.actor),
+        "evidence": _evidence_sections(ghost.evidence),
+        "image": image_entry_section(ghost.image),
+    }
+
+
+def check_section(check: Check) -> CheckSection:
+    """``check`` as one item of ``checks``."""
+    return {
+        "id": check.id,
+        "title": check.title,
+        "verdict": str(check.verdict),
+        "claim": check.claim,
+        "command": check.command,
+        "observed": check.observed,
+        "expected": check.expected,
+        "cause": check.cause,
+        "help": check.help,
+        "depends_on": list(check.depends_on),
+    }
+
+
+def rules_cited(ids: Iterable[str], facts: Facts) -> list[RuleSection]:
+    """The rules called ``ids``, sorted by id, with their sources at the versions in ``facts``."""
+    return [_rule_section(rule_id, facts) for rule_id in sorted(set(ids)) if rule_id in RULES]
+
+
+def _rule_section(rule_id: str, facts: Facts) -> RuleSection:
+    rule = RULES[rule_id]
+    link = permalink(rule, facts)
+    return {
+        "id": rule.id,
+        "title": rule.title,
+        "origin": str(rule.origin),
+        "stage": rule.stage,
+        "level": rule.level,
+        "clause": rule.clause,
+        "source": link.url,
+        "symbol": link.symbol,
+        "removed_by": rule.removed_by,
+    }
+
+
+def _evidence_sections(evidence: Iterable[Evidence]) -> list[EvidenceSection]:
+    return [{"kind": fact.kind, "detail": visible(fact.detail)} for fact in evidence]

@@ -1,0 +1,271 @@
+"""Evidence of real engines, judged as saved and with one fact changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.unit.judge.conftest import SAVED
+
+from scratchlab.evidence import EvidenceSet
+from scratchlab.judge import Judgement, judge
+from scratchlab.judge.compare import Pair, compare
+from scratchlab.judge.prediction import predict
+from scratchlab.ledger import Ledger
+from scratchlab.model import Entry, Finding, Kind, Origin, Status
+from scratchlab.report import build
+
+Saved = Callable[[str], EvidenceSet]
+PLAIN = "docker-20.10.24-plain"
+ALL = sorted(path.name for path in SAVED.iterdir())
+
+
+def judged(evidence: EvidenceSet) -> Judgement:
+    return judge(evidence, predict(evidence.facts, evidence.image))
+
+
+def by_path(judgement: Judgement) -> dict[str, Finding]:
+    return {finding.path: finding for finding in judgement.findings}
+
+
+def without(ledger: Ledger, *paths: str) -> Ledger:
+    return Ledger(entry for entry in ledger if entry.path not in paths)
+
+
+def with_facts(evidence: EvidenceSet, **changes: Any) -> EvidenceSet:
+    return replace(evidence, facts=replace(evidence.facts, **changes))
+
+
+def with_container(evidence: EvidenceSet, **changes: Any) -> EvidenceSet:
+    container = replace(evidence.facts.container, **changes)
+    return with_facts(evidence, container=container)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_entry_and_mount_is_explained_and_as_predicted(saved: Saved, name: str) -> None:
+    judgement = judged(saved(name))
+    findings = list(judgement.findings)
+    assert [f for f in findings if f.origin is Origin.UNEXPLAINED] == []
+    assert [f for f in findings if f.status is Status.MISSING] == []
+    assert [f for f in findings if f.prediction not in ("agrees", "none")] == []
+    assert [m for m in judgement.mounts if m.origin is Origin.UNEXPLAINED] == []
+    assert [m for m in judgement.mounts if m.prediction not in ("agrees", "none")] == []
+    assert judgement.problems == ()
+    assert all(finding.evidence for finding in findings)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_entry_of_both_ledgers_is_in_a_finding_or_a_ghost(saved: Saved, name: str) -> None:
+    evidence = saved(name)
+    judgement = judged(evidence)
+    live = [finding for finding in judgement.findings if finding.live is not None]
+    image = [finding for finding in judgement.findings if finding.image is not None]
+    assert len(live) == len(evidence.live)
+    assert len(image) + len(tuple(judgement.ghosts)) == len(evidence.image)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_ghosts_are_the_same_before_during_and_after_the_findings(saved: Saved, name: str) -> None:
+    evidence = saved(name)
+    before = tuple(judged(evidence).ghosts)
+    judgement = judged(evidence)
+    findings = iter(judgement.findings)
+    next(findings)
+    assert tuple(judgement.ghosts) == before
+    list(findings)
+    assert tuple(judgement.ghosts) == before
+    assert list(judgement.findings) == list(judged(evidence).findings)
+
+
+def test_findings_and_ghosts_come_from_one_comparison(
+    saved: Saved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    comparisons = []
+
+    def counted(*arguments: Any) -> Iterator[Pair]:
+        comparisons.append(arguments)
+        return compare(*arguments)
+
+    monkeypatch.setattr("scratchlab.judge.judgement.compare", counted)
+    evidence = saved("docker-20.10.24-rich-image")
+    built = build(evidence, judged(evidence))
+    assert built.head["ghosts"]
+    assert list(built.entries)
+    assert len(comparisons) == 1
+
+
+def test_findings_are_in_tree_order_at_every_iteration(saved: Saved) -> None:
+    judgement = judged(saved(PLAIN))
+    first = [finding.path for finding in judgement.findings]
+    assert first == [finding.path for finding in judgement.findings]
+    assert first.index("/dev") < first.index("/dev/null") < first.index("/etc")
+
+
+def test_entries_of_the_image_where_the_engine_writes_are_ghosts(saved: Saved) -> None:
+    ghosts = {ghost.path: ghost for ghost in judged(saved("docker-20.10.24-rich-image")).ghosts}
+    assert ghosts["/etc/hosts"].kind is Status.OVERRIDDEN
+    assert ghosts["/etc/hosts"].origin is Origin.ENGINE_MOUNT
+    assert ghosts["/etc/mtab"].kind is Status.REPLACED
+    assert ghosts["/etc/mtab"].origin is Origin.ENGINE_INIT_LAYER
+    assert ghosts["/.dockerenv"].kind is Status.REPLACED
+    assert ghosts["/dev/hidden"].kind is Status.SHADOWED
+    assert ghosts["/dev/hidden"].actor == "the tmpfs on /dev"
+
+
+def test_a_link_at_etc_in_the_image_is_replaced(saved: Saved) -> None:
+    found = judged(saved("docker-20.10.24-etc-is-a-link"))
+    assert [(g.path, g.kind) for g in found.ghosts] == [("/etc", Status.REPLACED)]
+    etc = by_path(found)["/etc"]
+    assert (etc.origin, etc.status) == (Origin.ENGINE_INIT_LAYER, Status.ONLY_LIVE)
+
+
+def test_an_entry_in_no_layer_is_unexplained(saved: Saved) -> None:
+    evidence = saved(PLAIN)
+    evidence.live.put(Entry("/planted", Kind.FILE, 0o644, mount=evidence.live.get("/").mount))  # type: ignore[union-attr]
+    planted = by_path(judged(evidence))["/planted"]
+    assert (planted.origin, planted.status) == (Origin.UNEXPLAINED, Status.ONLY_LIVE)
+
+
+def test_a_file_on_a_mount_that_mountinfo_lacks_is_unexplained(saved: Saved) -> None:
+    evidence = saved(PLAIN)
+    evidence.live.put(Entry("/planted", Kind.FILE, 0o644, mount=999_999))
+    assert by_path(judged(evidence))["/planted"].origin is Origin.UNEXPLAINED
+
+
+def test_an_image_file_changed_below_every_layer_is_unexplained(saved: Saved) -> None:
+    evidence = saved(PLAIN)
+    entry = evidence.live.get("/bin/busybox")
+    assert entry is not None
+    evidence.live.put(replace(entry, sha256="0" * 64))
+    found = by_path(judged(evidence))["/bin/busybox"]
+    assert (found.origin, found.status) == (Origin.UNEXPLAINED, Status.ALTERED)
+    assert found.differences == ("sha256",)
+
+
+def test_an_image_file_that_is_absent_without_a_whiteout_is_missing(saved: Saved) -> None:
+    evidence = saved(PLAIN)
+    found = judged(replace(evidence, live=without(evidence.live, "/bin/busybox")))
+    assert by_path(found)["/bin/busybox"].status is Status.MISSING
+
+
+@pytest.mark.parametrize("path", ["/.dockerenv", "/etc/mtab", "/dev/null", "/dev/fd", "/proc"])
+def test_a_predicted_entry_that_is_absent_is_missing(saved: Saved, path: str) -> None:
+    evidence = saved(PLAIN)
+    found = by_path(judged(replace(evidence, live=without(evidence.live, path))))[path]
+    assert found.status is Status.MISSING
+    assert found.prediction == f"predicted {found.origin}, but missing"
+
+
+@pytest.mark.parametrize("name", [PLAIN, "podman-4.3.1-plain"])
+def test_a_predicted_mask_that_is_not_mounted_is_missing(saved: Saved, name: str) -> None:
+    evidence = saved(name)
+    mounts = tuple(mount for mount in evidence.facts.mounts if mount.target != "/proc/bus")
+    assert (
+        by_path(judged(with_facts(evidence, mounts=mounts)))["/proc/bus"].status is Status.MISSING
+    )
+
+
+@pytest.mark.parametrize(
+    ("mode", "origin"), [(0o755, Origin.ENGINE_INIT_LAYER), (0o700, Origin.PROCESS_WRITE)]
+)
+def test_an_unchanged_directory_that_was_copied_up_still_belongs_to_the_init_layer(
+    saved: Saved, mode: int, origin: Origin
+) -> None:
+    evidence = saved(PLAIN)
+    assert evidence.init is not None
+    assert evidence.writable is not None
+    below = evidence.init.get("/etc")
+    assert below is not None
+    evidence.writable.put(replace(below, mode=mode))  # docker cp, from v23 on, copies /etc up
+    assert by_path(judged(evidence))["/etc"].origin is origin
+
+
+def test_dockerenv_is_unexplained_without_an_init_layer(saved: Saved) -> None:
+    found = by_path(judged(replace(saved(PLAIN), init=None)))
+    assert found["/.dockerenv"].origin is Origin.UNEXPLAINED
+    assert found["/.dockerenv"].prediction.startswith("predicted as engine-init-layer")
+
+
+def test_an_unknown_engine_version_is_explained_by_evidence_without_a_prediction(
+    saved: Saved,
+) -> None:
+    evidence = saved(PLAIN)
+    found = judged(with_facts(evidence, engine=replace(evidence.facts.engine, version="99.1")))
+    assert {finding.prediction for finding in found.findings} == {"none"}
+    assert Origin.UNEXPLAINED not in {finding.origin for finding in found.findings}
+    assert len(found.problems) == 1
+    assert "no prediction: docker 99.1" in found.problems[0]
+
+
+def test_an_unknown_engine_is_not_predicted(saved: Saved) -> None:
+    evidence = saved(PLAIN)
+    found = judged(with_facts(evidence, engine=replace(evidence.facts.engine, name="lxd")))
+    assert "the engine 'lxd' is not known" in found.problems[0]
+
+
+def test_inspect_explains_where_config_json_cannot_be_read(saved: Saved) -> None:
+    found = judged(with_container(saved(PLAIN), oci_config=None))
+    assert [
+        finding.path for finding in found.findings if finding.origin is Origin.UNEXPLAINED
+    ] == []
+    hosts = by_path(found)["/etc/hosts"]
+    assert hosts.evidence[0].kind == "inspect"
+
+
+def test_a_bind_of_another_file_is_unexplained(saved: Saved) -> None:
+    evidence = saved(PLAIN)
+    mounts = tuple(
+        replace(mount, root="/somewhere/else") if mount.target == "/etc/hosts" else mount
+        for mount in evidence.facts.mounts
+    )
+    found = by_path(judged(with_facts(evidence, mounts=mounts, sources=())))["/etc/hosts"]
+    assert found.origin is Origin.UNEXPLAINED
+    assert "but another mount is there" in found.prediction
+
+
+@pytest.mark.parametrize("privileged", [True, False])
+def test_a_privileged_container_has_the_hosts_nodes_with_their_owners(
+    saved: Saved, privileged: bool
+) -> None:
+    evidence = saved(PLAIN)
+    tty = evidence.live.get("/dev/tty")
+    assert tty is not None
+    evidence.live.put(replace(tty, mode=0o620, gid=5))
+    config = {**evidence.facts.container.inspect["HostConfig"], "Privileged": privileged}
+    inspect = {**evidence.facts.container.inspect, "HostConfig": config}
+    found = by_path(judged(with_container(evidence, inspect=inspect)))["/dev/tty"]
+    assert found.origin is Origin.RUNTIME_DEVICE
+    assert (found.prediction == "agrees") is privileged
+
+
+def test_secret_and_config_of_a_swarm_are_engine_mounts(saved: Saved) -> None:
+    found = by_path(judged(saved("docker-28.5.2-swarm-secret")))
+    for path in ("/run/secrets/scratchlab-matrix-secret", "/cfg/file"):
+        assert (found[path].origin, found[path].rule) == (Origin.ENGINE_MOUNT, "docker-secrets")
+    assert found["/run/secrets"].origin is Origin.RUNTIME_MOUNTPOINT
+
+
+def test_an_image_mount_is_a_user_mount(saved: Saved) -> None:
+    found = by_path(judged(saved("docker-28.5.2-image-mount")))
+    assert {found[path].origin for path in ("/img", "/img/bin/busybox")} == {Origin.USER_MOUNT}
+
+
+def test_a_mount_that_only_config_json_lists_is_from_a_hook_or_tool(saved: Saved) -> None:
+    evidence = saved("docker-20.10.24-folder-ro")
+    inspect = dict(evidence.facts.container.inspect)
+    inspect["Mounts"] = []
+    found = by_path(judged(with_container(evidence, inspect=inspect)))["/cfg"]
+    assert found.origin is Origin.HOOK_OR_TOOL
+
+
+def test_specification_rows_pass_and_fail(saved: Saved) -> None:
+    evidence = saved(PLAIN)
+    checks = {check.id: check.verdict for check in judged(evidence).checks}
+    assert set(checks.values()) == {"pass"}
+    assert len(checks) == 22
+    broken = judged(replace(evidence, live=without(evidence.live, "/dev/null")))
+    failed = [check for check in broken.checks if check.verdict == "fail"]
+    assert [check.title for check in failed] == ["/dev/null is 1:3"]
+    assert "MUST" in failed[0].claim
