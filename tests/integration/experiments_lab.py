@@ -1,4 +1,4 @@
-"""The lab's objects under names of this session: its four images, a container."""
+"""The lab's four images and its container, under names of this test session."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def limits_program(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The program that runs into limits, built from the role's source."""
+    """The program that exceeds limits, built from the role's source."""
     directory = tmp_path_factory.mktemp("limits")
     subprocess.run(
         ["go", "build", "-ldflags=-s -w", "-o", str(directory / "limits"), str(LIMITS / "main.go")],

@@ -1,4 +1,4 @@
-"""The experiments on a broken machine: each real fault is found, named, and told how to remedy."""
+"""The experiments on a broken machine: each real fault is found and named, with its remedy."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def not_run(checks: dict[str, Check], reason: str, *names: str) -> None:
         assert checks[name].observed == f"not run: {reason}"
 
 
-def test_a_bare_engine_fails_with_the_way_to_build(lab_images: Names, run_lab: RunLab) -> None:
+def test_empty_engine_fails_with_the_command_to_build(lab_images: Names, run_lab: RunLab) -> None:
     nothing = Names(
         scratchtest="sl-no-empty",
         image="sl-no-sleep",
@@ -58,42 +58,42 @@ def test_a_bare_engine_fails_with_the_way_to_build(lab_images: Names, run_lab: R
     failed(checks["E13"], "no image sl-no-limits")
 
 
-def test_a_dynamic_program_is_found(lab_images: Names, run_lab: RunLab) -> None:
+def test_dynamic_program_fails(lab_images: Names, run_lab: RunLab) -> None:
     checks = run_lab(replace(lab_images, binary="/usr/bin/sleep"))
     failed(checks["E04"], "linked dynamically: the kernel would start /lib")
     assert "CGO_ENABLED=0" in checks["E04"].help
     not_run(checks, "E04 failed", "E05", "E06", "E11")
 
 
-def test_another_program_than_was_built_is_found(
+def test_program_that_differs_from_the_built_one_fails(
     lab_images: Names, built: Path, tmp_path: Path, run_lab: RunLab
 ) -> None:
     changed = tmp_path / "sleep"
     changed.write_bytes(built.read_bytes() + b"\0")
     checks = run_lab(replace(lab_images, binary=str(changed)), "E05")
-    failed(checks["E05"], f"was not made from {changed}")
+    failed(checks["E05"], f"was not made from the present {changed}")
 
 
-def test_without_the_built_file_the_images_program_is_examined_and_nothing_is_claimed(
+def test_without_the_built_file_only_the_images_program_is_examined(
     lab_images: Names, run_lab: RunLab
 ) -> None:
     checks = run_lab(replace(lab_images, binary="/nonexistent/sleep"), "E05")
     assert checks["E04"].verdict is Verdict.PASS
     assert f"/sleep of image {lab_images.image}" in checks["E04"].observed
-    failed(checks["E05"], "There is no file at /nonexistent/sleep")
+    failed(checks["E05"], "There is no file /nonexistent/sleep")
 
 
-def test_a_file_more_in_the_image_is_found(
+def test_additional_file_in_the_image_fails(
     lab_images: Names, built: Path, build_image: Build, run_lab: RunLab
 ) -> None:
     dockerfile = 'FROM scratch\nCOPY sleep more /\nENTRYPOINT ["/sleep"]\n'
     build_image(dockerfile, {"sleep": built.read_bytes(), "more": b"more"}, tag="e-more")
     checks = run_lab(replace(lab_images, image=f"{SESSION}-e-more"), "E05")
-    failed(checks["E05"], "something else than its entrypoint")
+    failed(checks["E05"], "does not hold exactly its entrypoint")
     assert "/more" in checks["E05"].observed
 
 
-def test_a_strangers_container_is_not_touched(
+def test_container_without_the_labs_label_is_not_touched(
     lab_images: Names, run_container: Run, run_lab: RunLab
 ) -> None:
     stranger = run_container(
@@ -108,52 +108,52 @@ def test_a_strangers_container_is_not_touched(
     assert stranger.attrs == before  # no exec was even created in it
 
 
-def test_a_stopped_and_a_missing_container_are_told_apart(
+def test_stopped_and_missing_containers_have_different_causes(
     lab_images: Names, lab_container: Container, run_lab: RunLab
 ) -> None:
     lab_container.stop(timeout=0)
     failed(run_lab(lab_images, "E07")["E06"], "The container is exited")
     lab_container.remove()
-    failed(run_lab(lab_images, "E07")["E06"], f"No container is called {lab_images.container}")
+    failed(run_lab(lab_images, "E07")["E06"], f"There is no container named {lab_images.container}")
 
 
-def test_a_container_of_another_image_is_found(
+def test_container_of_another_image_fails(
     lab_images: Names, shell_image: Any, run_container: Run, run_lab: RunLab
 ) -> None:
     run_container(shell_image, name=lab_images.container, labels={LABEL: "1"})
-    failed(run_lab(lab_images, "E06")["E06"], "created from another image")
+    failed(run_lab(lab_images, "E06")["E06"], "not created from the present image")
 
 
-def test_a_container_in_the_hosts_pid_namespace_is_found(
+def test_container_in_the_hosts_pid_namespace_fails(
     lab_images: Names, run_container: Run, run_lab: RunLab
 ) -> None:
     run_container(lab_images.image, name=lab_images.container, labels={LABEL: "1"}, pid_mode="host")
     failed(run_lab(lab_images, "E06")["E06"], "not PID 1 of a PID namespace below the host's")
 
 
-def test_a_file_slipped_into_the_container_is_found_and_both_vantages_see_it(
+def test_file_copied_into_the_container_fails_and_both_vantages_show_it(
     lab_images: Names, lab_container: Container, run_lab: RunLab
 ) -> None:
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
-        member = tarfile.TarInfo("slipped\nin")
+        member = tarfile.TarInfo("copied\nin")
         member.size = 5
         tar.addfile(member, io.BytesIO(b"hello"))
     lab_container.put_archive("/", archive.getvalue())
     checks = run_lab(lab_images, "E07", "E10")
-    failed(checks["E07"], r"/slipped\x0ain")
+    failed(checks["E07"], r"/copied\x0ain")
     assert checks["E10"].verdict is Verdict.PASS
-    assert r"/slipped\x0ain" in checks["E10"].observed
+    assert r"/copied\x0ain" in checks["E10"].observed
 
 
-def test_an_option_that_leaves_a_filesystem_out_is_found(
+def test_option_that_leaves_a_filesystem_out_fails(
     lab_images: Names, run_container: Run, run_lab: RunLab
 ) -> None:
     run_container(lab_images.image, name=lab_images.container, labels={LABEL: "1"}, ipc_mode="none")
     failed(run_lab(lab_images, "E08")["E08"], "Not mounted: /dev/shm")
 
 
-def test_a_bind_over_the_engines_hosts_file_is_found(
+def test_bind_mount_over_the_engines_hosts_file_fails(
     lab_images: Names, run_container: Run, run_lab: RunLab, tmp_path: Path
 ) -> None:
     (tmp_path / "hosts").write_text("127.0.0.1 elsewhere\n")
@@ -166,7 +166,7 @@ def test_a_bind_over_the_engines_hosts_file_is_found(
     failed(run_lab(lab_images, "E09")["E09"], "/etc/hosts is not the engine's file")
 
 
-def test_a_container_with_more_capabilities_cannot_be_seen_from_a_debug_container(
+def test_container_with_more_capabilities_is_hidden_from_a_debug_container(
     lab_images: Names, run_container: Run, run_lab: RunLab
 ) -> None:
     run_container(
@@ -176,7 +176,7 @@ def test_a_container_with_more_capabilities_cannot_be_seen_from_a_debug_containe
 
 
 @pytest.mark.usefixtures("lab_container")
-def test_a_debug_image_that_is_missing_or_has_no_shell_is_told(
+def test_debug_image_that_is_missing_or_has_no_shell_is_named(
     lab_images: Names, run_lab: RunLab
 ) -> None:
     checks = run_lab(replace(lab_images, debug="sl-no-debug"), "E10")
@@ -190,14 +190,14 @@ HOLD = 'mkdir "$2"; mount --bind "$1" "$2" && echo held && exec sleep 60'
 
 
 class Holding(Laboratory):
-    """A laboratory on a host where someone binds a started container's root to a place of theirs.
+    """A laboratory on a host where a process bind-mounts the root of each started container.
 
     A copy of the engine's own mounts would not do: once a minute the engine removes the files that
     held network namespaces (libnetwork/osl/namespace_linux.go, removeUnusedPaths), and Linux then
-    detaches what lies on them in every mount namespace.
+    unmounts what is mounted on them in every mount namespace.
     """
 
-    place: Path
+    mount_directory: Path
     holders: list[subprocess.Popen[bytes]]
 
     def create(self, *args: Any, **options: Any) -> Container:
@@ -209,9 +209,9 @@ class Holding(Laboratory):
             merged = Path(
                 self.api.inspect_container(container.id)["GraphDriver"]["Data"]["MergedDir"]
             )
-            place = self.place / merged.parent.name
+            mountpoint = self.mount_directory / merged.parent.name
             hold = ["unshare", "--mount", "--propagation", "private", "sh", "-c", HOLD, "hold"]
-            holder = subprocess.Popen([*hold, str(merged), str(place)], stdout=subprocess.PIPE)
+            holder = subprocess.Popen([*hold, str(merged), str(mountpoint)], stdout=subprocess.PIPE)
             self.holders.append(holder)
             assert holder.stdout is not None
             assert holder.stdout.readline() == b"held\n"
@@ -220,11 +220,11 @@ class Holding(Laboratory):
         return container
 
 
-def test_a_mount_that_someone_still_holds_is_found(
+def test_mount_that_a_process_still_holds_fails(
     lab_images: Names, engine: EngineClient, tmp_path: Path
 ) -> None:
     lab = Holding(engine, lab_images)
-    lab.place, lab.holders = tmp_path, []
+    lab.mount_directory, lab.holders = tmp_path, []
     try:
         checks = {check.id: check for check in run(lab, ["E11"])}
     finally:
@@ -241,7 +241,7 @@ def _short(seconds: float) -> tuple[Experiment, ...]:
 
 @pytest.mark.usefixtures("lab_container")
 @pytest.mark.parametrize("victim", ["E02", "E05", "E06", "E07", "E10", "E11"])
-def test_an_engine_that_dies_is_one_error_and_the_rest_is_not_run(
+def test_engine_that_dies_is_one_error_and_the_rest_is_not_run(
     victim: str, lab_images: Names, tmp_path: Path
 ) -> None:
     proxy = EngineProxy(tmp_path / "engine.sock")
@@ -261,7 +261,7 @@ def test_an_engine_that_dies_is_one_error_and_the_rest_is_not_run(
     assert {check.verdict for check in checks[at + 1 :]} == {Verdict.SKIP}
 
 
-def test_an_engine_that_hangs_is_given_up(lab_images: Names, tmp_path: Path) -> None:
+def test_engine_that_hangs_is_given_up(lab_images: Names, tmp_path: Path) -> None:
     proxy = EngineProxy(tmp_path / "engine.sock")
 
     def hang(experiment: Experiment, check: Check | None) -> None:

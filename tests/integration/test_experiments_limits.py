@@ -1,4 +1,4 @@
-"""E13 on a real engine: limits that do not hold are found, and nothing is left behind."""
+"""E13 on a real engine: limits that are not in force fail, and nothing is left behind."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ pytestmark = [pytest.mark.engine, pytest.mark.root]
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
-def test_each_limit_is_in_the_kernels_files_and_stops_what_runs_into_it(
+def test_each_limit_is_in_the_kernels_files_and_stops_the_program(
     lab_images: Names, run_lab: RunLab
 ) -> None:
     check = run_lab(lab_images, "E13")["E13"]
     assert check.verdict is Verdict.PASS, check
-    said = check.observed.splitlines()
-    assert [line.split(":")[0] for line in said] == [
+    lines = check.observed.splitlines()
+    assert [line.split(":")[0] for line in lines] == [
         "--memory 16m",
         "allocate",
         "--cpus 0.1",
@@ -44,13 +44,13 @@ def test_each_limit_is_in_the_kernels_files_and_stops_what_runs_into_it(
         "fork",
         "limits of cgroup v1 in force",
     ]
-    assert "16777216" in said[0]
-    assert "exit status 137" in said[1]
-    assert "(errno 11); pids.current 24" in said[5]
+    assert "16777216" in lines[0]
+    assert "exit status 137" in lines[1]
+    assert "(errno 11); pids.current 24" in lines[5]
 
 
 class Forgetting(Laboratory):
-    """A laboratory on an engine that discards limits, as engines do that cannot set them."""
+    """A laboratory on an engine that discards limits which it cannot set."""
 
     forgotten: frozenset[str]
 
@@ -62,13 +62,13 @@ class Forgetting(Laboratory):
 @pytest.mark.parametrize(
     ("forgotten", "cause"),
     [
-        ({"mem_limit", "memswap_limit"}, "--memory 16m was asked for, and the kernel holds memory"),
-        ({"nano_cpus"}, "--cpus 0.1 was asked for, and the kernel holds cpu"),
-        ({"pids_limit"}, "--pids-limit 24 was asked for, and the kernel holds pids.max max"),
+        ({"mem_limit", "memswap_limit"}, "--memory 16m was requested, but the kernel has memory"),
+        ({"nano_cpus"}, "--cpus 0.1 was requested, but the kernel has cpu"),
+        ({"pids_limit"}, "--pids-limit 24 was requested, but the kernel has pids.max max"),
     ],
     ids=["memory", "cpu", "pids"],
 )
-def test_a_limit_that_the_engine_discarded_is_found_and_nothing_let_loose(
+def test_limit_that_the_engine_discarded_fails_before_the_program_is_let_loose(
     forgotten: set[str], cause: str, lab_images: Names, engine: EngineClient
 ) -> None:
     lab = Forgetting(engine, lab_images)
@@ -79,10 +79,10 @@ def test_a_limit_that_the_engine_discarded_is_found_and_nothing_let_loose(
     assert [trial.seconds == 0 for trial in lab.observations["E13"].trials].count(True) == 1
 
 
-def test_a_program_that_was_not_killed_is_found(
+def test_program_that_was_not_killed_fails(
     lab_images: Names, build_image: Build, built: Path, run_lab: RunLab
 ) -> None:
-    calm = (
+    survivor = (
         b"#!/bin/sh\ntrap 'while [ $2 = spin ]; do :; done; echo enough; exit 3' USR1\n"
         b"echo ready\nwhile :; do sleep 0.1; done\n"
     )
@@ -90,8 +90,8 @@ def test_a_program_that_was_not_killed_is_found(
         "FROM scratch\nCOPY sh /bin/sh\nCOPY sh /bin/sleep\nCOPY limits /\n"
         'ENV PATH=/bin\nENTRYPOINT ["/limits"]\n'
     )
-    build_image(dockerfile, {"sh": built.read_bytes(), "limits": calm}, tag="e-calm")
-    check = run_lab(replace(lab_images, limits=f"{SESSION}-e-calm"), "E13")["E13"]
+    build_image(dockerfile, {"sh": built.read_bytes(), "limits": survivor}, tag="e-survivor")
+    check = run_lab(replace(lab_images, limits=f"{SESSION}-e-survivor"), "E13")["E13"]
     assert check.verdict is Verdict.FAIL
     assert "was not killed (exit status 3 enough)" in check.cause
 
@@ -114,7 +114,7 @@ run(Laboratory(connect("docker"), Names(limits=sys.argv[1])), ["E13"])
 """
 
 
-def test_what_a_killed_run_left_goes_with_the_next_one(
+def test_next_run_removes_containers_of_an_interrupted_run(
     lab_images: Names, engine: EngineClient, docker_client: docker.DockerClient
 ) -> None:
     command = [sys.executable, "-c", KILLED, lab_images.limits]
@@ -124,10 +124,10 @@ def test_what_a_killed_run_left_goes_with_the_next_one(
     while not (left := _temporary(docker_client) - before):
         assert time.monotonic() < until
     lab = Laboratory(engine, lab_images)
-    lab.clear()
-    assert left <= _temporary(docker_client), "it was still its owner's"
+    lab.remove_leftovers()
+    assert left <= _temporary(docker_client), "their owner was still running"
     victim.send_signal(signal.SIGKILL)
     victim.wait()
     left |= _temporary(docker_client) - before
-    lab.clear()
+    lab.remove_leftovers()
     assert not left & _temporary(docker_client)

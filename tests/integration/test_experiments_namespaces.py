@@ -1,4 +1,4 @@
-"""E14 on real engines: one that remaps users, podman, and one that gives less than it promises."""
+"""E14 on real engines: one that remaps users, podman, and one that ignores options."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ __all__ = ["built", "lab_images", "limits_program"]
 pytestmark = [pytest.mark.engine, pytest.mark.root]
 
 
-def e14(lab: Laboratory) -> Check:
-    *needed, check = run(lab, ["E14"])
-    assert {one.verdict for one in needed} == {Verdict.PASS}, needed
+def check_e14(lab: Laboratory) -> Check:
+    *prerequisites, check = run(lab, ["E14"])
+    assert {prerequisite.verdict for prerequisite in prerequisites} == {Verdict.PASS}, prerequisites
     return check
 
 
-class Other(Laboratory):
-    """A laboratory on an engine that has its own idea of options."""
+class ChangedOptions(Laboratory):
+    """A laboratory on an engine that changes the options of every container."""
 
     changed: dict[str, Any]
 
@@ -45,18 +45,18 @@ class Other(Laboratory):
     ("changed", "cause"),
     [
         ({"ipc_mode": "host"}, "docker run shares ipc with the process that started it"),
-        ({"cgroupns": "private"}, "docker run has its own cgroup, where this version shares"),
-        ({"network_mode": "none"}, "docker run --network host has its own net, where"),
+        ({"cgroupns": "private"}, "docker run has its own cgroup, although this version shares"),
+        ({"network_mode": "none"}, "docker run --network host has its own net, although"),
         ({"runtime": "no-such-runtime"}, "docker run was refused: "),
     ],
     ids=["less", "more", "not-shared", "refused"],
 )
-def test_an_engine_that_does_otherwise_is_found(
+def test_engine_that_changes_options_fails(
     changed: dict[str, Any], cause: str, lab_images: Names, engine: EngineClient
 ) -> None:
-    lab = Other(engine, lab_images)
+    lab = ChangedOptions(engine, lab_images)
     lab.changed = changed
-    check = e14(lab)
+    check = check_e14(lab)
     assert check.verdict is Verdict.FAIL
     assert cause in check.cause
 
@@ -71,11 +71,11 @@ def remapped(lab_images: Names, docker_client: docker.DockerClient) -> Iterator[
         yield engine
 
 
-def test_with_userns_remap_root_is_another_and_the_ledger_says_so(
+def test_userns_remap_changes_root_and_the_owners_in_the_ledger(
     lab_images: Names, remapped: EngineClient
 ) -> None:
     lab = Laboratory(remapped, lab_images)
-    check = e14(lab)
+    check = check_e14(lab)
     assert check.verdict is Verdict.PASS, check
     assert "root inside is 100000 outside" in check.cause
     lines = check.observed.splitlines()
@@ -84,21 +84,21 @@ def test_with_userns_remap_root_is_another_and_the_ledger_says_so(
     assert "docker run --userns host: shared user" in lines
     refused = [line.partition(": refused: ")[0] for line in lines if ": refused: " in line]
     assert refused == [f"docker run --{kind} host" for kind in ("network", "pid", "ipc")]
-    unmapped = {one.path for one in lab.observations["E14"].unmapped}
+    unmapped = {entry.path for entry in lab.observations["E14"].unmapped}
     assert unmapped > {"/dev/null", "/dev/zero", "/etc/mtab", "/proc", "/sys"}
     assert "/sleep" not in unmapped
     assert lab.observations["E14"].owned > 10
     assert not remapped.client.containers.list(all=True)
 
 
-def test_the_volumes_of_an_image_go_with_its_twins(
+def test_volumes_of_probe_containers_are_removed_with_them(
     lab_images: Names, engine: EngineClient, build_image: Build, docker_client: docker.DockerClient
 ) -> None:
     image = build_image(f"FROM {lab_images.image}\nVOLUME /data\n", {}, tag="e-volume")
-    before = {one.id for one in docker_client.volumes.list()}
+    before = {volume.id for volume in docker_client.volumes.list()}
     lab = Laboratory(engine, replace(lab_images, image=str(image.id)))
-    assert all(twin.process for twin in e14_namespaces.probe(lab).twins)
-    assert {one.id for one in docker_client.volumes.list()} == before
+    assert all(trial.process for trial in e14_namespaces.probe(lab).twins)
+    assert {volume.id for volume in docker_client.volumes.list()} == before
 
 
 class OnPodman(Laboratory):
@@ -109,7 +109,7 @@ class OnPodman(Laboratory):
         return super().create(*args, **given)
 
 
-def test_podman_keeps_its_promises_and_its_limits(
+def test_podman_has_the_expected_namespaces_and_limits(
     lab_images: Names, docker_client: docker.DockerClient
 ) -> None:
     short = Path(tempfile.mkdtemp(prefix="sl-"))  # a socket's path must be short
@@ -119,19 +119,19 @@ def test_podman_keeps_its_promises_and_its_limits(
             engine.client.images.load(b"".join(archive))
         lab = OnPodman(engine, lab_images)
         try:
-            seen = e14_namespaces.probe(lab)
-            limited = e13_control_groups.probe(lab)
+            namespaces = e14_namespaces.probe(lab)
+            limits = e13_control_groups.probe(lab)
         finally:
             lab.close()
-    outcome = e14_namespaces.judge(seen)
+    outcome = e14_namespaces.judge(namespaces)
     assert outcome.fault is None, outcome
     assert "docker run --pid host: shared pid" in outcome.observed.splitlines()
-    assert [twin.option for twin in seen.twins if "cgroupns" in twin.option] == []
-    outcome = e13_control_groups.judge(limited)
+    assert [trial.option for trial in namespaces.twins if "cgroupns" in trial.option] == []
+    outcome = e13_control_groups.judge(limits)
     assert (outcome.fault, outcome.skip) == (None, None), outcome
-    assert "libpod" in limited.trials[0].group
+    assert "libpod" in limits.trials[0].group
 
 
-def test_a_limit_holds_for_a_remapped_root_too(lab_images: Names, remapped: EngineClient) -> None:
+def test_limits_are_in_force_for_a_remapped_root(lab_images: Names, remapped: EngineClient) -> None:
     (check,) = run(Laboratory(remapped, lab_images), ["E13"])
     assert check.verdict is Verdict.PASS, check

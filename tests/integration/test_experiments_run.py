@@ -1,4 +1,4 @@
-"""The experiments on a real engine: what holds, and what a person's hands show of it."""
+"""The experiments on a real engine: all pass, and their commands work when a person types them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scratchlab import codec
 from scratchlab.collect.engines import EngineClient
 from scratchlab.experiments import EXPERIMENTS, LABEL, Names, run
 from scratchlab.experiments.runner import judge_again
-from scratchlab.experiments.table import fill
+from scratchlab.experiments.table import fill_template
 from scratchlab.lab.session import Laboratory
 from scratchlab.model import Verdict
 
@@ -36,7 +36,7 @@ def _tag(container: Container) -> str:
     return image.tags[0] if image is not None and image.tags else ""
 
 
-def test_the_learners_container_keeps_running_and_nothing_is_left_behind(
+def test_learners_container_keeps_running_and_nothing_is_left_behind(
     lab_images: Names,
     lab_container: Container,
     run_lab: RunLab,
@@ -46,7 +46,9 @@ def test_the_learners_container_keeps_running_and_nothing_is_left_behind(
         listed = docker_client.containers.list(
             all=True, ignore_removed=True, filters={"label": LABEL}
         )
-        return {one.id for one in listed if _tag(one).startswith(lab_images.image)}
+        return {
+            container.id for container in listed if _tag(container).startswith(lab_images.image)
+        }
 
     before, state = ours(), lab_container.attrs["State"]
     run_lab(lab_images)
@@ -56,7 +58,7 @@ def test_the_learners_container_keeps_running_and_nothing_is_left_behind(
     assert not lab_container.diff()
 
 
-# What a person reads who types the command of that experiment.
+# Part of the output of each experiment's command.
 TYPED = {
     "E01": "'scratch' is a reserved name",
     "E02": "0B",
@@ -80,10 +82,8 @@ TYPED = {
 @pytest.mark.parametrize(
     "experiment", [e for e in EXPERIMENTS if e.id != "E12"], ids=lambda experiment: experiment.id
 )
-def test_its_command_can_be_typed_as_it_stands(
-    experiment: object, lab_images: Names, tmp_path: Path
-) -> None:
-    command = fill(experiment.command, lab_images.words())  # type: ignore[attr-defined]
+def test_command_works_as_typed(experiment: object, lab_images: Names, tmp_path: Path) -> None:
+    command = fill_template(experiment.command, lab_images.placeholders())  # type: ignore[attr-defined]
     done = subprocess.run(
         ["sh", "-c", command],
         capture_output=True,
@@ -97,8 +97,10 @@ def test_its_command_can_be_typed_as_it_stands(
 
 
 @pytest.mark.usefixtures("lab_container")
-def test_a_saved_run_is_judged_again_alike(lab_images: Names, engine: EngineClient) -> None:
+def test_saved_run_has_the_same_checks_when_judged_again(
+    lab_images: Names, engine: EngineClient
+) -> None:
     lab = Laboratory(engine, lab_images)
     checks = run(lab, ["E08", "E09", "E10", "E11", "E12", "E13", "E14", "E15"])
-    saved = {name: codec.encode(seen) for name, seen in lab.observations.items()}
+    saved = {name: codec.encode(observation) for name, observation in lab.observations.items()}
     assert judge_again(saved, lab_images) == checks

@@ -1,7 +1,7 @@
-"""The lab's experiments: claims as data, a probe that observes and a judge that decides, each.
+"""The lab's experiments: a claim in the table, a probe that observes and a judge that decides.
 
-``run`` runs them against an engine; ``EXPERIMENTS`` is the table. The table's texts, the names of
-the lab's objects and the observations are all one needs to judge again without an engine.
+``run`` runs them against an engine; ``EXPERIMENTS`` is the table. Saved observations and the names
+of the lab's objects are enough to judge again without an engine.
 """
 
 from scratchlab.experiments.runner import run, select

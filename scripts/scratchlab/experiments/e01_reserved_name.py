@@ -1,7 +1,7 @@
-"""E01: `scratch` is no image, it is a word of the Dockerfile language.
+"""E01: `scratch` is not an image: it is a reserved word of the Dockerfile language.
 
-The engine refuses the name before it looks for a registry (moby v26.1.5 distribution/pull.go
-validateRepoName, which answers 403 Forbidden), so this needs no network.
+The engine refuses the name before it contacts a registry (moby v26.1.5 distribution/pull.go
+validateRepoName, HTTP status 403), so this experiment needs no network.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from docker.errors import APIError
 from scratchlab.experiments.table import ExperimentOutcome
 from scratchlab.lab.session import Laboratory
 
-_WORDS = "'scratch' is a reserved name"
+_REFUSAL = "'scratch' is a reserved name"
 
 
 @dataclass(frozen=True)
 class Observation:
     """The engine's answer to POST /images/create?fromImage=scratch.
 
-    ``status`` is the HTTP status, 200 where the message came inside the progress stream.
+    ``status`` is the HTTP status: 200 if the message is part of the progress stream.
     """
 
     refused: bool
@@ -29,9 +29,9 @@ class Observation:
 
 
 def probe(lab: Laboratory) -> Observation:
-    """Ask the engine for what `docker pull scratch` asks, without anyone's credentials."""
+    """Send the request of `docker pull scratch`, without credentials."""
     try:
-        # An empty auth_config keeps the SDK from running credential helpers of ~/.docker.
+        # An empty auth_config keeps the SDK from running the credential helpers of ~/.docker.
         answers = list(
             lab.api.pull("scratch", tag="latest", stream=True, decode=True, auth_config={})
         )
@@ -43,11 +43,13 @@ def probe(lab: Laboratory) -> Observation:
     return Observation(refused=bool(errors), status=200, message=errors[0] if errors else last)
 
 
-def judge(seen: Observation) -> ExperimentOutcome:
-    """Refused for its name: passed. Refused for something else proves nothing."""
-    said = f"Error response from daemon: {seen.message}"
-    if not seen.refused:
-        return ExperimentOutcome(f"pulled: {seen.message}", fault="pulled")
-    if _WORDS not in seen.message:
-        return ExperimentOutcome(f"{said} (HTTP {seen.status})", fault="other-refusal")
-    return ExperimentOutcome(f"{said} (HTTP {seen.status}; the docker command then exits 1)")
+def judge(observation: Observation) -> ExperimentOutcome:
+    """Passed if the name was refused. A refusal for another reason proves nothing."""
+    observed = f"Error response from daemon: {observation.message}"
+    if not observation.refused:
+        return ExperimentOutcome(f"pulled: {observation.message}", fault="pulled")
+    if _REFUSAL not in observation.message:
+        return ExperimentOutcome(f"{observed} (HTTP {observation.status})", fault="other-refusal")
+    return ExperimentOutcome(
+        f"{observed} (HTTP {observation.status}; the docker command then exits 1)"
+    )

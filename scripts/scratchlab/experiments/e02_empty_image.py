@@ -11,9 +11,9 @@ from scratchlab.model import Kind
 
 @dataclass(frozen=True)
 class Observation:
-    """What the engine and the archive say of the image's size, in bytes.
+    """The image's size in bytes, from the engine and from the archive.
 
-    ``size`` is what `docker images` prints, ``content`` the sum over the files in its archive.
+    ``size`` is what `docker images` prints, ``content`` the sum of the files in the archive.
     """
 
     found: bool
@@ -24,15 +24,15 @@ class Observation:
 
 
 def probe(lab: Laboratory) -> Observation:
-    """Ask the engine for the image's size, and add up the files of its archive."""
+    """Read the engine's size of the image, and add up the files of its archive."""
     image = lab.image(lab.names.scratchtest)
     facts = lab.engine.facts()
     content = size = 0
     if image is not None:
-        # As `docker images` asks: the containerd image store answers inspect with less (its blobs
-        # only, without the unpacked copy).
+        # As `docker images` does: for `inspect` the containerd image store counts only the blobs,
+        # without the unpacked copy.
         listed = lab.api.images(name=lab.names.scratchtest)
-        size = max((int(one["Size"]) for one in listed), default=int(image["Size"]))
+        size = max((int(item["Size"]) for item in listed), default=int(image["Size"]))
         ledger = lab.archive(lab.names.scratchtest).ledger
         content = sum(entry.size for entry in ledger if entry.kind is Kind.FILE)
     return Observation(
@@ -44,15 +44,16 @@ def probe(lab: Laboratory) -> Observation:
     )
 
 
-def judge(seen: Observation) -> ExperimentOutcome:
-    """Nothing in it, and nothing counted; the containerd image store counts its own blobs too."""
-    if not seen.found:
+def judge(observation: Observation) -> ExperimentOutcome:
+    """No content and no bytes counted; the containerd image store also counts its own blobs."""
+    if not observation.found:
         return ExperimentOutcome("no such image", fault="no-image")
-    said = f"{seen.size} B, of which {seen.content} B are files ({seen.storage_driver})"
-    if seen.content:
-        return ExperimentOutcome(said, fault="content")
-    if seen.size == 0:
-        return ExperimentOutcome(f"0 B ({seen.storage_driver})")
-    if seen.containerd_store:
-        return ExperimentOutcome(said, today=("containerd-store",))
-    return ExperimentOutcome(said, fault="size")
+    size, content, driver = observation.size, observation.content, observation.storage_driver
+    observed = f"{size} B, of which {content} B are files ({driver})"
+    if content:
+        return ExperimentOutcome(observed, fault="content")
+    if size == 0:
+        return ExperimentOutcome(f"0 B ({driver})")
+    if observation.containerd_store:
+        return ExperimentOutcome(observed, today=("containerd-store",))
+    return ExperimentOutcome(observed, fault="size")

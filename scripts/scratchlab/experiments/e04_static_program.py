@@ -1,7 +1,7 @@
-"""The two facts of an ELF file that make a program static, read from its program headers.
+"""E04: a static Go program needs nothing else, by the program headers of its file.
 
-elf(5): PT_INTERP names the dynamic linker that the kernel starts instead of the program;
-PT_DYNAMIC holds what that linker works on. A program without either needs nothing but a kernel.
+elf(5): PT_INTERP names the dynamic linker that the kernel starts in place of the program, and
+PT_DYNAMIC holds that linker's data. A program without both needs nothing but a kernel.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ from scratchlab.experiments.table import ExperimentOutcome
 from scratchlab.lab.session import Laboratory
 
 _PT_DYNAMIC, _PT_INTERP = 2, 3
-_MOST_HEADERS = 4096  # a header's count is a claim; linkers write about a dozen
-_MOST_NAME = 4096  # PATH_MAX
+_MOST_BYTES = 256 * 1024 * 1024  # of a program inside an image
+_MOST_HEADERS = 4096  # the file states a number; linkers write about a dozen headers
+_MOST_NAME = 4096  # PATH_MAX, in bytes
 _MACHINES = {3: "x86", 40: "arm", 62: "x86-64", 183: "aarch64", 243: "riscv", 22: "s390"}
 
 
 @dataclass(frozen=True)
 class Elf:
-    """``interpreter`` is PT_INTERP's path or None; ``dynamic`` whether there is a PT_DYNAMIC."""
+    """Facts of an ELF file: ``interpreter`` is the path in PT_INTERP, ``dynamic`` a PT_DYNAMIC."""
 
     bits: int
     machine: str
@@ -37,16 +38,16 @@ class Elf:
 
 
 def read_elf(file: BinaryIO) -> Elf:
-    """Read a seekable file. Raises ValueError with a sentence where it is no sound ELF file."""
+    """Read the headers of a seekable file. Raises ValueError if it is not a valid ELF file."""
     ident = file.read(16)
     if ident[:4] != b"\x7fELF" or len(ident) < 16:
-        raise ValueError(f"no ELF file: it begins with {ident[:4].hex(' ') or 'nothing'}")
+        raise ValueError(f"not an ELF file: it begins with {ident[:4].hex(' ') or 'nothing'}")
     if ident[4] not in (1, 2) or ident[5] not in (1, 2):
         raise ValueError(f"an ELF file of unknown class {ident[4]} or byte order {ident[5]}")
     wide, order = ident[4] == 2, "<" if ident[5] == 1 else ">"
     header = struct.Struct(order + ("HHIQQQIHHH" if wide else "HHIIIIIHHH"))
     _, machine, _, _, start, _, _, _, size, count = header.unpack(_exactly(file, header.size))
-    # 32 and 64 bit order the fields of a program header differently.
+    # 32-bit and 64-bit program headers have their fields in a different order.
     row = struct.Struct(order + ("IIQQQQQQ" if wide else "IIIIIIII"))
     if size < row.size or count > _MOST_HEADERS:
         raise ValueError(f"{count} program headers of {size} bytes")
@@ -70,7 +71,7 @@ def read_elf(file: BinaryIO) -> Elf:
 def _seek(file: BinaryIO, offset: int) -> None:
     try:
         file.seek(offset)
-    except (OverflowError, OSError) as error:  # past what a file can be
+    except (OverflowError, OSError) as error:  # beyond the largest possible file
         raise ValueError(f"an ELF file that points to byte {offset}") from error
 
 
@@ -81,17 +82,11 @@ def _exactly(file: BinaryIO, size: int) -> bytes:
     return data
 
 
-# E04: a static Go program needs nothing else: proved from the file's own program headers.
-
-
-_MOST_BYTES = 256 * 1024 * 1024  # of a program inside an image
-
-
 @dataclass(frozen=True)
 class Observation:
-    """The program. ``source`` says where it was read; ``problem`` why it is no ELF file.
+    """The program. ``source`` is where it was read, ``problem`` why it is not an ELF file.
 
-    ``built`` is false where the file that was built is not kept, and the image's copy was read.
+    ``built`` is false if the file on the build machine is gone and the image's copy was read.
     """
 
     source: str
@@ -103,21 +98,21 @@ class Observation:
 
 
 def probe(lab: Laboratory) -> Observation:
-    """Read the program as it was built; where it is not kept, the one inside the image."""
+    """Read the program as it was built; if that file is gone, the copy inside the image."""
     path = lab.names.binary
     try:
-        # Non-blocking: a FIFO at that path must not hold the reader.
+        # Non-blocking: a FIFO at that path must not block the reader.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return _from_image(lab)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise LabError(f"{path} is no regular file", "build the program again")
-        return _read(file, path, built=True)
+            raise LabError(f"{path} is not a regular file", "build the program again")
+        return _observe(file, path, built=True)
 
 
 def _from_image(lab: Laboratory) -> Observation:
-    # The engine's own archive API on a container that is created and never started.
+    # By the engine's archive API, from a container that is created and never started.
     names = lab.names
     missing = LabError(
         f"no program at {names.binary}, and no image {names.image}",
@@ -145,10 +140,10 @@ def _from_image(lab: Laboratory) -> Observation:
                 while block := file.read(1 << 20):
                     program.write(block)
         program.seek(0)
-        return _read(program, f"{entrypoint[0]} of image {names.image}", built=False)
+        return _observe(program, f"{entrypoint[0]} of image {names.image}", built=False)
 
 
-def _read(file: BinaryIO, source: str, *, built: bool) -> Observation:
+def _observe(file: BinaryIO, source: str, *, built: bool) -> Observation:
     digest, size = hashlib.sha256(), 0
     while block := file.read(1 << 20):
         digest.update(block)
@@ -161,18 +156,19 @@ def _read(file: BinaryIO, source: str, *, built: bool) -> Observation:
     return Observation(source, built, size, digest.hexdigest(), facts, problem)
 
 
-def judge(seen: Observation) -> ExperimentOutcome:
-    """Neither a program interpreter nor a dynamic section."""
-    said = f"{seen.source}, SHA-256 {seen.sha256}"
-    words = {"source": seen.source}
-    if seen.elf is None:
-        return ExperimentOutcome(f"{said}\n{seen.problem}", fault="no-elf", words=words)
-    said = f"{said}\nELF {seen.elf.bits}-bit {seen.elf.machine}, {seen.size:,} bytes"
-    if seen.elf.interpreter is not None:
-        words["interpreter"] = seen.elf.interpreter
-        return ExperimentOutcome(
-            f"{said}, PT_INTERP {seen.elf.interpreter}", "interpreter", words=words
-        )
-    if seen.elf.dynamic:
-        return ExperimentOutcome(f"{said}, PT_DYNAMIC present", fault="dynamic", words=words)
-    return ExperimentOutcome(f"{said}, no PT_INTERP, no PT_DYNAMIC", today=("size",))
+def judge(observation: Observation) -> ExperimentOutcome:
+    """No program interpreter and no dynamic section."""
+    elf, values = observation.elf, {"source": observation.source}
+    observed = f"{observation.source}, SHA-256 {observation.sha256}"
+    if elf is None:
+        observed = f"{observed}\n{observation.problem}"
+        return ExperimentOutcome(observed, fault="no-elf", placeholders=values)
+    observed = f"{observed}\nELF {elf.bits}-bit {elf.machine}, {observation.size:,} bytes"
+    if elf.interpreter is not None:
+        observed = f"{observed}, PT_INTERP {elf.interpreter}"
+        values["interpreter"] = elf.interpreter
+        return ExperimentOutcome(observed, fault="interpreter", placeholders=values)
+    if elf.dynamic:
+        observed = f"{observed}, PT_DYNAMIC present"
+        return ExperimentOutcome(observed, fault="dynamic", placeholders=values)
+    return ExperimentOutcome(f"{observed}, no PT_INTERP, no PT_DYNAMIC", today=("size",))

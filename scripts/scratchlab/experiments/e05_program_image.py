@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from scratchlab.experiments.e04_static_program import Observation as Program
 from scratchlab.experiments.table import ExperimentOutcome
 from scratchlab.lab import listing
-from scratchlab.lab.listing import ListedLine
+from scratchlab.lab.listing import ListedEntry
 from scratchlab.lab.session import Laboratory
 from scratchlab.model import Kind
 
 
 @dataclass(frozen=True)
 class Observation:
-    """What the image adds up to, and the digest of the program that E04 read."""
+    """The entries that the image adds up to, and the digest of the program that E04 read."""
 
     found: bool
     entrypoint: tuple[str, ...]
     count: int
-    entries: tuple[ListedLine, ...]
+    entries: tuple[ListedEntry, ...]
     problems: tuple[str, ...]
     built: str
     built_is_file: bool
@@ -33,7 +33,7 @@ def probe(lab: Laboratory) -> Observation:
     if image is None:
         return Observation(False, (), 0, (), (), program.source, program.built, program.sha256)
     archive = lab.archive(lab.names.image)
-    count, entries = listing.listed_content(archive.ledger)
+    count, entries = listing.count_and_first(archive.ledger)
     return Observation(
         found=True,
         entrypoint=tuple((image.get("Config") or {}).get("Entrypoint") or ()),
@@ -46,22 +46,24 @@ def probe(lab: Laboratory) -> Observation:
     )
 
 
-def judge(seen: Observation) -> ExperimentOutcome:
-    """One entry, the entrypoint, executable, with the digest of the file that was built."""
-    if not seen.found:
+def judge(observation: Observation) -> ExperimentOutcome:
+    """One entry: the entrypoint, executable, with the digest of the file that was built."""
+    if not observation.found:
         return ExperimentOutcome("no such image", fault="no-image")
-    said = listing.listed_text(seen.count, seen.entries)
-    if seen.problems:
-        return ExperimentOutcome(f"{said}\n{seen.problems[0]}", fault="damaged")
-    if seen.count != 1 or (seen.entries[0].path,) != seen.entrypoint[:1]:
-        return ExperimentOutcome(said, fault="entries")
-    program = seen.entries[0]
-    said = f"{said}\nSHA-256 {program.sha256}"
+    observed = listing.listing_text(observation.count, observation.entries)
+    if observation.problems:
+        return ExperimentOutcome(f"{observed}\n{observation.problems[0]}", fault="damaged")
+    if observation.count != 1 or (observation.entries[0].path,) != observation.entrypoint[:1]:
+        return ExperimentOutcome(observed, fault="entries")
+    program = observation.entries[0]
+    observed = f"{observed}\nSHA-256 {program.sha256}"
     if program.kind != Kind.FILE or program.mode & 0o111 != 0o111:
-        return ExperimentOutcome(said, fault="mode")
-    if not seen.built_is_file:
-        return ExperimentOutcome(said, fault="no-built-file")
-    if program.sha256 != seen.built_sha256:
-        words = {"built": seen.built, "built_sha256": seen.built_sha256}
-        return ExperimentOutcome(said, fault="other-bytes", words=words)
-    return ExperimentOutcome(f"{said}\none entry, {program.path}, byte for byte {seen.built}")
+        return ExperimentOutcome(observed, fault="mode")
+    if not observation.built_is_file:
+        return ExperimentOutcome(observed, fault="no-built-file")
+    if program.sha256 != observation.built_sha256:
+        values = {"built": observation.built, "built_sha256": observation.built_sha256}
+        return ExperimentOutcome(observed, fault="other-bytes", placeholders=values)
+    return ExperimentOutcome(
+        f"{observed}\none entry, {program.path}, byte for byte {observation.built}"
+    )

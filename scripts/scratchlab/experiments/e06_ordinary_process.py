@@ -1,4 +1,4 @@
-"""E06: the container runs, and the host sees it as an ordinary process.
+"""E06: the container runs, and to the host it is an ordinary process.
 
 proc_pid_exe(5): the link is resolved in the mount namespace of the process, so the host reads
 `/sleep`, a path that the host itself does not have. proc_pid_status(5): NSpid lists the PID in
@@ -23,10 +23,10 @@ from scratchlab.model import Json
 
 @dataclass(frozen=True)
 class Observation:
-    """The engine's word and the kernel's word on one process; nothing more of a stranger's.
+    """What engine and kernel report of one process; only the status if it is not the lab's.
 
     ``shell_exit`` is the exit status of `docker exec CONTAINER sh` (None: the engine refused to
-    start it), ``shell`` what it printed.
+    start it), ``shell`` its output or the refusal.
     """
 
     found: bool
@@ -43,7 +43,7 @@ class Observation:
 
 
 def probe(lab: Laboratory) -> Observation:
-    """Inspect, look into /proc, try a shell. A container without the lab's label is left alone."""
+    """Inspect the container, read /proc, try a shell. One without the lab's label is left alone."""
     container = lab.container(lab.names.container)
     if container is None:
         return Observation(found=False)
@@ -55,7 +55,7 @@ def probe(lab: Laboratory) -> Observation:
     pid = int(container["State"]["Pid"])
     if not pid:
         return Observation(found=True, ours=True, status=status, same_image=same)
-    process = _here(pid) if lab.here else _through_the_engine(lab, container)
+    process = _read_locally(pid) if lab.engine_is_local else _read_by_engine(lab, container)
     shell_exit, shell = _try_shell(lab, container)
     return Observation(
         found=True,
@@ -78,7 +78,7 @@ class _Process(NamedTuple):
     parent: str
 
 
-def _here(pid: int) -> _Process:
+def _read_locally(pid: int) -> _Process:
     proc = Path("/proc") / str(pid)
     fields = dict(
         line.split(":\t", 1) for line in (proc / "status").read_text().splitlines() if ":\t" in line
@@ -91,54 +91,61 @@ def _here(pid: int) -> _Process:
     )
 
 
-def _through_the_engine(lab: Laboratory, container: Json) -> _Process:
-    """On another machine: its own `ps`, which the engine runs there (docker top), sees the
-    process from outside, a debug container from inside.
-    """
+def _read_by_engine(lab: Laboratory, container: Json) -> _Process:
+    """A process on another machine, from outside (`docker top`) and from a debug container."""
     listed = lab.api.top(container["Id"], ps_args="-eo pid,ppid")["Processes"]
     parents = {int(row[0]): row[1] for row in listed}
     pid = int(container["State"]["Pid"])
     with remote.open_window(lab.engine, container) as window:
-        seen = window.seen
-    numbers = (pid, seen.pid) if pid in parents else (seen.pid,)
-    return _Process(seen.exe, numbers, f"process {parents.get(pid, '?')} there")
+        inside = window.seen
+    ns_pids = (pid, inside.pid) if pid in parents else (inside.pid,)
+    return _Process(inside.exe, ns_pids, f"process {parents.get(pid, '?')} on that machine")
 
 
 def _try_shell(lab: Laboratory, container: Json) -> tuple[int | None, str]:
     attempt = lab.api.exec_create(container["Id"], ["sh"])["Id"]
     try:
         output = lab.api.exec_start(attempt).decode("utf-8", "surrogateescape")
-    except APIError as error:  # some engines refuse here, others start it and say so in the stream
+    except APIError as error:  # some engines refuse at once, others report it in the stream
         return None, " ".join(str(error.explanation).split())
     status = int(lab.api.exec_inspect(attempt)["ExitCode"] or 0)
     return status, " ".join(output.split())
 
 
-def judge(seen: Observation) -> ExperimentOutcome:
-    """Ours, running, PID 1 of its own namespace, /proc/PID/exe is the program, and no shell."""
-    if not seen.found:
+def judge(observation: Observation) -> ExperimentOutcome:
+    """The lab's, running, PID 1 of its own namespace, executing its program, without a shell."""
+    if not observation.found:
         return ExperimentOutcome("no such container", fault="no-container")
-    if not seen.ours:
+    if not observation.ours:
         return ExperimentOutcome(
-            f"a {seen.status} container without the lab's label", fault="foreign"
+            f"a {observation.status} container without the lab's label", fault="foreign"
         )
-    words = {"status": seen.status, "pid": str(seen.pid), "exe": seen.exe, "path": seen.path}
-    if seen.status != "running" or not seen.pid:
+    values = {
+        "status": observation.status,
+        "pid": str(observation.pid),
+        "exe": observation.exe,
+        "path": observation.path,
+    }
+    if observation.status != "running" or not observation.pid:
         return ExperimentOutcome(
-            f"the container is {seen.status}", fault="not-running", words=words
+            f"the container is {observation.status}", fault="not-running", placeholders=values
         )
-    said = (
-        f"PID {seen.pid}, a child of {seen.parent}, exe -> {seen.exe}, "
-        f"NSpid {' '.join(map(str, seen.ns_pids))}"
+    observed = (
+        f"PID {observation.pid}, a child of {observation.parent}, exe -> {observation.exe}, "
+        f"NSpid {' '.join(map(str, observation.ns_pids))}"
     )
-    if not seen.same_image:
-        return ExperimentOutcome(said, fault="other-image", words=words)
-    if seen.exe != seen.path:
-        return ExperimentOutcome(said, fault="other-program", words=words)
-    if seen.ns_pids[:1] != (seen.pid,) or seen.ns_pids[-1:] != (1,) or len(seen.ns_pids) < 2:
-        return ExperimentOutcome(said, fault="no-namespace", words=words)
-    if seen.shell_exit == 0:
+    if not observation.same_image:
+        return ExperimentOutcome(observed, fault="other-image", placeholders=values)
+    if observation.exe != observation.path:
+        return ExperimentOutcome(observed, fault="other-program", placeholders=values)
+    if (
+        observation.ns_pids[:1] != (observation.pid,)
+        or observation.ns_pids[-1:] != (1,)
+        or len(observation.ns_pids) < 2
+    ):
+        return ExperimentOutcome(observed, fault="no-namespace", placeholders=values)
+    if observation.shell_exit == 0:
         return ExperimentOutcome(
-            f"{said}; sh ran in there: {seen.shell}", fault="shell", words=words
+            f"{observed}; sh ran in it: {observation.shell}", fault="shell", placeholders=values
         )
-    return ExperimentOutcome(f"{seen.shell}\n{said}; no shell in there")
+    return ExperimentOutcome(f"{observation.shell}\n{observed}; no shell in it")

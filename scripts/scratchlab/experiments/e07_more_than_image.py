@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from scratchlab.experiments.table import ExperimentOutcome
 from scratchlab.lab import listing
-from scratchlab.lab.listing import ListedLine
+from scratchlab.lab.listing import ListedEntry
 from scratchlab.lab.session import Laboratory
 from scratchlab.model import Finding, Origin, Status
 from scratchlab.text import visible
 
-_MOST = 1000  # findings that an observation keeps; the report has them all
-_NAMES = {
+_MOST_KEPT = 1000  # findings in an observation; the report has all
+_TOP_NAMES = {
     "docker": (".dockerenv", "dev", "etc", "proc", "sys"),
     # podman v5.4.2 libpod/container_internal_common.go makeBindMounts: /run/.containerenv
     "podman": ("dev", "etc", "proc", "run", "sys"),
@@ -21,8 +21,8 @@ _NAMES = {
 
 
 @dataclass(frozen=True)
-class Added:
-    """One entry that is not simply the image's: who put it there, and the first proof."""
+class AddedEntry:
+    """An entry that is not the image's: its origin, and the first piece of evidence."""
 
     path: str
     status: str
@@ -34,27 +34,27 @@ class Added:
 
 @dataclass(frozen=True)
 class Observation:
-    """The top directory of both ledgers, and the findings about what is not the image's."""
+    """The top directory of both ledgers, and the entries that are not the image's."""
 
     engine: str
     version: str
     containerd_store: bool
     image: tuple[str, ...]
-    top: tuple[ListedLine, ...]
+    top: tuple[ListedEntry, ...]
     count: int
-    added: tuple[Added, ...]
+    added: tuple[AddedEntry, ...]
 
 
 def probe(lab: Laboratory) -> Observation:
-    """Take from the verification what the live root holds more, or otherwise, than the image."""
+    """Take the entries that the live root adds or changes from the verification."""
     evidence, judgement = lab.verification()
     count, kept = 0, []
     for finding in judgement.findings:
         if finding.status is Status.SAME and finding.prediction in ("agrees", "none"):
             continue
         count += 1
-        # What must never be overlooked is kept beyond the bound.
-        if count <= _MOST or finding.origin in (Origin.UNEXPLAINED, Origin.PROCESS_WRITE):
+        # Never left out: these fail the experiment.
+        if count <= _MOST_KEPT or finding.origin in (Origin.UNEXPLAINED, Origin.PROCESS_WRITE):
             kept.append(_added(finding))
     engine = evidence.facts.engine
     return Observation(
@@ -62,7 +62,7 @@ def probe(lab: Laboratory) -> Observation:
         version=engine.version,
         containerd_store=engine.containerd_store,
         image=tuple(e.path for e in evidence.image if _is_top(e.path)),
-        top=tuple(listing.listed_line(e) for e in evidence.live if _is_top(e.path)),
+        top=tuple(ListedEntry.of(e) for e in evidence.live if _is_top(e.path)),
         count=count,
         added=tuple(kept),
     )
@@ -72,9 +72,9 @@ def _is_top(path: str) -> bool:
     return path != "/" and path.count("/") == 1
 
 
-def _added(finding: Finding) -> Added:
+def _added(finding: Finding) -> AddedEntry:
     first = finding.evidence[0] if finding.evidence else None
-    return Added(
+    return AddedEntry(
         path=finding.path,
         status=str(finding.status),
         origin=str(finding.origin),
@@ -84,39 +84,43 @@ def _added(finding: Finding) -> Added:
     )
 
 
-def judge(seen: Observation) -> ExperimentOutcome:
-    """The six names, and of every further entry an origin with evidence."""
-    said = listing.listed_text(len(seen.top), seen.top)
+def judge(observation: Observation) -> ExperimentOutcome:
+    """The six names, and an origin with evidence for every further entry."""
+    observed = listing.listing_text(len(observation.top), observation.top)
     by_fault = {
-        "missing": [a for a in seen.added if a.status == Status.MISSING],
-        "unexplained": [a for a in seen.added if a.origin == Origin.UNEXPLAINED],
-        "written": [a for a in seen.added if a.origin == Origin.PROCESS_WRITE],
-        "no-evidence": [a for a in seen.added if not a.proofs],
+        "missing": [a for a in observation.added if a.status == Status.MISSING],
+        "unexplained": [a for a in observation.added if a.origin == Origin.UNEXPLAINED],
+        "written": [a for a in observation.added if a.origin == Origin.PROCESS_WRITE],
+        "no-evidence": [a for a in observation.added if not a.proofs],
     }
-    for fault, found in by_fault.items():
-        if found:
-            return ExperimentOutcome(said, fault=fault, words={"paths": _paths(found)})
-    for one in seen.added:
-        if one.prediction not in ("agrees", "none"):
-            words = {"disagreement": f"{visible(one.path)}: {one.prediction}"}
-            return ExperimentOutcome(said, fault="disagrees", words=words)
-    names = {line.path.removeprefix("/") for line in seen.top}
-    wanted = set(_NAMES.get(seen.engine, _NAMES["docker"]))
-    wanted |= {path.removeprefix("/") for path in seen.image}
-    today = ("podman",) if seen.engine == "podman" else ()
-    if seen.containerd_store and seen.version.startswith("24.") and ".dockerenv" not in names:
+    for fault, entries in by_fault.items():
+        if entries:
+            return ExperimentOutcome(observed, fault=fault, placeholders={"paths": _paths(entries)})
+    for entry in observation.added:
+        if entry.prediction not in ("agrees", "none"):
+            values = {"disagreement": f"{visible(entry.path)}: {entry.prediction}"}
+            return ExperimentOutcome(observed, fault="disagrees", placeholders=values)
+    names = {line.path.removeprefix("/") for line in observation.top}
+    wanted = set(_TOP_NAMES.get(observation.engine, _TOP_NAMES["docker"]))
+    wanted |= {path.removeprefix("/") for path in observation.image}
+    today = ("podman",) if observation.engine == "podman" else ()
+    if (
+        observation.containerd_store
+        and observation.version.startswith("24.")
+        and ".dockerenv" not in names
+    ):
         wanted.discard(".dockerenv")
         today = ("moby-46607",)
     if names != wanted:
         return ExperimentOutcome(
-            said, fault="names", words={"names": visible(" ".join(sorted(names)))}
+            observed, fault="names", placeholders={"names": visible(" ".join(sorted(names)))}
         )
-    origins = Counter(one.origin for one in seen.added)
-    whose = ", ".join(f"{number} {origin}" for origin, number in sorted(origins.items()))
-    said = f"{said}\n{seen.count} entries that are not the image's, none unexplained: {whose}"
-    return ExperimentOutcome(said, today=today)
+    origins = Counter(entry.origin for entry in observation.added)
+    counts = ", ".join(f"{number} {origin}" for origin, number in sorted(origins.items()))
+    total = f"{observation.count} entries that are not the image's, none unexplained: {counts}"
+    return ExperimentOutcome(f"{observed}\n{total}", today=today)
 
 
-def _paths(found: list[Added]) -> str:
-    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-    return ", ".join(visible(one.path) for one in found[:3]) + more
+def _paths(entries: list[AddedEntry]) -> str:
+    more = f" and {len(entries) - 3} more" if len(entries) > 3 else ""
+    return ", ".join(visible(entry.path) for entry in entries[:3]) + more

@@ -1,8 +1,8 @@
 """E08: the runtime mounts the filesystems that its spec requires.
 
-The table is libcontainer's own (runc libcontainer/SPEC.md "Filesystem"); of these the OCI
-runtime-spec (config-linux.md "Default Filesystems") asks for /proc, /sys, /dev/pts and /dev/shm
-with SHOULD.
+The six are those of runc's libcontainer/SPEC.md ("Filesystem"). The OCI runtime-spec
+(config-linux.md "Default Filesystems") has a SHOULD for four of them: /proc, /sys, /dev/pts and
+/dev/shm.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from scratchlab.judge.rules.spec import LIBCONTAINER_FILESYSTEMS
 from scratchlab.lab.session import Laboratory
 from scratchlab.text import visible
 
-_SPEC_KNOWS = frozenset(path for path, _, _ in LIBCONTAINER_FILESYSTEMS)
+_IN_SPEC = frozenset(path for path, _, _ in LIBCONTAINER_FILESYSTEMS)
 
 
 @dataclass(frozen=True)
-class Mounted:
-    """One mount that the process can reach."""
+class VisibleMount:
+    """One mount that the process can reach, with its mount and superblock options."""
 
     target: str
     fstype: str
@@ -36,37 +36,40 @@ class Observation:
 
     pid: int
     runtime: str
-    mounts: tuple[Mounted, ...]
+    mounts: tuple[VisibleMount, ...]
 
 
 def probe(lab: Laboratory) -> Observation:
-    """Read /proc/PID/mountinfo: of stacked mounts the topmost. On another machine, in a debug
-    container there.
+    """Read /proc/PID/mountinfo, on another machine through a debug container.
+
+    Of several mounts on one path, only the topmost is kept.
     """
     running: Running = lab.observations["E06"]
     inspect = lab.container(lab.names.container)
-    runtime = lab.engine.runtime(inspect, here=lab.here) if inspect is not None else None
-    if lab.here:
-        with process.hold(running.pid) as held:
-            seen = mountinfo.visible(held.mounts, held.root_mount)
+    local = lab.engine_is_local
+    runtime = lab.engine.runtime(inspect, local=local) if inspect is not None else None
+    if local:
+        with process.hold_process(running.pid) as held:
+            mounts = mountinfo.visible_mounts(held.mounts, held.root_mount)
             held.recheck()
     else:
         evidence = lab.evidence()
         top = evidence.live.get("/")
-        seen = mountinfo.visible(evidence.facts.mounts, top.mount if top is not None else None)
+        root_mount = top.mount if top is not None else None
+        mounts = mountinfo.visible_mounts(evidence.facts.mounts, root_mount)
     return Observation(
         pid=running.pid,
         runtime=f"{runtime.name} {runtime.version}".strip() if runtime else "",
         mounts=tuple(
-            Mounted(target, mount.fstype, mount.options, mount.super_options)
-            for target, mount in sorted(seen.items())
+            VisibleMount(target, mount.fstype, mount.options, mount.super_options)
+            for target, mount in sorted(mounts.items())
         ),
     )
 
 
-def judge(seen: Observation) -> ExperimentOutcome:
-    """Each of the six is there with its filesystem; what SPEC.md says less or more is told."""
-    mounts = {mount.target: mount for mount in seen.mounts}
+def judge(observation: Observation) -> ExperimentOutcome:
+    """Each of the six is mounted with its filesystem; differences from SPEC.md are reported."""
+    mounts = {mount.target: mount for mount in observation.mounts}
     lines, missing, other, flags = [], [], [], []
     for path, fstype, wanted in LIBCONTAINER_FILESYSTEMS:
         mount = mounts.get(path)
@@ -79,17 +82,21 @@ def judge(seen: Observation) -> ExperimentOutcome:
         lacking = [flag for flag in wanted if flag not in mount.options]
         if lacking:
             flags.append(f"{path} has no {' '.join(lacking)}")
-    said = "\n".join([*lines, *(f"{path} not mounted" for path in missing)])
-    words = {"runtime": seen.runtime, "pid": str(seen.pid), "flags": "; ".join(flags)}
+    observed = "\n".join([*lines, *(f"{path} not mounted" for path in missing)])
+    values = {
+        "runtime": observation.runtime,
+        "pid": str(observation.pid),
+        "flags": "; ".join(flags),
+    }
     if missing:
-        return ExperimentOutcome(said, "missing", words={**words, "missing": ", ".join(missing)})
+        values["missing"] = ", ".join(missing)
+        return ExperimentOutcome(observed, fault="missing", placeholders=values)
     if other:
-        return ExperimentOutcome(
-            said, "other-filesystem", words={**words, "other": "; ".join(other)}
-        )
-    more = [path for path in mounts if path != "/" and path not in _SPEC_KNOWS]
+        values["other"] = "; ".join(other)
+        return ExperimentOutcome(observed, fault="other-filesystem", placeholders=values)
+    more = [path for path in mounts if path != "/" and path not in _IN_SPEC]
     known = [path for path in more if not path.startswith(("/etc/", "/sys/fs/cgroup/"))]
     lines += [f"and {visible(path)} {mounts[path].fstype}" for path in known]
     today = ("stale", "flags") if flags else ("stale",)
-    said = "\n".join([*lines, f"all six, mounted by {seen.runtime}, and {len(more)} more"])
-    return ExperimentOutcome(said, today=today, words=words)
+    lines.append(f"all six, mounted by {observation.runtime}, and {len(more)} more")
+    return ExperimentOutcome("\n".join(lines), today=today, placeholders=values)

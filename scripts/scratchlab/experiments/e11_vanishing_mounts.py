@@ -1,8 +1,8 @@
-"""E11: mounts vanish with the container, measured on a twin so that the learner's keeps running.
+"""E11: mounts vanish with the container, measured on a probe container of the experiment's own.
 
-mount_namespaces(7): a mount namespace, and every mount in it, is gone when its last process is;
-what the engine mounted outside of it (the merged layers, the file that holds the network
-namespace) the engine must take away itself.
+mount_namespaces(7): a mount namespace ends with its last process, and all its mounts with it. The
+engine itself must unmount what it mounted outside: the merged layers, and the file that holds the
+network namespace.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from scratchlab.lab.session import Laboratory
 from scratchlab.model import Json
 from scratchlab.text import visible
 
-_SETTLE_SECONDS = 5.0  # containerd and the engine clean up after they have answered
+_SETTLE_SECONDS = 5.0  # containerd and the engine still clean up after their answer
 _STOP_SECONDS = 2
-# Where containerd 1.4 to 2.1 keeps a running task, system service and dockerd's own child.
-_TASKS = (
+# Where containerd 1.4 to 2.1 keeps running tasks: as a system service, and as dockerd's child.
+_TASK_DIRECTORIES = (
     "/run/containerd/io.containerd.runtime.v2.task/moby",
     "/run/docker/containerd/daemon/io.containerd.runtime.v2.task/moby",
 )
@@ -33,10 +33,11 @@ _TASKS = (
 
 @dataclass(frozen=True)
 class Stage:
-    """What was left of the twin at one moment. ``own_mounts``: in its own mount namespace.
+    """The traces of the probe container at one moment.
 
-    ``handle`` is the file on which the engine mounts the network namespace; once that is gone, an
-    empty file.
+    ``own_mounts`` counts the mounts in its own mount namespace; ``folders`` (a key of saved
+    observations) are its directories on the host. ``handle``: whether the file on which the engine
+    mounts the network namespace exists; it is empty once that is unmounted.
     """
 
     name: str
@@ -50,7 +51,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Observation:
-    """The three stages: running, stopped, removed. ``exit_status`` where the twin would not run."""
+    """The stages running, stopped and removed; only an ``exit_status`` if it ended at once."""
 
     pid: int
     exit_status: int | None
@@ -59,22 +60,22 @@ class Observation:
 
 @dataclass(frozen=True)
 class _Marks:
-    """How the twin's traces are recognized."""
+    """What identifies the traces of the probe container."""
 
     pid: int
-    words: tuple[str, ...]
-    folders: tuple[str, ...]
+    mount_names: tuple[str, ...]  # parts of the paths of its mounts on the host
+    directories: tuple[str, ...]
     namespaces: frozenset[str]
     handle: str
 
 
 def probe(lab: Laboratory) -> Observation:
-    """Create, start, stop and remove a twin of the container; look for its traces each time."""
-    name = f"scratchlab-twin-{secrets.token_hex(4)}"
-    # Without a network it still gets a network namespace of its own, and needs no bridge.
-    twin = lab.create(lab.names.image, name=name, network_mode="none")
-    twin.start()
-    inspect: Json = lab.api.inspect_container(twin.id)
+    """Create, start, stop and remove a probe container; look for its traces each time."""
+    name = f"scratchlab-probe-{secrets.token_hex(4)}"
+    # Without a network it needs no bridge, and still has a network namespace of its own.
+    container = lab.create(lab.names.image, name=name, network_mode="none")
+    container.start()
+    inspect: Json = lab.api.inspect_container(container.id)
     pid = int(inspect["State"]["Pid"])
     if not pid:
         return Observation(0, int(inspect["State"]["ExitCode"]), ())
@@ -82,18 +83,18 @@ def probe(lab: Laboratory) -> Observation:
         marks = _marks(inspect)
     except FileNotFoundError as error:
         raise LabError(f"process {pid} of container {name} is not on this host") from error
-    running = _look("running", marks)
-    twin.stop(timeout=_STOP_SECONDS)
-    stopped = _settle("stopped", marks, ignore_directories=True)
-    twin.remove(v=True)
-    removed = _settle("removed", marks)
+    running = _find_traces("running", marks)
+    container.stop(timeout=_STOP_SECONDS)
+    stopped = _find_settled_traces("stopped", marks, ignore_directories=True)
+    container.remove(v=True)
+    removed = _find_settled_traces("removed", marks)
     return Observation(pid, None, (running, stopped, removed))
 
 
 def _marks(inspect: Json) -> _Marks:
     pid, identity = int(inspect["State"]["Pid"]), str(inspect["Id"])
-    words = [identity]
-    directories = [os.path.join(task, identity) for task in _TASKS]
+    mount_names = [identity]
+    directories = [os.path.join(task, identity) for task in _TASK_DIRECTORIES]
     for key in ("HostnamePath", "LogPath"):
         directory = os.path.dirname(inspect.get(key) or "")
         if identity in directory:
@@ -101,44 +102,45 @@ def _marks(inspect: Json) -> _Marks:
             break
     sandbox = (inspect.get("NetworkSettings") or {}).get("SandboxKey") or ""
     if sandbox:
-        words.append(os.path.join("netns", os.path.basename(sandbox)))
+        mount_names.append(os.path.join("netns", os.path.basename(sandbox)))
     layers = (inspect.get("GraphDriver") or {}).get("Data") or {}
     if layers.get("UpperDir"):
         layer = os.path.dirname(layers["UpperDir"])
         directories.append(layer)
-        words.append(os.path.basename(layer))
+        mount_names.append(os.path.basename(layer))
     host = {os.readlink(link) for link in Path("/proc/self/ns").iterdir()}
     own = {os.readlink(link) for link in Path(f"/proc/{pid}/ns").iterdir()}
-    return _Marks(pid, tuple(words), tuple(directories), frozenset(own - host), sandbox)
+    return _Marks(pid, tuple(mount_names), tuple(directories), frozenset(own - host), sandbox)
 
 
-def _look(name: str, marks: _Marks) -> Stage:
+def _find_traces(name: str, marks: _Marks) -> Stage:
     mounts: list[str] = []
     left: set[str] = set()
-    seen: set[str] = set()
+    visited: set[str] = set()
     for directory in _processes():
         with suppress(OSError):  # processes come and go while /proc is read
-            spaces = {os.readlink(link) for link in (directory / "ns").iterdir()}
-            left |= spaces & marks.namespaces
-            mine = os.readlink(directory / "ns" / "mnt")
-            if mine in seen or mine in marks.namespaces:
+            namespaces = {os.readlink(link) for link in (directory / "ns").iterdir()}
+            left |= namespaces & marks.namespaces
+            own = os.readlink(directory / "ns" / "mnt")
+            if own in visited or own in marks.namespaces:
                 continue
-            seen.add(mine)
+            visited.add(own)
             text = (directory / "mountinfo").read_bytes()
             for mount in mountinfo.parse(text):
                 where = f"{mount.fstype} on {mount.target}"
-                if where not in mounts and any(word in mount.target for word in marks.words):
+                ours = any(part in mount.target for part in marks.mount_names)
+                if ours and where not in mounts:
                     mounts.append(where)
-    own = 0
+    own_mounts = 0
     process = Path("/proc") / str(marks.pid)
     with suppress(OSError):
-        own = len(mountinfo.parse((process / "mountinfo").read_bytes()))
+        own_mounts = len(mountinfo.parse((process / "mountinfo").read_bytes()))
     return Stage(
         name=name,
         process=process.exists(),
-        own_mounts=own,
+        own_mounts=own_mounts,
         host_mounts=tuple(mounts),
-        folders=tuple(directory for directory in marks.folders if os.path.lexists(directory)),
+        folders=tuple(directory for directory in marks.directories if os.path.lexists(directory)),
         namespaces=tuple(sorted(left)),
         handle=bool(marks.handle) and os.path.lexists(marks.handle),
     )
@@ -150,49 +152,53 @@ def _processes() -> Iterator[Path]:
             yield directory
 
 
-def _settle(name: str, marks: _Marks, *, ignore_directories: bool = False) -> Stage:
+def _find_settled_traces(name: str, marks: _Marks, *, ignore_directories: bool = False) -> Stage:
     until = time.monotonic() + _SETTLE_SECONDS
     while True:
-        stage = _look(name, marks)
+        stage = _find_traces(name, marks)
         busy = stage.process or stage.host_mounts or stage.namespaces
         if not (busy or (stage.folders and not ignore_directories)) or time.monotonic() > until:
             return stage
         time.sleep(0.1)
 
 
-def judge(seen: Observation) -> ExperimentOutcome:
-    """All of it while it ran, no mount and no namespace once stopped, nothing once removed."""
-    if not seen.stages:
-        words = {"exit_status": str(seen.exit_status)}
-        return ExperimentOutcome(f"exit status {seen.exit_status} at once", "no-twin", words=words)
-    running, stopped, removed = seen.stages
-    said = "\n".join(_text(stage) for stage in seen.stages)
+def judge(observation: Observation) -> ExperimentOutcome:
+    """Every trace while it runs, no mount and no namespace once stopped, nothing once removed."""
+    if not observation.stages:
+        values = {"exit_status": str(observation.exit_status)}
+        return ExperimentOutcome(
+            f"exit status {observation.exit_status} at once", "ended-at-once", placeholders=values
+        )
+    running, stopped, removed = observation.stages
+    observed = "\n".join(_counts(stage) for stage in observation.stages)
     if not (running.process and running.own_mounts and running.folders and running.namespaces):
-        return ExperimentOutcome(said, fault="nothing-seen")
+        return ExperimentOutcome(observed, fault="nothing-seen")
     if not running.host_mounts:
-        return ExperimentOutcome(said, fault="nothing-seen")
+        return ExperimentOutcome(observed, fault="nothing-seen")
     for stage in (stopped, removed):
         if stage.process or stage.own_mounts:
-            return ExperimentOutcome(said, fault="process", words={"pid": str(seen.pid)})
+            return ExperimentOutcome(
+                observed, fault="process", placeholders={"pid": str(observation.pid)}
+            )
         if stage.host_mounts:
-            words = {"mounts": "; ".join(map(visible, stage.host_mounts))}
-            return ExperimentOutcome(said, fault="mounts", words=words)
+            values = {"mounts": "; ".join(map(visible, stage.host_mounts))}
+            return ExperimentOutcome(observed, fault="mounts", placeholders=values)
         if stage.namespaces:
             return ExperimentOutcome(
-                said, "namespaces", words={"namespaces": ", ".join(stage.namespaces)}
+                observed, "namespaces", placeholders={"namespaces": ", ".join(stage.namespaces)}
             )
     if removed.folders:
-        words = {"directories": ", ".join(map(visible, removed.folders))}
-        return ExperimentOutcome(said, fault="directories", words=words)
-    said = (
-        f"{said}\n{running.own_mounts} mounts of its own, {len(running.host_mounts)} outside and "
-        f"{len(running.namespaces)} namespaces are gone once it stopped, "
-        "its directories once removed"
+        values = {"directories": ", ".join(map(visible, removed.folders))}
+        return ExperimentOutcome(observed, fault="directories", placeholders=values)
+    summary = (
+        f"{running.own_mounts} mounts of its own, {len(running.host_mounts)} outside and "
+        f"{len(running.namespaces)} namespaces are gone once it is stopped, "
+        "its directories once it is removed"
     )
-    return ExperimentOutcome(said, today=("handle",) if removed.handle else ())
+    return ExperimentOutcome(f"{observed}\n{summary}", today=("handle",) if removed.handle else ())
 
 
-def _text(stage: Stage) -> str:
+def _counts(stage: Stage) -> str:
     return (
         f"{stage.name}: {_count(stage.own_mounts, 'mount', 'mounts')} in its own namespace, "
         f"{_count(len(stage.host_mounts), 'mount', 'mounts')} outside, "
@@ -201,5 +207,5 @@ def _text(stage: Stage) -> str:
     )
 
 
-def _count(number: int, one: str, more: str) -> str:
-    return f"{number} {one if number == 1 else more}" if number else f"no {one}"
+def _count(number: int, singular: str, plural: str) -> str:
+    return f"{number} {singular if number == 1 else plural}" if number else f"no {singular}"

@@ -12,7 +12,7 @@ from scratchlab.model import Origin, Status
 
 @dataclass(frozen=True)
 class Counted:
-    """A number of entries under a word: a status, an origin, a kind of ghost."""
+    """How many entries have a status, an origin or a kind of ghost; ``word`` is its name."""
 
     word: str
     number: int
@@ -20,7 +20,7 @@ class Counted:
 
 @dataclass(frozen=True)
 class Observation:
-    """Both ledgers by number and digest, and the difference counted in every way."""
+    """Both ledgers by number and digest; the difference by status, origin and kind of ghost."""
 
     image_entries: int
     image_digest: str
@@ -32,7 +32,7 @@ class Observation:
 
 
 def probe(lab: Laboratory) -> Observation:
-    """Count what the verification found."""
+    """Count the findings and ghosts of the verification."""
     evidence, judgement = lab.verification()
     statuses: Counter[str] = Counter()
     origins: Counter[str] = Counter()
@@ -52,38 +52,40 @@ def probe(lab: Laboratory) -> Observation:
 
 
 def _counted(counter: Counter[str]) -> tuple[Counted, ...]:
-    return tuple(Counted(word, number) for word, number in sorted(counter.items()))
+    return tuple(Counted(name, number) for name, number in sorted(counter.items()))
 
 
-def judge(seen: Observation) -> ExperimentOutcome:
-    """The counts add up on both sides, and nothing of the difference is left unexplained."""
-    by_status = {one.word: one.number for one in seen.statuses}
-    ghosts = sum(one.number for one in seen.ghosts)
+def judge(observation: Observation) -> ExperimentOutcome:
+    """The counts add up on both sides, and no difference is left unexplained."""
+    in_image, in_instance = observation.image_entries, observation.live_entries
+    image, instance = _short(observation.image_digest), _short(observation.live_digest)
+    by_status = {item.word: item.number for item in observation.statuses}
+    ghosts = sum(item.number for item in observation.ghosts)
     same, altered = by_status.get(Status.SAME, 0), by_status.get(Status.ALTERED, 0)
     only_live, missing = by_status.get(Status.ONLY_LIVE, 0), by_status.get(Status.MISSING, 0)
-    whose = ", ".join(f"{one.number} {one.word}" for one in seen.origins)
-    said = (
-        f"{whose}\n"
-        f"roots counted: image {seen.image_entries} entries ({_short(seen.image_digest)}), "
-        f"instance {seen.live_entries} ({_short(seen.live_digest)}): {same} the same, "
+    origins = ", ".join(f"{item.number} {item.word}" for item in observation.origins)
+    observed = (
+        f"{origins}\n"
+        f"roots counted: image {in_image} entries ({image}), "
+        f"instance {in_instance} ({instance}): {same} the same, "
         f"{altered} altered, {only_live} only in the instance, {missing} missing, {ghosts} hidden"
     )
     sums = []
-    if same + altered + only_live != seen.live_entries:
-        sums.append(f"{same} + {altered} + {only_live} is not {seen.live_entries} in the instance")
-    if same + altered + missing + ghosts != seen.image_entries:
-        sums.append(
-            f"{same} + {altered} + {missing} + {ghosts} is not {seen.image_entries} in the image"
-        )
+    if same + altered + only_live != in_instance:
+        sums.append(f"{same} + {altered} + {only_live} is not {in_instance} in the instance")
+    if same + altered + missing + ghosts != in_image:
+        sums.append(f"{same} + {altered} + {missing} + {ghosts} is not {in_image} in the image")
     if sums:
-        return ExperimentOutcome(said, fault="sums", words={"sums": "; ".join(sums)})
+        return ExperimentOutcome(observed, fault="sums", placeholders={"sums": "; ".join(sums)})
     if not only_live and not altered and not missing and not ghosts:
-        return ExperimentOutcome(said, fault="same")
-    unexplained = sum(one.number for one in seen.origins if one.word == Origin.UNEXPLAINED)
+        return ExperimentOutcome(observed, fault="same")
+    unexplained = sum(
+        item.number for item in observation.origins if item.word == Origin.UNEXPLAINED
+    )
     if unexplained or missing:
-        words = {"count": str(unexplained + missing)}
-        return ExperimentOutcome(said, fault="unexplained", words=words)
-    return ExperimentOutcome(said)
+        values = {"count": str(unexplained + missing)}
+        return ExperimentOutcome(observed, fault="unexplained", placeholders=values)
+    return ExperimentOutcome(observed)
 
 
 def _short(digest: str) -> str:

@@ -1,8 +1,9 @@
-"""E13: a limit that was set is the limit in force: read from the kernel, and run into.
+"""E13: a limit that was set is in force: read from the kernel, and then exceeded.
 
-The program of the lab's third image allocates, spins or forks without end. What the kernel
-promises: a group over its memory limit is killed (memory.rst), one over its CPU quota waits for
-the next period (sched-bwc.rst), and a fork over the process limit fails with EAGAIN (pids.rst).
+The program of the lab's limits image allocates, spins or forks without end. By the kernel's
+documentation a group that exceeds its memory limit is killed (memory.rst), one that exceeds its CPU
+quota waits for the next period (sched-bwc.rst), and a fork beyond the process limit fails with
+EAGAIN (pids.rst).
 """
 
 from __future__ import annotations
@@ -14,29 +15,39 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scratchlab import mountinfo
-from scratchlab.collect import facts
+from scratchlab.collect import host_facts
 from scratchlab.errors import LabError
-from scratchlab.experiments import e13_limit_files as kernel
-from scratchlab.experiments.e13_limit_files import LIMITS, Files, Limit
+from scratchlab.experiments.e13_limit_files import (
+    CPU_SHARE,
+    LIMITS,
+    PIDS,
+    Files,
+    Limit,
+    group_directory,
+    parse_groups,
+    read_files,
+    read_number,
+)
 from scratchlab.experiments.table import ExperimentOutcome
 from scratchlab.lab.session import Laboratory
 from scratchlab.text import visible
 
-_KILLED = 128 + 9  # as a shell and an engine say it: ended by SIGKILL
+_KILLED = 128 + 9  # the exit status that shells and engines report for SIGKILL
 _EAGAIN = 11  # <asm-generic/errno-base.h>
-_THROTTLED = 3  # periods to wait for, each a tenth of a second
-_SECONDS = 8.0  # to wait for them on a busy machine
-_BUSY = "busy"  # no fault: the key of a reason to skip
-_SLACK = 2.0  # a measured interval begins and ends inside of a period
+_THROTTLED_PERIODS = 3  # to wait for, a tenth of a second each
+_THROTTLE_SECONDS = 8.0  # to wait for them on a busy machine
+_BUSY = "busy"  # the key of a reason to skip, not of a fault
+_SLACK = 2.0  # a measured interval begins and ends within a period
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One limit: the kernel's files as they were set, and what came of running into it.
+class LimitTrial:
+    """One limit: the kernel's files as they were set, and what happened when it was exceeded.
 
-    ``before`` and ``after`` are counters; ``seconds`` of wall clock lie between them.
-    ``oom_killed`` is the engine's word on the container, ``oom_kills`` how many the kernel
-    counted on the whole machine meanwhile (/proc/vmstat).
+    ``before`` and ``after`` are the kernel's counters, ``seconds`` the wall-clock time between
+    them. ``oom_killed`` is the engine's report on the container, ``oom_kills`` the kernel's count
+    for the whole machine meanwhile (/proc/vmstat). ``said`` is the program's last line. The names
+    ``folder`` (the group's directory) and ``said`` are keys of saved observations.
     """
 
     controller: str
@@ -54,34 +65,34 @@ class Trial:
 
 @dataclass(frozen=True)
 class Observation:
-    """The trials of the limits that can be set here; ``lacking`` are controllers that cannot."""
+    """The trials of the limits that can be set; ``lacking`` are controllers without any."""
 
     found: bool
     version: int = 0
     controllers: tuple[str, ...] = ()
     lacking: tuple[str, ...] = ()
-    trials: tuple[Trial, ...] = ()
+    trials: tuple[LimitTrial, ...] = ()
 
 
 def probe(lab: Laboratory) -> Observation:
-    """One container a limit: read its files, let it run into it, read what the kernel counted."""
+    """For each limit start a container, read its files, exceed the limit, read the counters."""
     if lab.image(lab.names.limits) is None:
         return Observation(found=False)
     mounts = mountinfo.parse(Path("/proc/self/mountinfo").read_bytes())
-    version, controllers = facts.cgroups(mounts)
-    here = {name for names in controllers for name in names.split(",")}
+    version, controllers = host_facts.cgroups(mounts)
+    present = {name for names in controllers for name in names.split(",")}
     info = lab.engine.info()
-    able = [limit for limit in LIMITS if limit.controller in here and info.get(limit.told)]
+    able = [limit for limit in LIMITS if limit.controller in present and info.get(limit.info_key)]
     return Observation(
         found=True,
         version=version,
         controllers=controllers,
         lacking=tuple(limit.controller for limit in LIMITS if limit not in able),
-        trials=tuple(_Trial(lab, limit, version).run() for limit in able),
+        trials=tuple(_TrialContainer(lab, limit, version).run() for limit in able),
     )
 
 
-class _Trial:
+class _TrialContainer:
     """One container with one limit, from create to remove."""
 
     def __init__(self, lab: Laboratory, limit: Limit, version: int) -> None:
@@ -92,11 +103,11 @@ class _Trial:
             ["await", limit.verb],
             name=f"scratchlab-limit-{limit.controller}-{secrets.token_hex(4)}",
             network_mode="none",
-            log_config={"Type": "none"},  # whatever the engine's own driver is
+            log_config={"Type": "none"},  # instead of the engine's own log driver
             **limit.options,
         )
 
-    def run(self) -> Trial:
+    def run(self) -> LimitTrial:
         output = self._container.attach(stdout=True, stderr=True, stream=True)
         self._container.start()
         lines = _lines(output)
@@ -104,25 +115,27 @@ class _Trial:
             raise LabError(f"the program of {self._container.name} did not start")
         self._container.reload()
         group, directories = self._groups(int(self._container.attrs["State"]["Pid"]))
-        own, promised = self._limit.controller, self._limit.promised[self._version]
-        limits = kernel.read(directories, [(own, name) for name, _ in promised])
-        trial = Trial(own, group, directories[own], limits)
-        if limits == promised:  # nothing is let loose that the kernel would not stop
-            trial = self._run_into(trial, directories, lines)
+        controller, expected = self._limit.controller, self._limit.expected[self._version]
+        limits = read_files(directories, [(controller, name) for name, _ in expected])
+        trial = LimitTrial(controller, group, directories[controller], limits)
+        if limits == expected:  # otherwise nothing would stop the program
+            trial = self._exceed(trial, directories, lines)
         self._container.remove(force=True)
         return trial
 
-    def _run_into(self, trial: Trial, directories: dict[str, str], lines: Iterator[str]) -> Trial:
+    def _exceed(
+        self, trial: LimitTrial, directories: dict[str, str], lines: Iterator[str]
+    ) -> LimitTrial:
         before, kills, begin = self._count(directories), _oom_kills(), time.monotonic()
         self._container.kill(signal="SIGUSR1")
-        said, status = "", None
+        last_line, status = "", None
         if trial.controller == "memory":
             status = int(self._container.wait()["StatusCode"])
-            said = next(lines, "")
+            last_line = next(lines, "")
         elif trial.controller == "pids":
-            said = next(lines, "")
+            last_line = next(lines, "")
         else:
-            self._throttled(directories)
+            self._wait_until_throttled(directories)
         seconds = time.monotonic() - begin
         after = self._count(directories) if status is None else ()
         self._container.reload()
@@ -134,35 +147,35 @@ class _Trial:
             exit_status=status,
             oom_killed=bool(self._container.attrs["State"].get("OOMKilled")),
             oom_kills=_oom_kills() - kills,
-            said=said,
+            said=last_line,
         )
 
     def _groups(self, pid: int) -> tuple[str, dict[str, str]]:
         try:
-            found = kernel.groups(Path(f"/proc/{pid}/cgroup").read_text("utf-8", "surrogateescape"))
+            text = Path(f"/proc/{pid}/cgroup").read_text("utf-8", "surrogateescape")
         except FileNotFoundError as error:
             raise LabError(
                 f"process {pid} of {self._container.name} is not on this host"
             ) from error
         mounts = mountinfo.parse(Path("/proc/self/mountinfo").read_bytes())
-        wanted = {self._limit.controller, *(c for c, _ in self._limit.counters[self._version])}
-        paths = {name: found.get("" if self._version == 2 else name, "/") for name in wanted}
+        groups, counters = parse_groups(text), self._limit.counters[self._version]
+        wanted = {self._limit.controller, *(controller for controller, _ in counters)}
+        paths = {name: groups.get("" if self._version == 2 else name, "/") for name in wanted}
         directories = {
-            name: kernel.directory(self._version, name, path, mounts)
-            for name, path in paths.items()
+            name: group_directory(self._version, name, path, mounts) for name, path in paths.items()
         }
         return paths[self._limit.controller], directories
 
     def _count(self, directories: dict[str, str]) -> Files:
-        return kernel.read(directories, self._limit.counters[self._version])
+        return read_files(directories, self._limit.counters[self._version])
 
-    def _throttled(self, directories: dict[str, str]) -> None:
-        until = time.monotonic() + _SECONDS
-        start = kernel.number(self._count(directories), "cpu.stat", "nr_throttled")
+    def _wait_until_throttled(self, directories: dict[str, str]) -> None:
+        until = time.monotonic() + _THROTTLE_SECONDS
+        start = read_number(self._count(directories), "cpu.stat", "nr_throttled")
         while time.monotonic() < until:
             time.sleep(0.1)
-            now = kernel.number(self._count(directories), "cpu.stat", "nr_throttled")
-            if now >= start + _THROTTLED:
+            now = read_number(self._count(directories), "cpu.stat", "nr_throttled")
+            if now >= start + _THROTTLED_PERIODS:
                 return
 
 
@@ -176,83 +189,92 @@ def _lines(output: Iterator[bytes]) -> Iterator[str]:
 
 
 def _oom_kills() -> int:
-    """OOM kills since boot (Linux mm/vmstat.c, 4.13 and later), 0 where it is not counted."""
+    """OOM kills since boot (Linux mm/vmstat.c, 4.13 and later); 0 if they are not counted."""
     for line in Path("/proc/vmstat").read_text("ascii").splitlines():
         if line.startswith("oom_kill "):
             return int(line.split()[1])
     return 0
 
 
-def judge(seen: Observation) -> ExperimentOutcome:
-    """The kernel's files hold what was asked, and each limit stopped what ran into it."""
-    if not seen.found:
+def judge(observation: Observation) -> ExperimentOutcome:
+    """The kernel's files hold the limits that were set, and each limit stopped the program."""
+    if not observation.found:
         return ExperimentOutcome("no such image", fault="no-image")
-    lines, today = [], [f"version-{seen.version}"] if seen.version else []
-    skip, told = None, {}
-    for trial in seen.trials:
+    version = observation.version
+    lines, today = [], [f"version-{version}"] if version else []
+    skip, reason = None, {}
+    for trial in observation.trials:
         limit = next(limit for limit in LIMITS if limit.controller == trial.controller)
-        here = "; ".join(f"{name} {content}" for name, content in trial.limits)
-        lines.append(f"{limit.option}: {visible(trial.folder)}: {here}")
-        promised = limit.promised[seen.version]
-        if trial.limits != promised:
-            asked = "; ".join(f"{name} {content}" for name, content in promised)
-            words = {"option": limit.option, "here": here, "asked": asked}
-            return ExperimentOutcome("\n".join(lines), "other-limit", words=words)
-        fault, said = _PROVE[trial.controller](trial)
-        lines.append(f"{limit.verb}: {said}")
-        words = {"option": limit.option, "said": said}
+        expected = limit.expected[version]
+        lines.append(f"{limit.option}: {visible(trial.folder)}: {_text(trial.limits)}")
+        if trial.limits != expected:
+            values = {
+                "option": limit.option,
+                "actual": _text(trial.limits),
+                "requested": _text(expected),
+            }
+            return ExperimentOutcome("\n".join(lines), fault="other-limit", placeholders=values)
+        fault, effect = _JUDGES[trial.controller](trial)
+        lines.append(f"{limit.verb}: {effect}")
+        values = {"option": limit.option, "effect": effect}
         if fault == _BUSY:
-            skip, told = fault, words
+            skip, reason = fault, values
         elif fault:
-            return ExperimentOutcome("\n".join(lines), fault, words=words)
+            return ExperimentOutcome("\n".join(lines), fault=fault, placeholders=values)
         if trial.controller == "memory" and not trial.oom_killed:
             today.append("no-flag")
-    if seen.lacking:
-        there = " ".join(seen.controllers) or "none"
-        lacking = ", ".join(seen.lacking)
-        skip, told = "no-controller", {"lacking": lacking, "there": there}
-        lines.append(f"no {lacking} controller (cgroup v{seen.version}: {there})")
+    if observation.lacking:
+        present = " ".join(observation.controllers) or "none"
+        lacking = ", ".join(observation.lacking)
+        skip, reason = "no-controller", {"lacking": lacking, "present": present}
+        lines.append(f"no {lacking} controller (cgroup v{version}: {present})")
     if skip is not None:
-        words = {**told, "version": str(seen.version)}
-        return ExperimentOutcome("\n".join(lines), skip=skip, words=words)
-    proved = ", ".join(f"{one.controller} {_ENDS[one.controller]}" for one in seen.trials)
-    lines.append(f"limits of cgroup v{seen.version} in force: {proved}")
+        values = {**reason, "version": str(version)}
+        return ExperimentOutcome("\n".join(lines), skip=skip, placeholders=values)
+    effects = ", ".join(f"{t.controller} {_EFFECTS[t.controller]}" for t in observation.trials)
+    lines.append(f"limits of cgroup v{version} in force: {effects}")
     return ExperimentOutcome("\n".join(lines), today=tuple(today))
 
 
-def _killed(trial: Trial) -> tuple[str | None, str]:
+def _text(files: Files) -> str:
+    return "; ".join(f"{name} {content}" for name, content in files)
+
+
+# Each of these judges returns the key of a fault (None: passed) and a text of what happened.
+def _judge_kill(trial: LimitTrial) -> tuple[str | None, str]:
     if trial.exit_status != _KILLED:
-        said = f"exit status {trial.exit_status} {visible(trial.said)}".strip()
-        return "not-killed", said
-    said = f"exit status {_KILLED}, OOMKilled {str(trial.oom_killed).lower()}"
-    said = f"{said}, OOM kills counted by the kernel: {trial.oom_kills}"
-    return (None if trial.oom_killed or trial.oom_kills else "other-kill"), said
+        return "not-killed", f"exit status {trial.exit_status} {visible(trial.said)}".strip()
+    effect = (
+        f"exit status {_KILLED}, OOMKilled {str(trial.oom_killed).lower()}, "
+        f"OOM kills counted by the kernel: {trial.oom_kills}"
+    )
+    return (None if trial.oom_killed or trial.oom_kills else "other-kill"), effect
 
 
-def _waited(trial: Trial) -> tuple[str | None, str]:
-    def grown(name: str, key: str = "") -> int:
-        before, after = (kernel.number(f, name, key) for f in (trial.before, trial.after))
+def _judge_throttling(trial: LimitTrial) -> tuple[str | None, str]:
+    def growth(name: str, key: str = "") -> int:
+        before, after = (read_number(files, name, key) for files in (trial.before, trial.after))
         return after - before
 
-    throttled, periods = (grown("cpu.stat", key) for key in ("nr_throttled", "nr_periods"))
-    used = grown("cpuacct.usage") / 1e9 or grown("cpu.stat", "usage_usec") / 1e6
+    throttled, periods = (growth("cpu.stat", key) for key in ("nr_throttled", "nr_periods"))
+    used = growth("cpuacct.usage") / 1e9 or growth("cpu.stat", "usage_usec") / 1e6  # seconds
     share = used / trial.seconds if trial.seconds else 0.0
-    said = f"throttled in {throttled} of {periods} periods, {share:.0%} of one CPU"
-    if not 0 < share <= kernel.CPU_SHARE * _SLACK:
-        return "not-throttled", said
+    effect = f"throttled in {throttled} of {periods} periods, {share:.0%} of one CPU"
+    if not 0 < share <= CPU_SHARE * _SLACK:
+        return "not-throttled", effect
     if throttled < 1:
-        return _BUSY if share < kernel.CPU_SHARE else "not-throttled", said
-    return None, said
+        return _BUSY if share < CPU_SHARE else "not-throttled", effect
+    return None, effect
 
 
-def _refused(trial: Trial) -> tuple[str | None, str]:
-    current = kernel.number(trial.after, "pids.current")
-    refusals = kernel.number(trial.after, "pids.events", "max")
-    said = f"{visible(trial.said)}; pids.current {current}, pids.events max {refusals}"
-    if f"errno {_EAGAIN})" not in trial.said or current != kernel.PIDS or not refusals:
-        return "not-refused", said
-    return None, said
+def _judge_refusal(trial: LimitTrial) -> tuple[str | None, str]:
+    current = read_number(trial.after, "pids.current")
+    refusals = read_number(trial.after, "pids.events", "max")
+    effect = f"{visible(trial.said)}; pids.current {current}, pids.events max {refusals}"
+    if f"errno {_EAGAIN})" not in trial.said or current != PIDS or not refusals:
+        return "not-refused", effect
+    return None, effect
 
 
-_ENDS = {"memory": "kills", "cpu": "throttles", "pids": "refuses"}
-_PROVE = {"memory": _killed, "cpu": _waited, "pids": _refused}
+_JUDGES = {"memory": _judge_kill, "cpu": _judge_throttling, "pids": _judge_refusal}
+_EFFECTS = {"memory": "kills", "cpu": "throttles", "pids": "refuses"}

@@ -1,10 +1,12 @@
-"""Where the kernel keeps a process's control groups, and which of their files hold a limit.
+"""E13's limits: the option that sets each, and the control group files that hold it.
 
-Version 1 has one hierarchy a controller (or a few), each mounted on its own, and a process has a
-group in each; version 2 has one hierarchy, and one group holds every controller's files. Sources
-of facts: cgroups(7); Linux Documentation/admin-guide/cgroup-v1/{memory,cpuacct,pids}.rst,
+cgroup v1 has a hierarchy for one controller or a few, each with its own mount, and a process has a
+group in every hierarchy. cgroup v2 has one hierarchy, and one group has the files of all
+controllers.
+
+Sources: cgroups(7); Linux Documentation/admin-guide/cgroup-v1/{memory,cpuacct,pids}.rst,
 Documentation/admin-guide/cgroup-v2.rst, Documentation/scheduler/sched-bwc.rst. Measured with Docker
-20.10.24, Docker 26.1.5 and podman 4.3.1 on version 1, Docker 26.1.5 (Linux 6.12) on version 2.
+20.10.24, Docker 26.1.5 and podman 4.3.1 on v1, Docker 26.1.5 (Linux 6.12) on v2.
 """
 
 from __future__ import annotations
@@ -18,34 +20,32 @@ from scratchlab import mountinfo
 from scratchlab.errors import LabError
 from scratchlab.model import Mount
 
-MEMORY = 16 * 1024 * 1024  # bytes: a Go program runs in it, and 1 MB steps soon fill it
+MEMORY = 16 * 1024 * 1024  # bytes: enough for a Go program, and soon filled in steps of 1 MB
 CPU_SHARE = 0.1  # of one CPU: low enough to be reached on a busy machine too
 PIDS = 24  # a Go program has about five threads, and threads count
-_PERIOD = (
-    100_000  # microseconds, runc's and Docker's choice for --cpus (moby daemon/daemon_unix.go)
-)
+_PERIOD = 100_000  # microseconds: what Docker sets for --cpus (moby daemon/daemon_unix.go)
 _QUOTA = int(CPU_SHARE * _PERIOD)
 
-Files = tuple[tuple[str, str], ...]
+Files = tuple[tuple[str, str], ...]  # name and content of each
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A limit as a person sets it, and as the kernel holds it.
+    """A limit as a person sets it, and as the kernel keeps it.
 
-    ``verb`` makes the lab's program run into it. ``options`` are the SDK's. ``promised`` holds the
-    files and their content by cgroup version; ``counters`` the files in which the kernel counts,
-    as (controller, file), because version 1 may keep them in another hierarchy. ``told`` is the
-    key of ``docker info`` that says whether the engine can set it.
+    ``verb`` is the argument that makes the lab's program exceed the limit. ``options`` are the
+    SDK's. ``expected`` has the files and their content by cgroup version, ``counters`` the files in
+    which the kernel counts, as (controller, file), since v1 may keep them in another hierarchy.
+    ``info_key`` is the key of ``docker info`` that shows whether the engine can set the limit.
     """
 
     controller: str
     option: str
     verb: str
     options: Mapping[str, Any]
-    promised: Mapping[int, Files]
+    expected: Mapping[int, Files]
     counters: Mapping[int, tuple[tuple[str, str], ...]]
-    told: str
+    info_key: str
 
 
 LIMITS = (
@@ -55,7 +55,7 @@ LIMITS = (
         "allocate",
         {"mem_limit": MEMORY, "memswap_limit": MEMORY},
         {1: (("memory.limit_in_bytes", str(MEMORY)),), 2: (("memory.max", str(MEMORY)),)},
-        {1: (), 2: ()},  # the group is gone with its only process
+        {1: (), 2: ()},  # the group ends with its only process
         "MemoryLimit",
     ),
     Limit(
@@ -85,24 +85,24 @@ LIMITS = (
 )
 
 
-def groups(cgroup: str) -> dict[str, str]:
-    """The group of a process by controller (``""`` for version 2), from its /proc/PID/cgroup."""
-    found = {}
+def parse_groups(cgroup: str) -> dict[str, str]:
+    """The group of a process by controller (``""`` for v2), from the text of /proc/PID/cgroup."""
+    groups = {}
     for line in cgroup.splitlines():
         _, controllers, path = line.split(":", 2)
         for controller in controllers.split(","):
-            found[controller] = path
-    return found
+            groups[controller] = path
+    return groups
 
 
-def directory(version: int, controller: str, group: str, mounts: Sequence[Mount]) -> str:
-    """The directory of ``group`` on this host. Raises LabError where it cannot be reached.
+def group_directory(version: int, controller: str, group: str, mounts: Sequence[Mount]) -> str:
+    """The directory of ``group`` on this host. Raises LabError if no mount shows it.
 
-    ``group`` and the mounts' roots are both relative to the reader's own cgroup namespace
-    (cgroup_namespaces(7)), so they fit each other also inside of a container.
+    ``group`` and the roots of the mounts are both relative to the reader's cgroup namespace
+    (cgroup_namespaces(7)), so this also works in a container.
     """
     fstype = "cgroup2" if version == 2 else "cgroup"
-    for target, mount in mountinfo.visible(mounts).items():
+    for target, mount in mountinfo.visible_mounts(mounts).items():
         if mount.fstype != fstype or (version == 1 and controller not in mount.super_options):
             continue
         root = mount.root.rstrip("/")
@@ -110,22 +110,25 @@ def directory(version: int, controller: str, group: str, mounts: Sequence[Mount]
         if f"{group}/".startswith(f"{root}/") and ".." not in below.split("/"):
             return f"{target}{below}".rstrip("/")
     raise LabError(
-        f"the control group {group} ({controller}) is not mounted where this shell can see it",
+        f"no mount on this machine shows the control group {group} ({controller})",
         "run scratchlab on the engine's own host",
     )
 
 
-def read(directories: Mapping[str, str], files: Sequence[tuple[str, str]]) -> Files:
-    """The content of these (controller, file) of a group, stripped; "" for a missing one."""
-    found = []
-    for controller, name in files:
+def read_files(directories: Mapping[str, str], names: Sequence[tuple[str, str]]) -> Files:
+    """The stripped content of files given as (controller, file name); "" for a missing file.
+
+    ``directories`` has a directory for each controller.
+    """
+    files = []
+    for controller, name in names:
         path = Path(directories[controller], name)
-        found.append((name, path.read_text("ascii").strip() if path.exists() else ""))
-    return tuple(found)
+        files.append((name, path.read_text("ascii").strip() if path.exists() else ""))
+    return tuple(files)
 
 
-def number(files: Files, name: str, key: str = "") -> int:
-    """A number from what :func:`read` gave: the whole content, or the value of a line's key."""
+def read_number(files: Files, name: str, key: str = "") -> int:
+    """The number that is the whole content of a file, or the value of ``key`` in it; 0 if none."""
     content = dict(files).get(name, "")
     if key:
         pairs = dict(line.split(" ", 1) for line in content.splitlines() if " " in line)

@@ -1,9 +1,10 @@
-"""Which namespaces a container gets of its own, by engine, version and cgroup version.
+"""E14's table: a container's own namespaces, by engine, version, cgroup version and option.
 
-A kind that the OCI configuration does not list is inherited from the runtime (runtime-spec
-v1.2.0 config-linux.md "Namespaces"): it is shared with whoever started it. Measured on Docker
-20.10.24 and 26.1.5 (cgroup v1), 28.5.2 (cgroup v2), each with and without userns-remap, and on
-podman 4.3.1 (v1); Docker's time namespace and podman on v2 are read from the sources named.
+A namespace that the OCI configuration does not list is inherited from the runtime (runtime-spec
+v1.2.0 config-linux.md "Namespaces"), so it is shared with the process that started the container.
+Measured on Docker 20.10.24 and 26.1.5 (cgroup v1) and 28.5.2 (cgroup v2), each with and without
+userns-remap, and on podman 4.3.1 (cgroup v1). Docker's time namespace and podman on cgroup v2 are
+from the sources named below.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from scratchlab.judge.versions import numbers
 
 @dataclass(frozen=True, slots=True)
 class Default:
-    """What an engine does with these kinds unless an option says otherwise.
+    """Whether an engine makes these kinds of namespace private unless an option changes it.
 
     ``since`` is the first version of the engine, ``cgroup`` the cgroup version (0: any),
-    ``security`` a name that `docker info` lists under Security Options ("": always). Of the rows
-    that fit, the last one counts.
+    ``security`` a name that `docker info` lists under Security Options ("": always). The last row
+    that fits counts.
     """
 
     engine: str
@@ -35,11 +36,11 @@ class Default:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option of `docker run`: what it is to the SDK, and which kinds it makes private or not.
+    """One option of `docker run`, its arguments for the SDK, and the kinds it makes private or not.
 
-    ``refused`` are words of the refusal on an engine with userns-remap, and ``refusal`` is who
-    refuses; ``remapped`` options are tried on such an engine only. ``engines`` have the option
-    in the API that the SDK speaks.
+    An engine with userns-remap refuses the option with an error that contains ``refused``;
+    ``refusal`` is who refuses it. ``remapped`` options are tried on such an engine only.
+    ``engines`` are those whose Docker API has the option.
     """
 
     text: str
@@ -65,7 +66,7 @@ DEFAULTS = (
         since=(20, 10),
         cgroup=2,
     ),
-    # The engine's own setting (default-cgroupns-mode in daemon.json), whatever the cgroup version.
+    # The setting default-cgroupns-mode in daemon.json counts for both cgroup versions.
     Default(
         "docker",
         ("cgroup",),
@@ -113,50 +114,50 @@ OPTIONS = (
         {"ipc_mode": "host"},
         {"ipc": False},
         'error mounting "mqueue"',
-        "the kernel: a message queue filesystem is mounted by who rules its IPC namespace",
+        "the kernel: to mount a message queue filesystem one must own its IPC namespace",
     ),
     Option("--uts host", {"uts_mode": "host"}, {"uts": False}),
-    # podman's Docker API does not pass it on (measured with 4.3.1; its command line does).
+    # podman's Docker API ignores it (measured with 4.3.1); podman's command line does not.
     Option("--cgroupns host", {"cgroupns": "host"}, {"cgroup": False}, engines=("docker",)),
     Option("--cgroupns private", {"cgroupns": "private"}, {"cgroup": True}, engines=("docker",)),
     Option("--userns host", {"userns_mode": "host"}, {"user": False}, remapped=True),
 )
 
-# Entries whose owner userns-remap does not map, and who left it so. The device nodes are the
-# host's own, bound into place: a user namespace may not make any (mknod(2), user_namespaces(7)).
+# Entries whose owner userns-remap does not map, and why. Device nodes are not listed: they are bind
+# mounts of the host's, since a user namespace may not make any (mknod(2), user_namespaces(7)).
 UNMAPPED = {
-    "/etc/mtab": "a symbolic link, which the engine makes and does not chown "
+    "/etc/mtab": "a symbolic link that the engine makes and does not chown "
     "(moby daemon/initlayer/setup_unix.go)",
-    "/dev/mqueue": "its group is the kernel's choice (Linux ipc/mqueue.c)",
-    "/proc": "the kernel's, and the machine's root owns it (Linux fs/proc/root.c)",
-    "/sys": "the kernel's, and the machine's root owns it (Linux fs/sysfs/mount.c)",
+    "/dev/mqueue": "the kernel chooses its group (Linux ipc/mqueue.c)",
+    "/proc": "made by the kernel, owned by the machine's root (Linux fs/proc/root.c)",
+    "/sys": "made by the kernel, owned by the machine's root (Linux fs/sysfs/mount.c)",
 }
 
 
-def remaps(security: Collection[str]) -> bool:
+def remaps_users(security: Collection[str]) -> bool:
     """Whether the engine runs containers in a user namespace of their own (userns-remap)."""
     return "userns" in _names(security)
 
 
-def options(engine: str, security: Collection[str]) -> tuple[Option, ...]:
-    """The options that are tried on an engine with these security options."""
-    there = (option for option in OPTIONS if engine in option.engines)
-    return tuple(option for option in there if remaps(security) or not option.remapped)
+def options_to_try(engine: str, security: Collection[str]) -> tuple[Option, ...]:
+    """The options that E14 tries on an engine with these security options."""
+    known = (option for option in OPTIONS if engine in option.engines)
+    return tuple(option for option in known if remaps_users(security) or not option.remapped)
 
 
-def promise(
+def expected_namespaces(
     option: Option, *, engine: str, version: str, cgroup: int, security: Collection[str]
 ) -> dict[str, bool]:
-    """For each kind of namespace whether the container gets its own (True) or shares (False)."""
-    found: dict[str, bool] = {}
+    """For each kind of namespace whether the container has its own (True) or shares (False)."""
+    private: dict[str, bool] = {}
     names = _names(security)
     for row in DEFAULTS:
         fits = row.engine == engine and row.since <= numbers(version)
         if fits and row.cgroup in (0, cgroup) and (not row.security or row.security in names):
-            found |= dict.fromkeys(row.kinds, row.private)
-    return {**found, **option.moves}
+            private |= dict.fromkeys(row.kinds, row.private)
+    return {**private, **option.moves}
 
 
 def _names(security: Collection[str]) -> set[str]:
     # "name=seccomp,profile=default" (moby daemon/info.go); older engines leave out "name=".
-    return {one.split(",")[0].removeprefix("name=") for one in security}
+    return {option.split(",")[0].removeprefix("name=") for option in security}

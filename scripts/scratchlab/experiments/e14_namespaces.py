@@ -1,14 +1,16 @@
 """E14: which namespaces a container has of its own and which it shares, by option of `docker run`.
 
-/proc/PID/ns/KIND names a namespace by its inode (namespaces(7)): two processes are in the same
-one if and only if the numbers are the same. The container is compared with the process that
-started it, because a namespace that was not asked for is inherited (runtime-spec config-linux.md).
+/proc/PID/ns/KIND is a link to "KIND:[inode]" (namespaces(7)): two processes share a namespace if
+and only if the inodes are equal. The container is compared with the process that started it, from
+which it inherits the namespaces that its configuration does not list (runtime-spec
+config-linux.md).
 """
 
 from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,28 +19,35 @@ from docker.errors import APIError
 
 from scratchlab import idmap
 from scratchlab.collect import process
-from scratchlab.collect.facts import host as read_host
+from scratchlab.collect.host_facts import read_host
 from scratchlab.collect.live import read_root
 from scratchlab.errors import LabError
-from scratchlab.experiments import e14_namespace_table as table
-from scratchlab.experiments.e14_namespace_table import Option
+from scratchlab.experiments.e14_namespace_table import (
+    OPTIONS,
+    UNMAPPED,
+    Option,
+    expected_namespaces,
+    options_to_try,
+    remaps_users,
+)
 from scratchlab.experiments.table import ExperimentOutcome
 from scratchlab.lab.session import Laboratory
 from scratchlab.model import Entry, Kind
+from scratchlab.procfs import parse_stat
 from scratchlab.text import visible
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
 _DEVICES = {Kind.CHAR, Kind.BLOCK}
-_MOST = 8  # entries that are named one by one
+_MOST_NAMED = 8  # entries
 
-Spaces = tuple[tuple[str, str], ...]  # kind, "kind:[inode]"
+NamespaceLinks = tuple[tuple[str, str], ...]  # kind, "kind:[inode]"
 
 
 @dataclass(frozen=True)
-class Owner:
-    """An entry of a remapped root with an owner that is no id of the container's.
+class UnmappedEntry:
+    """An entry of a remapped root whose owner is not an id of the container.
 
     ``bound_device``: a device node that is a mount of its own.
     """
@@ -50,104 +59,97 @@ class Owner:
 
 
 @dataclass(frozen=True)
-class SpacesSeen:
-    """A process and its namespaces."""
+class ProcessNamespaces:
+    """A process, its namespaces, and the id map of its user namespace."""
 
     pid: int
     name: str
-    namespaces: Spaces
+    namespaces: NamespaceLinks
     uid_map: idmap.IdRanges
 
 
 @dataclass(frozen=True)
-class NamespaceProbe:
-    """A container with one option of the table. ``refused`` is why it does not run."""
+class OptionTrial:
+    """A container with one option of the table; ``refused`` is the error if it does not run."""
 
     option: str
     refused: str = ""
-    process: SpacesSeen | None = None
+    process: ProcessNamespaces | None = None
 
 
 @dataclass(frozen=True)
 class Observation:
-    """``starter`` is the parent of the containers' processes; ``host`` is the machine's PID 1, or
-    this program where PID 1 may not be looked at. ``owned`` counts the entries of the remapped
-    root with an owner of the container's, ``unmapped`` lists the others.
+    """The namespaces of the containers, of the process that started them, and of the host.
+
+    ``host`` is PID 1, or this program if PID 1 may not be read. ``starter`` is the parent of the
+    containers' processes. ``twins`` (a key of saved observations) has a container for each option.
+    On an engine that remaps users, ``owned`` counts the entries of a container's root that belong
+    to its ids, and ``unmapped`` lists the others.
     """
 
     engine: str
     version: str
     security: tuple[str, ...]
     cgroup: int
-    host: SpacesSeen
-    starter: SpacesSeen | None
-    twins: tuple[NamespaceProbe, ...]
+    host: ProcessNamespaces
+    starter: ProcessNamespaces | None
+    twins: tuple[OptionTrial, ...]
     owned: int = 0
-    unmapped: tuple[Owner, ...] = ()
+    unmapped: tuple[UnmappedEntry, ...] = ()
 
 
 def probe(lab: Laboratory) -> Observation:
-    """Start a twin of the container with each option, and read its namespaces and its uid_map."""
+    """Start a container with each option; read its namespaces and its uid_map."""
     facts = lab.engine.facts()
-    starter: SpacesSeen | None = None
+    remapped = remaps_users(facts.security_options)
+    starter: ProcessNamespaces | None = None
     owned: int = 0
-    unmapped: tuple[Owner, ...] = ()
-    twins = []
-    for option in table.options(facts.name, facts.security_options):
+    unmapped: tuple[UnmappedEntry, ...] = ()
+    trials = []
+    for option in options_to_try(facts.name, facts.security_options):
         try:
             container, pid = _start(lab, option)
         except APIError as error:
-            twins.append(
-                NamespaceProbe(option.text, refused=" ".join(str(error.explanation).split()))
-            )
+            refusal = " ".join(str(error.explanation).split())
+            trials.append(OptionTrial(option.text, refused=refusal))
             continue
-        with process.hold(pid) as held:
-            twins.append(NamespaceProbe(option.text, process=_look(pid)))
+        with process.hold_process(pid) as held:
+            trials.append(OptionTrial(option.text, process=_read_namespaces(pid)))
             if starter is None:
-                starter = _look(_parent(pid))
-                if table.remaps(facts.security_options):
-                    ledger = read_root(held.root_fd, held.mounts)
-                    points = {mount.target for mount in held.mounts}
-                    strangers = [e for e in ledger if not _is_inside(e, held.uid_map)]
-                    owned = sum(1 for _ in ledger) - len(strangers)
-                    unmapped = tuple(
-                        Owner(e.path, e.uid, e.gid, e.kind in _DEVICES and e.path in points)
-                        for e in strangers
-                    )
+                starter = _read_namespaces(_parent(pid))
+                if remapped:
+                    owned, unmapped = _read_owners(held)
             held.recheck()
-        lab.discard(container)  # each shares with the host, never with another twin
+        lab.discard(container)  # the next one must not find this one's namespaces
     return Observation(
         engine=facts.name,
         version=facts.version,
         security=facts.security_options,
         cgroup=read_host(()).cgroup_version,
-        host=_host(),
+        host=_read_host_namespaces(),
         starter=starter,
-        twins=tuple(twins),
+        twins=tuple(trials),
         owned=owned,
         unmapped=unmapped,
     )
 
 
 def _start(lab: Laboratory, option: Option) -> tuple[Container, int]:
-    """A new container with this option, and its PID; raises what the engine says."""
-    container = lab.create(
-        lab.names.image, name=f"scratchlab-twin-{secrets.token_hex(4)}", **option.sdk
-    )
+    """A new container with this option, and its PID. Raises APIError if the engine refuses it."""
+    name = f"scratchlab-probe-{secrets.token_hex(4)}"
+    container = lab.create(lab.names.image, name=name, **option.sdk)
     container.start()
     state = lab.api.inspect_container(container.id)["State"]
     if not state["Pid"]:
-        raise LabError(
-            f"a container from {lab.names.image} ended at once (exit status {state['ExitCode']})",
-            f"try it: docker run --rm {option.text} {lab.names.image}",
-        )
+        what = f"a container from {lab.names.image} ended at once (exit status {state['ExitCode']})"
+        raise LabError(what, f"try it: docker run --rm {option.text} {lab.names.image}")
     return container, int(state["Pid"])
 
 
-def _look(pid: int) -> SpacesSeen:
+def _read_namespaces(pid: int) -> ProcessNamespaces:
     proc = Path("/proc", str(pid))
     kinds = (link for link in sorted(os.listdir(proc / "ns")) if not link.endswith("_children"))
-    return SpacesSeen(
+    return ProcessNamespaces(
         pid=pid,
         name=(proc / "comm").read_text("utf-8", "surrogateescape").strip(),
         namespaces=tuple((kind, os.readlink(proc / "ns" / kind)) for kind in kinds),
@@ -155,134 +157,153 @@ def _look(pid: int) -> SpacesSeen:
     )
 
 
-def _parent(pid: int) -> int:
-    status = Path(f"/proc/{pid}/status").read_text("utf-8", "surrogateescape")
-    return int(dict(line.split(":\t", 1) for line in status.splitlines())["PPid"])
-
-
-def _host() -> SpacesSeen:
+def _read_host_namespaces() -> ProcessNamespaces:
     try:
-        return _look(1)
+        return _read_namespaces(1)
     except PermissionError:  # PID 1 has a capability that this program lacks (ptrace(2))
-        return _look(os.getpid())
+        return _read_namespaces(os.getpid())
+
+
+def _parent(pid: int) -> int:
+    return parse_stat(Path(f"/proc/{pid}/stat").read_bytes()).parent
+
+
+def _read_owners(held: process.Process) -> tuple[int, tuple[UnmappedEntry, ...]]:
+    """How many entries of the root belong to ids of the container, and the other entries."""
+    mountpoints = {mount.target for mount in held.mounts}
+    owned, unmapped = 0, []
+    with read_root(held.root_fd, held.mounts) as ledger:
+        for entry in ledger:
+            if _is_inside(entry, held.uid_map):
+                owned += 1
+            else:
+                bound_device = entry.kind in _DEVICES and entry.path in mountpoints
+                unmapped.append(UnmappedEntry(entry.path, entry.uid, entry.gid, bound_device))
+    return owned, tuple(unmapped)
 
 
 def _is_inside(entry: Entry, uid_map: idmap.IdRanges) -> bool:
-    # The engine gives groups the numbers that it gives users (moby pkg/idtools, "subgid").
+    # The engine gives groups the same ranges as users (moby pkg/idtools, "subgid").
     return all(idmap.inside(number, uid_map) is not None for number in (entry.uid, entry.gid))
 
 
-def judge(seen: Observation) -> ExperimentOutcome:
-    """Private and shared as promised for each option, refused where userns-remap forbids it."""
-    lines, promises = [_started(seen)], []
-    default = _own(seen, seen.twins[0])
-    for twin in seen.twins:
-        option = next(option for option in table.OPTIONS if option.text == twin.option)
-        own, wish = _own(seen, twin), _promise(seen, option)
-        head = f"docker run {option.text}".strip()
+def judge(observation: Observation) -> ExperimentOutcome:
+    """Private and shared as expected for each option, refused where userns-remap forbids it."""
+    lines, expectations = [_starter_text(observation)], []
+    default = _private_kinds(observation, observation.twins[0])
+    for trial in observation.twins:
+        option = next(option for option in OPTIONS if option.text == trial.option)
+        private, expected = _private_kinds(observation, trial), _expected(observation, option)
+        command = f"docker run {option.text}".strip()
         before = default if option.text else {}
-        refused = f"refused: {visible(twin.refused)}"
-        lines.append(f"{head}: {_text(own, before) if own else refused}")
-        promises.append(f"{head}: {_text(wish, before) if wish else 'refused'}")
-        if fault := _fault(seen, twin, own, wish):
-            words = {
+        refusal = f"refused: {visible(trial.refused)}"
+        lines.append(f"{command}: {_changes_text(private, before) if private else refusal}")
+        expectation = _changes_text(expected, before) if expected else "refused"
+        expectations.append(f"{command}: {expectation}")
+        if fault := _fault(observation, trial, option):
+            values = {
                 "option": f" {option.text}" if option.text else "",
-                "error": visible(twin.refused),
+                "error": visible(trial.refused),
                 "refusal": option.refusal,
-                "kinds": " ".join(kind for kind in own if own[kind] is not wish.get(kind)),
-                "uid_map": _numbers(twin.process.uid_map) if twin.process else "",
+                "kinds": " ".join(kind for kind in private if private[kind] != expected.get(kind)),
+                "uid_map": _uid_map_text(trial.process.uid_map) if trial.process else "",
             }
-            return ExperimentOutcome(
-                "\n".join(lines), fault, expected="\n".join(promises), words=words
-            )
-        if not option.text and twin.process:
-            lines.append(f"uid_map {_numbers(twin.process.uid_map)}")
+            return _outcome(lines, expectations, values, fault=fault)
+        if not option.text and trial.process:
+            lines.append(f"uid_map {_uid_map_text(trial.process.uid_map)}")
     today = ["inherited", *(kind for kind in ("cgroup", "time") if default.get(kind))]
-    uid_map = seen.twins[0].process.uid_map if seen.twins[0].process else ()
-    words = {"uid_map": _sentence(uid_map), "root": str(uid_map[0][1]) if uid_map else "nobody"}
-    expected = "\n".join(promises)
-    summary = f"{_text(default, {})}; {len(promises)} ways to run it, each as promised"
-    if not table.remaps(seen.security):
-        lines.append(summary)
-        return ExperimentOutcome(
-            "\n".join(lines), today=tuple(today), expected=expected, words=words
-        )
-    lines.append(f"{seen.owned} entries belong to ids of the container")
-    lines += [f"not: {visible(one.path)} {one.uid}:{one.gid}" for one in seen.unmapped]
-    strange = [o for o in seen.unmapped if not (o.bound_device or o.path in table.UNMAPPED)]
-    if strange or not seen.owned:
-        shown = ", ".join(f"{visible(one.path)} {one.uid}:{one.gid}" for one in strange[:_MOST])
-        return ExperimentOutcome(
-            "\n".join(lines), "owners", expected=expected, words={"paths": shown or "/"}
-        )
-    lines.append(f"{summary}; root inside is {words['root']} outside")
-    return ExperimentOutcome(
-        "\n".join(lines), today=(*today, "remap"), expected=expected, words=words
-    )
+    first = observation.twins[0].process
+    uid_map = first.uid_map if first else ()
+    root = str(uid_map[0][1]) if uid_map else "nobody"
+    values = {"uid_map": _uid_map_sentence(uid_map), "root": root}
+    summary = f"{_changes_text(default, {})}; {len(expectations)} ways to run it, each as expected"
+    if not remaps_users(observation.security):
+        return _outcome([*lines, summary], expectations, values, today=today)
+    lines.append(f"{observation.owned} entries belong to ids of the container")
+    lines += [f"not: {visible(e.path)} {e.uid}:{e.gid}" for e in observation.unmapped]
+    wrong = [e for e in observation.unmapped if not (e.bound_device or e.path in UNMAPPED)]
+    if wrong or not observation.owned:
+        paths = ", ".join(f"{visible(e.path)} {e.uid}:{e.gid}" for e in wrong[:_MOST_NAMED])
+        return _outcome(lines, expectations, {"paths": paths or "/"}, fault="owners")
+    lines.append(f"{summary}; root inside is {root} outside")
+    return _outcome(lines, expectations, values, today=[*today, "remap"])
 
 
-def _own(seen: Observation, twin: NamespaceProbe) -> dict[str, bool]:
-    """For each kind whether it is another namespace than the starter's; {} for no process."""
-    if twin.process is None or seen.starter is None:
+def _outcome(
+    lines: Sequence[str],
+    expectations: Sequence[str],
+    values: Mapping[str, str],
+    *,
+    fault: str | None = None,
+    today: Sequence[str] = (),
+) -> ExperimentOutcome:
+    observed, expected = "\n".join(lines), "\n".join(expectations)
+    return ExperimentOutcome(observed, fault, tuple(today), expected, values)
+
+
+def _private_kinds(observation: Observation, trial: OptionTrial) -> dict[str, bool]:
+    """For each kind whether the container has its own namespace; {} if it does not run."""
+    if trial.process is None or observation.starter is None:
         return {}
-    inherited = dict(seen.starter.namespaces)
-    return {kind: link != inherited.get(kind) for kind, link in twin.process.namespaces}
+    inherited = dict(observation.starter.namespaces)
+    return {kind: link != inherited.get(kind) for kind, link in trial.process.namespaces}
 
 
-def _promise(seen: Observation, option: Option) -> dict[str, bool]:
-    """What the table promises, of the kinds that this kernel has; {} for a refusal."""
-    if seen.starter is None or (option.refused and table.remaps(seen.security)):
+def _expected(observation: Observation, option: Option) -> dict[str, bool]:
+    """The same by the table, for the kinds that this kernel has; {} if a refusal is expected."""
+    if observation.starter is None or (option.refused and remaps_users(observation.security)):
         return {}
-    wish = table.promise(
+    private = expected_namespaces(
         option,
-        engine=seen.engine,
-        version=seen.version,
-        cgroup=seen.cgroup,
-        security=seen.security,
+        engine=observation.engine,
+        version=observation.version,
+        cgroup=observation.cgroup,
+        security=observation.security,
     )
-    return {kind: wish[kind] for kind, _ in seen.starter.namespaces}
+    return {kind: private[kind] for kind, _ in observation.starter.namespaces}
 
 
-def _fault(
-    seen: Observation, twin: NamespaceProbe, own: dict[str, bool], wish: dict[str, bool]
-) -> str | None:
-    option = next(option for option in table.OPTIONS if option.text == twin.option)
-    if not wish or seen.starter is None or twin.process is None:
-        expected = not wish and option.refused and option.refused in twin.refused
-        return None if expected else "refused" if twin.process is None else "not-refused"
-    if any(wish[kind] and not own[kind] for kind in wish):
+def _fault(observation: Observation, trial: OptionTrial, option: Option) -> str | None:
+    starter = observation.starter
+    private, expected = _private_kinds(observation, trial), _expected(observation, option)
+    if not expected or starter is None or trial.process is None:
+        as_expected = not expected and option.refused and option.refused in trial.refused
+        return None if as_expected else "refused" if trial.process is None else "not-refused"
+    if any(expected[kind] and not private[kind] for kind in expected):
         return "not-private"
-    if any(own[kind] and not wish[kind] for kind in wish):
+    if any(private[kind] and not expected[kind] for kind in expected):
         return "not-shared"
-    return "uid-map" if (twin.process.uid_map != seen.starter.uid_map) is not own["user"] else None
+    own_map = trial.process.uid_map != starter.uid_map
+    return "uid-map" if own_map is not private["user"] else None
 
 
-def _text(own: dict[str, bool], default: dict[str, bool]) -> str:
-    changed = {kind: private for kind, private in own.items() if default.get(kind) is not private}
+def _changes_text(private: dict[str, bool], default: dict[str, bool]) -> str:
+    changed = {kind: own for kind, own in private.items() if default.get(kind) is not own}
     groups = [
-        f"{word} {' '.join(kind for kind, private in changed.items() if private is wanted)}"
+        f"{word} {' '.join(kind for kind, own in changed.items() if own is wanted)}"
         for word, wanted in (("private", True), ("shared", False))
         if wanted in changed.values()
     ]
     return "; ".join(groups) or "the same"
 
 
-def _sentence(uid_map: idmap.IdRanges) -> str:
+def _uid_map_sentence(uid_map: idmap.IdRanges) -> str:
     if uid_map == idmap.INITIAL:
         return "here every id is the same inside and outside"
     rows = (f"{inside} is {outside}, for {count} ids" for inside, outside, count in uid_map)
     return f"here {'; '.join(rows)}"
 
 
-def _numbers(uid_map: idmap.IdRanges) -> str:
+def _uid_map_text(uid_map: idmap.IdRanges) -> str:
     return "; ".join(" ".join(map(str, row)) for row in uid_map) or "(empty)"
 
 
-def _started(seen: Observation) -> str:
-    if seen.starter is None:
+def _starter_text(observation: Observation) -> str:
+    if observation.starter is None:
         return "no container could be started"
-    there = dict(seen.host.namespaces)
-    others = [kind for kind, link in seen.starter.namespaces if there.get(kind) != link]
-    other = f"another {' '.join(others)} than" if others else "the namespaces of"
-    names = [f"{visible(one.name)} ({one.pid})" for one in (seen.starter, seen.host)]
-    return f"started by {names[0]}, in {other} {names[1]}"
+    on_host = dict(observation.host.namespaces)
+    others = [kind for kind, link in observation.starter.namespaces if on_host.get(kind) != link]
+    relation = f"another {' '.join(others)} than" if others else "the namespaces of"
+    pair = (observation.starter, observation.host)
+    starter, host = (f"{visible(shown.name)} ({shown.pid})" for shown in pair)
+    return f"started by {starter}, in {relation} {host}"

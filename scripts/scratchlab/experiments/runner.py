@@ -1,4 +1,4 @@
-"""Run the experiments in order, some side by side; none runs whose prerequisite failed."""
+"""Run the experiments in order, some side by side, none after a prerequisite that failed."""
 
 from __future__ import annotations
 
@@ -13,15 +13,21 @@ from requests.exceptions import RequestException
 
 from scratchlab import codec
 from scratchlab.errors import LabError
-from scratchlab.experiments.table import EXPERIMENTS, Experiment, ExperimentOutcome, check, row
-from scratchlab.lab.bounded import bounded, side_by_side
+from scratchlab.experiments.table import (
+    EXPERIMENTS,
+    Experiment,
+    ExperimentOutcome,
+    check_of_outcome,
+    check_of_verdict,
+)
+from scratchlab.lab.concurrency import call_side_by_side, call_within
 from scratchlab.lab.session import Laboratory
 from scratchlab.labels import Names
 from scratchlab.model import Check, Json, Verdict
 
 Progress = Callable[[Experiment, Check | None], None]
 _PING_SECONDS = 5.0
-_ELSEWHERE = "not run: it looks at the machine that runs the engine, and that is not this one"
+_ELSEWHERE = "not run: it reads the machine that runs the engine, which is another machine"
 _STATES = {
     Verdict.FAIL: "failed",
     Verdict.ERROR: "could not be answered",
@@ -30,27 +36,27 @@ _STATES = {
 _START_ENGINE = "start the engine (`docker info` must answer), then run the experiments again"
 
 
-class Module(Protocol):
-    """What a file of an experiment provides."""
+class ExperimentModule(Protocol):
+    """What the file of an experiment provides."""
 
     Observation: type[Any]  # frozen dataclass of plain fields
 
     def probe(self, lab: Laboratory) -> Any:
-        """Observe; judge nothing."""
+        """Observe; judge nothing. Raises LabError if it cannot observe."""
 
     def judge(self, observation: Any) -> ExperimentOutcome:
         """Decide; observe nothing."""
 
 
-def module(experiment: Experiment) -> Module:
-    """The file that probes and judges ``experiment``."""
-    return cast(Module, import_module(f"{__package__}.{experiment.module}"))
+def load_module(experiment: Experiment) -> ExperimentModule:
+    """Import the file that probes and judges ``experiment``."""
+    return cast(ExperimentModule, import_module(f"{__package__}.{experiment.module}"))
 
 
 def select(
     only: Collection[str] = (), table: Sequence[Experiment] = EXPERIMENTS
 ) -> tuple[Experiment, ...]:
-    """The experiments named by id and what they depend on, in the table's order; () is all.
+    """The experiments with these ids and their prerequisites, in the table's order; () means all.
 
     Raises LabError for an id that is not in the table.
     """
@@ -73,16 +79,16 @@ def run(
     progress: Progress | None = None,
     table: Sequence[Experiment] = EXPERIMENTS,
 ) -> tuple[Check, ...]:
-    """Run the experiments (see :func:`select`) and give one check each, in the table's order.
+    """Run the experiments (see :func:`select`); return one check each, in the table's order.
 
-    ``progress`` is called before (with None) and after each one. What the probes saw stays in
-    ``lab.observations``. An engine that dies is an ``error`` of the experiments that met it; the
-    rest is then not run. Raises LabError for an unknown id only.
+    ``progress`` is called before (with None) and after each one. The observations stay in
+    ``lab.observations``. If the engine stops answering, the experiments that run at that moment
+    have the verdict ``error`` and the rest is not run. Raises LabError only for an unknown id.
     """
-    reasons: dict[str, str] = {}  # why an experiment, or what depends on it, is not run
+    reasons: dict[str, str] = {}  # by id: why it, or what depends on it, is not run
     checks: list[Check] = []
     chosen = select(only, table)
-    lab.clear()
+    lab.remove_leftovers()
     try:
         for group in _groups(chosen):
             acts = []
@@ -93,13 +99,13 @@ def run(
                     reasons[experiment.id] = blocked
                 if progress:
                     progress(experiment, None)
-                acts.append(partial(_one, lab, experiment, blocked))
-            for experiment, done in zip(group, side_by_side(acts), strict=True):
+                acts.append(partial(_run_one, lab, experiment, blocked))
+            for experiment, done in zip(group, call_side_by_side(acts), strict=True):
                 if done.verdict in _STATES:
                     why = f"not run: {experiment.id} {_STATES[done.verdict]}"
                     reasons.setdefault(experiment.id, why)
                 broken = done.verdict is Verdict.ERROR and "engine" not in reasons
-                if broken and not _answers(lab):
+                if broken and not _engine_answers(lab):
                     reasons["engine"] = f"not run: the engine stopped answering in {experiment.id}"
                 if progress:
                     progress(experiment, done)
@@ -110,61 +116,66 @@ def run(
 
 
 def _groups(chosen: Sequence[Experiment]) -> Iterator[list[Experiment]]:
-    """The experiments in their order, those together that run side by side."""
-    for together, experiments in groupby(chosen, lambda one: one.side_by_side):
-        found = list(experiments)
-        yield from [found] if together else ([one] for one in found)
+    """The experiments in order, grouped by what runs side by side."""
+    for together, neighbours in groupby(chosen, lambda experiment: experiment.side_by_side):
+        experiments = list(neighbours)
+        yield from [experiments] if together else ([experiment] for experiment in experiments)
 
 
 def judge_again(observations: Mapping[str, Json], names: Names | None = None) -> tuple[Check, ...]:
-    """Checks from saved observations (JSON by experiment id), without an engine.
+    """The checks of saved observations (JSON by experiment id), without an engine.
 
-    Raises codec.MismatchError for JSON that is no observation.
+    Raises codec.MismatchError for JSON that is not an observation.
     """
     checks = []
     for experiment in EXPERIMENTS:
         if experiment.id in observations:
-            part = module(experiment)
-            observed = codec.decode(part.Observation, observations[experiment.id])
-            checks.append(check(experiment, part.judge(observed), names or Names()))
+            part = load_module(experiment)
+            observation = codec.decode(part.Observation, observations[experiment.id])
+            outcome = part.judge(observation)
+            checks.append(check_of_outcome(experiment, outcome, names or Names()))
     return tuple(checks)
 
 
-def _one(lab: Laboratory, experiment: Experiment, blocked: str | None) -> Check:
-    """Its check; ``blocked`` says why it is not run. Raises nothing."""
+def _run_one(lab: Laboratory, experiment: Experiment, blocked: str | None) -> Check:
+    """Its check. ``blocked`` is the reason not to run it, if any. Raises nothing."""
     if blocked:
-        return row(experiment, Verdict.SKIP, lab.names, observed=blocked)
-    part = module(experiment)
+        return check_of_verdict(experiment, Verdict.SKIP, lab.names, observed=blocked)
+    part = load_module(experiment)
     try:
-        if experiment.needs_host and not bounded(lambda: lab.here, experiment.timeout):
-            return row(experiment, Verdict.SKIP, lab.names, observed=_ELSEWHERE)
-        seen = bounded(lambda: part.probe(lab), experiment.timeout)
-        lab.observations[experiment.id] = seen
-        return check(experiment, part.judge(seen), lab.names)
-    except Exception as error:  # every fault is one line of the report
-        what, remedy = describe(error)
-        return row(experiment, Verdict.ERROR, lab.names, observed=what, advice=remedy)
+        local = not experiment.needs_host or call_within(
+            lambda: lab.engine_is_local, experiment.timeout
+        )
+        if not local:
+            return check_of_verdict(experiment, Verdict.SKIP, lab.names, observed=_ELSEWHERE)
+        observation = call_within(lambda: part.probe(lab), experiment.timeout)
+        lab.observations[experiment.id] = observation
+        return check_of_outcome(experiment, part.judge(observation), lab.names)
+    except Exception as error:  # every error becomes one line of the report
+        what, remedy = _describe(error)
+        return check_of_verdict(experiment, Verdict.ERROR, lab.names, observed=what, advice=remedy)
 
 
-def _answers(lab: Laboratory) -> bool:
+def _engine_answers(lab: Laboratory) -> bool:
     try:
-        return bool(bounded(lab.engine.client.ping, _PING_SECONDS))
-    except Exception:  # whatever it is, it is no answer
+        return bool(call_within(lab.engine.client.ping, _PING_SECONDS))
+    except Exception:  # whatever was raised, there was no answer
         return False
 
 
-def describe(error: Exception) -> tuple[str, str]:
-    """One line that says what happened, and one that says what mends it."""
+def _describe(error: Exception) -> tuple[str, str]:
+    """What happened, and the remedy: one line each."""
     if isinstance(error, LabError):
-        return _line(error.what), _line(error.remedy)
+        return _one_line(error.what), _one_line(error.remedy)
     if isinstance(error, APIError):
-        return f"the engine answers: {_line(str(error.explanation or error))}", ""
+        return f"the engine reported: {_one_line(str(error.explanation or error))}", ""
     if isinstance(error, DockerException | RequestException):
-        return f"the engine stopped answering ({_line(str(error))})", _START_ENGINE
+        return f"the engine stopped answering ({_one_line(str(error))})", _START_ENGINE
     if isinstance(error, OSError):
-        return _line(str(error)), ""
-    return f"scratchlab failed: {type(error).__name__}: {_line(str(error))}", "please report this"
+        return _one_line(str(error)), ""
+    what = f"scratchlab failed: {type(error).__name__}: {_one_line(str(error))}"
+    return what, "please report this"
 
 
-def _line(text: str) -> str:
+def _one_line(text: str) -> str:
     return " ".join(text.split())

@@ -1,4 +1,4 @@
-"""The table of experiments, read from table.toml: text is data, the code only picks keys."""
+"""The table of experiments: its rows (from table.toml), their checks, and the README's copy."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from scratchlab.text import printable
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """One way in which an experiment can fail or be skipped: why, and the act that mends it."""
+class Explanation:
+    """Why an experiment failed or was skipped, and what the reader can do about it."""
 
     cause: str
     help: str
@@ -23,14 +23,14 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """One row of the table. Texts are templates over :class:`Names` (``${container}``).
+    """One row of the table. Its texts are templates: ``${container}`` is filled in by a check.
 
-    ``module`` is the file of this package that probes and judges; ``article`` is what the article
-    of 2017 saw; ``today`` says why a passing answer differs from 2017, by key; ``skip`` says why
-    it cannot be tried on a machine; ``timeout`` is in seconds and bounds the probe;
-    ``needs_host``: it looks at the machine that runs the engine, which an API does not show.
-    ``side_by_side``: neighbours in the table that say so run at the same time, because none of
-    them disturbs another or depends on one.
+    ``module`` is the file of this package that probes and judges. ``command`` is what a person
+    types, ``article`` what the article of 2017 saw. ``today``, ``fault`` and ``skip`` explain, by
+    key, why a passing answer differs from the article's, why an answer fails, and why a machine
+    cannot give one. ``timeout`` bounds the probe, in seconds. ``needs_host``: the probe reads the
+    machine that runs the engine, which the engine's API does not show. ``side_by_side``: neighbours
+    in the table with this mark run at the same time, since none depends on or disturbs another.
     """
 
     id: str
@@ -45,52 +45,74 @@ class Experiment:
     side_by_side: bool = False
     depends_on: tuple[str, ...] = ()
     today: Mapping[str, str] = field(default_factory=dict)
-    fault: Mapping[str, Fault] = field(default_factory=dict)
-    skip: Mapping[str, Fault] = field(default_factory=dict)
+    fault: Mapping[str, Explanation] = field(default_factory=dict)
+    skip: Mapping[str, Explanation] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class ExperimentOutcome:
-    """What a judge decided: ``fault`` is a key of the experiment's faults, None means passed.
+    """A judge's decision.
 
-    ``skip`` is a key of the reasons for which this machine cannot answer, None means it can.
-    ``today`` are keys of the experiment's differences from 2017. ``expected`` replaces the
-    table's sentence where it can be said more exactly. ``words`` fill the templates.
+    ``fault`` is a key of the experiment's faults (None: passed), ``skip`` a key of the reasons why
+    this machine cannot answer (None: it can), ``today`` are keys of the differences from 2017.
+    ``expected`` replaces the table's text if the judge has a more exact one. ``placeholders`` holds
+    values for the table's templates.
     """
 
     observed: str
     fault: str | None = None
     today: tuple[str, ...] = ()
     expected: str = ""
-    words: Mapping[str, str] = field(default_factory=dict)
+    placeholders: Mapping[str, str] = field(default_factory=dict)
     skip: str | None = None
 
 
-def check(experiment: Experiment, outcome: ExperimentOutcome, names: Names) -> Check:
-    """The check that ``outcome`` makes of ``experiment``, with every text filled in."""
-    words = {**names.words(), **outcome.words}
-    verdict, told = Verdict.PASS, None
+_NOT_TEXT = {"depends_on", "fault", "skip"}  # keys of the file that need a conversion
+
+
+def _read_table() -> tuple[Experiment, ...]:
+    data = tomllib.loads(resources.files(__package__).joinpath("table.toml").read_text("utf-8"))
+    return tuple(
+        Experiment(
+            **{key: value for key, value in item.items() if key not in _NOT_TEXT},
+            depends_on=tuple(item.get("depends_on", ())),
+            fault={key: Explanation(**texts) for key, texts in item.get("fault", {}).items()},
+            skip={key: Explanation(**texts) for key, texts in item.get("skip", {}).items()},
+        )
+        for item in data["experiment"]
+    )
+
+
+EXPERIMENTS = _read_table()
+
+
+def fill_template(text: str, values: Mapping[str, str]) -> str:
+    """``text`` with its ``${name}`` replaced; a name without a value stays as it is."""
+    return Template(text).safe_substitute(values)
+
+
+def check_of_outcome(experiment: Experiment, outcome: ExperimentOutcome, names: Names) -> Check:
+    """The check of ``experiment`` for a judge's ``outcome``, with every text filled in."""
+    values = {**names.placeholders(), **outcome.placeholders}
     if outcome.fault is not None:
-        verdict, told = Verdict.FAIL, experiment.fault[outcome.fault]
+        verdict, explanation = Verdict.FAIL, experiment.fault[outcome.fault]
     elif outcome.skip is not None:
-        verdict, told = Verdict.SKIP, experiment.skip[outcome.skip]
-    if told is None:
-        cause = " ".join(fill(experiment.today[key], words) for key in outcome.today)
-        advice = ""
+        verdict, explanation = Verdict.SKIP, experiment.skip[outcome.skip]
     else:
-        cause, advice = fill(told.cause, words), fill(told.help, words)
-    return row(
+        today = " ".join(experiment.today[key] for key in outcome.today)
+        verdict, explanation = Verdict.PASS, Explanation(today, "")
+    return check_of_verdict(
         experiment,
         verdict,
         names,
         observed=outcome.observed,
-        expected=outcome.expected or fill(experiment.expected, words),
-        cause=cause,
-        advice=advice,
+        expected=outcome.expected or fill_template(experiment.expected, values),
+        cause=fill_template(explanation.cause, values),
+        advice=fill_template(explanation.help, values),
     )
 
 
-def row(
+def check_of_verdict(
     experiment: Experiment,
     verdict: Verdict,
     names: Names,
@@ -100,72 +122,46 @@ def row(
     cause: str = "",
     advice: str = "",
 ) -> Check:
-    """A check of ``experiment`` with the verdict given; texts are made safe to print."""
-    words = names.words()
+    """The check of ``experiment`` for a ``verdict`` that no judge gave. Its texts are printable."""
+    values = names.placeholders()
     return Check(
         id=experiment.id,
-        title=fill(experiment.title, words),
+        title=fill_template(experiment.title, values),
         verdict=verdict,
-        claim=fill(experiment.claim, words),
-        command=fill(experiment.command, words),
+        claim=fill_template(experiment.claim, values),
+        command=fill_template(experiment.command, values),
         observed=printable(observed),
-        expected=printable(expected or fill(experiment.expected, words)),
+        expected=printable(expected or fill_template(experiment.expected, values)),
         cause=printable(cause),
         help=printable(advice),
         depends_on=experiment.depends_on,
     )
 
 
-def fill(text: str, words: Mapping[str, str]) -> str:
-    """``text`` with its ``${name}`` replaced; a name without a value stays as it is."""
-    return Template(text).safe_substitute(words)
-
-
-_MADE = {"depends_on", "fault", "skip"}  # what is more than text in the file
-
-
-def _read() -> tuple[Experiment, ...]:
-    data = tomllib.loads(resources.files(__package__).joinpath("table.toml").read_text("utf-8"))
-    return tuple(
-        Experiment(
-            **{key: value for key, value in item.items() if key not in _MADE},
-            depends_on=tuple(item.get("depends_on", ())),
-            fault={key: Fault(**texts) for key, texts in item.get("fault", {}).items()},
-            skip={key: Fault(**texts) for key, texts in item.get("skip", {}).items()},
-        )
-        for item in data["experiment"]
-    )
-
-
-EXPERIMENTS = _read()
-
-
-# The experiments as documentation: the README's table, made from the table that is run.
-
-
-# The README holds the table between these two lines; a test compares it with what is made here.
+# The README has the table between these two lines; a test compares it with EXPERIMENTS.
 BEGIN, END = "<!-- experiments: begin -->", "<!-- experiments: end -->"
+_HEAD = ("ID", "Claim", "Command a person types", "What the article saw in 2017")
 
 
 def markdown(table: Iterable[Experiment] = EXPERIMENTS, names: Names | None = None) -> str:
-    """The experiments as a table in Markdown, one row each, with a newline at the end."""
-    words = (names or Names()).words()
+    """The experiments as a Markdown table, one row each, with a newline at the end."""
+    values = (names or Names()).placeholders()
     rows = [
-        (e.id, fill(e.claim, words), _code(fill(e.command, words)), fill(e.article, words))
-        for e in table
+        (
+            experiment.id,
+            fill_template(experiment.claim, values),
+            f"`{fill_template(experiment.command, values)}`",
+            fill_template(experiment.article, values),
+        )
+        for experiment in table
     ]
-    head = ("ID", "Claim", "Command a person types", "What the article saw in 2017")
-    lines = [head, ("---",) * len(head), *rows]
+    lines = [_HEAD, ("---",) * len(_HEAD), *rows]
     return "".join(f"| {' | '.join(map(_cell, line))} |\n" for line in lines)
 
 
 def in_sync(text: str) -> bool:
-    """Whether ``text`` (a README) holds the table of today between its two marks."""
+    """Whether ``text`` (a README) holds the present table between its two marks."""
     return f"{BEGIN}\n{markdown()}{END}\n" in text
-
-
-def _code(command: str) -> str:
-    return f"`{command}`"
 
 
 def _cell(text: str) -> str:

@@ -1,5 +1,5 @@
-"""The ladder and the time-lapse: who makes an entry, shown by building the root step by step.
+"""The ladder and the time-lapse: build a root filesystem step by step to show who makes an entry.
 
-``collect`` observes (it starts the root filesystem on each rung, and lives through one container's
-life), ``judge`` and ``stages`` are pure, ``shapes`` gives what report.json holds.
+``observe`` starts the root filesystem on every rung and follows one container through its
+lifecycle; ``judge`` and ``stages`` are pure; ``shapes`` makes the sections of report.json.
 """

@@ -1,29 +1,29 @@
-"""Views side by side: one row for each path, in tree order."""
+"""The ladder's judgement: the first rung that shows an entry made it, and evidence must agree."""
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import takewhile
 
-from scratchlab.lab.listing import KINDS, ListedLine
-from scratchlab.ladder.model import LadderRow, Maker, RootView, RungRun
-from scratchlab.ledger import key
-from scratchlab.model import Origin
+from scratchlab.lab.listing import ListedEntry
+from scratchlab.ladder.model import EntryRow, LadderRun, Maker, RootView
+from scratchlab.ledger import sort_key
+from scratchlab.model import Kind, Origin
 from scratchlab.text import visible
 
-_TYPES = {str(kind): bits for bits, kind in KINDS.items()}
 
+def entry_rows(views: Sequence[RootView]) -> Iterator[EntryRow]:
+    """One row for each path, in tree order.
 
-def rows(views: Sequence[RootView]) -> Iterator[LadderRow]:
-    """One row a path; ``first`` is the first view that shows it, put there by hand or not."""
-    shown = [{one.path: one for one in view.entries} for view in views]
-    paths = sorted({path for entries in shown for path in entries}, key=key)
+    ``first`` is the first step that shows the path, even if scratchlab made the entry itself.
+    """
+    shown = [{entry.path: entry for entry in view.entries} for view in views]
+    paths = sorted({path for entries in shown for path in entries}, key=sort_key)
     for path in paths:
         lines = [entries.get(path) for entries in shown]
         first = next(index for index, line in enumerate(lines) if line is not None)
-        yield LadderRow(
+        yield EntryRow(
             path=path,
             kind=next(line.kind for line in lines if line is not None),
             present=tuple(
@@ -32,15 +32,15 @@ def rows(views: Sequence[RootView]) -> Iterator[LadderRow]:
             ),
             first=views[first].step.id,
             details=tuple(
-                detail(line, view) if line is not None else ""
+                _detail(line, view) if line is not None else ""
                 for view, line in zip(views, lines, strict=True)
             ),
         )
 
 
-def detail(line: ListedLine, view: RootView) -> str:
-    """What a person reads of an entry: mode, owner, size or numbers, target, filesystem."""
-    parts = [stat.filemode(_TYPES[line.kind] | line.mode), f"{line.uid}:{line.gid}"]
+def _detail(line: ListedEntry, view: RootView) -> str:
+    """An entry's mode, owner, size (bytes) or device numbers, target and filesystem as text."""
+    parts = [Kind(line.kind).filemode(line.mode), f"{line.uid}:{line.gid}"]
     if line.device is not None:
         parts.append("{}, {}".format(*line.device))
     elif line.kind == "file":
@@ -52,10 +52,7 @@ def detail(line: ListedLine, view: RootView) -> str:
     return " ".join(parts)
 
 
-# The ladder's judgement: the first rung that shows an entry made it, and evidence must agree.
-
-
-MAKERS: Mapping[str, Maker] = {
+_MAKERS: Mapping[str, Maker] = {
     "chroot": Maker.IMAGE,
     "mounts": Maker.KERNEL,
     "runc": Maker.RUNTIME,
@@ -64,9 +61,9 @@ MAKERS: Mapping[str, Maker] = {
     "docker": Maker.ENGINE,
     "podman": Maker.ENGINE,
 }
-# What evidence may call the work of each maker. A runtime mounts what its configuration lists, so
-# a mount of the default list is its work on every rung above.
-ORIGINS: Mapping[Maker, frozenset[Origin]] = {
+# The origins that evidence may name for the entries of each maker. A runtime mounts what its
+# configuration lists, so a mount of the default list is its work on every rung above.
+_ORIGINS: Mapping[Maker, frozenset[Origin]] = {
     Maker.IMAGE: frozenset({Origin.IMAGE_LAYER, Origin.STORAGE_DRIVER}),
     Maker.KERNEL: frozenset({Origin.KERNEL}),
     Maker.RUNTIME: frozenset(
@@ -82,56 +79,56 @@ ORIGINS: Mapping[Maker, frozenset[Origin]] = {
 }
 
 
-def judge(climb: RungRun) -> tuple[LadderRow, ...]:
-    """Who made each entry, and whether the origin by evidence agrees, in tree order."""
-    claims = {claim.path: claim.origin for claim in climb.claims}
-    return tuple(_judged(row, climb, claims.get(row.path, "")) for row in rows(climb.rungs))
+def judge_ladder(run: LadderRun) -> tuple[EntryRow, ...]:
+    """One row for each path, in tree order: its maker, and whether evidence names the same."""
+    claims = {claim.path: claim.origin for claim in run.claims}
+    return tuple(_judged(row, run, claims.get(row.path, "")) for row in entry_rows(run.rungs))
 
 
-def _judged(row: LadderRow, climb: RungRun, origin: str) -> LadderRow:
-    seen = dict(zip((view.step.id for view in climb.rungs), row.present, strict=True))
-    by_hand = {view.step.id for view in climb.rungs if row.path in view.by_hand}
-    shown_by = [rung for rung, present in seen.items() if present and rung not in by_hand]
+def _judged(row: EntryRow, run: LadderRun, origin: str) -> EntryRow:
+    present = dict(zip((view.step.id for view in run.rungs), row.present, strict=True))
+    by_hand = {view.step.id for view in run.rungs if row.path in view.by_hand}
+    shown_by = [rung for rung, shows in present.items() if shows and rung not in by_hand]
     if not shown_by:
         return replace(row, first="")
-    on_engine = climb.engine in shown_by
-    top = climb.engine if on_engine else shown_by[0]
-    chain = [*_below(top, climb, seen), top]
+    on_engine = run.engine in shown_by
+    top = run.engine if on_engine else shown_by[0]
+    chain = [*_below(top, run, present), top]
     first = next(rung for rung in chain if rung in shown_by)
-    makers = {MAKERS[rung] for rung in (first, *_gap(chain[: chain.index(first)], seen))}
+    makers = {_MAKERS[rung] for rung in (first, *_unmeasured(chain[: chain.index(first)], present))}
     return replace(
         row,
         first=first,
-        maker=MAKERS[first] if len(makers) == 1 else Maker.UNKNOWN,
+        maker=_MAKERS[first] if len(makers) == 1 else Maker.UNKNOWN,
         origin=origin if on_engine else "",
-        agrees=_agrees(row.path, origin, makers, climb) if on_engine else None,
+        agrees=_agrees(row.path, origin, makers, run) if on_engine else None,
     )
 
 
-def _agrees(path: str, origin: str, makers: set[Maker], climb: RungRun) -> bool | None:
-    if origin in frozenset().union(*(ORIGINS[maker] for maker in makers)):
+def _agrees(path: str, origin: str, makers: set[Maker], run: LadderRun) -> bool | None:
+    if origin in frozenset().union(*(_ORIGINS[maker] for maker in makers)):
         return True
-    mounted = next(view.filesystems for view in climb.rungs if view.step.id == climb.engine)
+    mounted = next(view.filesystems for view in run.rungs if view.step.id == run.engine)
     below = path.rstrip("/") + "/"
     if origin == Origin.RUNTIME_MOUNTPOINT and Maker.ENGINE in makers:
-        # The runtime makes what the engine's mounts need to stand on (podman: /run).
+        # The runtime makes the mountpoints of the engine's mounts (podman: /run).
         return any(target == path or target.startswith(below) for target in mounted)
     if origin == Origin.ENGINE_MOUNT and path in mounted:
-        # The engine mounts its own where the runtime would have (podman: /dev/shm): that it would,
-        # is all that the rungs below can show.
+        # The engine mounts its own filesystem in place of the runtime's (podman: /dev/shm); the
+        # rungs below can only show what the runtime would have done.
         return None
     return False
 
 
-def _below(rung: str, climb: RungRun, seen: Mapping[str, bool | None]) -> list[str]:
-    """The rungs that ``rung`` stands on: podman knows no containerd, and runc no crun.
+def _below(rung: str, run: LadderRun, present: Mapping[str, bool | None]) -> list[str]:
+    """The rungs that ``rung`` builds on: podman does not use containerd, nor runc crun.
 
-    containerd is left out where it could not be measured: it is the engine's own part.
+    containerd is left out if it was not measured: it then counts as part of the engine.
     """
-    runtimes = [one for one in ("runc", "crun") if seen.get(one) is not None] or ["runc"]
-    if rung == climb.engine and climb.runtime in MAKERS:
-        runtimes = [climb.runtime]
-    containerd = ["containerd"] if seen.get("containerd") is not None else []
+    runtimes = [tool for tool in ("runc", "crun") if present.get(tool) is not None] or ["runc"]
+    if rung == run.engine and run.runtime in _MAKERS:
+        runtimes = [run.runtime]
+    containerd = ["containerd"] if present.get("containerd") is not None else []
     below = {
         "chroot": [],
         "mounts": ["chroot"],
@@ -144,6 +141,6 @@ def _below(rung: str, climb: RungRun, seen: Mapping[str, bool | None]) -> list[s
     return below[rung]
 
 
-def _gap(below: Sequence[str], seen: Mapping[str, bool | None]) -> Iterator[str]:
+def _unmeasured(below: Sequence[str], present: Mapping[str, bool | None]) -> Iterator[str]:
     """The rungs right below that were not measured: any of them may have made the entry."""
-    return takewhile(lambda rung: seen.get(rung) is None, reversed(below))
+    return takewhile(lambda rung: present.get(rung) is None, reversed(below))

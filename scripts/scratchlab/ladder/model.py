@@ -1,4 +1,4 @@
-"""What was seen on the rungs and at the stages, and what is concluded from it."""
+"""What the rungs and the stages showed, and what is concluded from it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from scratchlab.lab.listing import ListedLine
+from scratchlab.lab.listing import ListedEntry
 
 
 class Maker(StrEnum):
-    """Who makes an entry, by construction. Empty: no rung that could tell was measured."""
+    """Who makes an entry, by construction. Empty if no rung that could show it was measured."""
 
     IMAGE = "image"
     KERNEL = "kernel"
@@ -22,10 +22,10 @@ class Maker(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A rung of the ladder, or a stage of a life.
+    """A rung of the ladder, or a stage of a lifecycle.
 
-    ``command`` is what a person would type. Unless it is ``available``, ``reason`` says why not
-    and what mends it; else it says what was special, if anything was.
+    ``command`` is what a person would type. ``reason`` explains why the step is not ``available``
+    (and names the remedy); for an available step it is a note on what was unusual.
     """
 
     id: str
@@ -39,31 +39,31 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class RootView:
-    """What a step showed; ``by_hand`` are entries that scratchlab itself had to put there.
+    """The root filesystem that a step showed. ``by_hand`` are paths that scratchlab itself made.
 
-    ``filesystems`` names what is mounted on a path.
+    ``filesystems`` holds the type of what is mounted on a path.
     """
 
     step: Step
-    entries: tuple[ListedLine, ...] = ()
+    entries: tuple[ListedEntry, ...] = ()
     by_hand: tuple[str, ...] = ()
     filesystems: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The origin of a path by evidence, as a verification found it."""
+    """The origin of a path by evidence, from a verification."""
 
     path: str
     origin: str
 
 
 @dataclass(frozen=True, slots=True)
-class RungRun:
-    """The ladder as it was seen, barest rung first.
+class LadderRun:
+    """The views of one image on every rung, barest rung first.
 
-    ``engine`` is the id of the rung that the ``claims`` are about, ``runtime`` that of the bare
-    runtime which this engine uses.
+    ``claims`` are about the rung with the id ``engine``; ``runtime`` is the id of the bare runtime
+    that this engine uses.
     """
 
     image: str = ""
@@ -76,7 +76,7 @@ class RungRun:
 
 @dataclass(frozen=True, slots=True)
 class Lifecycle:
-    """One container's life as it was seen; the ``claims`` are about the running container."""
+    """The views of one container in every stage; ``claims`` are about the running container."""
 
     image: str = ""
     stages: tuple[RootView, ...] = ()
@@ -84,11 +84,13 @@ class Lifecycle:
 
 
 @dataclass(frozen=True, slots=True)
-class LadderRow:
-    """One path over all steps: ``present`` is None where that step was not measured.
+class EntryRow:
+    """One path over all steps of a ladder or a lifecycle.
 
-    ``first`` is the id of the step that made it, ``details`` holds a text for each step.
-    ``agrees``: whether maker and origin agree, None where there is nothing to compare.
+    ``present`` and ``details`` have an item for each step: whether it shows the path (None if the
+    step was not measured), and a text of mode, owner and size. ``first`` is the id of the step that
+    made the entry. ``agrees``: whether construction and evidence agree, None if they cannot be
+    compared.
     """
 
     path: str

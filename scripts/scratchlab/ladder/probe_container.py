@@ -1,40 +1,44 @@
-"""A container of the lab's engine, made for one look and sure to go: never the learner's own."""
+"""A temporary container of the lab's engine: the learner's own container is left alone."""
 
 from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from scratchlab.collect import live
-from scratchlab.collect.engines.reach import mended
+from scratchlab.collect import live, storage
+from scratchlab.collect.engines.connection import engine_errors
 from scratchlab.errors import LabError
 from scratchlab.lab.session import Laboratory
 from scratchlab.lab.verification import verify
-from scratchlab.ladder import lifecycle
-from scratchlab.ladder.workspace import NAME
+from scratchlab.ladder.workspace import NAME, run_program
 from scratchlab.ledger import Ledger
 from scratchlab.model import Json, Layers
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
+    from scratchlab.collect.engines import EngineClient
     from scratchlab.evidence import EvidenceSet
     from scratchlab.judge import Judgement
 
-_WAIT = 20.0  # seconds, for a machine that is busy
+_WAIT = 20.0  # seconds; a busy machine needs many of them
 
 
 class ElsewhereError(LabError):
-    """The engine's processes are not this machine's."""
+    """The engine runs its containers on another machine."""
 
 
 @dataclass(slots=True)
 class ProbeContainer:
-    """One container, from created to removed. ``layers``: where it was kept, once verified."""
+    """One container, from created to removed. ``layers`` are its directories, known once started.
+
+    Every method raises LabError if the engine refuses or does not answer.
+    """
 
     lab: Laboratory
     container: Container
@@ -42,22 +46,23 @@ class ProbeContainer:
 
     @property
     def id(self) -> str:
-        """The engine's id of it."""
+        """The container's id."""
         return str(self.container.id)
 
     def inspect(self) -> Json:
-        """What the engine says of it."""
+        """The engine's description of it (``docker inspect``)."""
         return self.lab.engine.inspect_container(self.id)
 
     def _mended(self) -> AbstractContextManager[None]:
-        return mended(self.lab.engine.url, self.lab.engine.name)
+        return engine_errors(self.lab.engine.url, self.lab.engine.name)
 
-    def layers_copy(self, directory: str) -> Ledger:
-        """Copy its root, as the engine's layers have it while it does not run, to ``directory``.
+    def copy_layers(self, directory: str) -> Ledger:
+        """Copy what its layers add up to, while it does not run, to ``directory``.
 
-        Gives its ledger. Raises LabError where the layers cannot be read.
+        ``directory`` must not exist. Returns the ledger of the copy. Raises LabError if the layers
+        cannot be read.
         """
-        lifecycle.copy_merged(self.lab.engine, self.inspect(), directory)
+        _copy_joined_layers(self.lab.engine, self.inspect(), directory)
         fd = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             return live.read_tree(fd)
@@ -65,10 +70,7 @@ class ProbeContainer:
             os.close(fd)
 
     def start(self) -> tuple[EvidenceSet, Judgement]:
-        """Start it and find out where everything in it comes from.
-
-        Raises ElsewhereError where that cannot be seen from this machine's /proc.
-        """
+        """Start it and verify it. Raises ElsewhereError if its process is on another machine."""
         with self._mended():
             self.container.start()
         evidence, judgement = verify(self.lab.engine, self.id)
@@ -78,16 +80,16 @@ class ProbeContainer:
         return evidence, judgement
 
     def execute(self, argv: tuple[str, ...]) -> int:
-        """Start ``argv`` in it on a terminal of its own, in the background: the PID.
+        """Run ``argv`` in it in the background, on a terminal of its own; return the PID.
 
-        Raises LabError when it ends at once.
+        Raises LabError if it ends at once.
         """
         with self._mended():
-            made = self.lab.api.exec_create(self.id, list(argv), stdin=True, tty=True)
-            self.lab.api.exec_start(made["Id"], detach=True, tty=True)
+            exec_id = self.lab.api.exec_create(self.id, list(argv), stdin=True, tty=True)["Id"]
+            self.lab.api.exec_start(exec_id, detach=True, tty=True)
         until = time.monotonic() + _WAIT
         while time.monotonic() < until:
-            state = self.lab.api.exec_inspect(made["Id"])
+            state = self.lab.api.exec_inspect(exec_id)
             if state["Running"] and state.get("Pid"):
                 return int(state["Pid"])
             if state.get("ExitCode") is not None and not state["Running"]:
@@ -96,13 +98,13 @@ class ProbeContainer:
         raise LabError(f"{argv[0]} did not keep running in the container")
 
     def stop(self) -> None:
-        """End its process."""
+        """Kill its process and wait for its end."""
         with self._mended():
             self.container.kill()
             self.container.wait(timeout=_WAIT)
 
     def remove(self) -> tuple[str, ...]:
-        """Remove it: gives the directories of its layer that are still there a while later."""
+        """Remove it; return the directories of its layer that still exist 20 seconds later."""
         with self._mended():
             self.container.remove(v=True, force=True)
         directories = [path for path in (self.layers.upper, self.layers.init) if path]
@@ -115,17 +117,17 @@ class ProbeContainer:
 
 
 def create(lab: Laboratory, image: str) -> ProbeContainer:
-    """Create a twin; what killed runs left of their kind goes first. Raises LabError."""
-    lab.clear()
-    # Docker needs no network for its files in /etc, podman does.
+    """Create a container of ``image``, after removing leftovers of interrupted runs."""
+    lab.remove_leftovers()
+    # podman writes its files in /etc only for a container with a network; Docker always does.
     network = "host" if lab.engine.name == "podman" else "none"
     name = f"{NAME}-{secrets.token_hex(4)}"
-    with mended(lab.engine.url, lab.engine.name):
+    with engine_errors(lab.engine.url, lab.engine.name):
         return ProbeContainer(lab, lab.create(image, name=name, network_mode=network))
 
 
-def check_here(lab: Laboratory) -> None:
-    """Raise ElsewhereError where the engine is asked over a network."""
+def check_local(lab: Laboratory) -> None:
+    """Raise ElsewhereError if the engine is reached over a network."""
     if lab.engine.url.startswith(("tcp://", "ssh://", "http")):
         raise _elsewhere(lab)
 
@@ -135,3 +137,34 @@ def _elsewhere(lab: Laboratory) -> ElsewhereError:
         f"the engine at {lab.engine.url} runs its containers on another machine",
         "run scratchlab where the engine runs",
     )
+
+
+def _copy_joined_layers(client: EngineClient, inspect: Json, directory: str) -> None:
+    # Not `docker export`: since Docker 25 it never releases the layers of a container that does
+    # not run, and they stay when the container is removed (moby#48516; measured on 26.1.5).
+    data = (inspect.get("GraphDriver") or {}).get("Data") or {}
+    if data.get("LowerDir") and data.get("UpperDir"):
+        _copy_overlay(f"{data['UpperDir']}:{data['LowerDir']}", directory)
+        return
+    engine = client.facts()
+    diff_ids = client.inspect_image(inspect["Image"])["RootFS"].get("Layers") or ()
+    layers, problem = storage.find_layers(inspect, engine, diff_ids, (), 0)
+    if layers.driver != "vfs" or layers.upper is None:
+        raise LabError(problem or f"cannot join the layers of the storage driver {layers.driver}")
+    run_program(_copy_command(layers.upper, directory))
+
+
+def _copy_overlay(lower: str, directory: str) -> None:
+    """Let the kernel join the layers, read-only, in a mount namespace that ends with cp."""
+    mountpoint = f"{directory}.merged"
+    os.mkdir(mountpoint, mode=0o700)
+    options = f"-o {shlex.quote(f'ro,lowerdir={lower}')} overlay {shlex.quote(mountpoint)}"
+    # mount of util-linux 2.39 and later uses fsconfig(2), which takes 255 bytes of an option.
+    mount = f"LIBMOUNT_FORCE_MOUNT2=always mount -t overlay {options}"
+    copy = shlex.join(_copy_command(mountpoint, directory))
+    run_program(["unshare", "--mount", "sh", "-c", f"{mount} && exec {copy}"])
+    os.rmdir(mountpoint)
+
+
+def _copy_command(source: str, directory: str) -> list[str]:
+    return ["cp", "--archive", "--no-target-directory", source, directory]

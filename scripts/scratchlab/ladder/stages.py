@@ -1,20 +1,21 @@
-"""The time-lapse: when each entry appears, and whether its origin could do that then."""
+"""The time-lapse: in which stage an entry appears, and whether its origin acts in that stage."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 
-from scratchlab.ladder.judge import rows
-from scratchlab.ladder.model import LadderRow, Lifecycle
+from scratchlab.ladder.judge import entry_rows
+from scratchlab.ladder.model import EntryRow, Lifecycle
 from scratchlab.model import Origin
 
-# The first stages at which the work of an origin can be seen. A mount may have had its mountpoint
-# made long before; whoever leaves no trace outside the container's own mounts is seen in it only.
+# The stages in which an entry of an origin can appear first. The path of a mount may have been made
+# long before as its mountpoint. An entry that exists only inside of the container's own mounts
+# appears once these are mounted.
 _CREATED = frozenset({"created"})
 _MOUNTED = frozenset({"image", "created", "prepared", "running"})
 _INSIDE = frozenset({"prepared", "running"})
-FIRST: Mapping[Origin, frozenset[str]] = {
+_FIRST_STAGES: Mapping[Origin, frozenset[str]] = {
     Origin.IMAGE_LAYER: frozenset({"image"}),
     Origin.STORAGE_DRIVER: frozenset({"image", "created"}),
     Origin.ENGINE_INIT_LAYER: _CREATED,
@@ -29,28 +30,30 @@ FIRST: Mapping[Origin, frozenset[str]] = {
 }
 # libpod makes /etc and /etc/mtab when it starts a container (podman v4.3.1
 # libpod/container_internal_linux.go prepare(), container_internal.go).
-OWN: Mapping[str, Mapping[Origin, frozenset[str]]] = {
+_ENGINE_STAGES: Mapping[str, Mapping[Origin, frozenset[str]]] = {
     "podman": {Origin.ENGINE_CREATE: _CREATED | _INSIDE},
 }
 
 
-def judge(life: Lifecycle) -> tuple[LadderRow, ...]:
-    """When each entry appeared, and whether its origin by evidence could do that then."""
-    claims = {claim.path: claim.origin for claim in life.claims}
-    return tuple(_judged(row, life, claims.get(row.path, "")) for row in rows(life.stages))
+def judge_lifecycle(lifecycle: Lifecycle) -> tuple[EntryRow, ...]:
+    """One row for each path, in tree order: where it appeared first, and whether that fits."""
+    claims = {claim.path: claim.origin for claim in lifecycle.claims}
+    return tuple(
+        _judged(row, lifecycle, claims.get(row.path, "")) for row in entry_rows(lifecycle.stages)
+    )
 
 
-def _judged(row: LadderRow, life: Lifecycle, origin: str) -> LadderRow:
-    seen = dict(zip((view.step.id for view in life.stages), row.present, strict=True))
-    if not origin or not seen.get("running"):
+def _judged(row: EntryRow, lifecycle: Lifecycle, origin: str) -> EntryRow:
+    present = dict(zip((view.step.id for view in lifecycle.stages), row.present, strict=True))
+    if not origin or not present.get("running"):
         return row
-    order = list(seen)
+    order = list(present)
     possible = {row.first}
     for stage in reversed(order[: order.index(row.first)]):
-        if seen[stage] is not None:
+        if present[stage] is not None:
             break
-        possible.add(stage)  # not looked at: it may have been there already
-    engine = next(view.step.tool for view in life.stages if view.step.id == "running")
-    known = {**FIRST, **OWN.get(engine, {})}
+        possible.add(stage)  # not measured: the entry may have appeared in it
+    engine = next(view.step.tool for view in lifecycle.stages if view.step.id == "running")
+    known = {**_FIRST_STAGES, **_ENGINE_STAGES.get(engine, {})}
     allowed = known.get(Origin(origin), frozenset())
     return replace(row, origin=origin, agrees=bool(possible & allowed))

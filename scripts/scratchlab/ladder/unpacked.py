@@ -1,4 +1,4 @@
-"""A ledger made real: its tree in a directory, every content found by its SHA-256, and proved."""
+"""Unpack an image: make the tree of its ledger in a directory, and read it back as the proof."""
 
 from __future__ import annotations
 
@@ -29,16 +29,15 @@ _CHUNK = 1 << 20
 def unpack(ledger: Ledger, archive: str, directory: str) -> None:
     """Make the tree that ``ledger`` lists in ``directory``, which must not exist.
 
-    Contents come from the layers of the image in the tar file ``archive``. Nothing is placed where
-    a name in the archive says, only where the ledger has it; the directory is read back and must
-    give
-    the ledger's digest. Raises LabError when it does not.
+    The contents come from the image in the tar file ``archive`` and are found by SHA-256: the paths
+    are the ledger's, never the archive's. Raises LabError if the tree cannot be made, and if its
+    digest, read back, is not the ledger's.
     """
     try:
         _make(ledger, directory)
         wanted = _wanted(ledger)
         with tarfile.open(archive, "r:") as outer:
-            for content in _layers(outer):
+            for content in _contents(outer):
                 _place(content, wanted, directory)
         if missing := next(iter(wanted.values()), None):
             raise LabError(f"the archive has no content for {missing[0]}", "save the image again")
@@ -54,9 +53,9 @@ def _make(ledger: Ledger, directory: str) -> None:
     for entry in ledger:
         if entry.path == "/":
             continue
-        # Tree order: a parent that is no directory of ours could lead anywhere.
+        # Tree order: a parent that was not made here could be a link to anywhere.
         if posixpath.dirname(entry.path) not in directories:
-            raise LabError(f"{entry.path} lies below what is no directory")
+            raise LabError(f"the parent of {entry.path} is not a directory")
         path = directory + entry.path
         if entry.kind is Kind.DIRECTORY:
             os.mkdir(path)
@@ -66,11 +65,11 @@ def _make(ledger: Ledger, directory: str) -> None:
         elif entry.kind in _FORMATS:
             os.mknod(path, _FORMATS[entry.kind] | 0o600, os.makedev(*(entry.device or (0, 0))))
         elif entry.kind is not Kind.FILE:
-            raise LabError(f"{entry.path}: no archive can hold a {entry.kind}")
+            raise LabError(f"{entry.path}: an archive cannot hold a {entry.kind}")
 
 
 def _wanted(ledger: Ledger) -> dict[str, list[str]]:
-    """The paths of each content, by its SHA-256; of a hard-link set only the first."""
+    """The paths to write each content to, by SHA-256; of a set of hard links only the first."""
     wanted = defaultdict(list)
     for entry in ledger:
         if entry.kind is Kind.FILE and entry.links in (None, entry.path):
@@ -78,35 +77,35 @@ def _wanted(ledger: Ledger) -> dict[str, list[str]]:
     return dict(wanted)
 
 
-def _layers(outer: tarfile.TarFile) -> Iterator[IO[bytes]]:
-    """The contents of every layer of an image."""
+def _contents(outer: tarfile.TarFile) -> Iterator[IO[bytes]]:
+    """The contents of the regular files in every layer of an image."""
     names: list[str] = []
-    listing = outer.extractfile("manifest.json")
-    if listing is not None:
-        names = [name for one in json.load(listing) for name in one["Layers"] or ()]
+    manifest = outer.extractfile("manifest.json")
+    if manifest is not None:
+        names = [name for image in json.load(manifest) for name in image["Layers"] or ()]
     for name in dict.fromkeys(names):
         layer = outer.extractfile(name)
         if layer is not None:
             with layer, tarfile.open(fileobj=layer, mode="r:*") as inner:
-                yield from _regular(inner)
+                yield from _regular_files(inner)
 
 
-def _regular(tar: tarfile.TarFile) -> Iterator[IO[bytes]]:
+def _regular_files(tar: tarfile.TarFile) -> Iterator[IO[bytes]]:
     for member in tar:
         if member.isreg():
             yield cast(IO[bytes], tar.extractfile(member))
 
 
 def _place(content: IO[bytes], wanted: dict[str, list[str]], directory: str) -> None:
-    with tempfile.TemporaryFile(dir=os.path.dirname(directory)) as held:
+    with tempfile.TemporaryFile(dir=os.path.dirname(directory)) as copy:
         digest = hashlib.sha256()
         for block in iter(lambda: content.read(_CHUNK), b""):
             digest.update(block)
-            held.write(block)
+            copy.write(block)
         for path in wanted.pop(digest.hexdigest(), ()):
-            held.seek(0)
+            copy.seek(0)
             with open(directory + path, "xb") as file:
-                shutil.copyfileobj(held, file, _CHUNK)
+                shutil.copyfileobj(copy, file, _CHUNK)
 
 
 def _finish(ledger: Ledger, directory: str) -> None:
@@ -115,10 +114,10 @@ def _finish(ledger: Ledger, directory: str) -> None:
         if entry.links not in (None, entry.path):
             os.link(f"{directory}{entry.links}", path, follow_symlinks=False)
             continue
-        _dress(entry, path)
+        _set_metadata(entry, path)
 
 
-def _dress(entry: Entry, path: str) -> None:
+def _set_metadata(entry: Entry, path: str) -> None:
     os.chown(path, entry.uid, entry.gid, follow_symlinks=False)
     if entry.kind is not Kind.SYMLINK:
         os.chmod(path, entry.mode)
@@ -129,8 +128,8 @@ def _dress(entry: Entry, path: str) -> None:
 def _prove(ledger: Ledger, directory: str) -> None:
     fd = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        with live.read_tree(fd) as found:
-            if found.digest() != ledger.digest():
-                raise LabError(f"what was unpacked to {directory} is not what the archive holds")
+        with live.read_tree(fd) as unpacked:
+            if unpacked.digest() != ledger.digest():
+                raise LabError(f"the tree unpacked to {directory} differs from the archive")
     finally:
         os.close(fd)

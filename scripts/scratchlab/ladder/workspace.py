@@ -1,4 +1,4 @@
-"""Programs of the machine, run with a time limit, their refusals in one line."""
+"""The private directory in which the ladder builds root filesystems, and the programs it runs."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ from dataclasses import dataclass
 from scratchlab import mountinfo
 from scratchlab.errors import LabError
 
-SECONDS = 30.0
+# Not below /run or /tmp, which may be mounted noexec. `./lab destroy` removes the directory above.
+DIRECTORY = "/var/cache/scratchlab/ladder"
+NAME = "scratchlab-ladder"  # of containers, namespaces and control groups; some add a suffix
+_PROGRAM_SECONDS = 30.0  # time limit for one program
+_LOCK_SECONDS = 60.0  # to wait for another ladder on this machine
 
 
 class RefusedError(LabError):
-    """A program of the machine ended with a status that is not 0."""
+    """A program could not be run, or ended with an exit status other than 0."""
 
 
-def find_program(program: str) -> str | None:
-    """The program's path, None where it is not installed."""
-    return shutil.which(program)
+def run_program(argv: Sequence[str], *, cwd: str | None = None) -> str:
+    """Run ``argv`` and return what it prints on standard output.
 
-
-def run_program(argv: Sequence[str], *, cwd: str | None = None, seconds: float = SECONDS) -> str:
-    """What ``argv`` prints. Raises RefusedError with its last line, and LabError after ``seconds``.
-
-    Its output goes to files, not pipes: what it leaves running would hold a pipe open.
+    Raises RefusedError with the last line of its standard error, and LabError if it does not end
+    within 30 seconds. The output goes to files: a process that it leaves behind would hold a pipe
+    open.
     """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
         try:
@@ -40,41 +41,31 @@ def run_program(argv: Sequence[str], *, cwd: str | None = None, seconds: float =
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=errors,
-                timeout=seconds,
+                timeout=_PROGRAM_SECONDS,
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise LabError(f"{argv[0]} did not end within {seconds:g} s") from None
+            raise LabError(f"{argv[0]} did not end within {_PROGRAM_SECONDS:g} s") from None
         except OSError as error:
             raise RefusedError(f"{argv[0]} cannot be run: {error.strerror}") from error
         out.seek(0)
         errors.seek(0)
-        said = out.read().decode("utf-8", "replace")
         if done.returncode:
-            raise RefusedError(f"{argv[0]} answers: {last_line(errors.read()) or done.returncode}")
-    return said
+            reason = last_line(errors.read()) or f"exit status {done.returncode}"
+            raise RefusedError(f"{argv[0]} failed: {reason}")
+        return out.read().decode("utf-8", "replace")
 
 
 def last_line(output: bytes) -> str:
-    """The last line of a program's complaint that says anything (mount's hint does not)."""
+    """The last line of an error output that names a cause (mount's hint at dmesg does not)."""
     lines = [line.strip() for line in output.decode("utf-8", "replace").splitlines()]
     return next((line for line in reversed(lines) if line and "dmesg(1)" not in line), "")
 
 
-# The private directory in which roots are built, one user at a time, and nothing left in the end.
-
-
-# Not below /run or /tmp, which may be mounted noexec. `./lab destroy` knows the upper directory.
-DIRECTORY = "/var/cache/scratchlab/ladder"
-_WAIT = 60.0  # seconds that another ladder on this machine may take
-NAME = "scratchlab-ladder"  # of containers, namespaces and control groups, with a suffix
-
-
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """Where a rung finds its root, and may keep its own things.
+    """The image to start, unpacked below ``directory``, with a subdirectory for each rung.
 
-    ``archive`` is the image as its engine saved it, ``root`` its root filesystem, unpacked;
     ``argv``, ``env`` and ``cwd`` are those of the image's program.
     """
 
@@ -85,43 +76,44 @@ class Workspace:
 
     @property
     def archive(self) -> str:
-        """The image, as ``docker save`` writes it."""
+        """The path of the image as ``docker save`` writes it."""
         return os.path.join(self.directory, "image.tar")
 
     @property
     def root(self) -> str:
-        """The pristine root filesystem: to copy, never to start."""
+        """The path of the unpacked root filesystem: to be copied, never to be started."""
         return os.path.join(self.directory, "root")
 
-    def room(self, rung: str) -> str:
-        """The directory of a rung; made if need be."""
+    def rung_directory(self, rung: str) -> str:
+        """The path of a rung's own directory, which is made if it is missing."""
         path = os.path.join(self.directory, rung)
         os.makedirs(path, mode=0o700, exist_ok=True)
         return path
 
-    def copy(self, rung: str, name: str = "rootfs") -> str:
-        """A copy of the root for ``rung``: its path."""
-        path = os.path.join(self.room(rung), name)
-        # Not shutil: it keeps neither owners nor hard links nor extended attributes.
+    def copy_root(self, rung: str) -> str:
+        """Copy the root filesystem to ``rootfs`` in the rung's directory; return its path."""
+        path = os.path.join(self.rung_directory(rung), "rootfs")
+        # shutil.copytree would lose owners, hard links and extended attributes.
         run_program(["cp", "--archive", "--no-target-directory", self.root, path])
         return path
 
 
 @contextmanager
-def open_workspace(directory: str = DIRECTORY) -> Iterator[str]:
-    """The directory, empty, and ours alone until the block ends; then it is gone.
+def exclusive_directory(directory: str = DIRECTORY) -> Iterator[str]:
+    """Make and lock ``directory``, yield its absolute path, remove it at the end.
 
-    Raises LabError without root's rights, and when somebody else is at it for too long.
+    Raises LabError without root privileges, and if another process holds the lock for more than 60
+    seconds. What an interrupted run left in the directory is still there at first.
     """
     if os.geteuid():
         raise LabError("the ladder starts containers by hand", "run it as root, with sudo")
     directory = os.path.abspath(directory)
-    made, fd = _ours(directory)
+    made, fd = _make_and_lock(directory)
     try:
         try:
             yield directory
         finally:
-            empty_workspace(directory)
+            empty_directory(directory)
             for path in made:
                 if os.path.isdir(path) and not os.listdir(path):
                     os.rmdir(path)
@@ -129,32 +121,31 @@ def open_workspace(directory: str = DIRECTORY) -> Iterator[str]:
         os.close(fd)
 
 
-def _ours(directory: str) -> tuple[list[str], int]:
-    """Wait for the directory: what to remove in the end, and the descriptor that locks it."""
-    until = time.monotonic() + _WAIT
+def _make_and_lock(directory: str) -> tuple[list[str], int]:
+    """Wait for the lock; return the directories to remove at the end and the locked descriptor."""
+    until = time.monotonic() + _LOCK_SECONDS
     while True:
-        made = _made(directory)
+        made = _make(directory)
         fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        if _locked(fd, directory):
+        if _lock(fd, directory):
             return made, fd
         os.close(fd)
         if time.monotonic() > until:
-            what = f"another ladder is being climbed in {directory}"
-            raise LabError(what, "wait until it has ended")
+            raise LabError(f"another ladder is using {directory}", "wait until it has ended")
         time.sleep(0.1)
 
 
-def _locked(fd: int, directory: str) -> bool:
+def _lock(fd: int, directory: str) -> bool:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False
-    # Whoever had it before us removed it, and another may have made it again.
+    # The previous owner removed the directory; another process may have made a new one.
     return os.path.isdir(directory) and os.path.samestat(os.fstat(fd), os.stat(directory))
 
 
-def _made(directory: str) -> list[str]:
-    """Make ``directory``; returns what to remove in the end: itself, then parents made for it."""
+def _make(directory: str) -> list[str]:
+    """Make ``directory``; return it and the parents that had to be made, innermost first."""
     parents = []
     path = os.path.dirname(directory)
     while not os.path.exists(path):
@@ -167,8 +158,8 @@ def _made(directory: str) -> list[str]:
     return [directory, *parents]
 
 
-def empty_workspace(directory: str) -> None:
-    """Remove everything below ``directory``, what is mounted there first taken away."""
+def empty_directory(directory: str) -> None:
+    """Unmount and remove everything below ``directory``."""
     with open("/proc/self/mountinfo", "rb") as lines:
         mounts = mountinfo.parse(lines.read())
     for mount in reversed(mounts):

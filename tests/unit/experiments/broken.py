@@ -1,4 +1,4 @@
-"""Ways to break an observation: a change, and the fault that a judge must name for it."""
+"""Changes to observations, and the fault that a judge must name for each."""
 
 from __future__ import annotations
 
@@ -7,39 +7,39 @@ from dataclasses import replace
 from typing import Any
 
 from scratchlab.experiments.e04_static_program import Elf
-from scratchlab.experiments.e07_more_than_image import Added
+from scratchlab.experiments.e07_more_than_image import AddedEntry
 from scratchlab.experiments.e12_two_things import Counted
-from scratchlab.lab.listing import ListedLine
+from scratchlab.lab.listing import ListedEntry
 
-Change = Callable[[Any], Any]
+Change = Callable[[Any], Any]  # from an observation to a changed one
 SHA = "0" * 64
-STRANGER = ListedLine("/stranger", "file", 0o644, 0, 0, 5, SHA)
+STRANGER = ListedEntry("/stranger", "file", 0o644, 0, 0, 5, SHA)
 MARK = "stray"
 
 
 def put(**fields: Any) -> Change:
-    """The observation with these fields instead."""
-    return lambda seen: replace(seen, **fields)
+    """Replace fields of the observation."""
+    return lambda observation: replace(observation, **fields)
 
 
 def first(field: str, **fields: Any) -> Change:
-    """The observation with these fields in the first item of one of its tuples."""
+    """Replace fields of the first item in one of its tuples."""
 
-    def change(seen: Any) -> Any:
-        head, *rest = getattr(seen, field)
-        return replace(seen, **{field: (replace(head, **fields), *rest)})
+    def change(observation: Any) -> Any:
+        head, *rest = getattr(observation, field)
+        return replace(observation, **{field: (replace(head, **fields), *rest)})
 
     return change
 
 
 def named(field: str, key: str, name: str, **fields: Any) -> Change:
-    """The observation with these fields in that item of a tuple whose ``key`` is ``name``."""
+    """Replace fields of the item whose ``key`` is ``name`` in one of its tuples."""
 
-    def change(seen: Any) -> Any:
-        items = getattr(seen, field)
+    def change(observation: Any) -> Any:
+        items = getattr(observation, field)
         assert [item for item in items if getattr(item, key) == name]
         return replace(
-            seen,
+            observation,
             **{
                 field: tuple(
                     replace(item, **fields) if getattr(item, key) == name else item
@@ -52,56 +52,58 @@ def named(field: str, key: str, name: str, **fields: Any) -> Change:
 
 
 def without(field: str, key: str, name: str) -> Change:
-    """The observation without that item of a tuple."""
+    """Remove the item whose ``key`` is ``name`` from one of its tuples."""
 
-    def change(seen: Any) -> Any:
-        items = getattr(seen, field)
+    def change(observation: Any) -> Any:
+        items = getattr(observation, field)
         rest = tuple(item for item in items if getattr(item, key) != name)
         assert len(rest) < len(items)
-        return replace(seen, **{field: rest})
+        return replace(observation, **{field: rest})
 
     return change
 
 
 def more(field: str, item: Any) -> Change:
-    """The observation with one more item in a tuple, counted where it counts."""
+    """Add an item to one of its tuples, and to its count if it has one."""
 
-    def change(seen: Any) -> Any:
-        fields = {field: (*getattr(seen, field), item)}
-        if hasattr(seen, "count"):
-            fields["count"] = seen.count + 1
-        return replace(seen, **fields)
+    def change(observation: Any) -> Any:
+        fields = {field: (*getattr(observation, field), item)}
+        if hasattr(observation, "count"):
+            fields["count"] = observation.count + 1
+        return replace(observation, **fields)
 
     return change
 
 
 def stage(index: int, **fields: Any) -> Change:
-    """The observation of E11 with another stage."""
+    """Replace fields of one stage of E11."""
 
-    def change(seen: Any) -> Any:
-        stages = list(seen.stages)
+    def change(observation: Any) -> Any:
+        stages = list(observation.stages)
         stages[index] = replace(stages[index], **fields)
-        return replace(seen, stages=tuple(stages))
+        return replace(observation, stages=tuple(stages))
 
     return change
 
 
-def added(**fields: Any) -> Added:
-    """One more finding of E07."""
-    base = Added(f"/{MARK}", "only-live", "kernel", 1, "host: seen", "agrees")
+def added(**fields: Any) -> AddedEntry:
+    """An entry for E07 to find."""
+    base = AddedEntry(f"/{MARK}", "only-live", "kernel", 1, "host: seen", "agrees")
     return replace(base, **fields)
 
 
-def on_podman(seen: Any) -> Any:
-    """What podman shows: /run instead of /.dockerenv."""
-    seen = without("top", "path", "/.dockerenv")(seen)
-    return replace(seen, engine="podman", top=(*seen.top, replace(STRANGER, path="/run")))
+def on_podman(observation: Any) -> Any:
+    """E07 on podman: /run instead of /.dockerenv."""
+    observation = without("top", "path", "/.dockerenv")(observation)
+    return replace(
+        observation, engine="podman", top=(*observation.top, replace(STRANGER, path="/run"))
+    )
 
 
-def on_docker_24(seen: Any) -> Any:
-    """What Docker 24 shows with the containerd image store."""
-    seen = without("top", "path", "/.dockerenv")(seen)
-    return replace(seen, version="24.0.9", containerd_store=True)
+def on_docker_24(observation: Any) -> Any:
+    """E07 on Docker 24 with the containerd image store."""
+    observation = without("top", "path", "/.dockerenv")(observation)
+    return replace(observation, version="24.0.9", containerd_store=True)
 
 
 BROKEN: list[tuple[str, str, Change]] = [
@@ -118,11 +120,11 @@ BROKEN: list[tuple[str, str, Change]] = [
     ("E03", "content", first("entries", kind="directory")),
     ("E03", "mode", first("entries", mode=0o600)),
     ("E03", "mode", first("entries", uid=1000)),
-    ("E04", "no-elf", put(elf=None, problem="no ELF file: it begins with 23 21 2f 62")),
+    ("E04", "no-elf", put(elf=None, problem="not an ELF file: it begins with 23 21 2f 62")),
     ("E04", "interpreter", put(elf=Elf(64, "x86-64", "/lib64/ld-linux-x86-64.so.2", True))),
     ("E04", "dynamic", put(elf=Elf(64, "x86-64", None, True))),
     ("E05", "no-image", put(found=False, count=0, entries=())),
-    ("E05", "damaged", put(problems=("a layer is not what its diff_id says",))),
+    ("E05", "damaged", put(problems=("a layer does not match its diff_id",))),
     ("E05", "entries", more("entries", STRANGER)),
     ("E05", "entries", put(entrypoint=("/bin/sleep",))),
     ("E05", "entries", put(count=0, entries=())),
@@ -137,9 +139,13 @@ BROKEN: list[tuple[str, str, Change]] = [
     ("E06", "not-running", put(status="paused")),
     ("E06", "other-image", put(same_image=False)),
     ("E06", "other-program", put(exe="/sbin/docker-init")),
-    ("E06", "no-namespace", lambda seen: replace(seen, ns_pids=(seen.pid,))),
-    ("E06", "no-namespace", lambda seen: replace(seen, ns_pids=(seen.pid, 7))),
-    ("E06", "no-namespace", lambda seen: replace(seen, ns_pids=(seen.pid + 1, 1))),
+    ("E06", "no-namespace", lambda observation: replace(observation, ns_pids=(observation.pid,))),
+    ("E06", "no-namespace", lambda observation: replace(observation, ns_pids=(observation.pid, 7))),
+    (
+        "E06",
+        "no-namespace",
+        lambda observation: replace(observation, ns_pids=(observation.pid + 1, 1)),
+    ),
     ("E06", "shell", put(shell_exit=0, shell="")),
     ("E07", "names", more("top", STRANGER)),
     ("E07", "names", without("top", "path", "/.dockerenv")),
@@ -164,7 +170,9 @@ BROKEN: list[tuple[str, str, Change]] = [
     (
         "E09",
         "no-init-layer",
-        lambda seen: replace(seen, init_mtab=replace(seen.init_mtab, target="/x")),
+        lambda observation: replace(
+            observation, init_mtab=replace(observation.init_mtab, target="/x")
+        ),
     ),
     ("E10", "no-image", put(found=False)),
     (
@@ -182,7 +190,7 @@ BROKEN: list[tuple[str, str, Change]] = [
     ("E10", "differs", named("debug", "path", "/sleep", uid=1)),
     ("E10", "differs", named("debug", "path", "/etc/mtab", target="/proc/self/mounts")),
     ("E10", "differs", put(uid_map=((0, 100000, 65536),))),
-    ("E11", "no-twin", put(stages=(), exit_status=127)),
+    ("E11", "ended-at-once", put(stages=(), exit_status=127)),
     ("E11", "nothing-seen", stage(0, host_mounts=())),
     ("E11", "nothing-seen", stage(0, namespaces=())),
     ("E11", "nothing-seen", stage(0, folders=())),
@@ -209,13 +217,13 @@ BROKEN: list[tuple[str, str, Change]] = [
     (
         "E12",
         "unexplained",
-        lambda seen: put(image_entries=seen.image_entries + 1)(
-            more("statuses", Counted("missing", 1))(seen)
+        lambda observation: put(image_entries=observation.image_entries + 1)(
+            more("statuses", Counted("missing", 1))(observation)
         ),
     ),
 ]
 
-# Passing answers that differ from the article's, and what then is told of it.
+# Passing answers that differ from the article's, and the key of the explanation.
 TODAY: list[tuple[str, str, Change]] = [
     ("E02", "containerd-store", put(containerd_store=True, size=4411, storage_driver="overlayfs")),
     ("E03", "blobs", put(format="oci")),

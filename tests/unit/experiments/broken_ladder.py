@@ -1,4 +1,4 @@
-"""Ways to break what E15 saw."""
+"""Changes to E15's observation, and the fault that its judge must name for each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from scratchlab.experiments.e15_built_by_hand import Observation
-from scratchlab.lab.listing import ListedLine
+from scratchlab.lab.listing import ListedEntry
 from scratchlab.ladder.model import Claim, RootView
 
 Change = Callable[[Any], Any]
@@ -16,57 +16,59 @@ Change = Callable[[Any], Any]
 def _views(
     views: Iterable[RootView], name: str, change: Callable[[RootView], RootView]
 ) -> tuple[RootView, ...]:
-    found = tuple(change(view) if view.step.id == name else view for view in views)
-    assert found != tuple(views)
-    return found
+    changed = tuple(change(view) if view.step.id == name else view for view in views)
+    assert changed != tuple(views)
+    return changed
 
 
 def rung(change: Callable[[RootView], RootView], *names: str) -> Change:
-    """The observation with these rungs changed."""
+    """Apply ``change`` to the rungs with these names."""
 
-    def changed(seen: Observation) -> Observation:
+    def changed(observation: Observation) -> Observation:
         for name in names:
-            rungs = _views(seen.climb.rungs, name, change)
-            seen = replace(seen, climb=replace(seen.climb, rungs=rungs))
-        return seen
+            rungs = _views(observation.climb.rungs, name, change)
+            observation = replace(observation, climb=replace(observation.climb, rungs=rungs))
+        return observation
 
     return changed
 
 
 def stage(change: Callable[[RootView], RootView], name: str) -> Change:
-    """The observation with this stage changed."""
-    return lambda seen: replace(
-        seen, life=replace(seen.life, stages=_views(seen.life.stages, name, change))
+    """Apply ``change`` to the stage with this name."""
+    return lambda observation: replace(
+        observation,
+        life=replace(observation.life, stages=_views(observation.life.stages, name, change)),
     )
 
 
 def absent(view: RootView) -> RootView:
-    """A step that was not measured."""
+    """Make the step one that was not measured."""
     return RootView(
-        replace(view.step, available=False, reason=f"not here: install {view.step.tool}")
+        replace(view.step, available=False, reason=f"not installed: install {view.step.tool}")
     )
 
 
 def without(path: str) -> Callable[[RootView], RootView]:
-    """A step that does not show this entry."""
+    """Remove an entry from a step."""
     return lambda view: replace(view, entries=tuple(e for e in view.entries if e.path != path))
 
 
 def showing(path: str) -> Callable[[RootView], RootView]:
-    """A step that shows this entry as well."""
-    line = ListedLine(path, "file", 0o644, 0, 0, 0)
+    """Add an entry to a step."""
+    line = ListedEntry(path, "file", 0o644, 0, 0, 0)
     return lambda view: replace(view, entries=(*view.entries, line))
 
 
 def claimed(path: str, origin: str) -> Change:
-    """The observation in which evidence names another origin."""
+    """Replace the origin by evidence of an entry."""
 
-    def changed(seen: Observation) -> Observation:
-        assert path in {claim.path for claim in seen.climb.claims}
+    def changed(observation: Observation) -> Observation:
+        assert path in {claim.path for claim in observation.climb.claims}
         claims = tuple(
-            Claim(path, origin) if claim.path == path else claim for claim in seen.climb.claims
+            Claim(path, origin) if claim.path == path else claim
+            for claim in observation.climb.claims
         )
-        return replace(seen, climb=replace(seen.climb, claims=claims))
+        return replace(observation, climb=replace(observation.climb, claims=claims))
 
     return changed
 
@@ -82,7 +84,7 @@ BROKEN: list[tuple[str, str, Change]] = [
     ("E15", "disagrees", claimed("/dev/pts/ptmx", "runtime-device")),
     ("E15", "disagrees", claimed("/etc/hosts", "process-write")),
     ("E15", "disagrees", claimed("/sleep", "hook-or-tool")),
-    # A rung that shows what its origin says comes later.
+    # A rung that shows entries which a later rung makes by their origin.
     ("E15", "disagrees", rung(showing("/.dockerenv"), "runc")),
     ("E15", "disagrees", rung(showing("/dev/null"), "mounts")),
     ("E15", "disagrees", rung(without("/dev/full"), "runc", "crun", "containerd")),

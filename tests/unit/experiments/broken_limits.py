@@ -1,4 +1,4 @@
-"""Ways to break what E13 saw of control groups, and what a machine cannot answer."""
+"""Changes to E13's observation: faults, answers unlike the article's, and reasons to skip."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ from dataclasses import replace
 from typing import Any
 
 from .broken import Change, named, put
-from .conftest import seen_on
+from .conftest import observed_on
 
 
 def trial(controller: str, **fields: Any) -> Change:
-    """The observation of E13 with these fields in that trial."""
+    """Replace fields of one trial."""
     return named("trials", "controller", controller, **fields)
 
 
 def spun(throttled: int, seconds: float) -> Change:
-    """The observation of E13 where the program was so often throttled in that time."""
+    """Set how often the program was throttled, in how many seconds."""
 
-    def change(seen: Any) -> Any:
-        (cpu,) = (one for one in seen.trials if one.controller == "cpu")
+    def change(observation: Any) -> Any:
+        (cpu,) = (item for item in observation.trials if item.controller == "cpu")
         stat, usage = cpu.before
         text = "\n".join(
             f"nr_throttled {int(line.split()[1]) + throttled}" if "nr_throttled" in line else line
             for line in stat[1].splitlines()
         )
         after = ((stat[0], text), (usage[0], str(int(usage[1]) + 10_000_000)))
-        return trial("cpu", after=after, seconds=seconds)(seen)
+        return trial("cpu", after=after, seconds=seconds)(observation)
 
     return change
 
 
-# Docker 26.1.5 in a virtual machine with Debian 13's kernel, where version 2 has the controllers.
-on_version_2 = seen_on("docker-26.1.5-cgroup2-vm", "E13")
+# Docker 26.1.5 in a virtual machine with Debian 13's kernel, where cgroup v2 has the controllers.
+on_version_2 = observed_on("docker-26.1.5-cgroup2-vm", "E13")
 
 BROKEN: list[tuple[str, str, Change]] = [
     ("E13", "no-image", put(found=False)),
@@ -42,7 +42,7 @@ BROKEN: list[tuple[str, str, Change]] = [
     ),
     ("E13", "other-limit", trial("cpu", limits=(("cpu.cfs_quota_us", "-1"),))),
     ("E13", "other-limit", trial("pids", limits=(("pids.max", "max"),))),
-    ("E13", "other-limit", lambda seen: trial("cpu", limits=())(on_version_2(seen))),
+    ("E13", "other-limit", lambda observation: trial("cpu", limits=())(on_version_2(observation))),
     ("E13", "not-killed", trial("memory", exit_status=0, said="allocated 1073741824 bytes")),
     ("E13", "not-killed", trial("memory", exit_status=2, said="out of memory")),
     ("E13", "other-kill", trial("memory", oom_killed=False, oom_kills=0)),
@@ -57,11 +57,13 @@ BROKEN: list[tuple[str, str, Change]] = [
 
 SKIPPED: list[tuple[str, str, Change]] = [
     ("E13", "busy", spun(throttled=0, seconds=8.0)),
-    ("E13", "no-controller", seen_on("docker-28.5.2-cgroup2", "E13")),
+    ("E13", "no-controller", observed_on("docker-28.5.2-cgroup2", "E13")),
     (
         "E13",
         "no-controller",
-        lambda seen: replace(seen, lacking=("memory",), trials=seen.trials[1:]),
+        lambda observation: replace(
+            observation, lacking=("memory",), trials=observation.trials[1:]
+        ),
     ),
 ]
 

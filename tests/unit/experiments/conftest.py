@@ -11,20 +11,22 @@ import pytest
 
 from scratchlab import codec
 from scratchlab.experiments import EXPERIMENTS
-from scratchlab.experiments.runner import module
+from scratchlab.experiments.runner import load_module
 
 OBSERVED = Path(__file__).parent / "observed" / "docker-20.10.24.json"
 BY_ID = {experiment.id: experiment for experiment in EXPERIMENTS}
 
 
-def seen_on(where: str, name: str) -> Callable[[Any], Any]:
-    """Stands for a change: what an experiment really saw on another engine (a file's name)."""
-    data = json.loads((OBSERVED.parent / f"{where}.json").read_text())[name]
-    return lambda _: codec.decode(module(BY_ID[name]).Observation, data)
+def observed_on(engine: str, name: str) -> Callable[[Any], Any]:
+    """A change to the real observation of an experiment on another engine (a file's name)."""
+    data = json.loads((OBSERVED.parent / f"{engine}.json").read_text())[name]
+    return lambda _: codec.decode(load_module(BY_ID[name]).Observation, data)
 
 
 @pytest.fixture(scope="session")
 def observed() -> dict[str, Any]:
-    """What the probes saw, by experiment id."""
+    """The observations by experiment id."""
     data = json.loads(OBSERVED.read_text())
-    return {key: codec.decode(module(BY_ID[key]).Observation, item) for key, item in data.items()}
+    return {
+        key: codec.decode(load_module(BY_ID[key]).Observation, item) for key, item in data.items()
+    }

@@ -1,4 +1,4 @@
-"""What the command keeps, judges again and says, without an engine."""
+"""What `scratchlab experiments` saves, judges again and prints, without an engine."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Terminal(io.StringIO):
 
 
 def shown(checks: Sequence[Check]) -> list[str]:
-    """The lines of the table that these checks make."""
+    """The lines of the table of these checks."""
     engine = Engine(name="docker", version="20.10.24", storage_driver="overlay2")
-    seen = EvidenceSet(Facts(engine=engine), Ledger(), Ledger())
+    evidence = EvidenceSet(Facts(engine=engine), Ledger(), Ledger())
     out = io.StringIO()
-    with seen:
-        experiments.show(build(seen, Judgement((), (), (), ()), checks), out)
+    with evidence:
+        experiments.print_experiments(build(evidence, Judgement((), (), (), ()), checks), out)
     return out.getvalue().splitlines()
 
 
@@ -48,7 +48,7 @@ def saved(directory: Path, **names: str) -> Path:
     return directory
 
 
-def test_saved_observations_replay_with_the_names_of_that_run(tmp_path: Path) -> None:
+def test_saved_observations_are_judged_with_the_names_of_that_run(tmp_path: Path) -> None:
     checks = experiments.replay(str(saved(tmp_path, container="nap")))
     assert checks == judge_again(json.loads(OBSERVED.read_text()), Names(container="nap"))
     assert [check.id for check in checks] == [e.id for e in EXPERIMENTS]
@@ -67,36 +67,36 @@ def test_saved_observations_replay_with_the_names_of_that_run(tmp_path: Path) ->
         '{"names": {}, "scratchlab-experiments-2": {}}',
     ],
 )
-def test_damaged_observations_are_one_clear_line(tmp_path: Path, content: str) -> None:
+def test_damaged_observations_are_a_one_line_error(tmp_path: Path, content: str) -> None:
     (tmp_path / "experiments.json").write_text(content)
     with pytest.raises(LabError, match=r"damaged observations: .*experiments\.json"):
         experiments.replay(str(tmp_path))
 
 
-def test_a_directory_without_observations_says_which_directory_to_name(tmp_path: Path) -> None:
+def test_directory_without_observations_is_an_error_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="name a directory that `scratchlab experiments --save"):
         experiments.replay(str(tmp_path))
 
 
 @pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.ERROR])
-def test_the_exit_status_is_0_only_if_no_check_failed(verdict: Verdict) -> None:
+def test_exit_status_is_0_only_if_no_check_failed(verdict: Verdict) -> None:
     good = Check("E01", "title", Verdict.PASS)
     assert experiments.exit_status([good, good]) == 0
     assert experiments.exit_status([good, replace(good, verdict=verdict)]) == 1
     assert experiments.exit_status([replace(good, verdict=Verdict.SKIP), good]) == 0
 
 
-def test_what_this_machine_cannot_answer_is_told_last_and_is_no_failure() -> None:
+def test_skipped_experiment_is_named_last_and_is_not_a_failure() -> None:
     checks = list(judge_again(json.loads(OBSERVED.read_text())))
     checks[12] = replace(checks[12], verdict=Verdict.SKIP, cause="No controllers.", help="A VM.")
-    said = shown(checks)
-    assert said[-1].startswith(f"{len(checks) - 1} of {len(checks)} checks passed on docker 20.10")
-    assert said[-1].endswith("; not run: E13")
-    assert any("No controllers." in line for line in said)
-    assert any("help: A VM." in line for line in said)
+    lines = shown(checks)
+    assert lines[-1].startswith(f"{len(checks) - 1} of {len(checks)} checks passed on docker 20.10")
+    assert lines[-1].endswith("; not run: E13")
+    assert any("No controllers." in line for line in lines)
+    assert any("help: A VM." in line for line in lines)
 
 
-def test_a_terminal_shows_which_one_runs_and_is_left_clean() -> None:
+def test_terminal_shows_the_running_experiment_and_is_cleared() -> None:
     terminal = Terminal()
     with experiments.StatusLine(terminal) as status:
         status.show(EXPERIMENTS[4], None)
@@ -105,7 +105,7 @@ def test_a_terminal_shows_which_one_runs_and_is_left_clean() -> None:
     assert terminal.getvalue().endswith("\r\x1b[K")
 
 
-def test_a_terminal_shows_which_ones_run_side_by_side() -> None:
+def test_terminal_shows_experiments_that_run_side_by_side() -> None:
     terminal = Terminal()
     with experiments.StatusLine(terminal) as status:
         for experiment in EXPERIMENTS[12:14]:
@@ -116,7 +116,7 @@ def test_a_terminal_shows_which_ones_run_side_by_side() -> None:
         assert terminal.getvalue().endswith("E14 (14/15) some namespaces are its own ...")
 
 
-def test_a_pipe_is_told_nothing() -> None:
+def test_pipe_gets_no_status_line() -> None:
     pipe = io.StringIO()
     with experiments.StatusLine(pipe) as status:
         status.show(EXPERIMENTS[4], None)

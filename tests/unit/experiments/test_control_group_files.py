@@ -1,4 +1,4 @@
-"""Where a process's control groups are, as cgroups(7) lays them out."""
+"""Where the control groups of a process are, by cgroups(7)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ import pytest
 
 from scratchlab import mountinfo
 from scratchlab.errors import LabError
-from scratchlab.experiments.e13_limit_files import directory, groups, number, read
+from scratchlab.experiments.e13_limit_files import (
+    group_directory,
+    parse_groups,
+    read_files,
+    read_number,
+)
 from scratchlab.model import Mount
 
 V1 = """\
@@ -25,9 +30,9 @@ def mounts(text: str, root: str = "/") -> tuple[Mount, ...]:
     return mountinfo.parse(text.replace(" / /sys", f" {root} /sys").encode())
 
 
-def test_version_1_has_a_group_a_controller_and_version_2_one_without_a_name() -> None:
+def test_v1_has_a_group_for_each_controller_and_v2_one_without_a_name() -> None:
     text = "9:name=systemd:/\n2:cpu,cpuacct:/docker/x\n1:memory:/docker/a:b\n0::/\n"
-    assert groups(text) == {
+    assert parse_groups(text) == {
         "name=systemd": "/",
         "cpu": "/docker/x",
         "cpuacct": "/docker/x",
@@ -53,36 +58,36 @@ def test_version_1_has_a_group_a_controller_and_version_2_one_without_a_name() -
         (2, V2, "/..", "pids", "/../y", "/sys/fs/cgroup/y"),
     ],
 )
-def test_a_group_is_found_below_its_mount(
+def test_group_is_found_below_its_mount(
     version: int, text: str, root: str, controller: str, group: str, found: str
 ) -> None:
-    assert directory(version, controller, group, mounts(text, root)) == found
+    assert group_directory(version, controller, group, mounts(text, root)) == found
 
 
 @pytest.mark.parametrize(
     ("version", "text", "root", "controller", "group"),
     [
         (1, V1, "/", "pids", "/docker/x"),  # no such hierarchy
-        (1, V1, "/docker/o", "memory", "/docker/other"),  # of a neighbour
-        (1, V1, "/", "memory", "/../x"),  # above the reader's own namespace
+        (1, V1, "/docker/o", "memory", "/docker/other"),  # another container's group
+        (1, V1, "/", "memory", "/../x"),  # above the reader's own cgroup namespace
         (2, V2, "/a", "memory", "/ab"),
     ],
 )
-def test_a_group_that_is_not_mounted_here_is_a_clear_error(
+def test_group_that_no_mount_shows_is_an_error(
     version: int, text: str, root: str, controller: str, group: str
 ) -> None:
-    with pytest.raises(LabError, match="is not mounted where this shell can see it"):
-        directory(version, controller, group, mounts(text, root))
+    with pytest.raises(LabError, match="no mount on this machine shows the control group"):
+        group_directory(version, controller, group, mounts(text, root))
 
 
-def test_files_are_read_and_numbers_found_in_them(tmp_path: Path) -> None:
+def test_files_and_their_numbers_are_read(tmp_path: Path) -> None:
     (tmp_path / "cpu.stat").write_text("nr_periods 7\nnr_throttled 3\n")
     (tmp_path / "pids.max").write_text("max\n")
     (tmp_path / "pids.current").write_text("24\n")
     names = ["cpu.stat", "pids.max", "pids.current", "missing"]
-    files = read({"c": str(tmp_path)}, [("c", name) for name in names])
+    files = read_files({"c": str(tmp_path)}, [("c", name) for name in names])
     assert dict(files)["pids.max"] == "max"
     assert dict(files)["missing"] == ""
-    assert number(files, "cpu.stat", "nr_throttled") == 3
-    assert number(files, "cpu.stat", "absent") == number(files, "pids.max") == 0
-    assert number(files, "pids.current") == 24
+    assert read_number(files, "cpu.stat", "nr_throttled") == 3
+    assert read_number(files, "cpu.stat", "absent") == read_number(files, "pids.max") == 0
+    assert read_number(files, "pids.current") == 24

@@ -34,43 +34,43 @@ def program(
 
 @pytest.mark.parametrize("bits", [32, 64])
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_a_static_program_has_neither_header(bits: int, order: str) -> None:
-    found = e04_static_program.read_elf(io.BytesIO(program(LOAD, LOAD, bits=bits, order=order)))
-    assert found == e04_static_program.Elf(bits, "x86-64", None, False)
+def test_static_program_has_neither_header(bits: int, order: str) -> None:
+    elf = e04_static_program.read_elf(io.BytesIO(program(LOAD, LOAD, bits=bits, order=order)))
+    assert elf == e04_static_program.Elf(bits, "x86-64", None, False)
 
 
 @pytest.mark.parametrize("bits", [32, 64])
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_an_interpreter_and_a_dynamic_section_are_found(bits: int, order: str) -> None:
-    found = e04_static_program.read_elf(
+def test_interpreter_and_dynamic_section_are_found(bits: int, order: str) -> None:
+    elf = e04_static_program.read_elf(
         io.BytesIO(program(LOAD, INTERP, DYNAMIC, bits=bits, order=order))
     )
-    assert found == e04_static_program.Elf(bits, "x86-64", "/lib/ld.so", True)
+    assert elf == e04_static_program.Elf(bits, "x86-64", "/lib/ld.so", True)
 
 
-def test_a_static_pie_is_dynamic_without_an_interpreter() -> None:
-    found = e04_static_program.read_elf(io.BytesIO(program(LOAD, DYNAMIC)))
-    assert (found.interpreter, found.dynamic) == (None, True)
+def test_static_pie_is_dynamic_without_an_interpreter() -> None:
+    elf = e04_static_program.read_elf(io.BytesIO(program(LOAD, DYNAMIC)))
+    assert (elf.interpreter, elf.dynamic) == (None, True)
 
 
 @pytest.mark.parametrize(
-    ("data", "says"),
+    ("data", "message"),
     [
         (b"", "nothing"),
         (b"#!/bin/sh\nexec sleep 3600\n", "23 21 2f 62"),
-        (b"\x7fELF", "no ELF file"),
+        (b"\x7fELF", "not an ELF file"),
         (b"\x7fELF\x07\x01" + bytes(60), "unknown class 7"),
         (program(LOAD)[:40], "ends too early"),
         (program(LOAD, INTERP)[:-4], "ends too early"),
         (program(LOAD)[:56] + b"\xff\xff" + program(LOAD)[58:], "65535 program headers"),
     ],
 )
-def test_what_is_no_sound_elf_file_is_refused_with_a_sentence(data: bytes, says: str) -> None:
-    with pytest.raises(ValueError, match=says):
+def test_invalid_elf_file_is_refused_with_a_message(data: bytes, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         e04_static_program.read_elf(io.BytesIO(data))
 
 
-def test_a_claimed_name_of_4_gib_is_not_believed() -> None:
+def test_interpreter_name_of_4_gib_is_refused() -> None:
     data = bytearray(program(LOAD, INTERP))
     struct.pack_into("<Q", data, 58 + 56 + 32, 1 << 32)  # p_filesz of the second header
     with pytest.raises(ValueError, match="ends too early"):
@@ -78,7 +78,7 @@ def test_a_claimed_name_of_4_gib_is_not_believed() -> None:
 
 
 @given(st.binary(max_size=200), st.integers(0, 120))
-def test_no_damage_does_more_than_a_value_error(damage: bytes, at: int) -> None:
+def test_damage_raises_nothing_but_a_value_error(damage: bytes, at: int) -> None:
     data = bytearray(program(LOAD, INTERP, DYNAMIC))
     data[at : at + len(damage)] = damage
     with contextlib.suppress(ValueError):

@@ -1,17 +1,21 @@
-"""What is promised of namespaces, by engine, version, cgroup version and option."""
+"""The expected namespaces, by engine, version, cgroup version and option."""
 
 from __future__ import annotations
 
 import pytest
 
-from scratchlab.experiments.e14_namespace_table import OPTIONS, options, promise
+from scratchlab.experiments.e14_namespace_table import (
+    OPTIONS,
+    expected_namespaces,
+    options_to_try,
+)
 
 SIX = {"ipc", "mnt", "net", "pid", "uts"}
 BY_TEXT = {option.text: option for option in OPTIONS}
 
 
 @pytest.mark.parametrize(
-    ("engine", "version", "cgroup", "security", "also"),
+    ("engine", "version", "cgroup", "security", "more"),
     [
         ("docker", "19.03.15", 2, (), set()),
         ("docker", "20.10.24+dfsg1", 1, ("name=seccomp,profile=default",), set()),
@@ -26,12 +30,14 @@ BY_TEXT = {option.text: option for option in OPTIONS}
         ("podman", "5.4.2", 2, (), {"cgroup"}),
     ],
 )
-def test_without_options(
-    engine: str, version: str, cgroup: int, security: tuple[str, ...], also: set[str]
+def test_namespaces_without_options(
+    engine: str, version: str, cgroup: int, security: tuple[str, ...], more: set[str]
 ) -> None:
-    found = promise(BY_TEXT[""], engine=engine, version=version, cgroup=cgroup, security=security)
-    assert set(found) == SIX | {"cgroup", "time", "user"}
-    assert {kind for kind, private in found.items() if private} == SIX | also
+    private = expected_namespaces(
+        BY_TEXT[""], engine=engine, version=version, cgroup=cgroup, security=security
+    )
+    assert set(private) == SIX | {"cgroup", "time", "user"}
+    assert {kind for kind, own in private.items() if own} == SIX | more
 
 
 @pytest.mark.parametrize(
@@ -46,15 +52,20 @@ def test_without_options(
         ("--userns host", "user", False),
     ],
 )
-def test_an_option_moves_one_kind_and_no_other(option: str, kind: str, private: bool) -> None:
-    def ask(text: str) -> dict[str, bool]:
-        here = ("name=userns", "name=cgroupns") if not private else ()
-        return promise(BY_TEXT[text], engine="docker", version="20.10", cgroup=1, security=here)
+def test_option_changes_one_kind_only(option: str, kind: str, private: bool) -> None:
+    security = ("name=userns", "name=cgroupns") if not private else ()
+    with_option, without = (
+        expected_namespaces(
+            BY_TEXT[text], engine="docker", version="20.10", cgroup=1, security=security
+        )
+        for text in (option, "")
+    )
+    assert with_option == {**without, kind: private}
+    assert without[kind] is not private
 
-    assert ask(option) == {**ask(""), kind: private}
-    assert ask("")[kind] is not private
 
-
-def test_userns_host_is_tried_only_where_there_is_something_to_switch_off() -> None:
-    assert BY_TEXT["--userns host"] in options("docker", ["name=userns"])
-    assert BY_TEXT["--userns host"] not in options("docker", ["name=seccomp,profile=default"])
+def test_userns_host_is_tried_only_with_userns_remap() -> None:
+    assert BY_TEXT["--userns host"] in options_to_try("docker", ["name=userns"])
+    assert BY_TEXT["--userns host"] not in options_to_try(
+        "docker", ["name=seccomp,profile=default"]
+    )

@@ -1,4 +1,4 @@
-"""The runner's own behaviour, on small experiments of the tests; no engine is asked anything."""
+"""The runner's own behaviour, on small experiments of the tests, without an engine."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from requests.exceptions import ConnectionError as ConnectionLost
 
 from scratchlab.errors import LabError
 from scratchlab.experiments import EXPERIMENTS, Experiment, runner
-from scratchlab.experiments.table import ExperimentOutcome, Fault
-from scratchlab.lab.bounded import side_by_side
+from scratchlab.experiments.table import ExperimentOutcome, Explanation
+from scratchlab.lab.concurrency import call_side_by_side
 from scratchlab.lab.session import Laboratory
 from scratchlab.model import Check, Verdict
 
 
 @dataclass(frozen=True)
 class Observation:
-    """What a test's probe saw."""
+    """The observation of a test's probe."""
 
     good: bool = True
 
 
 class Engine:
-    """Stands for an engine that answers a ping, or does not: a dead one cannot be had here."""
+    """In place of an engine: it answers a ping or not, which a real engine cannot do on demand."""
 
     def __init__(self, alive: bool = True) -> None:
         self.alive = alive
@@ -54,7 +54,7 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Make:
         part = types.ModuleType(f"scratchlab.experiments.{name}")
         part.Observation = Observation  # type: ignore[attr-defined]
         part.probe = probe  # type: ignore[attr-defined]
-        part.judge = lambda seen: ExperimentOutcome("seen", None if seen.good else "bad")  # type: ignore[attr-defined]
+        part.judge = lambda found: ExperimentOutcome("seen", None if found.good else "bad")  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, part.__name__, part)
         return Experiment(
             id=name,
@@ -66,7 +66,7 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Make:
             expected=name,
             timeout=0.3,
             depends_on=needs,
-            fault={"bad": Fault("c.", "h")},
+            fault={"bad": Explanation("c.", "h")},
         )
 
     return experiment
@@ -81,7 +81,7 @@ def bad(_: Any) -> Observation:
 
 
 def together(barrier: threading.Barrier) -> Callable[[Any], Observation]:
-    """A probe that goes on only when as many as the barrier counts are at it."""
+    """A probe that continues only once as many probes run as the barrier counts."""
 
     def probe(_: Any) -> Observation:
         barrier.wait(0.2)
@@ -97,7 +97,7 @@ def run(
     return {check.id: check for check in runner.run(lab, only, table=table)}
 
 
-def test_what_depends_on_a_failure_is_not_run(make: Make) -> None:
+def test_experiment_that_depends_on_a_failure_is_not_run(make: Make) -> None:
     def never(_: Any) -> Observation:
         raise AssertionError("it was run")
 
@@ -108,28 +108,28 @@ def test_what_depends_on_a_failure_is_not_run(make: Make) -> None:
     assert checks["T2"].observed == checks["T3"].observed == "not run: T1 failed"
 
 
-def test_neighbours_that_may_run_side_by_side(make: Make) -> None:
+def test_neighbours_with_the_mark_run_side_by_side(make: Make) -> None:
     barrier = threading.Barrier(2)
     pair = [replace(make(name, together(barrier)), side_by_side=True) for name in ("T2", "T3")]
-    said: list[str] = []
+    events: list[str] = []
     lab = Laboratory(cast(Any, Engine()))
 
     def progress(experiment: Experiment, check: Check | None) -> None:
-        said.append(f"{experiment.id} {check.verdict if check else 'runs'}")
+        events.append(f"{experiment.id} {check.verdict if check else 'runs'}")
 
     runner.run(lab, progress=progress, table=[make("T1", good), *pair, make("T4", good)])
-    pair_said = ["T2 runs", "T3 runs", "T2 pass", "T3 pass"]
-    assert said == ["T1 runs", "T1 pass", *pair_said, "T4 runs", "T4 pass"]
+    pair_events = ["T2 runs", "T3 runs", "T2 pass", "T3 pass"]
+    assert events == ["T1 runs", "T1 pass", *pair_events, "T4 runs", "T4 pass"]
 
 
-def test_the_others_wait_for_nobody(make: Make) -> None:
+def test_neighbours_without_the_mark_run_one_by_one(make: Make) -> None:
     barrier = threading.Barrier(2)
     checks = run(make("T1", together(barrier)), make("T2", together(barrier)))
     assert [c.verdict for c in checks.values()] == ["error", "error"]
     assert "BrokenBarrierError" in checks["T1"].observed
 
 
-def test_an_engine_that_dies_is_an_error_of_all_who_asked_it(make: Make) -> None:
+def test_engine_that_dies_is_an_error_of_all_running_experiments(make: Make) -> None:
     def lost(_: Any) -> Observation:
         raise ConnectionLost("gone")
 
@@ -139,13 +139,13 @@ def test_an_engine_that_dies_is_an_error_of_all_who_asked_it(make: Make) -> None
     assert checks["T3"].observed == "not run: the engine stopped answering in T1"
 
 
-def test_nothing_runs_beside_what_it_depends_on() -> None:
-    beside = {one.id for one in EXPERIMENTS if one.side_by_side}
+def test_no_experiment_runs_beside_its_prerequisite() -> None:
+    beside = {experiment.id for experiment in EXPERIMENTS if experiment.side_by_side}
     assert len(beside) > 1
-    assert not beside & {name for one in EXPERIMENTS for name in one.depends_on}
+    assert not beside & {name for experiment in EXPERIMENTS for name in experiment.depends_on}
 
 
-def test_what_two_ask_for_at_once_is_made_once() -> None:
+def test_value_requested_twice_at_once_is_made_once() -> None:
     lab = Laboratory(cast(Any, Engine()))
     made: list[int] = []
 
@@ -155,11 +155,11 @@ def test_what_two_ask_for_at_once_is_made_once() -> None:
         return len(made)
 
     acts = [lambda: lab.once("it", make)] * 2
-    assert list(side_by_side(acts)) == [1, 1]
+    assert list(call_side_by_side(acts)) == [1, 1]
 
 
-def test_what_depends_on_what_this_machine_cannot_answer_is_not_run(make: Make) -> None:
-    cannot = replace(make("T1", good), skip={"why": Fault("No such thing here.", "h")})
+def test_experiment_that_depends_on_a_skipped_one_is_not_run(make: Make) -> None:
+    cannot = replace(make("T1", good), skip={"why": Explanation("No such thing here.", "h")})
     module: Any = sys.modules["scratchlab.experiments.T1"]
     module.judge = lambda _: ExperimentOutcome("nothing", skip="why")
     checks = run(cannot, make("T2", good, "T1"), make("T3", good))
@@ -172,7 +172,7 @@ def test_what_depends_on_what_this_machine_cannot_answer_is_not_run(make: Make) 
     ("error", "observed", "remedy"),
     [
         (LabError("no permission", "use sudo"), "no permission", "use sudo"),
-        (APIError("x", explanation="no such\nthing"), "the engine answers: no such thing", ""),
+        (APIError("x", explanation="no such\nthing"), "the engine reported: no such thing", ""),
         (
             ConnectionLost("Connection aborted."),
             "the engine stopped answering (Connection",
@@ -186,7 +186,7 @@ def test_what_depends_on_what_this_machine_cannot_answer_is_not_run(make: Make) 
         (KeyError("Pid"), "scratchlab failed: KeyError: 'Pid'", "report"),
     ],
 )
-def test_a_fault_is_one_line_and_no_traceback(
+def test_error_is_one_line_without_a_traceback(
     make: Make, error: Exception, observed: str, remedy: str
 ) -> None:
     def broken(_: Any) -> Observation:
@@ -201,7 +201,7 @@ def test_a_fault_is_one_line_and_no_traceback(
     assert checks["T3"].verdict is Verdict.PASS
 
 
-def test_when_the_engine_is_dead_nothing_more_is_asked_of_it(make: Make) -> None:
+def test_dead_engine_gets_no_further_requests(make: Make) -> None:
     engine = Engine()
 
     def dying(_: Any) -> Observation:
@@ -213,7 +213,7 @@ def test_when_the_engine_is_dead_nothing_more_is_asked_of_it(make: Make) -> None
     assert checks["T3"].observed == "not run: the engine stopped answering in T2"
 
 
-def test_a_probe_that_hangs_ends_after_its_time(make: Make) -> None:
+def test_hanging_probe_ends_after_its_timeout(make: Make) -> None:
     def hangs(_: Any) -> Observation:
         time.sleep(30)
         return Observation()
@@ -226,22 +226,22 @@ def test_a_probe_that_hangs_ends_after_its_time(make: Make) -> None:
     assert checks["T2"].verdict is Verdict.PASS
 
 
-def test_only_the_named_ones_and_what_they_need(make: Make) -> None:
+def test_only_the_named_experiments_and_their_prerequisites_run(make: Make) -> None:
     table = (make("T1", good), make("T2", good, "T1"), make("T3", good))
     assert list(run(*table, only=("T2",))) == ["T1", "T2"]
 
 
-def test_progress_tells_before_and_after_each(make: Make) -> None:
-    told: list[tuple[str, Verdict | None]] = []
+def test_progress_is_called_before_and_after_each(make: Make) -> None:
+    calls: list[tuple[str, Verdict | None]] = []
     runner.run(
         Laboratory(cast(Any, Engine())),
-        progress=lambda e, c: told.append((e.id, c.verdict if c else None)),
+        progress=lambda e, c: calls.append((e.id, c.verdict if c else None)),
         table=(make("T1", bad), make("T2", good, "T1")),
     )
-    assert told == [("T1", None), ("T1", "fail"), ("T2", None), ("T2", "skip")]
+    assert calls == [("T1", None), ("T1", "fail"), ("T2", None), ("T2", "skip")]
 
 
-def test_a_thing_asked_for_twice_is_read_once_and_its_failure_is_kept() -> None:
+def test_value_that_cannot_be_read_is_read_once_and_its_error_kept() -> None:
     lab = Laboratory(cast(Any, Engine()))
     calls = []
 

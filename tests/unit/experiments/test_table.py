@@ -1,4 +1,4 @@
-"""The table is sound, and holds what the lab promises."""
+"""The table is complete, and its texts have only known placeholders."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ import pytest
 
 from scratchlab.errors import LabError
 from scratchlab.experiments import EXPERIMENTS, Experiment, Names, select
-from scratchlab.experiments.runner import module
+from scratchlab.experiments.runner import load_module
 
-PACKAGE = Path(module.__code__.co_filename).parent
+PACKAGE = Path(load_module.__code__.co_filename).parent
 
 
-def test_the_article_is_twelve_experiments_in_order_and_three_follow() -> None:
+def test_there_are_twelve_experiments_of_the_article_and_three_more() -> None:
     assert [e.id for e in EXPERIMENTS] == [f"E{number:02}" for number in range(1, 16)]
 
 
-def test_an_experiment_depends_on_earlier_ones_only() -> None:
-    seen: set[str] = set()
+def test_experiment_depends_only_on_earlier_ones() -> None:
+    earlier: set[str] = set()
     for experiment in EXPERIMENTS:
-        assert set(experiment.depends_on) <= seen
-        seen.add(experiment.id)
+        assert set(experiment.depends_on) <= earlier
+        earlier.add(experiment.id)
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda experiment: experiment.id)
-def test_each_row_says_all_a_person_needs(experiment: Experiment) -> None:
+def test_each_row_has_every_text(experiment: Experiment) -> None:
     for text in (experiment.title, experiment.claim, experiment.command, experiment.article):
         assert text.strip()
     assert len(experiment.title) <= 34, "a title fits a column of the table"
@@ -38,25 +38,25 @@ def test_each_row_says_all_a_person_needs(experiment: Experiment) -> None:
         assert fault.help
 
 
-def test_texts_use_only_words_that_someone_fills_in() -> None:
+def test_texts_have_only_known_placeholders() -> None:
     text = (PACKAGE / "table.toml").read_text()
     used = set(re.findall(r"\$\{(\w+)\}", text))
-    given = set(Names().words())
+    known = set(Names().placeholders())
     for path in PACKAGE.glob("*.py"):
-        given |= {
+        known |= {
             node.value
             for node in ast.walk(ast.parse(path.read_text()))
             if isinstance(node, ast.Constant) and isinstance(node.value, str)
         }
-    assert used <= given
+    assert used <= known
 
 
-def test_selecting_brings_what_it_depends_on_in_order() -> None:
+def test_selection_includes_prerequisites_in_order() -> None:
     assert [e.id for e in select(["E09", "e07"])] == ["E04", "E05", "E06", "E07", "E09"]
     assert [e.id for e in select(["E01"])] == ["E01"]
     assert select() == EXPERIMENTS
 
 
-def test_an_unknown_id_is_a_clear_error() -> None:
+def test_unknown_id_is_an_error() -> None:
     with pytest.raises(LabError, match="no experiment 'E99'; choose from E01, E02"):
         select(["E07", "E99"])

@@ -1,4 +1,4 @@
-"""The first rung that shows an entry made it; evidence that says otherwise is contradicted."""
+"""The first rung that shows an entry made it, and evidence must name the same origin."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 import fastjsonschema
 import pytest
 
-from scratchlab.lab.listing import ListedLine
-from scratchlab.ladder import judge, shapes
-from scratchlab.ladder.model import Claim, LadderRow, Maker, RootView, RungRun, Step
+from scratchlab.lab.listing import ListedEntry
+from scratchlab.ladder.judge import judge_ladder
+from scratchlab.ladder.model import Claim, EntryRow, LadderRun, Maker, RootView, Step
+from scratchlab.ladder.shapes import ladder_section
 from scratchlab.report.file import schema
 
 CHROOT = ("/", "/sleep")
@@ -33,11 +34,11 @@ ORIGINS = {
 
 def view(name: str, paths: tuple[str, ...] | None, by_hand: tuple[str, ...] = ()) -> RootView:
     step = Step(name, name, name, available=paths is not None)
-    lines = tuple(ListedLine(path, "file", 0o644, 0, 0, 0) for path in paths or ())
+    lines = tuple(ListedEntry(path, "file", 0o644, 0, 0, 0) for path in paths or ())
     return RootView(step, lines, by_hand)
 
 
-def climb(**changed: tuple[str, ...] | None) -> RungRun:
+def ladder_run(**changed: tuple[str, ...] | None) -> LadderRun:
     shown: dict[str, tuple[str, ...] | None] = {
         "chroot": CHROOT,
         "mounts": MOUNTS,
@@ -53,15 +54,15 @@ def climb(**changed: tuple[str, ...] | None) -> RungRun:
         view(name, paths, by_hand.get(name, ())) for name, paths in {**shown, **changed}.items()
     )
     claims = tuple(Claim(path, origin) for path, origin in ORIGINS.items())
-    return RungRun("sleep", "sha256:0", tuple(rungs), "docker", "runc", claims)
+    return LadderRun("sleep", "sha256:0", tuple(rungs), "docker", "runc", claims)
 
 
-def by_path(seen: RungRun) -> dict[str, LadderRow]:
-    return {row.path: row for row in judge.judge(seen)}
+def by_path(run: LadderRun) -> dict[str, EntryRow]:
+    return {row.path: row for row in judge_ladder(run)}
 
 
 def test_each_entry_is_made_by_the_first_rung_that_shows_it() -> None:
-    rows = by_path(climb())
+    rows = by_path(ladder_run())
     assert {path: (row.maker, row.first) for path, row in rows.items()} == {
         "/": (Maker.IMAGE, "chroot"),
         "/sleep": (Maker.IMAGE, "chroot"),
@@ -95,84 +96,84 @@ def test_each_entry_is_made_by_the_first_rung_that_shows_it() -> None:
         ("/etc", "user-mount"),
     ],
 )
-def test_an_origin_that_construction_contradicts_disagrees(path: str, origin: str) -> None:
-    seen = climb()
+def test_origin_contradicted_by_construction_disagrees(path: str, origin: str) -> None:
+    run = ladder_run()
     claims = {**ORIGINS, path: origin}
-    rows = by_path(replace(seen, claims=tuple(Claim(*pair) for pair in claims.items())))
+    rows = by_path(replace(run, claims=tuple(Claim(*pair) for pair in claims.items())))
     assert [row.path for row in rows.values() if row.agrees is False] == [path]
 
 
-def test_an_entry_without_an_origin_by_evidence_disagrees() -> None:
+def test_entry_without_origin_by_evidence_disagrees() -> None:
     rows = by_path(
-        replace(climb(), claims=tuple(Claim(p, o) for p, o in ORIGINS.items() if p != "/etc"))
+        replace(ladder_run(), claims=tuple(Claim(p, o) for p, o in ORIGINS.items() if p != "/etc"))
     )
     assert [row.path for row in rows.values() if row.agrees is False] == ["/etc"]
 
 
-def test_what_was_not_measured_may_have_made_it_too() -> None:
-    rows = by_path(climb(runc=None, crun=None, containerd=None))
+def test_unmeasured_rungs_leave_the_maker_open() -> None:
+    rows = by_path(ladder_run(runc=None, crun=None, containerd=None))
     assert (rows["/.dockerenv"].maker, rows["/.dockerenv"].agrees) == (Maker.UNKNOWN, True)
     assert (rows["/dev/null"].maker, rows["/dev/null"].agrees) == (Maker.UNKNOWN, True)
     assert rows["/dev/pts/ptmx"].maker is Maker.KERNEL
-    rows = by_path(climb(mounts=None))
+    rows = by_path(ladder_run(mounts=None))
     assert rows["/dev/pts/ptmx"].maker is Maker.UNKNOWN
     assert rows["/dev/pts/ptmx"].agrees
     assert rows["/.dockerenv"].maker is Maker.ENGINE
 
 
-def test_containerds_rung_tells_runtime_and_engine_apart_where_no_bare_runtime_is() -> None:
-    rows = by_path(climb(runc=None, crun=None))
+def test_containerd_rung_separates_runtime_from_engine_without_a_bare_runtime() -> None:
+    rows = by_path(ladder_run(runc=None, crun=None))
     assert (rows["/.dockerenv"].maker, rows["/.dockerenv"].agrees) == (Maker.ENGINE, True)
     assert (rows["/dev/null"].maker, rows["/dev/null"].agrees) == (Maker.UNKNOWN, True)
 
 
-def test_without_ctr_the_engine_is_told_from_the_runtime_all_the_same() -> None:
-    rows = by_path(climb(containerd=None, podman=None, crun=None))
+def test_bare_runtime_separates_runtime_from_engine_without_ctr() -> None:
+    rows = by_path(ladder_run(containerd=None, podman=None, crun=None))
     assert rows["/.dockerenv"].maker is Maker.ENGINE
     assert rows["/dev/null"].maker is Maker.RUNTIME
     assert all(row.agrees for row in rows.values())
 
 
-def test_what_podman_and_containerd_both_have_is_podmans_in_podman() -> None:
+def test_entry_that_podman_and_containerd_share_is_made_by_podman_on_podman() -> None:
     claims = (Claim("/run", "engine-create"), Claim("/etc", "engine-create"))
-    seen = replace(climb(), engine="podman", claims=claims)
-    rows = by_path(seen)
+    run = replace(ladder_run(), engine="podman", claims=claims)
+    rows = by_path(run)
     assert (rows["/run"].maker, rows["/run"].agrees) == (Maker.ENGINE, True)
     assert (rows["/etc"].maker, rows["/etc"].first) == (Maker.ENGINE, "podman")
     assert (rows["/etc/hosts"].maker, rows["/etc/hosts"].agrees) == (Maker.ENGINE, None)
 
 
 def mounted(path: str, origin: str, *targets: str) -> bool | None:
-    """Whether an origin of a path agrees where the engine's rung has these mounts."""
-    seen = climb()
+    """Whether ``origin`` agrees for ``path`` if the engine's rung has mounts on ``targets``."""
+    run = ladder_run()
     rungs = tuple(
         replace(view, filesystems=dict.fromkeys(targets, "ext4"))
         if view.step.id == "docker"
         else view
-        for view in seen.rungs
+        for view in run.rungs
     )
     claims = {**ORIGINS, path: origin}
-    seen = replace(seen, rungs=rungs, claims=tuple(Claim(*pair) for pair in claims.items()))
-    return by_path(seen)[path].agrees
+    run = replace(run, rungs=rungs, claims=tuple(Claim(*pair) for pair in claims.items()))
+    return by_path(run)[path].agrees
 
 
-def test_the_runtime_makes_what_a_mount_of_the_engine_stands_on() -> None:
+def test_runtime_makes_the_mountpoints_of_the_engines_mounts() -> None:
     assert mounted("/etc", "runtime-mountpoint", "/etc/hosts") is True
     assert mounted("/etc/hosts", "runtime-mountpoint", "/etc/hosts") is True
     assert mounted("/.dockerenv", "runtime-mountpoint", "/etc/hosts", "/.docker") is False
     assert mounted("/dev/null", "runtime-mountpoint") is True
 
 
-def test_a_mount_of_the_engine_in_place_of_the_runtimes_cannot_be_told_from_below() -> None:
+def test_engine_mount_in_place_of_the_runtimes_cannot_be_compared() -> None:
     assert mounted("/dev", "engine-mount", "/dev") is None
     assert mounted("/dev", "engine-mount", "/etc/hosts") is False
     assert mounted("/dev", "engine-create", "/dev") is False
 
 
-def test_the_report_takes_it() -> None:
-    rules: dict[str, Any] = schema()
-    part = {**rules["properties"]["ladder"], "definitions": rules["definitions"]}
-    made = shapes.ladder(climb())
-    fastjsonschema.validate(part, made)
-    assert made["entries"][1]["path"] == "/.dockerenv"
-    assert made["rungs"][-1]["available"] is False
+def test_ladder_section_fits_the_report_schema() -> None:
+    whole: dict[str, Any] = schema()
+    part = {**whole["properties"]["ladder"], "definitions": whole["definitions"]}
+    section = ladder_section(ladder_run())
+    fastjsonschema.validate(part, section)
+    assert section["entries"][1]["path"] == "/.dockerenv"
+    assert section["rungs"][-1]["available"] is False

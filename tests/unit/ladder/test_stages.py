@@ -1,4 +1,4 @@
-"""An entry appears at a stage; the origin by evidence must be able to act then."""
+"""An entry appears in a stage, and its origin by evidence must act in that stage."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 import fastjsonschema
 import pytest
 
-from scratchlab.lab.listing import ListedLine
-from scratchlab.ladder import shapes, stages
-from scratchlab.ladder.model import Claim, LadderRow, Lifecycle, RootView, Step
+from scratchlab.lab.listing import ListedEntry
+from scratchlab.ladder.model import Claim, EntryRow, Lifecycle, RootView, Step
+from scratchlab.ladder.shapes import timelapse_section
+from scratchlab.ladder.stages import judge_lifecycle
 from scratchlab.report.file import schema
 
 ORIGINS = {
@@ -26,7 +27,7 @@ CREATED = ("/", "/sleep", "/.dockerenv", "/etc/hosts", "/dev", "/dev/console")
 RUNNING = (*CREATED[:5], "/dev/null", "/dev/pts/ptmx")
 
 
-def life(**changed: tuple[str, ...] | None) -> Lifecycle:
+def lifecycle(**changed: tuple[str, ...] | None) -> Lifecycle:
     shown: dict[str, tuple[str, ...] | None] = {
         "image": CREATED[:2],
         "created": CREATED,
@@ -40,7 +41,7 @@ def life(**changed: tuple[str, ...] | None) -> Lifecycle:
     views = (
         RootView(
             Step(name, name, "docker", available=paths is not None),
-            tuple(ListedLine(path, "file", 0o644, 0, 0, 0) for path in paths or ()),
+            tuple(ListedEntry(path, "file", 0o644, 0, 0, 0) for path in paths or ()),
         )
         for name, paths in shown.items()
     )
@@ -48,12 +49,12 @@ def life(**changed: tuple[str, ...] | None) -> Lifecycle:
     return Lifecycle("sleep", tuple(views), claims)
 
 
-def by_path(seen: Lifecycle) -> dict[str, LadderRow]:
-    return {row.path: row for row in stages.judge(seen)}
+def by_path(followed: Lifecycle) -> dict[str, EntryRow]:
+    return {row.path: row for row in judge_lifecycle(followed)}
 
 
-def test_entries_appear_and_vanish() -> None:
-    rows = by_path(life())
+def test_entries_appear_and_vanish_with_their_stages() -> None:
+    rows = by_path(lifecycle())
     assert {path: row.first for path, row in rows.items()} == {
         "/": "image",
         "/sleep": "image",
@@ -84,33 +85,35 @@ def test_entries_appear_and_vanish() -> None:
         ("/dev/null", "unexplained"),
     ],
 )
-def test_an_origin_that_does_not_act_then_is_contradicted(path: str, origin: str) -> None:
+def test_origin_that_does_not_act_in_the_first_stage_disagrees(path: str, origin: str) -> None:
     claims = {**ORIGINS, path: origin}
-    rows = by_path(replace(life(), claims=tuple(Claim(*pair) for pair in claims.items())))
+    rows = by_path(replace(lifecycle(), claims=tuple(Claim(*pair) for pair in claims.items())))
     assert [row.path for row in rows.values() if row.agrees is False] == [path]
 
 
-def test_podman_makes_at_the_start_what_docker_makes_at_create() -> None:
-    seen = replace(life(), claims=(Claim("/dev/null", "engine-create"),))
-    assert by_path(seen)["/dev/null"].agrees is False
-    stages = tuple(replace(v, step=replace(v.step, tool="podman")) for v in seen.stages)
-    assert by_path(replace(seen, stages=stages))["/dev/null"].agrees is True
+def test_podman_makes_at_start_what_docker_makes_at_create() -> None:
+    followed = replace(lifecycle(), claims=(Claim("/dev/null", "engine-create"),))
+    assert by_path(followed)["/dev/null"].agrees is False
+    stages = tuple(replace(v, step=replace(v.step, tool="podman")) for v in followed.stages)
+    assert by_path(replace(followed, stages=stages))["/dev/null"].agrees is True
 
 
-def test_a_stage_that_was_not_seen_may_have_been_the_first() -> None:
-    rows = by_path(life(created=None, prepared=None))
+def test_unmeasured_stage_may_have_been_the_first() -> None:
+    rows = by_path(lifecycle(created=None, prepared=None))
     assert rows["/.dockerenv"].first == "running"
     assert not [row for row in rows.values() if row.agrees is False]
 
 
-def test_the_report_takes_it_with_every_change() -> None:
-    rules: dict[str, Any] = schema()
-    part = {**rules["properties"]["timelapse"], "definitions": rules["definitions"]}
-    seen = life()
-    grown = replace(seen.stages[3], filesystems={"/dev": "tmpfs"})
-    made = shapes.timelapse(replace(seen, stages=(*seen.stages[:3], grown, *seen.stages[4:])))
-    fastjsonschema.validate(part, made)
-    details = next(entry["detail"] for entry in made["entries"] if entry["path"] == "/dev")
+def test_timelapse_section_fits_the_report_schema_with_every_change() -> None:
+    whole: dict[str, Any] = schema()
+    part = {**whole["properties"]["timelapse"], "definitions": whole["definitions"]}
+    followed = lifecycle()
+    grown = replace(followed.stages[3], filesystems={"/dev": "tmpfs"})
+    section = timelapse_section(
+        replace(followed, stages=(*followed.stages[:3], grown, *followed.stages[4:]))
+    )
+    fastjsonschema.validate(part, section)
+    details = next(entry["detail"] for entry in section["entries"] if entry["path"] == "/dev")
     assert details[0] == details[6] == ""
     assert details[1] == "-rw-r--r-- 0:0 0 B"
     assert details[3] == "-rw-r--r-- 0:0 0 B [tmpfs]"

@@ -1,4 +1,4 @@
-"""The rungs below the engine and beside it: one file each, and one line in the registry."""
+"""The rungs: ways to start a root filesystem with and without an engine."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from scratchlab.ladder.rungs.containerd import Containerd
 from scratchlab.ladder.rungs.podman import Podman
 from scratchlab.ladder.rungs.rung import Rung, Started
 
-__all__ = ["Rung", "Started", "rungs"]
+__all__ = ["Rung", "Started", "all_rungs"]
 
 
-def rungs() -> tuple[Rung, ...]:
-    """All rungs but the lab's own engine, barest first."""
+def all_rungs() -> tuple[Rung, ...]:
+    """Every rung except Docker, barest first: Docker's rung is the lab's own container."""
     return (
         Chroot(),
         ChrootWithMounts(),

@@ -1,4 +1,4 @@
-"""By hand: chroot and unshare, without and with the filesystems that a runtime would mount."""
+"""Root filesystems started by hand: chroot and unshare, with and without a runtime's mounts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import re
 import select
 import shlex
+import shutil
 import signal
 import subprocess
 import time
@@ -14,23 +15,22 @@ from contextlib import suppress
 
 from scratchlab.errors import LabError
 from scratchlab.judge.rules.spec import LIBCONTAINER_FILESYSTEMS
-from scratchlab.ladder import workspace
 from scratchlab.ladder.rungs.rung import Started
-from scratchlab.ladder.workspace import Workspace
+from scratchlab.ladder.workspace import RefusedError, Workspace, last_line, run_program
 
 _UNSHARE = ["unshare", "--mount", "--uts", "--ipc", "--net", "--pid", "--fork", "--kill-child"]
-_WAIT = 5.0  # seconds until the program runs, or has ended
-# What LIBCONTAINER_FILESYSTEMS does not say: libcontainer/SPEC.md's table of filesystems, column
-# "Data".
+_WAIT = 5.0  # seconds for the program to start or to end
+# The column "Data" of libcontainer/SPEC.md's table of filesystems, which LIBCONTAINER_FILESYSTEMS
+# leaves out.
 _DATA = {
     "/dev": "mode=755",
-    "/dev/shm": "mode=1777,size=65536k",  # noqa: S108 - the container's
+    "/dev/shm": "mode=1777,size=65536k",  # noqa: S108 - a path in the container
     "/dev/pts": "newinstance,ptmxmode=0666,mode=0620,gid=5",
 }
 
 
 class Chroot:
-    """The image's files and a process: what is there before anyone adds anything."""
+    """The image's files and a process: the root before any tool adds to it."""
 
     id = "chroot"
     title = "chroot + unshare"
@@ -38,31 +38,31 @@ class Chroot:
     package = "util-linux"
 
     def missing(self) -> str:
-        """Empty where util-linux and coreutils are."""
-        absent = [name for name in ("unshare", "chroot") if workspace.find_program(name) is None]
-        return f"not here: install {self.package} ({', '.join(absent)})" if absent else ""
+        """Empty if util-linux and coreutils are installed."""
+        absent = [name for name in ("unshare", "chroot") if shutil.which(name) is None]
+        return f"not installed: install {self.package} ({', '.join(absent)})" if absent else ""
 
     def version(self) -> str:
-        """util-linux's."""
-        found = re.search(r"\d[\w.]*", workspace.run_program(["unshare", "--version"]))
-        return found[0] if found else ""
+        """The version of util-linux."""
+        version = re.search(r"\d[\w.]*", run_program(["unshare", "--version"]))
+        return version[0] if version else ""
 
-    def up(self, shop: Workspace) -> Started:
+    def up(self, workspace: Workspace) -> Started:
         """Start the image's program in a copy of the root."""
-        root = shop.copy(self.id)
-        pid = _start(["chroot", root, *shop.argv], root, shop.env)
-        typed = shlex.join([*_UNSHARE, "chroot", "ROOT", *shop.argv])
+        root = workspace.copy_root(self.id)
+        pid = _start(["chroot", root, *workspace.argv], root, workspace.env)
+        typed = shlex.join([*_UNSHARE, "chroot", "ROOT", *workspace.argv])
         return Started(pid, typed)
 
     def down(self, directory: str) -> None:
-        """End every process whose root is this rung's."""
+        """Kill every process whose root is this rung's directory."""
         _end(os.path.join(directory, self.id, "rootfs"))
 
 
 class ChrootWithMounts(Chroot):
-    """The same with six filesystems mounted and nothing else: what more is there, is the kernel's.
+    """The same with six filesystems mounted: every further entry was made by the kernel.
 
-    The directories to mount on are made by hand, as a runtime would.
+    scratchlab makes the directories to mount on, as a runtime would.
     """
 
     id = "mounts"
@@ -70,17 +70,18 @@ class ChrootWithMounts(Chroot):
     tool = "mount"
 
     def missing(self) -> str:
-        """Empty where mount is, too."""
-        absent = "" if workspace.find_program("mount") else "not here: install mount"
+        """Empty if mount is installed as well."""
+        absent = "" if shutil.which("mount") else "not installed: install mount"
         return super().missing() or absent
 
-    def up(self, shop: Workspace) -> Started:
-        """Mount what libcontainer's SPEC.md requires below a copy of the root, and start."""
-        root = shop.copy(self.id)
-        lines = list(_mounts(root))
+    def up(self, workspace: Workspace) -> Started:
+        """Mount the filesystems of libcontainer's SPEC.md below a copy of the root, and start."""
+        root = workspace.copy_root(self.id)
+        lines = list(_mount_commands(root))
         script = "set -e; " + "; ".join(lines) + '; exec chroot "$@"'
-        pid = _start(["sh", "-c", script, "sh", root, *shop.argv], root, shop.env)
-        typed = "; ".join([*_mounts("ROOT"), shlex.join(["exec", "chroot", "ROOT", *shop.argv])])
+        pid = _start(["sh", "-c", script, "sh", root, *workspace.argv], root, workspace.env)
+        start = shlex.join(["exec", "chroot", "ROOT", *workspace.argv])
+        typed = "; ".join([*_mount_commands("ROOT"), start])
         return Started(
             pid,
             f"{shlex.join(_UNSHARE)} sh -c '{typed}'",
@@ -88,7 +89,7 @@ class ChrootWithMounts(Chroot):
         )
 
 
-def _mounts(root: str) -> Iterator[str]:
+def _mount_commands(root: str) -> Iterator[str]:
     for path, fstype, flags in LIBCONTAINER_FILESYSTEMS:
         options = [*flags, *([_DATA[path]] if path in _DATA else ())]
         where = shlex.quote(root + path)
@@ -97,14 +98,17 @@ def _mounts(root: str) -> Iterator[str]:
 
 
 def _start(argv: list[str], root: str, env: tuple[str, ...]) -> int:
-    """Start ``argv`` in namespaces of its own; gives the PID of the program, once it runs."""
+    """Start ``argv`` in namespaces of its own; return the program's PID as soon as it runs.
+
+    Raises RefusedError if the program does not run within ``_WAIT`` seconds.
+    """
     with open(os.path.join(os.path.dirname(root), "stderr"), "w+b") as errors:
         child = subprocess.Popen(
             [*_UNSHARE, *argv],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=errors,
-            env={"PATH": os.environ.get("PATH", os.defpath), **dict(_pairs(env))},
+            env={"PATH": os.environ.get("PATH", os.defpath), **dict(_variables(env))},
             start_new_session=True,
         )
         until = time.monotonic() + _WAIT
@@ -117,22 +121,23 @@ def _start(argv: list[str], root: str, env: tuple[str, ...]) -> int:
                 break
             time.sleep(0.005)
         errors.seek(0)
-        said = workspace.last_line(errors.read())
+        message = last_line(errors.read())
     _end(root)
-    raise workspace.RefusedError(f"unshare answers: {said or 'the program ended at once'}")
+    raise RefusedError(f"unshare failed: {message or 'the program ended at once'}")
 
 
-def _pairs(env: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    for one in env:
-        name, equals, value = one.partition("=")
-        if equals and name != "PATH":  # chroot itself is found on the host's PATH
+def _variables(env: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    for variable in env:
+        name, equals, value = variable.partition("=")
+        if equals and name != "PATH":  # the host's PATH finds chroot itself
             yield name, value
 
 
 def _rooted(root: str) -> Iterator[int]:
-    """The processes whose root is that very directory ``root``, not one of that name.
+    """The PIDs of the processes whose root is the directory ``root``, compared by inode.
 
-    A container with a lab of its own has a directory of the same name, and we see its processes.
+    A name would not do: a container with a lab of its own has a directory of the same name, and its
+    processes are visible here.
     """
     for name in os.listdir("/proc"):
         if name.isdecimal() and _is_rooted(int(name), root):
@@ -147,16 +152,19 @@ def _is_rooted(pid: int, root: str) -> bool:
 
 
 def _end(root: str) -> None:
-    """Kill every process whose root is ``root``; with a PID namespace's first one all go."""
+    """Kill every process whose root is ``root``. Raises LabError if one survives.
+
+    A PID namespace ends with its first process.
+    """
     for pid in list(_rooted(root)):
         with suppress(OSError):
             fd = os.pidfd_open(pid)
             try:
-                # Looked at again once held: the number may be somebody else's by now.
+                # Checked again through the pidfd: the PID may have been reused.
                 if _is_rooted(pid, root):
                     signal.pidfd_send_signal(fd, signal.SIGKILL)
                     select.select([fd], [], [], _WAIT)
             finally:
                 os.close(fd)
     if any(_rooted(root)):
-        raise LabError(f"a process in {root} cannot be ended", "ps -e shows it")
+        raise LabError(f"a process with the root {root} cannot be killed", "find it with ps -e")

@@ -1,4 +1,4 @@
-"""What a rung provides."""
+"""What every rung of the ladder provides."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from scratchlab.ladder.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A root that was started: the process to look through, and what a person would type.
+    """A root filesystem that was started.
 
-    ``note`` says what is special; ``by_hand`` are entries that had to be put there.
-    ``hidden``: the process is not the container's own, and its root another one.
+    ``pid`` is the process to read it through, ``command`` what a person would type, ``note`` what
+    was unusual about the start. ``by_hand`` lists the paths that scratchlab itself had to make.
+    ``hidden``: the process is a sandbox, and its root is not the container's.
     """
 
     pid: int
@@ -29,16 +30,19 @@ class Rung(Protocol):
     id: str
     title: str
     tool: str
-    package: str  # Debian's package that brings the tool
+    package: str  # the Debian package of the tool
 
     def missing(self) -> str:
-        """Why this rung cannot be here, and what mends it; empty where it can be tried."""
+        """Why this rung cannot be tried on this machine, and the remedy; empty if it can."""
 
     def version(self) -> str:
-        """The tool's version."""
+        """The version of the tool. Raises LabError."""
 
-    def up(self, shop: Workspace) -> Started:
-        """Start the root; raises LabError where that is refused."""
+    def up(self, workspace: Workspace) -> Started:
+        """Start the root filesystem. Raises LabError if that is refused."""
 
     def down(self, directory: str) -> None:
-        """End and remove what :meth:`up` started, now or in a run that was killed."""
+        """End and remove everything that :meth:`up` started in ``directory``.
+
+        That includes leftovers of an interrupted run. Raises LabError if something stays.
+        """
