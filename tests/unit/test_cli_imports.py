@@ -1,0 +1,46 @@
+"""What commands import: nothing that they do not need, and nothing that only Linux has."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scratchlab.cli import COMMANDS
+
+LINUX_ONLY = ("O_PATH", "getxattr", "listxattr", "pidfd_open", "setns", "unshare")
+
+
+def run_python(code: str, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("command", ["--version", "image", "report", "replay"])
+def test_command_without_an_engine_does_not_import_the_docker_sdk(
+    command: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("neither an archive nor a report")
+    code = (
+        "import sys\n"
+        "from scratchlab.__main__ import main\n"
+        "main(sys.argv[1:])\n"
+        "print(sorted(name for name in sys.modules if name.partition('.')[0] == 'docker'))\n"
+    )
+    arguments = [command] if command == "--version" else [command, str(tmp_path / "file")]
+    assert run_python(code, *arguments).splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("module", sorted(set(COMMANDS.values())))
+def test_command_can_be_imported_on_other_systems(module: str) -> None:
+    code = (
+        "import os, sys\n"
+        f"for name in {LINUX_ONLY}: vars(os).pop(name, None)\n"
+        "__import__('scratchlab.cli.' + sys.argv[1])\n"
+    )
+    run_python(code, module)
