@@ -176,8 +176,8 @@ def remains(client: docker.DockerClient) -> list[str]:
             found.append(f"process {directory.name}: {args!r}")
     for level in (f"{workspace.NAME}*", f"*/{workspace.NAME}*"):
         found += [str(path) for path in Path("/sys/fs/cgroup").glob(level)]
-    labelled = {"all": True, "ignore_removed": True, "filters": {"label": LABEL}}
-    for container in client.containers.list(**labelled):
+    labelled = client.containers.list(all=True, ignore_removed=True, filters={"label": LABEL})
+    for container in labelled:
         # Another session's ladder on this engine uses another image.
         ours = str(container.attrs["Config"]["Image"]).startswith(SESSION)
         if ours and str(container.name).startswith(workspace.NAME):

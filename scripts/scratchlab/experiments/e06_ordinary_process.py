@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from docker.errors import APIError
 
-from scratchlab.collect import remote
+from scratchlab.collect.remote.debug_view import open_debug_container
 from scratchlab.experiments.table import ExperimentOutcome
 from scratchlab.lab.session import Laboratory
 from scratchlab.labels import is_ours
@@ -96,8 +96,8 @@ def _read_by_engine(lab: Laboratory, container: Json) -> _Process:
     listed = lab.api.top(container["Id"], ps_args="-eo pid,ppid")["Processes"]
     parents = {int(row[0]): row[1] for row in listed}
     pid = int(container["State"]["Pid"])
-    with remote.open_window(lab.engine, container) as window:
-        inside = window.seen
+    with open_debug_container(lab.engine, container) as debug:
+        inside = debug.process
     ns_pids = (pid, inside.pid) if pid in parents else (inside.pid,)
     return _Process(inside.exe, ns_pids, f"process {parents.get(pid, '?')} on that machine")
 

@@ -14,6 +14,7 @@ from scratchlab.experiments.table import ExperimentOutcome
 from scratchlab.lab.session import Laboratory
 from scratchlab.ladder.judge import judge_ladder
 from scratchlab.ladder.model import EntryRow, LadderRun, Lifecycle, Maker, RootView
+from scratchlab.ladder.observe import observe_ladder
 from scratchlab.ladder.stages import judge_lifecycle
 from scratchlab.text import visible
 
@@ -36,9 +37,7 @@ class Observation:
 
 def probe(lab: Laboratory) -> Observation:
     """Start the image on every rung."""
-    from scratchlab.ladder import observe  # its rungs are not needed to judge
-
-    return Observation(*observe.observe_ladder(lab, lab.names.image))
+    return Observation(*observe_ladder(lab, lab.names.image))
 
 
 def judge(observation: Observation) -> ExperimentOutcome:
