@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Build scratchlab as one file that runs by any Python 3.11 or newer: ``build_zipapp.py OUTPUT``.
+"""Build scratchlab as one file for any Python from 3.11: ``build_zipapp.py OUTPUT``.
 
-With ``--agent ARCHITECTURE`` (amd64, arm64, ...; repeatable) it carries the agent of its debug
-containers, which otherwise Go builds where it is needed; that takes Go here.
+With ``--agent ARCHITECTURE`` (amd64, arm64, ...; repeatable) it contains the agent of its debug
+containers, which Go otherwise builds where it is needed; building it needs Go on this machine.
 
-The same sources and locks give the same bytes on every machine: pure Python only, sorted names,
-pinned times, nothing compressed (zlib's output differs between its builds). Needs only Python's
+The same sources and locks build the same bytes on every machine: pure Python only, sorted names,
+fixed times, no compression (zlib's output differs between its builds). Needs only Python's
 standard library, and uv or pip for the locked dependencies. Prints ``built`` or ``unchanged``.
 """
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import os
 import shutil
 import subprocess
@@ -21,14 +22,15 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from scratchlab.atomic import write_bytes
 from scratchlab.collect.remote import agent
 from scratchlab.errors import LabError
 
 HERE = Path(__file__).resolve().parent
 LOCK = HERE.parent / "requirements" / "scratchlab.txt"
 SHEBANG = b"#!/usr/bin/python3\n"
-# A zip's modules are compiled again at every start (0.6 s). Root unpacks the file once to where
-# Python can keep what it compiled; without that directory it runs from the zip all the same.
+# Python compiles the modules in a zip at every start (0.6 s). Root therefore unpacks the file once,
+# to where Python keeps the compiled modules; without that directory the zip runs all the same.
 MAIN = """\
 import os
 import sys
@@ -38,16 +40,16 @@ CACHE = "/var/cache/scratchlab/DIGEST"
 
 
 def unpack():
-    aside = f"{CACHE}.{os.getpid()}"
-    os.umask(0o022)  # nobody but root may ever write there
+    temporary = f"{CACHE}.{os.getpid()}"
+    os.umask(0o022)  # only root may write there
     with zipfile.ZipFile(os.path.dirname(os.path.abspath(__file__))) as archive:
-        archive.extractall(aside)
+        archive.extractall(temporary)
     try:
-        os.rename(aside, CACHE)
-    except OSError:  # another start was quicker
+        os.rename(temporary, CACHE)
+    except OSError:  # another run was first
         import shutil
 
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 try:
@@ -62,28 +64,28 @@ from scratchlab.__main__ import main
 
 sys.exit(main())
 """
-TIME = (1980, 1, 1, 0, 0, 0)  # the oldest that a zip can hold
-# What only rich's syntax and Markdown views need, and pip's console scripts. No view of ours does.
+TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
+# Packages for rich's syntax and Markdown views, which scratchlab does not use; console scripts.
 LEFT_OUT = {"pygments", "markdown_it", "mdurl", "bin", "__pycache__", "tests", "win32"}
-# Compiled parts (each of these packages falls back to Python), stubs, and what pip writes.
+# Compiled modules (each of these packages falls back to Python), stubs, and files of pip.
 LEFT_OUT_SUFFIXES = {".so", ".pyd", ".pyi", ".pyc", ".typed", ".c", ".pxd", ".pyx"}
 
 
 class BuildError(Exception):
-    """The file cannot be built; the text says what mends it."""
+    """The file cannot be built; the message has the remedy."""
 
 
 def dependencies(build: Path) -> Path:
-    """A directory with the locked dependencies, made once per lock. Raises BuildError."""
+    """The directory with the locked dependencies, made once for each lock. Raises BuildError."""
     digest = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:16]
     directory = build / f"dependencies-{digest}"
     if directory.is_dir():
         return directory
-    aside = build / f"dependencies-{digest}.{os.getpid()}"
-    shutil.rmtree(aside, ignore_errors=True)
-    said = []
+    temporary = build / f"dependencies-{digest}.{os.getpid()}"
+    shutil.rmtree(temporary, ignore_errors=True)
+    failures = []
     for installer in installers():
-        wish = [
+        arguments = [
             "install",
             "--quiet",
             "--no-deps",
@@ -91,27 +93,27 @@ def dependencies(build: Path) -> Path:
             "--only-binary",
             ":all:",
             "--target",
-            str(aside),
+            str(temporary),
             "-r",
             str(LOCK),
         ]
-        done = subprocess.run([*installer, *wish], capture_output=True, text=True, check=False)
+        done = subprocess.run([*installer, *arguments], capture_output=True, text=True, check=False)
         if done.returncode == 0:
-            aside.rename(directory)
+            temporary.rename(directory)
             return directory
-        said.append(f"{installer[0]}: {done.stderr.strip()[-400:]}")
-    shutil.rmtree(aside, ignore_errors=True)
+        failures.append(f"{installer[0]}: {done.stderr.strip()[-400:]}")
+    shutil.rmtree(temporary, ignore_errors=True)
     raise BuildError(
         "scratchlab's dependencies could not be fetched: "
-        + ("; ".join(said) or "neither uv nor pip is here")
+        + ("; ".join(failures) or "neither uv nor pip is installed")
         + " -- check the network and run ./lab"
     )
 
 
 def installers() -> Iterator[list[str]]:
-    """Commands that understand ``install --require-hashes``, the quickest first."""
-    near = [Path(sys.executable).with_name("uv"), HERE.parent / ".venv" / "bin" / "uv"]
-    uv = next((str(path) for path in near if path.exists()), shutil.which("uv"))
+    """The commands that support ``install --require-hashes``, the fastest first."""
+    paths = [Path(sys.executable).with_name("uv"), HERE.parent / ".venv" / "bin" / "uv"]
+    uv = next((str(path) for path in paths if path.exists()), shutil.which("uv"))
     if uv:
         yield [uv, "pip"]
     for python in (sys.executable, str(HERE.parent / ".venv" / "bin" / "python")):
@@ -126,67 +128,67 @@ def installers() -> Iterator[list[str]]:
 
 
 def members(root: Path) -> Iterator[tuple[str, bytes]]:
-    """Name and content of every file below ``root`` that the program may need."""
+    """The name and content of every file below ``root`` that the program may need."""
     for path in root.rglob("*"):
         name = path.relative_to(root)
-        needless = LEFT_OUT.intersection(name.parts) or path.suffix in LEFT_OUT_SUFFIXES
-        # Of what pip writes, the version (asked by importlib.metadata) and the licences stay.
+        unneeded = LEFT_OUT.intersection(name.parts) or path.suffix in LEFT_OUT_SUFFIXES
+        # Of pip's metadata, the version (for importlib.metadata) and the licences stay.
         if name.parts[0].endswith(".dist-info"):
-            needless = name.parts[1:2] not in (("METADATA",), ("licenses",))
-        if path.is_file() and not needless:
+            unneeded = name.parts[1:2] not in (("METADATA",), ("licenses",))
+        if path.is_file() and not unneeded:
             yield str(name), path.read_bytes()
 
 
 def write(output: Path, files: dict[str, bytes]) -> bool:
-    """Write the program; False where it was there already, byte for byte."""
+    """Write the program to ``output`` (mode 0755). Returns False where it is the same already."""
     output.parent.mkdir(parents=True, exist_ok=True)
-    aside = output.with_name(f"{output.name}.{os.getpid()}")
-    with open(aside, "wb") as stream:
-        stream.write(SHEBANG)
-        with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
-            for name in sorted(files):
-                info = zipfile.ZipInfo(name, TIME)
-                info.create_system = 3  # Unix, on whatever system this runs
-                info.external_attr = 0o100644 << 16
-                archive.writestr(info, files[name])
-    if output.exists() and output.read_bytes() == aside.read_bytes():
-        aside.unlink()
+    program = io.BytesIO()
+    program.write(SHEBANG)
+    with zipfile.ZipFile(program, "w", zipfile.ZIP_STORED) as archive:
+        for name in sorted(files):
+            info = zipfile.ZipInfo(name, TIME)
+            info.create_system = 3  # Unix, on whatever system this runs
+            info.external_attr = 0o100644 << 16
+            archive.writestr(info, files[name])
+    if output.exists() and output.read_bytes() == program.getvalue():
         return False
-    aside.chmod(0o755)
-    aside.replace(output)
+    write_bytes(output, program.getvalue(), mode=0o755)
     return True
 
 
 def agents(architectures: list[str]) -> Iterator[tuple[str, bytes]]:
-    """Name and content of the agents to carry along. Raises BuildError."""
-    for one in architectures:
+    """The name and content of the agents for ``architectures``. Raises BuildError."""
+    for architecture in architectures:
         try:
-            yield f"scratchlab/collect/remote/agent/{agent.CARRIED.format(one)}", agent.build(one)
+            name = agent.BUNDLED.format(architecture)
+            yield f"scratchlab/collect/remote/agent/{name}", agent.build(architecture)
         except LabError as error:
             raise BuildError(str(error)) from error
 
 
 def build(output: Path, architectures: list[str]) -> bool:
-    """Build the program at ``output``; False where nothing changed. Raises BuildError."""
+    """Build the program at ``output``. Returns False where nothing changed; raises BuildError."""
     output.parent.mkdir(parents=True, exist_ok=True)
     files = dict(members(dependencies(output.parent)))
     files |= {f"scratchlab/{name}": body for name, body in members(HERE / "scratchlab")}
     files |= dict(agents(architectures))
     digest = hashlib.sha256(
-        b"".join(b"%s %d " % (n.encode(), len(b)) + b for n, b in sorted(files.items()))
+        b"".join(
+            b"%s %d " % (name.encode(), len(data)) + data for name, data in sorted(files.items())
+        )
     ).hexdigest()[:16]
     files["__main__.py"] = MAIN.replace("DIGEST", digest).encode()
     return write(output, files)
 
 
 def main() -> None:
-    """Build, and say whether anything changed."""
+    """Run the command line: build, and print whether anything changed."""
     parser = argparse.ArgumentParser(description="Build scratchlab as one file.")
     parser.add_argument("output", type=Path)
     parser.add_argument("--agent", action="append", default=[], metavar="ARCHITECTURE")
-    wish = parser.parse_args()
+    options = parser.parse_args()
     try:
-        print("built" if build(wish.output.absolute(), wish.agent) else "unchanged")
+        print("built" if build(options.output.absolute(), options.agent) else "unchanged")
     except (BuildError, OSError) as error:
         sys.exit(f"build_zipapp: {error}")
 

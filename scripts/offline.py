@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""What ``./lab --offline BUNDLE`` asks of a bundle before it is used; scripts/bundle.py makes them.
+"""Check a bundle for ``./lab --offline BUNDLE`` and unpack it; scripts/bundle.py makes bundles.
 
-``offline.py check BUNDLE`` proves every file and prints two lines: the wheels' directory as a URL,
-and the variables for Ansible. ``offline.py unpack BUNDLE DIRECTORY`` unpacks this machine's
-packages. Any Python 3.11 runs it, before anything is installed.
+``offline.py check BUNDLE`` checks every file and prints two lines: the URL of the directory with
+the wheels, and the variables for Ansible. ``offline.py unpack BUNDLE DIRECTORY`` unpacks the
+packages for this machine. Runs with any Python from 3.11, before anything is installed.
 
 A bundle is a directory::
 
-    bundle.json          this: {"schema", "machine", "locks", "releases", "files"}
-    wheels/*.whl         what requirements/uv.txt and lab.txt pin
-    packages-trixie.tar  a flat repository for apt; one for each release of Debian or Ubuntu
+    bundle.json          the manifest: {"schema", "machine", "locks", "releases", "files"}
+    wheels/*.whl         the packages in requirements/uv.txt, lab.txt and scratchlab.txt
+    packages-trixie.tar  a flat apt repository; one for each release of Debian or Ubuntu
 """
 
 from __future__ import annotations
@@ -31,41 +31,41 @@ LOCKS = ("uv.txt", "lab.txt", "scratchlab.txt")
 
 
 class BundleError(Exception):
-    """The bundle cannot be used; the text says why and what mends it."""
+    """The bundle cannot be used; the message has the reason and the remedy."""
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of a file in hexadecimal."""
+    """The SHA-256 of a file, in hexadecimal."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def locks() -> dict[str, str]:
-    """SHA-256 of each list of requirements that the wheels must satisfy."""
+    """The SHA-256 of each requirements file that the wheels must satisfy."""
     return {name: sha256(ROOT / "requirements" / name) for name in LOCKS}
 
 
-def read(bundle: Path) -> dict[str, Any]:
+def read_manifest(bundle: Path) -> dict[str, Any]:
     """The bundle's manifest. Raises BundleError."""
     try:
-        found: dict[str, Any] = json.loads((bundle / MANIFEST).read_text())
-        schema = found["schema"]
+        manifest: dict[str, Any] = json.loads((bundle / MANIFEST).read_text())
+        schema = manifest["schema"]
     except (FileNotFoundError, NotADirectoryError) as error:
         raise BundleError(
-            f"no bundle at {bundle}: make one where there is a network, ./lab bundle, and copy it"
+            f"no bundle at {bundle}: make one on a machine with network, ./lab bundle, and copy it"
         ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise BundleError(f"{bundle / MANIFEST} is damaged: copy the bundle again") from error
     if schema != SCHEMA:
         raise BundleError(
-            f"{bundle} has format {schema}, this lab reads {SCHEMA}: make it again with this lab's "
-            "./lab bundle"
+            f"{bundle} has format {schema}, and this lab reads {SCHEMA}: make it again with this "
+            "version of the lab, ./lab bundle"
         )
-    return found
+    return manifest
 
 
-def damage(bundle: Path, manifest: dict[str, Any]) -> str:
-    """What is wrong with the bundle's files, or nothing."""
+def find_damage(bundle: Path, manifest: dict[str, Any]) -> str:
+    """The first missing or damaged file, as a message; empty if there is none."""
     for name, wanted in manifest["files"].items():
         path = bundle / name
         if not path.is_file():
@@ -76,12 +76,12 @@ def damage(bundle: Path, manifest: dict[str, Any]) -> str:
 
 
 def python_version() -> str:
-    """Version of the running Python, as in ``3.13``."""
+    """The version of the running Python, as in ``3.13``."""
     return ".".join(platform.python_version_tuple()[:2])
 
 
 def codename() -> str:
-    """The machine's release, as in ``trixie``; empty where it has no name."""
+    """The code name of this machine's release, as in ``trixie``; empty if it has none."""
     try:
         return platform.freedesktop_os_release().get("VERSION_CODENAME", "")
     except OSError:
@@ -89,8 +89,11 @@ def codename() -> str:
 
 
 def check(bundle: Path) -> dict[str, Any]:
-    """The manifest of a bundle that this lab and this machine can use. Raises BundleError."""
-    manifest = read(bundle)
+    """Check that this lab and this machine can use the bundle. Returns its manifest.
+
+    Raises BundleError.
+    """
+    manifest = read_manifest(bundle)
     if manifest["locks"] != locks():
         raise BundleError(
             f"{bundle} is for another version of the lab: make it again, ./lab bundle"
@@ -98,47 +101,47 @@ def check(bundle: Path) -> dict[str, Any]:
     pythons = sorted({release["python"] for release in manifest["releases"].values()})
     if python_version() not in pythons:
         raise BundleError(
-            f"{bundle} has wheels for Python {', '.join(pythons)} and this is {python_version()}: "
+            f"{bundle} has wheels for Python {', '.join(pythons)}, this is {python_version()}: "
             f"make one that also fits this machine, ./lab bundle {codename()} ..."
         )
     if manifest["machine"] != platform.machine():
         raise BundleError(
-            f"{bundle} is for {manifest['machine']} and this machine is {platform.machine()}: "
-            f"make it on a machine of that kind, ./lab bundle {codename()}"
+            f"{bundle} is for {manifest['machine']}, this machine is {platform.machine()}: "
+            f"make it on a machine of the same architecture, ./lab bundle {codename()}"
         )
-    found = damage(bundle, manifest)
-    if found:
-        raise BundleError(f"{found}: copy the bundle again, or make it again, ./lab bundle")
+    damage = find_damage(bundle, manifest)
+    if damage:
+        raise BundleError(f"{damage}: copy the bundle again, or make it again, ./lab bundle")
     return manifest
 
 
 def unpack(bundle: Path, directory: Path) -> None:
-    """Put this machine's packages into ``directory``. Raises BundleError."""
-    releases = read(bundle)["releases"]
+    """Unpack this machine's packages to ``directory``. Raises BundleError."""
+    releases = read_manifest(bundle)["releases"]
     if codename() not in releases:
         raise BundleError(
-            f"{bundle} has packages for {', '.join(releases)} and this machine is {codename()}: "
+            f"{bundle} has packages for {', '.join(releases)}, this machine is {codename()}: "
             f"make one for it, ./lab bundle {codename()}"
         )
-    aside = directory.with_name(directory.name + ".new")
-    for old in (aside, directory):
+    temporary = directory.with_name(directory.name + ".new")
+    for old in (temporary, directory):
         shutil.rmtree(old, ignore_errors=True)
     with tarfile.open(bundle / releases[codename()]["packages"]) as archive:
-        archive.extractall(aside, filter="data")
-    aside.rename(directory)
+        archive.extractall(temporary, filter="data")
+    temporary.rename(directory)
 
 
 def main() -> None:
-    """Do what the command line says."""
+    """Check or unpack a bundle for ``./lab --offline``."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("verb", choices=["check", "unpack"])
     parser.add_argument("bundle", type=Path)
     parser.add_argument("directory", type=Path, nargs="?")
-    wish = parser.parse_args()
-    bundle = wish.bundle.absolute()
+    options = parser.parse_args()
+    bundle = options.bundle.absolute()
     try:
-        if wish.verb == "unpack":
-            unpack(bundle, wish.directory)
+        if options.verb == "unpack":
+            unpack(bundle, options.directory)
         else:
             check(bundle)
             print((bundle / "wheels").as_uri())

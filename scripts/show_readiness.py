@@ -1,6 +1,6 @@
-"""Show what ``./lab check`` found: ``show_readiness.py DIRECTORY``, which holds that run's record.
+"""Show the result of ``./lab check``: ``show_readiness.py DIRECTORY`` (the record of that run).
 
-Exit status 1 when a machine is not ready, for whatever reason; 2 when there is no record.
+Exit status: 1 when a machine is not ready, for whatever reason; 2 when there is no record.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ QUESTIONS = ("clock", "root", "python", "disk", "memory", "mirror")
 
 
 def answers(status: Json | None) -> dict[str, Json]:
-    """What was found on a machine, by question."""
-    found = (status or {}).get("readiness")
-    rows = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
-    return {str(one.get("id")): one for one in rows}
+    """The answers of a machine, by the id of the question."""
+    recorded = (status or {}).get("readiness")
+    rows = recorded if isinstance(recorded, list) else []
+    return {str(row.get("id")): row for row in rows if isinstance(row, dict)}
 
 
 def reason(status: Json | None) -> str:
-    """Why a machine is not ready; empty where it is."""
+    """The reason why a machine is not ready; empty if it is."""
     if status is None:
-        return "nothing is known of it"
+        return "no record of it"
     if status.get("state") == "done":
         return ""
     return without_prefix(str(status.get("reason") or "the check was interrupted"))
 
 
 def main(directory: str) -> int:
-    """Show it; gives the exit status."""
+    """Show the record in ``directory``. Returns the exit status."""
     try:
         run = records.load_record(os.path.join(directory, "run.json"), records.RUN)
         names = [str(name) for name in run["chosen"]] if run else []
@@ -59,17 +59,17 @@ def main(directory: str) -> int:
     for heading in ("machine", "reachable", *QUESTIONS):
         table.add_column(heading)
     for name, status in machines.items():
-        found = answers(status)
-        cells = [found[key]["ready"] if key in found else None for key in QUESTIONS]
+        answered = answers(status)
+        cells = [answered[key]["ready"] if key in answered else None for key in QUESTIONS]
         reached = status is not None and status["state"] != "unreachable"
         table.add_row(text(visible(name), "bold"), *map(_cell, (reached, *cells)))
     screen.print(table)
-    bad = {name: why for name, status in machines.items() if (why := reason(status))}
-    for name, why in bad.items():
+    not_ready = {name: why for name, status in machines.items() if (why := reason(status))}
+    for name, why in not_ready.items():
         screen.print(text(f"\n{visible(name)}: {printable(why)}", "red"))
-    style = "bold red" if bad else "bold green"
-    screen.print(text(f"\n{len(names) - len(bad)} of {len(names)} machines are ready", style))
-    return int(bool(bad))
+    style = "bold red" if not_ready else "bold green"
+    screen.print(text(f"\n{len(names) - len(not_ready)} of {len(names)} machines are ready", style))
+    return int(bool(not_ready))
 
 
 def _cell(ready: object) -> Text:

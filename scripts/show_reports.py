@@ -1,9 +1,9 @@
-"""Judge the reports that a run of the lab brought back: ``show_reports.py REPORTS [STARTED]``.
+"""Judge the reports that a run of the lab collected: ``show_reports.py REPORTS [STARTED]``.
 
-Writes ``REPORTS/index.html`` and what goes beside it, again each time. With ``STARTED``, a file
-that is older than anything this run wrote, it also shows them: one machine gets its table, a room
-one line a machine and who needs help. Exit status 1 when a machine of this run did not pass, for
-whatever reason; 0 where this run was not to bring reports (``--check``, ``--tags provision``).
+Writes ``REPORTS/index.html`` and the files beside it, each time again. With ``STARTED``, a file
+that is older than anything this run wrote, it also prints them: a table for one machine; for
+several, one line each and who needs help. Exit status: 1 when a machine of this run did not pass,
+for whatever reason; 0 where this run collects no reports (``--check``, ``--tags provision``).
 """
 
 from __future__ import annotations
@@ -23,37 +23,39 @@ from scratchlab.text import printable
 
 
 def recorded(reports: Path, started: Path) -> bool:
-    """Whether the run since ``started`` wrote down what became of its machines."""
+    """Whether the run that began with ``started`` recorded its machines."""
     run = reports / "run.json"
     return run.exists() and run.stat().st_mtime_ns >= started.stat().st_mtime_ns
 
 
-def shown(room: Classroom, reports: Path) -> None:
-    """The room on the terminal; the only machine of a room with its experiments."""
-    print(f"\nAll that was seen: {reports.resolve() / 'index.html'}\n")
-    seat = room.machines[0] if len(room.machines) == 1 else None
-    if seat is None or seat.summary is None:
-        classroom.render(room, sys.stdout)
+def show(results: Classroom, reports: Path) -> None:
+    """Print the results: several machines as a table, a single one with its experiments."""
+    print(f"\nAll results: {reports.resolve() / 'index.html'}\n")
+    machine = results.machines[0] if len(results.machines) == 1 else None
+    if machine is None or machine.summary is None:
+        classroom.render(results, sys.stdout)
         return
-    if seat.state is not MachineState.PASSED and seat.passed == len(seat.summary.checks):
-        print(f"{seat.name}: {seat.reason}; {seat.help}\n")
-    print_experiments(report.read(str(reports / seat.collected.directory / "report.json")), sys.stdout)
+    if machine.state is not MachineState.PASSED and machine.passed == len(machine.summary.checks):
+        print(f"{machine.name}: {machine.reason}; {machine.help}\n")
+    path = reports / machine.collected.directory / "report.json"
+    print_experiments(report.read(str(path)), sys.stdout)
 
 
 def main(reports: Path, started: Path | None) -> int:
-    """Judge and show; gives the exit status."""
+    """Judge the reports and print them. Returns the exit status."""
     try:
         if started is None:
             build_classroom(str(reports))
             return 0
         if not recorded(reports, started):
             return 0
-        room = build_classroom(str(reports))
-        shown(room, reports)
+        results = build_classroom(str(reports))
+        show(results, reports)
     except LabError as error:
         print(f"lab: {printable(str(error))}", file=sys.stderr)
         return 2
-    states = {seat.state for seat in room.machines if seat.name in room.chosen}
+    machines = (machine for machine in results.machines if machine.name in results.chosen)
+    states = {machine.state for machine in machines}
     return 0 if states == {MachineState.PASSED} else 1
 
 

@@ -1,6 +1,6 @@
-"""Shared fixtures: a real engine, small images FROM scratch, containers that are sure to go.
+"""Shared fixtures: a real engine, small images FROM scratch, containers that are always removed.
 
-Everything carries the label ``scratchlab.test`` and a name of this session, and is removed at the
+All objects have the label ``scratchlab.test`` and a name of this session, and are removed at the
 end, by id. Needs root, a Docker engine and Debian's busybox-static.
 """
 
@@ -41,7 +41,7 @@ def engine() -> Iterator[EngineClient]:
 def docker_client() -> Iterator[docker.DockerClient]:
     """The SDK's client of the machine's Docker."""
     client = docker.from_env(version="auto")
-    _reap(client)
+    _remove_leftovers(client)
     yield client
     client.close()
 
@@ -89,7 +89,7 @@ def shell_image(build_image: Build) -> Image:
 def run_container(
     docker_client: docker.DockerClient, request: pytest.FixtureRequest
 ) -> Iterator[Run]:
-    """``run_container(image, **options)``: a running container, gone after the test.
+    """``run_container(image, **options)``: a running container, removed after the test.
 
     Takes the options of ``docker.containers.run`` (``start=False``: only create it).
     """
@@ -114,8 +114,8 @@ def run_container(
             container.remove(force=True, v=True)
 
 
-def _reap(client: docker.DockerClient) -> None:
-    """Remove what sessions left behind that were killed before they could."""
+def _remove_leftovers(client: docker.DockerClient) -> None:
+    """Remove the objects of sessions that were killed before they could do so."""
     wanted: dict[str, Any] = {"label": LABEL}
     for container in client.containers.list(all=True, ignore_removed=True, filters=wanted):
         if _is_over(container.labels[LABEL]):
@@ -138,11 +138,11 @@ def _remove_image(client: docker.DockerClient, name: str) -> None:
 
 def context(dockerfile: str, files: dict[str, bytes]) -> io.BytesIO:
     """A build context of a Dockerfile and files (name: bytes, 0755)."""
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w") as tar:
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
         for name, data in {"Dockerfile": dockerfile.encode(), **files}.items():
             member = tarfile.TarInfo(name)
             member.size, member.mode = len(data), 0o755
             tar.addfile(member, io.BytesIO(data))
-    made.seek(0)
-    return made
+    archive.seek(0)
+    return archive

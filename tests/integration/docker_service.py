@@ -1,4 +1,4 @@
-"""A Docker daemon of its own for the tests: own storage, own containerd, no network."""
+"""A private Docker daemon for the tests: own storage, own containerd, no network."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from pathlib import Path
 from scratchlab.collect.engines import EngineClient, connect
 from scratchlab.errors import LabError
 
-# What userns-remap may use, told to this daemon only: the machine's own files stay as they are.
+# For userns-remap, mounted for this daemon only: the machine's own files stay as they are.
 _SUBORDINATES = "nobody:100000:65536\n"
-_TELL = 'mount --bind "$0" /etc/subuid && mount --bind "$0" /etc/subgid && exec "$@"'
+_MOUNT_SUBORDINATES = 'mount --bind "$0" /etc/subuid && mount --bind "$0" /etc/subgid && exec "$@"'
 
 
 @contextmanager
 def serve(*options: str, remapped: bool = False) -> Iterator[EngineClient]:
-    """Run ``dockerd OPTIONS`` on a private socket; what it holds is gone after the block.
+    """Run ``dockerd OPTIONS`` on a private socket; its objects are removed after the block.
 
     ``remapped``: with --userns-remap, and 100000 as the id of root.
     """
     directory = Path(tempfile.mkdtemp(prefix="sl-test-"))
-    # A daemon told --bridge=none deletes docker0, another engine's or not (moby v20.10
-    # daemon/daemon_unix.go removeDefaultBridgeInterface): it gets a network namespace of its own.
+    # With --bridge=none a daemon deletes docker0, another engine's or not (moby v20.10
+    # daemon/daemon_unix.go removeDefaultBridgeInterface): it gets its own network namespace.
     command = ["unshare", "--net", "dockerd"]
     if remapped:
-        directory.chmod(0o711)  # the other root must get to its data
+        directory.chmod(0o711)  # the remapped root must reach its data
         subordinates = directory / "subordinates"
         subordinates.write_text(_SUBORDINATES)
-        command[2:] = ["--mount", "sh", "-c", _TELL, str(subordinates), "dockerd"]
+        command[2:] = ["--mount", "sh", "-c", _MOUNT_SUBORDINATES, str(subordinates), "dockerd"]
         command += ["--userns-remap", "nobody:nogroup"]
     command += ["--data-root", f"{directory}/data", "--exec-root", f"{directory}/exec"]
     command += ["--pidfile", f"{directory}/pid", "--host", f"unix://{directory}/docker.sock"]

@@ -1,4 +1,4 @@
-"""A socket between the lab and the real engine that can be cut or stopped, as a dying engine is.
+"""A proxy for the real engine that can be stopped or closed, like an engine that hangs or dies.
 
 The engine of this machine runs other people's containers and must not die for a test.
 """
@@ -14,7 +14,7 @@ _CHUNK = 1 << 16
 
 
 class EngineProxy:
-    """Forwards connections at ``path`` to the engine's socket until told otherwise."""
+    """Forwards connections at ``path`` to the engine's socket until :meth:`hang` or :meth:`die`."""
 
     def __init__(self, path: Path, engine: str = "/var/run/docker.sock") -> None:
         self.url = f"unix://{path}"
@@ -28,29 +28,29 @@ class EngineProxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def hang(self) -> None:
-        """Answer no more, and keep every connection open: an engine that is stuck."""
+        """Stop answering and keep every connection open: an engine that hangs."""
         self._forward.clear()
 
     def die(self) -> None:
         """Close everything: an engine that was killed."""
-        for one in [self._listener, *self._sockets]:
+        for each in [self._listener, *self._sockets]:
             with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-            one.close()
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
-                here, _ = self._listener.accept()
-                there = socket.socket(socket.AF_UNIX)
-                there.connect(self._engine)
-                self._sockets += [here, there]
-                for one, other in ((here, there), (there, here)):
-                    threading.Thread(target=self._copy, args=(one, other), daemon=True).start()
+                client, _ = self._listener.accept()
+                server = socket.socket(socket.AF_UNIX)
+                server.connect(self._engine)
+                self._sockets += [client, server]
+                for source, sink in ((client, server), (server, client)):
+                    threading.Thread(target=self._copy, args=(source, sink), daemon=True).start()
 
-    def _copy(self, one: socket.socket, other: socket.socket) -> None:
+    def _copy(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            while data := one.recv(_CHUNK):
+            while data := source.recv(_CHUNK):
                 self._forward.wait()
-                other.sendall(data)
-            other.shutdown(socket.SHUT_WR)
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)

@@ -1,4 +1,4 @@
-"""What the tests of live roots share: read one, and act inside one from outside."""
+"""Helpers of the tests of live roots: read one, and act inside one from outside."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from docker.models.containers import Container
 
 from scratchlab.collect.live import WalkLimits, read_root
-from scratchlab.collect.process import hold
+from scratchlab.collect.process import hold_process
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry
 
@@ -38,7 +38,7 @@ def live(
     recheck: bool = True,
 ) -> Ledger:
     before = len(os.listdir("/proc/self/fd"))
-    with hold(pid(container)) as process:
+    with hold_process(pid(container)) as process:
         ledger = read_root(process.root_fd, process.mounts, limits=limits, progress=progress)
         if recheck:
             process.recheck()
@@ -54,7 +54,7 @@ def entry(ledger: Ledger, path: str) -> Entry:
 
 @contextmanager
 def attacker(script: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """A process that runs ``script`` (which says "ready" first) until the block ends."""
+    """A process that runs ``script`` (which prints "ready" first) until the block ends."""
     command = [sys.executable, "-c", script, *arguments]
     with subprocess.Popen(
         command,
@@ -62,13 +62,13 @@ def attacker(script: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         text=True,
         env={"PYTHONPATH": "scripts:."},
-    ) as it:
+    ) as process:
         try:
-            assert it.stdout
-            assert it.stdout.readline() == "ready\n"
-            yield it
+            assert process.stdout
+            assert process.stdout.readline() == "ready\n"
+            yield process
         finally:
-            it.kill()
+            process.kill()
 
 
 def enter_mounts_of(target: int) -> None:

@@ -1,4 +1,4 @@
-"""A podman of its own for the tests: own storage, own service, nothing of the machine's touched."""
+"""A private podman for the tests: own storage, own service; the machine's own is not touched."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Podman:
         return container
 
     def cli(self, *arguments: str) -> str:
-        """What ``podman ARGUMENTS`` prints."""
+        """The output of ``podman ARGUMENTS``."""
         command = [*self.command, *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
@@ -55,7 +55,7 @@ def serve(directory: Path, driver: str) -> Iterator[tuple[Podman, EngineClient]]
     podman = Podman(directory, driver)
     service = subprocess.Popen(
         [*podman.command, "system", "service", "--time=0", podman.url],
-        cwd=directory,  # conmon writes a file "oom" where it stands
+        cwd=directory,  # conmon writes a file "oom" into its working directory
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -74,14 +74,14 @@ def serve(directory: Path, driver: str) -> Iterator[tuple[Podman, EngineClient]]
     finally:
         service.terminate()
         service.wait(30)
-        _settle(directory)
+        _clean_up(directory)
 
 
-def _settle(directory: Path) -> None:
-    """Take away what outlives the service: processes first, the mount, the directory.
+def _clean_up(directory: Path) -> None:
+    """Remove what outlives the service: processes first, then the mount and the directory.
 
     The conmon of an ``exec`` by the API waits 300 seconds (``--exit-delay``) and then starts a
-    ``podman container cleanup``, which would make the directory and mount the storage again.
+    ``podman container cleanup``, which would create the directory and mount the storage again.
     """
     while left := _processes(directory):
         for pid in left:
@@ -89,19 +89,19 @@ def _settle(directory: Path) -> None:
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.02)
     target = f"{directory}/root/overlay"
-    # A directory bound over itself has its parent's device: only the kernel's list tells.
+    # A directory bound over itself has its parent's device: only mountinfo shows the mount.
     while f" {target} " in Path("/proc/self/mountinfo").read_text():
         subprocess.run(["umount", "--lazy", target], capture_output=True, check=True)
     shutil.rmtree(directory)
 
 
 def _processes(directory: Path) -> list[int]:
-    """What is left of this podman; each process has the directory among its arguments."""
+    """The remaining processes of this podman: those with the directory in their arguments."""
     mark = f"{directory}/".encode()
-    found = []
+    pids = []
     for arguments in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):
             command = arguments.read_bytes()
             if mark in command and command.split(b"\0")[0].endswith((b"conmon", b"podman")):
-                found.append(int(arguments.parent.name))
-    return found
+                pids.append(int(arguments.parent.name))
+    return pids

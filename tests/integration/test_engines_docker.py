@@ -1,4 +1,4 @@
-"""Docker, as it answers on this machine."""
+"""The connection to this machine's Docker, and every way in which it can fail."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from tests.integration.conftest import Run
 pytestmark = [pytest.mark.engine, pytest.mark.root]
 
 
-def test_facts_are_what_docker_info_says(engine: EngineClient) -> None:
+def test_facts_are_those_of_docker_info(engine: EngineClient) -> None:
     facts = engine.facts()
-    told = subprocess.run(
+    shown = subprocess.run(
         ["docker", "info", "-f", "{{.ServerVersion}} {{.Driver}} {{.DockerRootDir}}"],
         capture_output=True,
         text=True,
         check=True,
     ).stdout.split()
-    assert [facts.version, facts.storage_driver, facts.root_dir] == told
+    assert [facts.version, facts.storage_driver, facts.root_dir] == shown
     assert facts.name == "docker"
 
 
@@ -37,8 +37,8 @@ def test_the_runtime_of_a_container_has_the_version_that_it_prints(
     engine: EngineClient, sleep_image: Image, run_container: Run
 ) -> None:
     runtime = engine.runtime(engine.inspect_container(run_container(sleep_image).id or ""))
-    said = subprocess.run(["runc", "--version"], capture_output=True, text=True, check=True).stdout
-    assert f"{runtime.name} version {runtime.version}" == said.splitlines()[0]
+    output = subprocess.run(["runc", "--version"], capture_output=True, text=True, check=True)
+    assert f"{runtime.name} version {runtime.version}" == output.stdout.splitlines()[0]
 
 
 def test_an_image_is_saved_as_a_stream(engine: EngineClient, sleep_image: Image) -> None:
@@ -49,7 +49,7 @@ def test_an_image_is_saved_as_a_stream(engine: EngineClient, sleep_image: Image)
         assert "manifest.json" in [member.name for member in tar]
 
 
-def test_an_unknown_container_is_told_with_names_that_look_alike(
+def test_the_error_for_an_unknown_container_suggests_similar_names(
     engine: EngineClient, sleep_image: Image, run_container: Run
 ) -> None:
     name = run_container(sleep_image).name or ""
@@ -59,23 +59,25 @@ def test_an_unknown_container_is_told_with_names_that_look_alike(
 
 
 @pytest.mark.parametrize("ref", ["", "/", "../info", "a b", "x?all=1", "é", "\udcff"])
-def test_a_strange_reference_is_no_container(engine: EngineClient, ref: str) -> None:
+def test_a_malformed_reference_is_not_a_container(engine: EngineClient, ref: str) -> None:
     with pytest.raises(LabError, match="no such container"):
         engine.inspect_container(ref)
 
 
 @pytest.mark.parametrize("ref", ["", "sl-test-no-such-image", "../../info", "UPPER", "\udcff"])
-def test_a_strange_reference_is_no_image(engine: EngineClient, ref: str) -> None:
+def test_a_malformed_reference_is_not_an_image(engine: EngineClient, ref: str) -> None:
     with pytest.raises(LabError, match="image"), engine.save(ref) as stream:
         stream.read()
 
 
-def test_no_socket_names_the_command_that_starts_docker(tmp_path: Path) -> None:
+def test_the_error_for_a_missing_socket_names_the_command_that_starts_docker(
+    tmp_path: Path,
+) -> None:
     with pytest.raises(LabError, match=r"no docker engine at unix://.*no such socket.*systemctl"):
         connect("docker", f"unix://{tmp_path}/none.sock")
 
 
-def test_a_socket_that_nobody_serves_is_told(tmp_path: Path) -> None:
+def test_a_socket_without_a_server_is_an_error(tmp_path: Path) -> None:
     path = f"{tmp_path}/dead.sock"
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(path)
@@ -83,7 +85,7 @@ def test_a_socket_that_nobody_serves_is_told(tmp_path: Path) -> None:
         connect("docker", f"unix://{path}")
 
 
-def test_a_tcp_port_that_nobody_serves_is_told() -> None:
+def test_a_tcp_port_without_a_server_is_an_error() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -94,12 +96,12 @@ def test_a_tcp_port_that_nobody_serves_is_told() -> None:
 @pytest.mark.parametrize(
     "url", ["nonsense://x", "tcp://", "unix", "ssh://", "ssh://-oProxyCommand=x"]
 )
-def test_a_url_that_is_none_is_told(url: str) -> None:
+def test_a_malformed_url_is_an_error(url: str) -> None:
     with pytest.raises(LabError):
         connect("docker", url)
 
 
-def test_a_server_that_is_no_engine_is_told(tmp_path: Path) -> None:
+def test_a_server_that_is_not_an_engine_is_an_error(tmp_path: Path) -> None:
     path = f"{tmp_path}/web.sock"
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(path)
@@ -117,10 +119,10 @@ def test_a_server_that_is_no_engine_is_told(tmp_path: Path) -> None:
             connect("docker", f"unix://{path}")
 
 
-def test_an_engine_that_dies_while_it_saves_is_told(
+def test_an_engine_that_dies_while_it_saves_is_an_error(
     docker_client: docker.DockerClient, sleep_image: Image, tmp_path: Path
 ) -> None:
-    """A proxy before the real engine that cuts every answer after 100,000 bytes."""
+    """The proxy for the real engine cuts every answer after 100,000 bytes."""
     path = f"{tmp_path}/cut.sock"
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(path)
@@ -134,7 +136,7 @@ def test_an_engine_that_dies_while_it_saves_is_told(
             stream.read()
 
 
-def test_a_user_without_permission_is_told_to_use_sudo(tmp_path: Path) -> None:
+def test_the_error_for_a_missing_permission_names_sudo(tmp_path: Path) -> None:
     code = (
         "from scratchlab.collect.engines import connect\n"
         "from scratchlab.errors import LabError\n"

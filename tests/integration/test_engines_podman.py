@@ -1,4 +1,4 @@
-"""podman, through its service: one that listens, one that the lab starts, none at all."""
+"""podman, through a service that listens, one that the lab starts, or none."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def podman(request: pytest.FixtureRequest) -> Iterator[Served]:
         yield served
 
 
-def test_facts_are_podmans(podman: Served) -> None:
+def test_facts_are_those_of_podman_info(podman: Served) -> None:
     service, engine = podman
     facts = engine.facts()
-    told = service.cli("info", "-f", "{{.Store.GraphDriverName}} {{.Store.GraphRoot}}").split()
-    assert [facts.name, facts.storage_driver, facts.root_dir] == ["podman", *told]
+    shown = service.cli("info", "-f", "{{.Store.GraphDriverName}} {{.Store.GraphRoot}}").split()
+    assert [facts.name, facts.storage_driver, facts.root_dir] == ["podman", *shown]
     assert facts.version in service.cli("--version")
 
 
@@ -47,15 +47,15 @@ def test_a_container_is_held_and_its_layers_are_found(podman: Served, sleep_imag
     container = service.run(engine, sleep_image)
     inspect = engine.inspect_container(container.name or "")
     runtime = engine.runtime(inspect)
-    said = subprocess.run(["runc", "--version"], capture_output=True, text=True, check=True).stdout
-    assert f"{runtime.name} version {runtime.version}" == said.splitlines()[0]
+    output = subprocess.run(["runc", "--version"], capture_output=True, text=True, check=True)
+    assert f"{runtime.name} version {runtime.version}" == output.stdout.splitlines()[0]
     with hold_container(engine, inspect) as process:
-        found, problem = storage.find_layers(
+        layers, problem = storage.find_layers(
             inspect, engine.facts(), (), process.mounts, process.root_mount
         )
-        init, writable = layer_ledgers.read(found)
+        init, writable = layer_ledgers.read_layer_ledgers(layers)
     assert problem is None
-    assert len(found.lower) == 1
+    assert len(layers.lower) == 1
     assert init is None
     assert writable is not None
     # podman itself writes this link into the writable layer; the image's file is below it.
@@ -63,12 +63,12 @@ def test_a_container_is_held_and_its_layers_are_found(podman: Served, sleep_imag
     assert "/sleep" not in writable
 
 
-def test_an_unknown_container_is_told(podman: Served) -> None:
+def test_an_unknown_container_is_an_error(podman: Served) -> None:
     with pytest.raises(LabError, match="no such container in podman: nobody"):
         podman[1].inspect_container("nobody")
 
 
-def test_where_nothing_listens_a_service_is_started_and_ended(tmp_path: Path) -> None:
+def test_a_service_is_started_and_ended_where_none_listens(tmp_path: Path) -> None:
     code = (
         "import os, sys\n"
         "from scratchlab.collect.engines import connect\n"
@@ -98,14 +98,16 @@ def test_where_nothing_listens_a_service_is_started_and_ended(tmp_path: Path) ->
     assert not Path(f"/proc/{service}").exists()
 
 
-def test_without_podman_the_mend_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_without_podman_names_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("scratchlab.collect.engines.podman.SOCKET", f"{tmp_path}/none.sock")
     with pytest.raises(LabError, match=r"no podman engine at unix://.*install podman"):
         connect("podman")
 
 
-def test_a_podman_that_cannot_start_says_why(
+def test_the_error_of_a_podman_that_cannot_start_has_its_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake = tmp_path / "podman"

@@ -1,4 +1,4 @@
-"""An engine behind ssh, with a real sshd on a loopback port."""
+"""An engine reached through ssh, with a real sshd on a loopback port."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.root]
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """``ssh://root@127.0.0.1:PORT``, with a key that ssh finds by a configuration of its own."""
+    """``ssh://root@127.0.0.1:PORT``, with a key in a private configuration of ssh."""
     directory = tmp_path_factory.mktemp("ssh")
     for name in ("host", "user"):
         subprocess.run(
@@ -63,21 +63,21 @@ def test_nothing_is_left_when_the_connection_ends(
         children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
         assert os.listdir(tmp_path) != []
     assert os.listdir(tmp_path) == []
-    gone = set(children) - set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
-    assert len(gone) == 1
+    ended = set(children) - set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
+    assert len(ended) == 1
 
 
-def test_a_socket_that_is_not_there_is_told(server: str) -> None:
+def test_a_missing_socket_is_an_error(server: str) -> None:
     with pytest.raises(LabError, match="docker engine"):
         connect("docker", f"{server}/no/such.sock")
 
 
-def test_a_key_that_is_not_let_in_is_told_with_the_words_of_ssh(server: str) -> None:
+def test_the_error_for_a_refused_key_has_the_message_of_ssh(server: str) -> None:
     with pytest.raises(LabError, match=r"ssh cannot reach .*Permission denied"):
         connect("docker", server.replace("root@", "nobody@"))
 
 
-def test_a_host_that_is_not_there_is_told() -> None:
+def test_a_host_that_does_not_answer_is_an_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with pytest.raises(LabError, match=r"ssh cannot reach .*Connection refused"):

@@ -1,4 +1,4 @@
-"""The process of a real container, held: each state it can be in, and what is no such process."""
+"""The process of a real container is held in each state, and never taken for another process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from docker.models.images import Image
 
 from scratchlab.collect.engines import EngineClient, connect
-from scratchlab.collect.holding import belongs, hold_container, parent_pid
+from scratchlab.collect.holding import belongs_to, hold_container, parent_pid
 from scratchlab.errors import LabError
 from scratchlab.model import Json
 from tests.integration.conftest import Run
@@ -89,7 +89,7 @@ def test_a_container_that_keeps_crashing_names_its_logs(
     )
 
 
-def test_a_container_that_exits_after_it_was_described_is_told(
+def test_a_container_that_exits_after_its_description_is_an_error(
     engine: EngineClient, sleep_image: Image, run_container: Run
 ) -> None:
     container = run_container(sleep_image)
@@ -99,7 +99,7 @@ def test_a_container_that_exits_after_it_was_described_is_told(
     assert "is stopped" in refused(engine, inspect)
 
 
-def test_a_container_that_was_restarted_meanwhile_is_told(
+def test_a_container_that_was_restarted_meanwhile_is_an_error(
     engine: EngineClient, sleep_image: Image, run_container: Run
 ) -> None:
     container = run_container(sleep_image)
@@ -108,7 +108,7 @@ def test_a_container_that_was_restarted_meanwhile_is_told(
     assert "was restarted meanwhile" in refused(engine, inspect)
 
 
-def test_a_pid_that_another_run_got_again_is_told(
+def test_a_pid_that_another_run_reuses_is_an_error(
     engine: EngineClient, sleep_image: Image, run_container: Run
 ) -> None:
     inspect = engine.inspect_container(run_container(sleep_image).id or "")
@@ -117,22 +117,22 @@ def test_a_pid_that_another_run_got_again_is_told(
 
 
 @pytest.mark.parametrize("proof", ["cgroup", "mounts", "parent"])
-def test_each_proof_of_belonging_is_enough(
+def test_each_proof_that_a_process_belongs_to_a_container_is_enough(
     engine: EngineClient, sleep_image: Image, run_container: Run, proof: str
 ) -> None:
     inspect = engine.inspect_container(run_container(sleep_image).id or "")
     with hold_container(engine, inspect) as process, open("/dev/null") as nothing:
-        lone = replace(
+        reduced = replace(
             process,
             proc_fd=process.proc_fd if proof == "cgroup" else nothing.fileno(),
             mounts=process.mounts if proof == "mounts" else (),
         )
         parent = parent_pid(process) if proof == "parent" else 0
-        assert belongs(lone, inspect["Id"], parent)
-        assert not belongs(lone, "f" * 64, parent)
+        assert belongs_to(reduced, inspect["Id"], parent)
+        assert not belongs_to(reduced, "f" * 64, parent)
 
 
-def test_a_container_that_exits_while_it_is_read_is_told(
+def test_a_container_that_exits_while_it_is_read_is_an_error(
     engine: EngineClient, sleep_image: Image, run_container: Run
 ) -> None:
     container = run_container(sleep_image)
@@ -144,7 +144,7 @@ def test_a_container_that_exits_while_it_is_read_is_told(
 
 
 class Elsewhere:
-    """The real engine, told to be one whose PIDs are those of another machine."""
+    """The real engine, with a PID as if it ran on another machine."""
 
     def __init__(self, engine: EngineClient, url: str, pid: int) -> None:
         self.name, self.url = engine.name, url
@@ -156,18 +156,19 @@ class Elsewhere:
 
 
 @pytest.mark.parametrize("url", ["tcp://lab.example:2376", "unix:///var/run/docker.sock"])
-def test_a_pid_that_is_some_other_process_here_is_told(
+def test_a_pid_that_is_another_process_on_this_machine_is_an_error(
     engine: EngineClient, sleep_image: Image, run_container: Run, url: str
 ) -> None:
     other = run_container(sleep_image).attrs["State"]["Pid"]
     remote = Elsewhere(engine, url, other)
     inspect = remote.inspect_container(run_container(sleep_image, name=None).id or "")
-    said = refused(remote, inspect)  # type: ignore[arg-type]
-    assert f"process {other} of the engine at {url} is no process of that container here" in said
-    assert "--vantage debug" in said
+    message = refused(remote, inspect)  # type: ignore[arg-type]
+    expected = f"the container's process, {other} for the engine at {url}, is not on this machine"
+    assert expected in message
+    assert "--vantage debug" in message
 
 
-def test_a_remote_pid_that_does_not_exist_here_is_told(
+def test_a_remote_pid_that_does_not_exist_on_this_machine_is_an_error(
     engine: EngineClient, sleep_image: Image, run_container: Run
 ) -> None:
     remote = Elsewhere(engine, "tcp://lab.example:2376", 2**22 - 1)
@@ -175,7 +176,7 @@ def test_a_remote_pid_that_does_not_exist_here_is_told(
     assert "--vantage host is impossible" in refused(remote, inspect)  # type: ignore[arg-type]
 
 
-def test_a_local_engine_behind_tcp_is_as_good_as_its_socket(
+def test_a_local_engine_reached_by_tcp_is_as_good_as_its_socket(
     sleep_image: Image, run_container: Run, tmp_path: Path
 ) -> None:
     container = run_container(sleep_image)

@@ -1,4 +1,4 @@
-"""The live ledger of a real container is what others' tools say of it."""
+"""The live ledger of a real container agrees with find, stat, sha256sum and getfattr."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ import pytest
 from docker.models.containers import Container
 from docker.models.images import Image
 
-from scratchlab.collect.process import hold
+from scratchlab.collect.process import hold_process
 from scratchlab.errors import LabError
 from scratchlab.model import Kind
-from scratchlab.mountinfo import parse, visible
+from scratchlab.mountinfo import parse, visible_mounts
 from tests.integration.conftest import BUSYBOX, SESSION, Run
 from tests.integration.live_roots import entry, live, pid, root
 
@@ -38,7 +38,7 @@ INJECTED = {
 
 @pytest.fixture
 def furnished(shell_image: Image, run_container: Run) -> Container:
-    """A container whose own layer holds one of everything."""
+    """A container whose writable layer has one entry of each kind."""
     container = run_container(shell_image)
     directory = root(container) / "lot"
     directory.mkdir()
@@ -68,7 +68,7 @@ def furnished(shell_image: Image, run_container: Run) -> Container:
     return container
 
 
-def test_the_sleep_container_holds_its_binary_and_what_was_injected(
+def test_the_sleep_container_has_its_binary_and_the_injected_entries(
     sleep_image: Image, run_container: Run
 ) -> None:
     ledger = live(run_container(sleep_image))
@@ -79,13 +79,13 @@ def test_the_sleep_container_holds_its_binary_and_what_was_injected(
     assert all(found.note is None for found in ledger)
 
 
-def test_find_and_stat_say_the_same(furnished: Container) -> None:
+def test_the_ledger_agrees_with_find_and_stat(furnished: Container) -> None:
     ledger = live(furnished)
     form = r"%P\0%y\0%m\0%U\0%G\0%s\0%l\0%T@\0"
-    told = subprocess.run(
+    output = subprocess.run(
         ["find", f"{root(furnished)}/", "-xdev", "-printf", form], capture_output=True, check=True
     ).stdout.decode(errors="surrogateescape").split("\0")  # fmt: skip
-    rows = list(zip(*[iter(told)] * 8, strict=False))
+    rows = list(zip(*[iter(output)] * 8, strict=False))
     letters = {"f": Kind.FILE, "d": Kind.DIRECTORY, "l": Kind.SYMLINK, "p": Kind.FIFO,
                "s": Kind.SOCKET, "c": Kind.CHAR, "b": Kind.BLOCK}  # fmt: skip
     compared = Counter[str]()
@@ -112,18 +112,18 @@ def test_find_and_stat_say_the_same(furnished: Container) -> None:
     assert numbers == ["10", "130", "259", "1000000"]
 
 
-def test_sha256sum_says_the_same(furnished: Container) -> None:
+def test_the_ledger_agrees_with_sha256sum(furnished: Container) -> None:
     ledger = live(furnished)
     command = ["find", ".", "-xdev", "-type", "f", "-exec", "sha256sum", "-z", "{}", "+"]
-    told = subprocess.run(command, cwd=root(furnished), capture_output=True, check=True).stdout
-    lines = told.decode().rstrip("\0").split("\0")
+    output = subprocess.run(command, cwd=root(furnished), capture_output=True, check=True).stdout
+    lines = output.decode().rstrip("\0").split("\0")
     assert len(lines) > 50
     for line in lines:
         digest, path = re.fullmatch(r"(\w{64})  \.(.*)", line, re.DOTALL).groups()  # type: ignore[union-attr]
         assert entry(ledger, path).sha256 == digest
 
 
-def test_getfattr_says_the_same(furnished: Container) -> None:
+def test_the_ledger_agrees_with_getfattr(furnished: Container) -> None:
     ledger = live(furnished)
     command = [
         "getfattr",
@@ -138,9 +138,11 @@ def test_getfattr_says_the_same(furnished: Container) -> None:
         "--absolute-names",
         "lot",
     ]
-    told = subprocess.run(command, cwd=root(furnished), capture_output=True, text=True, check=True)
+    output = subprocess.run(
+        command, cwd=root(furnished), capture_output=True, text=True, check=True
+    )
     expected: dict[str, dict[str, bytes]] = {}
-    for block in told.stdout.strip().split("\n\n"):
+    for block in output.stdout.strip().split("\n\n"):
         header, *lines = block.splitlines()
         names = (line.partition("=") for line in lines)
         path = "/" + header.removeprefix("# file: ").replace("\\040", " ")
@@ -155,7 +157,7 @@ def test_getfattr_says_the_same(furnished: Container) -> None:
 
 @pytest.fixture
 def linked_image(docker_client: docker.DockerClient) -> Iterator[str]:
-    """One layer that gives one file three names."""
+    """An image of one layer, with three names of one file."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         tar.add(BUSYBOX, "bin/busybox")
@@ -172,7 +174,7 @@ def linked_image(docker_client: docker.DockerClient) -> Iterator[str]:
     docker_client.images.remove(name, force=True)
 
 
-def test_hard_links_are_path_sets_whatever_overlayfs_counts(
+def test_hard_links_are_sets_of_paths_whatever_overlayfs_counts(
     linked_image: str, run_container: Run
 ) -> None:
     container = run_container(linked_image, command=["/bin/busybox", "sleep", "3600"])
@@ -184,12 +186,12 @@ def test_hard_links_are_path_sets_whatever_overlayfs_counts(
 
     (root(container) / "also").unlink()
     (root(container) / "two").unlink()
-    assert os.stat(root(container) / "one").st_nlink > 1  # a count of names that are not there
+    assert os.stat(root(container) / "one").st_nlink > 1  # it counts names that do not exist
     left = entry(live(container), "/one")
     assert (left.links, left.sha256) == (None, digest)
 
 
-def test_every_entry_knows_its_mount(
+def test_every_entry_has_the_id_of_its_mount(
     shell_image: Image, run_container: Run, tmp_path: Path
 ) -> None:
     (tmp_path / "a file").write_bytes(b"over")
@@ -202,7 +204,7 @@ def test_every_entry_knows_its_mount(
     )
     ledger = live(container)
     mounts = parse(Path(f"/proc/{pid(container)}/mountinfo").read_bytes())
-    seen = visible(mounts)
+    seen = visible_mounts(mounts)
     for found in ledger:
         parents = [found.path, *map(str, Path(found.path).parents)]
         nearest = next(path for path in parents if path in seen)
@@ -222,8 +224,8 @@ def test_stacked_mounts_show_the_topmost(shell_image: Image, run_container: Run)
         (target / number).touch()
     ledger = live(container)
     assert [found.path for found in ledger.below("/srv")] == ["/srv/3"]
-    with hold(pid(container)) as process:
-        top = visible(process.mounts, process.root_mount)["/srv"]
+    with hold_process(pid(container)) as process:
+        top = visible_mounts(process.mounts, process.root_mount)["/srv"]
     assert (top.source, entry(ledger, "/srv").mount) == ("layer3", top.id)
 
 
@@ -241,13 +243,15 @@ def test_a_file_of_a_kernel_filesystem_is_not_read(shell_image: Image, run_conta
     assert (found.kind, found.sha256, found.note) == (Kind.FILE, None, "not read: proc")
 
 
-def test_a_root_that_is_bound_below_itself_ends(shell_image: Image, run_container: Run) -> None:
+def test_a_root_that_is_bound_below_itself_is_read_once_more(
+    shell_image: Image, run_container: Run
+) -> None:
     container = run_container(shell_image)
     once = len(live(container))
     enter = ["nsenter", "-m", "-t", str(pid(container)), "/bin/busybox"]
     subprocess.run([*enter, "mount", "-o", "rbind", "/", "/srv"], check=True)
     ledger = live(container)
-    # Everything once more (its "/" is "/srv"), within which /srv is what the mount covers outside.
+    # Everything a second time (its "/" is "/srv"); there, /srv is what the mount covers.
     assert len(ledger) == 2 * once - 2
     again = entry(ledger, "/srv/bin/busybox")
     assert again.sha256 == entry(ledger, "/bin/busybox").sha256
@@ -265,7 +269,7 @@ def test_a_paused_container_can_be_read(shell_image: Image, run_container: Run) 
         container.unpause()
 
 
-def test_a_container_that_ends_meanwhile_gives_an_error_never_a_ledger(
+def test_a_container_that_ends_meanwhile_is_an_error(
     shell_image: Image, run_container: Run
 ) -> None:
     container = run_container(shell_image)
@@ -291,9 +295,9 @@ def test_a_debug_container_reads_the_same(
 ) -> None:
     watched = run_container(sleep_image)
     script = (
-        "from scratchlab.collect.process import hold\n"
+        "from scratchlab.collect.process import hold_process\n"
         "from scratchlab.collect.live import read_root\n"
-        "with hold(1) as p:\n"
+        "with hold_process(1) as p:\n"
         "    ledger = read_root(p.root_fd, p.mounts); p.recheck()\n"
         "print(len(ledger), ledger.digest(), [e.note for e in ledger if e.note])\n"
     )

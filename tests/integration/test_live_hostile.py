@@ -1,4 +1,4 @@
-"""Containers that mean harm: nothing outside is read, nothing hangs, nothing is passed over."""
+"""Hostile containers: nothing outside is read, nothing hangs, no gap is without a note."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ pytestmark = [pytest.mark.engine, pytest.mark.root]
 
 _READ = """
 import os, sys
-from scratchlab.collect.process import hold
+from scratchlab.collect.process import hold_process
 from scratchlab.collect.live import hashing, read_root, walk  # what it imports late, too
-with hold(int(sys.argv[1])) as process:
+with hold_process(int(sys.argv[1])) as process:
     os.access("/the-walk-begins", os.F_OK)
     ledger = read_root(process.root_fd, process.mounts)
     os.access("/the-walk-ends", os.F_OK)
 print(len(ledger), [entry.note for entry in ledger if entry.note])
 """
-# Not ru_maxrss: that counts what the process was before it became this program.
+# Not ru_maxrss: that includes the process before exec.
 _PEAK = """
 print([line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")][0])
 """
@@ -46,13 +46,13 @@ def container(shell_image: Image, run_container: Run) -> Container:
 
 @pytest.fixture
 def secret(tmp_path: Path) -> Path:
-    """A directory of the host with a file that no container may lead the reader to."""
+    """A directory of the host with a file that the reader must never reach."""
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "secret-name").write_bytes(SECRET)
     return tmp_path / "secrets"
 
 
-def assert_tells_nothing(ledger: Ledger) -> None:
+def assert_no_secret(ledger: Ledger) -> None:
     digest = hashlib.sha256(SECRET).hexdigest()
     for found in ledger:
         assert found.sha256 != digest, found
@@ -81,17 +81,17 @@ def lay_traps(inside: Path, secret: Path) -> None:
     (inside / "directory in it" / "absolute").symlink_to(f"{secret}/secret-name")
 
 
-def test_symlinks_lead_nowhere(container: Container, secret: Path) -> None:
+def test_symlinks_are_not_followed(container: Container, secret: Path) -> None:
     lay_traps(root(container) / "trap", secret)
     ledger = live(container)
-    assert_tells_nothing(ledger)
+    assert_no_secret(ledger)
     links = [found for found in ledger.below("/trap") if found.kind is Kind.SYMLINK]
     assert len(links) == 11
     assert entry(ledger, "/trap/absolute").target == f"{secret}/secret-name"
     assert all(found.sha256 is None and found.note is None for found in links)
 
 
-def test_strace_sees_no_path_but_single_names_below_open_directories(
+def test_strace_shows_only_single_names_below_open_directories(
     container: Container, secret: Path, tmp_path: Path
 ) -> None:
     trap = root(container) / "trap"
@@ -102,12 +102,12 @@ def test_strace_sees_no_path_but_single_names_below_open_directories(
     os.mknod(trap / "listens", stat.S_IFSOCK | 0o666)
     (trap / "plain").write_bytes(b"x" * 100)
     log = tmp_path / "strace"
-    told = subprocess.run(
+    output = subprocess.run(
         ["strace", "-ff", "-y", "-e", "trace=%file,openat2", "-o", log,
          sys.executable, "-c", _READ, str(pid(container))],
         env={"PYTHONPATH": "scripts"}, capture_output=True, text=True, timeout=120, check=True,
     ).stdout  # fmt: skip
-    assert told.endswith("[]\n")
+    assert output.endswith("[]\n")
     calls: list[str] = []
     for path in tmp_path.glob("strace.*"):  # a file for each thread
         lines = path.read_text()
@@ -118,8 +118,8 @@ def test_strace_sees_no_path_but_single_names_below_open_directories(
             calls += [line for line in lines.splitlines() if not line.startswith(("+++", "---"))]
     opened: set[str] = set()
     for call in calls:
-        # What is opened is one name (or the root's ".") below a descriptor, or our own
-        # descriptor's number; nothing is looked up from the reader's root or directory.
+        # Only single names (or the root's ".") below a descriptor are opened, or the number of
+        # our own descriptor; nothing is resolved from the reader's root or directory.
         if found := re.search(r'openat\((\d+)<(.*?)>, "([^"]*)", (\S+)\) += (.*)', call):
             _, below, name, flags, result = found.groups()
             assert "/" not in name, call
@@ -159,7 +159,7 @@ while True:
 """
 
 
-def test_a_directory_that_turns_into_a_symlink_and_back_leads_nowhere(
+def test_a_directory_that_becomes_a_symlink_and_back_is_not_followed(
     container: Container, secret: Path
 ) -> None:
     trap = (
@@ -175,10 +175,10 @@ def test_a_directory_that_turns_into_a_symlink_and_back_leads_nowhere(
     with attacker(_EXCHANGE, str(trap)):
         for _ in range(100):
             ledger = live(container)
-            assert_tells_nothing(ledger)
+            assert_no_secret(ledger)
             kinds.add(entry(ledger, "/dev/shm/trap/real").kind)
             notes.add(entry(ledger, "/dev/shm/trap").note)
-    assert kinds == {Kind.DIRECTORY, Kind.SYMLINK}  # the attack did hit both sides
+    assert kinds == {Kind.DIRECTORY, Kind.SYMLINK}  # the attack hit both states
     assert "changed while read" in notes
 
 
@@ -194,7 +194,7 @@ while True:
 """
 
 
-def test_a_root_that_is_renamed_under_the_walk_ends_and_says_so(
+def test_a_tree_that_is_renamed_during_the_walk_ends_with_a_note(
     container: Container, secret: Path
 ) -> None:
     top = root(container) / "dev/shm/top"
@@ -206,16 +206,16 @@ def test_a_root_that_is_renamed_under_the_walk_ends_and_says_so(
     with attacker(_RENAME, str(top)):
         for _ in range(10):
             ledger = live(container)
-            assert_tells_nothing(ledger)
+            assert_no_secret(ledger)
             notes = {found.note for found in ledger if found.path.startswith("/dev/shm/top")}
             assert notes & {"changed while read", "moved while read"}
             assert entry(ledger, "/bin/busybox").note is None
 
 
-def test_a_process_that_writes_meanwhile_is_noted_on_the_file(container: Container) -> None:
+def test_a_file_that_is_written_meanwhile_has_a_note(container: Container) -> None:
     path = root(container) / "dev/shm/log"
     path.write_bytes(b"x" * 20_000_000)
-    (root(container) / "dev/shm/calm").write_bytes(b"calm")
+    (root(container) / "dev/shm/quiet").write_bytes(b"quiet")
     script = """
 import sys
 with open(sys.argv[1], "r+b", buffering=0) as log:
@@ -228,10 +228,10 @@ with open(sys.argv[1], "r+b", buffering=0) as log:
         ledger = live(container)
     found = entry(ledger, "/dev/shm/log")
     assert (found.sha256, found.note) == (None, "changed while read")
-    assert entry(ledger, "/dev/shm/calm").sha256 == hashlib.sha256(b"calm").hexdigest()
+    assert entry(ledger, "/dev/shm/quiet").sha256 == hashlib.sha256(b"quiet").hexdigest()
 
 
-def test_a_file_that_grows_faster_than_it_is_read_ends(container: Container) -> None:
+def test_reading_a_file_that_grows_faster_ends(container: Container) -> None:
     path = root(container) / "dev/shm/log"
     path.write_bytes(b"x" * 1_000_000)
     script = """
@@ -248,7 +248,7 @@ with open(sys.argv[1], "r+b", buffering=0) as log:
         assert entry(live(container), "/dev/shm/log").note == "changed while read"
 
 
-def test_four_thousand_levels_in_the_container_s_own_layer(container: Container) -> None:
+def test_four_thousand_levels_in_the_writable_layer_are_read(container: Container) -> None:
     depth, fd = 4000, os.open(root(container), os.O_PATH)
     os.mkdir("deep", dir_fd=fd)
     for _ in range(depth):
@@ -261,7 +261,7 @@ def test_four_thousand_levels_in_the_container_s_own_layer(container: Container)
     assert all(found.note is None for found in ledger)
 
 
-def test_two_hundred_thousand_files_in_one_directory(
+def test_two_hundred_thousand_files_in_one_directory_fit_into_memory(
     shell_image: Image, run_container: Run
 ) -> None:
     container = run_container(shell_image, tmpfs={"/many": "size=1g,nr_inodes=300000"})
@@ -269,16 +269,16 @@ def test_two_hundred_thousand_files_in_one_directory(
     for number in range(200_000):
         os.close(os.open(f"file-{number}", os.O_CREAT | os.O_WRONLY, dir_fd=fd))
     os.close(fd)
-    told = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-c", _READ + _PEAK, str(pid(container))],
         env={"PYTHONPATH": "scripts"}, capture_output=True, text=True, timeout=120, check=True,
     ).stdout.splitlines()  # fmt: skip
-    count, notes = told[0].split(" ", 1)
+    count, notes = output[0].split(" ", 1)
     assert (int(count) > 200_000, notes) == (True, "[]")
-    assert int(told[1]) < 60_000  # KiB
+    assert int(output[1]) < 60_000  # KiB
 
 
-def test_a_sparse_file_of_a_tebibyte_costs_nothing(container: Container) -> None:
+def test_a_sparse_file_of_a_tebibyte_is_not_hashed(container: Container) -> None:
     with open(root(container) / "dev/shm/sparse", "wb") as sparse:
         sparse.truncate(1 << 40)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_utime
@@ -289,7 +289,7 @@ def test_a_sparse_file_of_a_tebibyte_costs_nothing(container: Container) -> None
 
 
 def test_fifos_sockets_and_devices_are_never_opened(container: Container) -> None:
-    """Opening a FIFO waits, a device without a driver fails: neither leaves a trace in a note."""
+    """Opening a FIFO would wait, and a device without a driver fail: no entry has a note."""
     inside = root(container)
     os.mkfifo(inside / "pipe")
     os.mknod(inside / "nothing", stat.S_IFCHR | 0o666, os.makedev(4000, 1))
@@ -303,7 +303,7 @@ def test_fifos_sockets_and_devices_are_never_opened(container: Container) -> Non
     assert all(found.note is None for found in ledger)
 
 
-def test_names_of_any_bytes(container: Container) -> None:
+def test_names_of_any_bytes_are_kept(container: Container) -> None:
     names = [b"new\nline", b"\x1b]0;owned\x07", b"\xff\xfe", b"<script>", b"-rf *", b"\xe2\x80\xae"]
     directory = os.fsencode(root(container) / "names")
     os.mkdir(directory)
@@ -326,17 +326,17 @@ sys.stdin.read()
 """
 
 
-def test_a_filesystem_that_never_answers_keeps_nobody_waiting(container: Container) -> None:
+def test_a_filesystem_that_never_answers_does_not_block_the_reader(container: Container) -> None:
     with attacker(_DEAD_FUSE, str(pid(container))):
-        told = subprocess.run(
+        output = subprocess.run(
             [sys.executable, "-c", _READ, str(pid(container))],
             env={"PYTHONPATH": "scripts"}, capture_output=True, text=True, timeout=30, check=True,
         ).stdout  # fmt: skip
-    assert told.endswith("['not read: a process answers for fuse']\n")
+    assert output.endswith("['not read: a process answers for fuse']\n")
 
 
-def test_a_mount_that_comes_during_the_walk_is_not_entered(container: Container) -> None:
-    """And the recheck refuses the ledger: see test_live_process."""
+def test_a_mount_made_during_the_walk_is_not_entered(container: Container) -> None:
+    """The recheck then refuses the ledger: see test_live_process."""
     for directory in ("aaa", "zzz"):  # whichever the walk takes first
         (root(container) / directory / "below").mkdir(parents=True)
         for number in range(600):

@@ -1,4 +1,4 @@
-"""Plain directories of the host: the layers of an overlay, with their whiteouts."""
+"""Directories of the host: the layers of an overlay, with their whiteouts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def read(path: Path) -> Ledger:
         os.close(fd)
 
 
-def test_whiteouts_and_opaque_directories_of_an_upper_layer(overlay: Path) -> None:
+def test_an_upper_layer_has_whiteouts_and_opaque_directories(overlay: Path) -> None:
     (overlay / "merged/removed").unlink()
     (overlay / "merged/gone").rmdir()
     (overlay / "merged/replaced/old").rmdir()
@@ -52,7 +52,7 @@ def test_whiteouts_and_opaque_directories_of_an_upper_layer(overlay: Path) -> No
     assert entry(merged, "/replaced").xattrs == ()
 
 
-def test_another_mount_is_one_entry_that_says_so(overlay: Path) -> None:
+def test_another_mount_is_one_entry_with_a_note(overlay: Path) -> None:
     (overlay / "merged/file").touch()
     ledger = read(overlay)
     assert entry(ledger, "/merged").note == "not read: another mount"

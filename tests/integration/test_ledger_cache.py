@@ -1,4 +1,4 @@
-"""Image ledgers that are kept: the same answer, told apart; what is not whole is not believed."""
+"""A cached image ledger is the same answer, marked as such; a damaged one is not used."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from docker.models.images import Image as DockerImage
 
-from scratchlab.collect.image.kept import INSTALLED, Store, store
+from scratchlab.collect.image.ledger_cache import INSTALLED, LedgerCache, installed_cache
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Image, Kind
 from tests.integration.conftest import Run
@@ -35,21 +35,21 @@ ENTRIES = [
 def directory(tmp_path: Path) -> Path:
     path = tmp_path / "ledgers"
     with Ledger(ENTRIES) as ledger:
-        Store(path).keep("docker", IMAGE, ledger)
-        ledger.put(Entry("/later", Kind.FILE, 0))  # the ledger itself can go on
+        LedgerCache(path).keep("docker", IMAGE, ledger)
+        ledger.put(Entry("/later", Kind.FILE, 0))  # the ledger itself stays usable
     return path
 
 
-def found(
+def find(
     directory: Path, diff_ids: tuple[str, ...] = IMAGE.diff_ids
 ) -> tuple[Image, Ledger] | None:
-    return Store(directory).find("docker", ID, diff_ids)
+    return LedgerCache(directory).find("docker", ID, diff_ids)
 
 
-def test_what_is_kept_is_found_to_the_last_field_and_says_so(directory: Path) -> None:
-    kept = found(directory)
-    assert kept is not None
-    image, ledger = kept
+def test_a_cached_ledger_has_every_field_and_its_source(directory: Path) -> None:
+    cached = find(directory)
+    assert cached is not None
+    image, ledger = cached
     with ledger:
         assert list(ledger) == ENTRIES
         assert ledger.get("/n") == ENTRIES[2]
@@ -59,64 +59,64 @@ def test_what_is_kept_is_found_to_the_last_field_and_says_so(directory: Path) ->
     assert sorted(path.suffix for path in directory.iterdir()) == [".json", ".ledger"]
 
 
-def test_nothing_is_found_of_another_image_engine_or_with_other_layers(directory: Path) -> None:
-    assert found(directory, ("sha256:2",)) is None
-    assert Store(directory).find("podman", ID, IMAGE.diff_ids) is None
-    assert Store(directory).find("docker", f"sha256:{'cd' * 32}", IMAGE.diff_ids) is None
-    assert Store(directory).find("docker", "../../etc/passwd", IMAGE.diff_ids) is None
-    assert Store(directory / "none").find("docker", ID, IMAGE.diff_ids) is None
+def test_another_image_engine_or_layers_are_not_in_the_cache(directory: Path) -> None:
+    assert find(directory, ("sha256:2",)) is None
+    assert LedgerCache(directory).find("podman", ID, IMAGE.diff_ids) is None
+    assert LedgerCache(directory).find("docker", f"sha256:{'cd' * 32}", IMAGE.diff_ids) is None
+    assert LedgerCache(directory).find("docker", "../../etc/passwd", IMAGE.diff_ids) is None
+    assert LedgerCache(directory / "none").find("docker", ID, IMAGE.diff_ids) is None
 
 
-def test_one_changed_byte_is_not_believed(directory: Path) -> None:
+def test_a_ledger_with_one_changed_byte_is_not_used(directory: Path) -> None:
     (path,) = directory.glob("*.ledger")
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
-    assert found(directory) is None
+    assert find(directory) is None
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"image": {}, "sha256": 5}', "\0"])
-def test_a_damaged_voucher_is_not_believed(directory: Path, text: str) -> None:
+def test_a_damaged_record_is_not_used(directory: Path, text: str) -> None:
     (path,) = directory.glob("*.json")
     path.write_text(text)
-    assert found(directory) is None
+    assert find(directory) is None
 
 
-def test_a_directory_that_others_may_write_to_or_that_is_a_link_is_not_believed(
+def test_a_directory_that_others_may_write_to_or_that_is_a_link_is_not_used(
     directory: Path,
 ) -> None:
     for mode, owner in ((0o777, 0), (0o700, 1000)):
         directory.chmod(mode)
         os.chown(directory, owner, 0)
-        assert found(directory) is None
+        assert find(directory) is None
         with Ledger(ENTRIES) as ledger:
-            Store(directory).keep("docker", IMAGE, ledger)
+            LedgerCache(directory).keep("docker", IMAGE, ledger)
     directory.chmod(0o700)
     os.chown(directory, 0, 0)
     link = directory.parent / "link"
     link.symlink_to(directory)
-    assert found(link) is None
-    assert found(directory) is not None
+    assert find(link) is None
+    assert find(directory) is not None
 
 
-def test_only_so_many_are_kept(directory: Path) -> None:
+def test_the_number_of_ledgers_is_limited(directory: Path) -> None:
     with Ledger(ENTRIES) as ledger:
         for number in range(40):
             image = Image(id=f"sha256:{number:064x}", diff_ids=("sha256:1",))
-            Store(directory).keep("docker", image, ledger)
+            LedgerCache(directory).keep("docker", image, ledger)
     assert len(list(directory.glob("*.ledger"))) == len(list(directory.glob("*.json"))) == 32
 
 
-def test_a_checkout_keeps_nothing() -> None:
-    assert store() is None
+def test_a_checkout_has_no_cache() -> None:
+    assert installed_cache() is None
 
 
-# -- the installed program -------------------------------------------------------------------------
+# The installed program.
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The program as one file, which unpacks itself at its first start."""
+    """The program as one file; it unpacks itself at its first start."""
     program = tmp_path_factory.mktemp("installed") / "scratchlab"
     before = set(INSTALLED.iterdir()) if INSTALLED.exists() else set()
     build = [sys.executable, str(ROOT / "scripts/build_zipapp.py"), str(program)]
@@ -127,19 +127,19 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         shutil.rmtree(directory)
 
 
-def verified(program: Path, container: str, *words: str) -> dict[str, Any]:
+def verified(program: Path, container: str, *options: str) -> dict[str, Any]:
     report = program.with_suffix(".json")
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    command = [sys.executable, str(program), "verify", container, "--json", str(report), *words]
+    command = [sys.executable, str(program), "verify", container, "--json", str(report), *options]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode in (0, 1), done.stderr
     found: dict[str, Any] = json.loads(report.read_text())
-    words_shown = " ".join(done.stdout.split())
-    assert ("proved by an earlier run" in words_shown) == (found["image"]["source"] == "kept")
+    shown = " ".join(done.stdout.split())
+    assert ("kept from an earlier run" in shown) == (found["image"]["source"] == "kept")
     return found
 
 
-def test_the_installed_program_reads_once_and_answers_the_same(
+def test_the_installed_program_reads_an_image_once_with_the_same_answer(
     installed: Path, shell_image: DockerImage, run_container: Run
 ) -> None:
     container = run_container(shell_image)
