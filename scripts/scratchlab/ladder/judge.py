@@ -19,36 +19,36 @@ def entry_rows(views: Sequence[RootView]) -> Iterator[EntryRow]:
     ``first`` is the first step that shows the path, even if scratchlab made the entry itself.
     """
     shown = [{entry.path: entry for entry in view.entries} for view in views]
-    paths = sorted({path for entries in shown for path in entries}, key=sort_key)
+    paths = sorted({path for by_path in shown for path in by_path}, key=sort_key)
     for path in paths:
-        lines = [entries.get(path) for entries in shown]
-        first = next(index for index, line in enumerate(lines) if line is not None)
+        entries = [by_path.get(path) for by_path in shown]
+        first = next(index for index, entry in enumerate(entries) if entry is not None)
         yield EntryRow(
             path=path,
-            kind=next(line.kind for line in lines if line is not None),
+            kind=next(entry.kind for entry in entries if entry is not None),
             present=tuple(
-                line is not None if view.step.available else None
-                for view, line in zip(views, lines, strict=True)
+                entry is not None if view.step.available else None
+                for view, entry in zip(views, entries, strict=True)
             ),
             first=views[first].step.id,
             details=tuple(
-                _detail(line, view) if line is not None else ""
-                for view, line in zip(views, lines, strict=True)
+                _detail(entry, view) if entry is not None else ""
+                for view, entry in zip(views, entries, strict=True)
             ),
         )
 
 
-def _detail(line: ListedEntry, view: RootView) -> str:
+def _detail(entry: ListedEntry, view: RootView) -> str:
     """An entry's mode, owner, size (bytes) or device numbers, target and filesystem as text."""
-    parts = [Kind(line.kind).filemode(line.mode), f"{line.uid}:{line.gid}"]
-    if line.device is not None:
-        parts.append("{}, {}".format(*line.device))
-    elif line.kind == "file":
-        parts.append(f"{line.size} B")
-    if line.target is not None:
-        parts.append(f"-> {visible(line.target)}")
-    if line.path in view.filesystems:
-        parts.append(f"[{visible(view.filesystems[line.path])}]")
+    parts = [Kind(entry.kind).filemode(entry.mode), f"{entry.uid}:{entry.gid}"]
+    if entry.device is not None:
+        parts.append("{}, {}".format(*entry.device))
+    elif entry.kind == "file":
+        parts.append(f"{entry.size} B")
+    if entry.target is not None:
+        parts.append(f"-> {visible(entry.target)}")
+    if entry.path in view.filesystems:
+        parts.append(f"[{visible(view.filesystems[entry.path])}]")
     return " ".join(parts)
 
 

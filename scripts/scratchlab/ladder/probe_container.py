@@ -53,7 +53,7 @@ class ProbeContainer:
         """The engine's description of it (``docker inspect``)."""
         return self.lab.engine.inspect_container(self.id)
 
-    def _mended(self) -> AbstractContextManager[None]:
+    def _engine_errors(self) -> AbstractContextManager[None]:
         return engine_errors(self.lab.engine.url, self.lab.engine.name)
 
     def copy_layers(self, directory: str) -> Ledger:
@@ -71,7 +71,7 @@ class ProbeContainer:
 
     def start(self) -> tuple[EvidenceSet, Judgement]:
         """Start it and verify it. Raises ElsewhereError if its process is on another machine."""
-        with self._mended():
+        with self._engine_errors():
             self.container.start()
         evidence, judgement = verify(self.lab.engine, self.id)
         if evidence.facts.container.vantage != "host":
@@ -84,7 +84,7 @@ class ProbeContainer:
 
         Raises LabError if it ends at once.
         """
-        with self._mended():
+        with self._engine_errors():
             exec_id = self.lab.api.exec_create(self.id, list(argv), stdin=True, tty=True)["Id"]
             self.lab.api.exec_start(exec_id, detach=True, tty=True)
         until = time.monotonic() + _WAIT
@@ -99,13 +99,13 @@ class ProbeContainer:
 
     def stop(self) -> None:
         """Kill its process and wait for its end."""
-        with self._mended():
+        with self._engine_errors():
             self.container.kill()
             self.container.wait(timeout=_WAIT)
 
     def remove(self) -> tuple[str, ...]:
         """Remove it; return the directories of its layer that still exist 20 seconds later."""
-        with self._mended():
+        with self._engine_errors():
             self.container.remove(v=True, force=True)
         directories = [path for path in (self.layers.upper, self.layers.init) if path]
         until = time.monotonic() + _WAIT

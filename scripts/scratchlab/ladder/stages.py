@@ -10,7 +10,7 @@ from scratchlab.ladder.model import EntryRow, Lifecycle
 from scratchlab.model import Origin
 
 # The stages in which an entry of an origin can appear first. The path of a mount may have been made
-# long before as its mountpoint. An entry that exists only inside of the container's own mounts
+# long before as its mountpoint. An entry that exists only inside the container's own mounts
 # appears once these are mounted.
 _CREATED = frozenset({"created"})
 _MOUNTED = frozenset({"image", "created", "prepared", "running"})
