@@ -21,24 +21,24 @@ _READ = """
 import os, sys
 import scratchlab.render.exports.mtree, scratchlab.cli.ledgers, scratchlab.collect.image.archive
 from scratchlab.__main__ import main
-main(["image", "/no/such/archive"])  # whatever is imported late is imported now
+main(["image", "/no/such/archive"])  # so that late imports happen now
 os.access("/the-reading-begins", os.F_OK)
 for path in sys.argv[1:]:
     main(["image", "--format", "mtree", path])
 os.access("/the-reading-ends", os.F_OK)
 """
-# SQLite's temporary databases, which are unlinked as soon as they are open; where it may put
-# them, it asks before (access, stat).
+# SQLite's temporary databases, which are unlinked as soon as they are open, and the directories
+# where it checks first (access, stat) whether it may create them.
 _TEMPORARY = re.compile(r"^(/var/tmp|/usr/tmp|/tmp|\.)(/etilqs_[0-9a-f]+)?$")
 
 
 def test_strace_sees_no_file_but_the_archives(tmp_path: Path) -> None:
     Path(OUTSIDE).write_bytes(b"outside")
     paths = []
-    for name, one in CORPUS.items():
-        if not one.big:
+    for name, hostile in CORPUS.items():
+        if not hostile.big:
             paths.append(tmp_path / f"{name}.tar")
-            paths[-1].write_bytes(one.make())
+            paths[-1].write_bytes(hostile.make())
     log = tmp_path / "strace"
     try:
         subprocess.run(
@@ -52,21 +52,21 @@ def test_strace_sees_no_file_but_the_archives(tmp_path: Path) -> None:
         Path(OUTSIDE).unlink()
     calls = log.read_text().split('ss("/the-reading-begins"')[1].split('ss("/the-reading-ends"')[0]
     archives = {str(path) for path in paths}
-    seen = set()
+    opened = set()
     for line in calls.splitlines()[1:-1]:
         found = re.search(r'\w+\((?:AT_FDCWD, )?"((?:[^"\\]|\\.)*)"', line)
         if found is None:
             assert "resumed>" in line or '""' in line or "+++" in line, line
             continue
         path = found[1]
-        seen.add(path)
+        opened.add(path)
         own = path in archives or _TEMPORARY.match(path) or path == "/dev/urandom"
         module = path.startswith((sys.prefix, sys.base_prefix, f"{ROOT}/scripts")) or (
             path.startswith(("scripts", "/usr/lib", "/lib", "/etc/ld.so"))
         )
         assert own or (module and "O_WRONLY" not in line and "O_RDWR" not in line), line
-    assert archives <= seen
-    assert not any("passwd" in path or "shadow" in path or OUTSIDE in path for path in seen)
+    assert archives <= opened
+    assert not any("passwd" in path or "shadow" in path or OUTSIDE in path for path in opened)
 
 
 @pytest.mark.parametrize("name", [name for name, hostile in CORPUS.items() if hostile.big])

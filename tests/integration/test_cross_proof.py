@@ -1,5 +1,7 @@
-"""The image ledger under the eyes of others: what umoci unpacks, what skopeo copies and GNU tar
-lists, what the engine itself loads; the live root against tar --compare, getfattr and stat.
+"""Ledgers compared with other tools.
+
+The image ledger: what umoci unpacks, skopeo copies, GNU tar lists, and the engine loads. The live
+root: tar --compare, getfattr and stat.
 """
 
 from __future__ import annotations
@@ -87,7 +89,7 @@ def tree(directory_: Path) -> Ledger:
 
 
 def differences(one: Ledger, other: Ledger) -> list[str]:
-    """What compare() finds, the root directory left out."""
+    """The differences that compare() finds, without the root directory."""
     return [
         f"{pair.path}: {pair.status} {', '.join(pair.differences)}"
         for pair in compare(one, other, IdMap(()))
@@ -97,7 +99,7 @@ def differences(one: Ledger, other: Ledger) -> list[str]:
 
 @pytest.fixture
 def layout(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
-    """An OCI layout that skopeo made of a docker archive of the image that is asked for."""
+    """An OCI layout that skopeo made of a docker archive of the requested image."""
     (tmp_path / "archive.tar").write_bytes(FORMATS["classic"](request.param))
     command = ["skopeo", "--insecure-policy", "copy", "-q"]
     command += [f"docker-archive:{tmp_path}/archive.tar", f"oci:{tmp_path}/layout:it"]
@@ -106,7 +108,7 @@ def layout(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.mark.parametrize("layout", IMAGES.values(), ids=IMAGES, indirect=True)
-def test_the_ledger_is_what_umoci_unpacks(layout: Path, tmp_path: Path) -> None:
+def test_ledger_is_what_umoci_unpacks(layout: Path, tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "layout.tar", "w") as packed:
         packed.add(layout, ".")
     found = ledger_of((tmp_path / "layout.tar").read_bytes())
@@ -120,14 +122,14 @@ def test_the_ledger_is_what_umoci_unpacks(layout: Path, tmp_path: Path) -> None:
 
 def gnu_tar(data: bytes) -> dict[str, str]:
     """{name: "mode owner size"} of a tar, as GNU tar lists it; the last of a name counts."""
-    told = subprocess.run(
+    listing = subprocess.run(
         ["tar", "--numeric-owner", "--quoting-style=literal", "--null", "-tvf", "-"],
         input=data, capture_output=True, check=True, env={**os.environ, "TZ": "UTC"},
     ).stdout.decode(errors="surrogateescape")  # fmt: skip
     line = re.compile(r"^(\S{10}) (\d+/\d+) +(\S+) \S+ \S+ (.*)$")
     found = {}
-    for one in told.splitlines():
-        match = line.match(one)
+    for row in listing.splitlines():
+        match = line.match(row)
         if match:
             mode, owner, size, name = match.groups()
             name = re.split(r" (?:->|link to) ", name)[0]
@@ -136,7 +138,7 @@ def gnu_tar(data: bytes) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("layout", [RICH], ids=["rich"], indirect=True)
-def test_each_layer_is_what_skopeo_copied_and_gnu_tar_lists(layout: Path) -> None:
+def test_layers_are_what_skopeo_copies_and_gnu_tar_lists(layout: Path) -> None:
     index = json.loads((layout / "index.json").read_text())
     blobs = layout / "blobs" / "sha256"
     manifest = json.loads((blobs / index["manifests"][0]["digest"][7:]).read_text())
@@ -163,7 +165,7 @@ def test_each_layer_is_what_skopeo_copied_and_gnu_tar_lists(layout: Path) -> Non
 
 @pytest.fixture
 def loaded(docker_client: docker.DockerClient) -> Iterator[str]:
-    """The rich image, loaded into the engine; its name."""
+    """Load the rich image into the engine; returns its name."""
     name = f"{SESSION}-rich:1"
     made = Made(RICH.layers, (name,), RICH.extra)
     docker_client.images.load(FORMATS["classic"](made))
@@ -171,7 +173,7 @@ def loaded(docker_client: docker.DockerClient) -> Iterator[str]:
     docker_client.images.remove(name, force=True)
 
 
-def test_the_engine_saves_what_it_loaded_to_the_entry(
+def test_engine_saves_exactly_what_it_loaded(
     loaded: str, docker_client: docker.DockerClient
 ) -> None:
     saved = b"".join(docker_client.images.get(loaded).save(named=True))
@@ -183,14 +185,12 @@ def test_the_engine_saves_what_it_loaded_to_the_entry(
 INJECTED = re.compile(r"/(dev|proc|sys|\.dockerenv)(/.*)?|/etc/(hosts|hostname|mtab|resolv\.conf)")
 
 
-def test_the_live_root_is_the_image_and_what_the_engine_adds(
-    loaded: str, run_container: Run
-) -> None:
+def test_live_root_is_the_image_and_the_engines_entries(loaded: str, run_container: Run) -> None:
     container = run_container(loaded, command=["/bin/busybox", "sleep", "3600"])
-    told = differences(ledger_of(FORMATS["classic"](RICH)).ledger, live(container))
-    strange = [one for one in told if not INJECTED.match(one.split(": ")[0])]
-    assert strange == []
-    assert any(one.startswith("/.dockerenv: only-live") for one in told)
+    differing = differences(ledger_of(FORMATS["classic"](RICH)).ledger, live(container))
+    unexpected = [text for text in differing if not INJECTED.match(text.split(": ")[0])]
+    assert unexpected == []
+    assert any(text.startswith("/.dockerenv: only-live") for text in differing)
 
 
 @pytest.fixture
@@ -210,8 +210,8 @@ def built(build_image: Build, run_container: Run) -> Container:
     return run_container(built_image)
 
 
-def test_tar_compare_agrees_where_it_can_see(built: Container, tmp_path: Path) -> None:
-    """GNU tar holds each layer against the live root: it knows mode, owner, size, content, time."""
+def test_tar_compare_agrees_with_the_comparison(built: Container, tmp_path: Path) -> None:
+    """GNU tar compares each layer with the live root: mode, owner, size, content, time."""
     assert built.image is not None
     saved = b"".join(built.image.save(named=True))
     found = ledger_of(saved)
@@ -219,16 +219,16 @@ def test_tar_compare_agrees_where_it_can_see(built: Container, tmp_path: Path) -
     (inside / "srv/a/two").write_bytes(b"TWO\n")
     (inside / "srv/a/data").chmod(0o600)
     (inside / "srv/a/three").unlink()
-    told = {
+    differing = {
         pair.path: set(pair.differences) or {str(pair.status)}
         for pair in compare(found.ledger, live(built), IdMap(()))
         if pair.status is not Status.SAME and not INJECTED.match(pair.path)
     }
-    assert told.pop("/etc") == {"only-live"}  # the engine's: the image has none
-    assert set(told) == {"/srv/a/two", "/srv/a/data", "/srv/a/three"}
-    assert {"sha256", "mtime"} <= told["/srv/a/two"]
-    assert told["/srv/a/data"] == {"mode"}
-    assert told["/srv/a/three"] == {"missing"}
+    assert differing.pop("/etc") == {"only-live"}  # made by the engine; the image has none
+    assert set(differing) == {"/srv/a/two", "/srv/a/data", "/srv/a/three"}
+    assert {"sha256", "mtime"} <= differing["/srv/a/two"]
+    assert differing["/srv/a/data"] == {"mode"}
+    assert differing["/srv/a/three"] == {"missing"}
 
     lines: set[str] = set()
     with tarfile.open(fileobj=io.BytesIO(saved)) as outer:
@@ -240,11 +240,11 @@ def test_tar_compare_agrees_where_it_can_see(built: Container, tmp_path: Path) -
                 capture_output=True, check=False,
             )  # fmt: skip
             lines |= set((done.stdout + done.stderr).decode().splitlines())
-    seen = "\n".join(sorted(lines))
-    assert re.search(r"srv/a/two: (Contents|Mod time) differs?", seen), seen
-    assert "srv/a/data: Mode differs" in seen
-    assert re.search(r"srv/(a|b)/three: .*(Cannot stat|No such file)", seen), seen
-    # Nothing else, but what a later layer or the walk of time changed (see the ledger's layers).
+    output = "\n".join(sorted(lines))
+    assert re.search(r"srv/a/two: (Contents|Mod time) differs?", output), output
+    assert "srv/a/data: Mode differs" in output
+    assert re.search(r"srv/(a|b)/three: .*(Cannot stat|No such file)", output), output
+    # Nothing else, except what a later layer or the passage of time changed.
     others = [
         line for line in lines
         if not re.search(r"srv/(a/(two|data|three)|b/three)|Mod time differs|\.wh\.", line)
@@ -254,13 +254,11 @@ def test_tar_compare_agrees_where_it_can_see(built: Container, tmp_path: Path) -
     assert [line for line in others if "tmp: Mode differs" not in line] == []
 
 
-def test_getfattr_and_stat_agree_on_every_entry_of_the_rich_image(
-    loaded: str, run_container: Run
-) -> None:
+def test_getfattr_and_stat_agree_on_every_entry(loaded: str, run_container: Run) -> None:
     container = run_container(loaded, command=["/bin/busybox", "sleep", "3600"])
     inside = root(container)
     found = ledger_of(FORMATS["classic"](RICH)).ledger
-    told = subprocess.run(
+    attributes = subprocess.run(
         ["getfattr", "-h", "-d", "-m", "-", "-e", "hex", "--absolute-names", "capable", "user",
          "times"],
         cwd=inside, capture_output=True, text=True, check=True,
@@ -269,19 +267,19 @@ def test_getfattr_and_stat_agree_on_every_entry_of_the_rich_image(
         entry = found.get(path)
         assert entry is not None
         for name, value in entry.xattrs:
-            assert f"{name}=0x{value.hex()}" in told
-    assert told.count("=0x") == 2
+            assert f"{name}=0x{value.hex()}" in attributes
+    assert attributes.count("=0x") == 2
     compared = 0
     for entry in found:
         if INJECTED.match(entry.path) or entry.path in ("/", "/etc"):
             continue
-        seen = os.lstat(os.fsencode(inside) + os.fsencode(entry.path))
-        assert stat.S_IMODE(seen.st_mode) == entry.mode, entry.path
-        assert (seen.st_uid, seen.st_gid) == (entry.uid, entry.gid), entry.path
+        status = os.lstat(os.fsencode(inside) + os.fsencode(entry.path))
+        assert stat.S_IMODE(status.st_mode) == entry.mode, entry.path
+        assert (status.st_uid, status.st_gid) == (entry.uid, entry.gid), entry.path
         if entry.device:
-            assert (os.major(seen.st_rdev), os.minor(seen.st_rdev)) == entry.device
+            assert (os.major(status.st_rdev), os.minor(status.st_rdev)) == entry.device
         if entry.kind is Kind.FILE:
-            assert seen.st_size == entry.size
-            assert seen.st_mtime_ns == entry.mtime, entry.path
+            assert status.st_size == entry.size
+            assert status.st_mtime_ns == entry.mtime, entry.path
         compared += 1
     assert compared >= 30

@@ -135,9 +135,9 @@ def test_controller_without_proc(machine: Machine, url: str, far: str) -> None:
 def test_nothing_is_left_on_the_engine(machine: Machine, far: str) -> None:
     assert far
     with entered(machine), connect("docker", machine.tcp) as engine:
-        names = [one["Names"] for one in engine.client.api.containers(all=True)]
+        names = [container["Names"] for container in engine.client.api.containers(all=True)]
         assert names == [["/far"]]
-        assert [one.tags for one in engine.client.images.list()] == [["far:latest"]]
+        assert [image.tags for image in engine.client.images.list()] == [["far:latest"]]
 
 
 def test_missing_client_certificate_is_reported(machine: Machine, far: str) -> None:
@@ -177,9 +177,9 @@ def test_lab_runs_with_nothing_but_the_engines_api(
 ) -> None:
     play(machine, directory, "lab.yml")
     report = json.loads((directory / "reports/localhost/report.json").read_text())
-    verdicts = {one["id"]: one["verdict"] for one in report["checks"]}
-    assert {one for one, verdict in verdicts.items() if verdict == "skip"} == _SKIPPED
-    assert {verdict for one, verdict in verdicts.items() if one not in _SKIPPED} == {"pass"}
+    verdicts = {check["id"]: check["verdict"] for check in report["checks"]}
+    assert {check for check, verdict in verdicts.items() if verdict == "skip"} == _SKIPPED
+    assert {verdict for check, verdict in verdicts.items() if check not in _SKIPPED} == {"pass"}
     assert {f"E{number:02}" for number in range(1, 13)} <= verdicts.keys()
     assert report["container"]["vantage"] == "debug"
     assert report["summary"]["unexplained"] == 0
@@ -187,8 +187,10 @@ def test_lab_runs_with_nothing_but_the_engines_api(
     assert "changed=0 " in play(machine, directory, "lab.yml")  # and a second run changes nothing
     play(machine, directory, "playbooks/destroy.yml")
     with entered(machine), connect("docker", machine.tcp) as engine:
-        assert [one["Names"] for one in engine.client.api.containers(all=True)] == [["/far"]]
-        assert [one.tags for one in engine.client.images.list()] == [["far:latest"]]
+        assert [container["Names"] for container in engine.client.api.containers(all=True)] == [
+            ["/far"]
+        ]
+        assert [image.tags for image in engine.client.images.list()] == [["far:latest"]]
     assert not (directory / ".cache/remote/localhost").exists()
     assert far
 

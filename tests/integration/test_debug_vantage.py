@@ -66,18 +66,18 @@ def hostile(shell_image: Image, run_container: Run, tmp_path: Path) -> Container
     os.mknod(lot / "socket", stat.S_IFSOCK | 0o600)
     os.utime(lot / "file 4", ns=(0, 1_234_567_890_123_456_789))
     os.utime(lot / "file 5", ns=(0, -1_500_000_000))
-    for name, value in {
+    for attribute, value in {
         "user.note": b"bytes\0\xff",
         "user.empty": b"",
         "user.long": b"x" * 3000,
     }.items():
-        os.setxattr(lot / "file 6", name, value)
+        os.setxattr(lot / "file 6", attribute, value)
     os.setxattr(lot, "trusted.directory", b"1")
     os.setxattr(lot / "fifo", "trusted.fifo", b"3", follow_symlinks=False)
     subprocess.run(["setcap", "cap_net_raw+ep", lot / "file 7"], check=True)
     odd = os.fsencode(inside / "names")
     os.mkdir(odd)
-    for one in (
+    for name in (
         b"new\nline",
         b"\x1b]0;owned\x07",
         b"\xff\xfe",
@@ -85,8 +85,8 @@ def hostile(shell_image: Image, run_container: Run, tmp_path: Path) -> Container
         b"\xe2\x80\xae",
         b"n" * 255,
     ):
-        os.mkdir(odd + b"/" + one)
-        os.close(os.open(odd + b"/" + one + b"/" + one, os.O_CREAT | os.O_WRONLY))
+        os.mkdir(odd + b"/" + name)
+        os.close(os.open(odd + b"/" + name + b"/" + name, os.O_CREAT | os.O_WRONLY))
     deep = inside / "scratch"
     for level in range(600):  # more than the walk keeps open
         deep = deep / f"l{level}"
@@ -123,7 +123,7 @@ def test_limits_apply_in_both_vantages(engine: EngineClient, hostile: Container)
     limits = WalkLimits(file_bytes=500_000, root_bytes=5_000_000)
     with live(hostile, limits=limits) as near, through_debug(engine, hostile, limits) as far:
         assert_same(near, far)
-        notes = {one.note for one in far}
+        notes = {entry.note for entry in far}
     assert "not hashed: larger than 500000 bytes" in notes
     assert "not hashed: the files before it reached 5000000 bytes" in notes
 
@@ -185,7 +185,7 @@ def test_user_namespace_hides_no_owner() -> None:
         evidence, judgement = verification.verify(engine, container.id or "", vantage="debug")
         with evidence:
             assert judgement.problems == ()
-            assert {one.prediction for one in judgement.findings} <= {"agrees", "none"}
+            assert {finding.prediction for finding in judgement.findings} <= {"agrees", "none"}
 
 
 def test_podman_containers_are_read(sleep_image: Image) -> None:
@@ -201,5 +201,5 @@ def test_podman_containers_are_read(sleep_image: Image) -> None:
         with evidence:
             assert judgement.problems == ()
             foreign = (Origin.UNEXPLAINED, Origin.PROCESS_WRITE)
-            assert [one for one in judgement.findings if one.origin in foreign] == []
-            assert {one.prediction for one in judgement.findings} <= {"agrees", "none"}
+            assert [finding for finding in judgement.findings if finding.origin in foreign] == []
+            assert {finding.prediction for finding in judgement.findings} <= {"agrees", "none"}

@@ -41,8 +41,8 @@ def test_verify_explains_everything_with_the_same_digest(
         with evidence:
             heads[vantage] = build(evidence, judgement).head
             found = list(judgement.findings)
-        assert [one.path for one in found if one.origin is Origin.UNEXPLAINED] == []
-        assert {one.prediction for one in found} <= {"agrees", "none"}
+        assert [finding.path for finding in found if finding.origin is Origin.UNEXPLAINED] == []
+        assert {finding.prediction for finding in found} <= {"agrees", "none"}
         assert judgement.problems == ()
     assert heads["debug"]["container"]["vantage"] == "debug"
     assert heads["host"]["container"] == {**heads["debug"]["container"], "vantage": "host"}
@@ -59,21 +59,21 @@ def test_origins_are_the_same_with_less_evidence(
     )
     script = "echo x > /written; rm /bin/sh; mkdir -p /made/by/it; chmod 700 /bin"
     container.exec_run(["/bin/busybox", "sh", "-c", script])
-    seen = {}
+    origins = {}
     for vantage in ("host", "debug"):
         evidence, judgement = verification.verify(engine, container.name or "", vantage=vantage)
         with evidence:
-            seen[vantage] = (
-                {one.path: (one.origin, one.status) for one in judgement.findings},
-                {one.path: (one.origin, one.kind) for one in judgement.ghosts},
+            origins[vantage] = (
+                {finding.path: (finding.origin, finding.status) for finding in judgement.findings},
+                {ghost.path: (ghost.origin, ghost.kind) for ghost in judgement.ghosts},
             )
-            kinds = {proof.kind for one in judgement.findings for proof in one.evidence}
+            kinds = {proof.kind for finding in judgement.findings for proof in finding.evidence}
             if vantage == "debug":
                 assert "changes" in kinds
                 assert not kinds & {"init-layer", "writable-layer", "oci-config"}
-    assert seen["host"] == seen["debug"]
-    assert seen["debug"][0]["/written"][0] is Origin.PROCESS_WRITE
-    assert "/bin/sh" in seen["debug"][1]
+    assert origins["host"] == origins["debug"]
+    assert origins["debug"][0]["/written"][0] is Origin.PROCESS_WRITE
+    assert "/bin/sh" in origins["debug"][1]
 
 
 def test_auto_reads_on_the_host_if_possible(

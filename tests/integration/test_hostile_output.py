@@ -1,4 +1,4 @@
-"""A container and an image full of hostile names: no form of output carries one of them raw."""
+"""A container and an image full of hostile names: no output format has one of them unescaped."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NAME = EVIL.replace("/", "|")
 
 @pytest.fixture
 def evil(docker_client: docker.DockerClient, run_container: Run) -> Iterator[Container]:
-    """An image with evil names of its own, mounts at evil places, and a process that wrote more."""
+    """A container with hostile names in its image, its mounts and its written files."""
     name = f"{SESSION}-evil:1"
     tar = layer(
         directory("bin/"), file("bin/busybox", BUSYBOX.read_bytes(), mode=0o755), file(NAME, b"1"),
@@ -38,7 +38,7 @@ def evil(docker_client: docker.DockerClient, run_container: Run) -> Iterator[Con
     )  # fmt: skip
     made = Made((tar,), (name,), {"config": {"Labels": {EVIL[:40]: "\x1b[31m"}}})
     docker_client.images.load(classic(made))
-    plain = NAME.split("\u202e")[0].replace(":", "")  # Docker takes no other mount target
+    plain = NAME.split("\u202e")[0].replace(":", "")  # Docker accepts no other mount target
     container = run_container(
         name, command=["/bin/busybox", "sleep", "3600"], tmpfs={"/mnt\x1b[2J<b>": ""},
         volumes=[f"/anonymous {plain[:8]}"], environment={"X": "\x1b]0;x\x07"},
@@ -57,44 +57,44 @@ def evil(docker_client: docker.DockerClient, run_container: Run) -> Iterator[Con
     docker_client.images.remove(name, force=True)
 
 
-def scratchlab(*words: str) -> tuple[int, str, str]:
+def scratchlab(*arguments: str) -> tuple[int, str, str]:
     done = subprocess.run(
-        [sys.executable, "-m", "scratchlab", *words], capture_output=True, check=False,
+        [sys.executable, "-m", "scratchlab", *arguments], capture_output=True, check=False,
         env={**os.environ, "PYTHONPATH": "scripts"}, cwd=ROOT, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
-def assert_calm(text: str) -> None:
+def assert_printable(text: str) -> None:
     raw = {char for char in set(text) - {"\n"} if unicodedata.category(char)[0] == "C"}
     assert not raw, raw
 
 
 @pytest.mark.parametrize("form", ["table", "json", "mtree"])
-def test_what_is_live_in_every_form(evil: Container, form: str) -> None:
+def test_live_ledger_in_every_format(evil: Container, form: str) -> None:
     status, out, err = scratchlab("live", str(evil.name), "--format", form)
     assert (status, err) == (0, "")
-    assert_calm(out)
+    assert_printable(out)
     assert "owned" in out
     if form == "json":
         json.loads(out)
 
 
-def test_the_verdict_in_every_form(evil: Container, tmp_path: Path) -> None:
+def test_report_in_every_format(evil: Container, tmp_path: Path) -> None:
     report, kept = tmp_path / "report.json", tmp_path / "evidence"
-    words = ("verify", str(evil.name), "--json", str(report), "--save-evidence", str(kept))
-    status, out, err = scratchlab(*words)
+    verify = ("verify", str(evil.name), "--json", str(report), "--save-evidence", str(kept))
+    status, out, err = scratchlab(*verify)
     assert status == 1, err  # the process wrote, changed and deleted
-    assert_calm(out)
-    assert_calm(err)
-    assert_calm(report.read_text())
+    assert_printable(out)
+    assert_printable(err)
+    assert_printable(report.read_text())
     found = json.loads(report.read_text())
     assert found["summary"]["unexplained"] == 0
     for form in ("table", "json", "tap", "junit"):
         for command in (("report", str(report)), ("replay", str(kept))):
             status, out, err = scratchlab(*command, "--format", form)
             assert (status, err) == (1, ""), (command, form)
-            assert_calm(out)
+            assert_printable(out)
             assert "<script>" not in out or form != "junit"
             if form == "junit":
                 ET.fromstring(out)
@@ -102,11 +102,11 @@ def test_the_verdict_in_every_form(evil: Container, tmp_path: Path) -> None:
                 assert json.loads(out)["summary"] == found["summary"]
 
 
-def test_why_in_words(evil: Container) -> None:
+def test_why_explains_hostile_paths(evil: Container) -> None:
     for path in (f"/x{NAME}", f"/{NAME}", f"/gone{NAME}", f"/no{NAME}", EVIL):
         argument = path.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
         status, out, err = scratchlab("why", str(evil.name), argument)
         assert status in (0, 1, 2)
-        assert_calm(out)
-        assert_calm(err)
+        assert_printable(out)
+        assert_printable(err)
         assert "unexpected" not in err

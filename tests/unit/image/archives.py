@@ -1,4 +1,4 @@
-"""Whole image archives, made by hand: one image in the format of each tool that writes them."""
+"""Whole image archives, made by hand: an image in the format of each tool that writes them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Made:
     @property
     def diff_ids(self) -> list[str]:
         """Of the layers, lowest first."""
-        return [f"sha256:{sha256(one)}" for one in self.layers]
+        return [f"sha256:{sha256(tar)}" for tar in self.layers]
 
     @property
     def config(self) -> bytes:
@@ -60,11 +60,11 @@ def image(*layers: bytes, tags: Sequence[str] = ("lab:1",), **extra: Any) -> Mad
 
 def archive(members: Members, links: Mapping[str, str] = {}) -> bytes:
     """A tar of members, directories as docker save writes them, symlinks last."""
-    parts, seen = [], set()
+    parts, directories = [], set()
     for name, data in members.items():
         top = name.rpartition("/")[0]
-        if top and top not in seen:
-            seen.add(top)
+        if top and top not in directories:
+            directories.add(top)
             parts.append(directory(top + "/"))
         parts.append(file(name, data))
     parts += [symlink(name, target) for name, target in links.items()]
@@ -77,10 +77,10 @@ def classic(*images: Made) -> bytes:
     links: dict[str, str] = {}
     listed = []
     first: dict[str, str] = {}
-    for number_, one in enumerate(images):
+    for number, made in enumerate(images):
         names = []
-        for index, tar in enumerate(one.layers):
-            own = sha256(f"{one.id} {number_} {index}".encode())
+        for index, tar in enumerate(made.layers):
+            own = sha256(f"{made.id} {number} {index}".encode())
             names.append(f"{own}/layer.tar")
             members[f"{own}/VERSION"] = b"1.0"
             members[f"{own}/json"] = dumped({"id": own, "os": "linux"})
@@ -89,9 +89,9 @@ def classic(*images: Made) -> bytes:
             else:
                 first[sha256(tar)] = own
                 members[f"{own}/layer.tar"] = tar
-        name = f"{sha256(one.config)}.json"
-        members[name] = one.config
-        listed.append({"Config": name, "RepoTags": list(one.tags) or None, "Layers": names})
+        name = f"{sha256(made.config)}.json"
+        members[name] = made.config
+        listed.append({"Config": name, "RepoTags": list(made.tags) or None, "Layers": names})
     members["manifest.json"] = dumped(listed)
     members["repositories"] = dumped({"lab": {"1": "x"}})
     return archive(members, links)
@@ -108,25 +108,25 @@ def blobs_of(
         members[f"blobs/sha256/{sha256(data)}"] = data
         return f"sha256:{sha256(data)}"
 
-    for one in images:
-        packed = [pack(tar) for tar in one.layers]
+    for made in images:
+        packed = [pack(tar) for tar in made.layers]
         layers = [
             {"mediaType": _LAYER + suffix, "digest": put(tar), "size": len(tar)} for tar in packed
         ]
-        config = {"mediaType": _CONFIG, "digest": put(one.config), "size": len(one.config)}
+        config = {"mediaType": _CONFIG, "digest": put(made.config), "size": len(made.config)}
         manifest = dumped(
             {"schemaVersion": 2, "mediaType": _MANIFEST, "config": config, "layers": layers}
         )
         digest = put(manifest)
         notes = {
-            "io.containerd.image.name": f"docker.io/library/{(one.tags or ('',))[0]}",
-            "org.opencontainers.image.ref.name": (one.tags or ("",))[0].rpartition(":")[2],
+            "io.containerd.image.name": f"docker.io/library/{(made.tags or ('',))[0]}",
+            "org.opencontainers.image.ref.name": (made.tags or ("",))[0].rpartition(":")[2],
         }
         descriptor = {"mediaType": _MANIFEST, "digest": digest, "size": len(manifest)}
-        descriptors.append({**descriptor, "annotations": notes} if one.tags else descriptor)
+        descriptors.append({**descriptor, "annotations": notes} if made.tags else descriptor)
         listed.append({
-            "Config": f"blobs/sha256/{sha256(one.config)}",
-            "RepoTags": list(one.tags) or None,
+            "Config": f"blobs/sha256/{sha256(made.config)}",
+            "RepoTags": list(made.tags) or None,
             "Layers": [f"blobs/sha256/{sha256(tar)}" for tar in packed],
         })  # fmt: skip
     return members, listed, descriptors
@@ -140,9 +140,9 @@ def index_of(descriptors: Any) -> bytes:
 def docker25(*images: Made) -> bytes:
     """docker save of 25 to 28: an OCI layout and manifest.json, an orphan blob for each layer."""
     members, listed, descriptors = blobs_of(*images)
-    for one in images:
-        for index, _ in enumerate(one.layers):
-            orphan = dumped({"id": f"{one.id}{index}", "os": "linux"})
+    for made in images:
+        for index, _ in enumerate(made.layers):
+            orphan = dumped({"id": f"{made.id}{index}", "os": "linux"})
             members[f"blobs/sha256/{sha256(orphan)}"] = orphan
     members["index.json"] = index_of(descriptors)
     members["manifest.json"] = dumped(listed)
@@ -157,7 +157,7 @@ def containerd(*images: Made, pack: Callable[[bytes], bytes] = plain, suffix: st
     """
     members, listed, descriptors = blobs_of(*images, pack=pack, suffix=suffix)
     outer = []
-    for one, own in zip(images, descriptors, strict=True):
+    for made, own in zip(images, descriptors, strict=True):
         notes = own.pop("annotations", {})
         attestation = _attestation(members)
         never = {
@@ -177,7 +177,7 @@ def containerd(*images: Made, pack: Callable[[bytes], bytes] = plain, suffix: st
         ])  # fmt: skip
         members[f"blobs/sha256/{sha256(inner)}"] = inner
         descriptor = {"mediaType": _INDEX, "digest": f"sha256:{sha256(inner)}", "size": len(inner)}
-        outer.append({**descriptor, "annotations": notes} if one.tags else descriptor)
+        outer.append({**descriptor, "annotations": notes} if made.tags else descriptor)
     top = {"oci-layout": dumped({"imageLayoutVersion": "1.0.0"}), "index.json": index_of(outer)}
     return archive({**members, **top, "manifest.json": dumped(listed)})
 
@@ -201,13 +201,13 @@ def podman(*images: Made) -> bytes:
     """podman save (docker-archive) and skopeo: layers and configurations by their own digests."""
     members: Members = {}
     listed = []
-    for one in images:
-        names = [f"{sha256(tar)}.tar" for tar in one.layers]
-        members.update(zip(names, one.layers, strict=True))
-        members[f"{sha256(one.config)}.json"] = one.config
+    for made in images:
+        names = [f"{sha256(tar)}.tar" for tar in made.layers]
+        members.update(zip(names, made.layers, strict=True))
+        members[f"{sha256(made.config)}.json"] = made.config
         listed.append({
-            "Config": f"{sha256(one.config)}.json",
-            "RepoTags": [f"localhost/{tag}" for tag in one.tags],
+            "Config": f"{sha256(made.config)}.json",
+            "RepoTags": [f"localhost/{tag}" for tag in made.tags],
             "Layers": names,
         })  # fmt: skip
     return archive({**members, "manifest.json": dumped(listed), "repositories": dumped({})})
@@ -217,12 +217,12 @@ def crane(*images: Made) -> bytes:
     """crane, kaniko: ``sha256:<hex>`` for the configuration, ``<hex>.tar.gz`` for layers."""
     members: Members = {}
     listed = []
-    for one in images:
-        packed = [gzipped(tar) for tar in one.layers]
+    for made in images:
+        packed = [gzipped(tar) for tar in made.layers]
         names = [f"{sha256(tar)}.tar.gz" for tar in packed]
-        members[one.id] = one.config
+        members[made.id] = made.config
         members.update(zip(names, packed, strict=True))
-        listed.append({"Config": one.id, "RepoTags": list(one.tags), "Layers": names})
+        listed.append({"Config": made.id, "RepoTags": list(made.tags), "Layers": names})
     return archive({**members, "manifest.json": dumped(listed)})
 
 

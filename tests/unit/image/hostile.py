@@ -1,6 +1,6 @@
-"""Hostile image archives, made on the spot: what each does, and the status that answers it.
+"""Hostile image archives, and the exit status of ``scratchlab image`` for each.
 
-``python -m tests.unit.image.hostile DIRECTORY`` writes them all, to try on other tools (in a
+``python -m tests.unit.image.hostile DIRECTORY`` writes them all, to try on other tools (on a
 machine that may break).
 """
 
@@ -36,15 +36,15 @@ from .build import (
     zstd,
 )
 
-OUTSIDE = "/tmp/scratchlab-outside"  # what the archives aim at, among better known files
+OUTSIDE = "/tmp/scratchlab-outside"  # a target of the archives, beside well-known files
 CLIMB = "../" * 30
 EVIL = "\x1b]0;owned\x07\x1b[2J\n<script>alert(1)</script>[red]&amp;\r\u202e\x9b\udcff\x7f"
 MIB = 1 << 20
 
 
 class Hostile(NamedTuple):
-    """One archive. ``status`` is the exit status of ``scratchlab image``; ``big`` ones take time
-    or room enough to be run alone.
+    """One archive. ``status`` is the exit status of ``scratchlab image``; ``big`` ones take so
+    much time or space that they run alone.
     """
 
     make: Callable[[], bytes]
@@ -58,7 +58,7 @@ def one(*members: bytes) -> Callable[[], bytes]:
 
 
 def outer(first: bytes, *members: bytes) -> Callable[[], bytes]:
-    """A good archive that begins with another member of its own."""
+    """A good archive that begins with the member ``first``."""
     return lambda: first + classic(image(layer(*members)))
 
 
@@ -76,7 +76,7 @@ def zstd_zeros(mebibytes: int) -> bytes:
 
 
 def bomb(packed: bytes) -> Callable[[], bytes]:
-    """A layer of ``packed`` zeros: an empty tar, and more than a disk holds behind its end."""
+    """A layer of ``packed`` zeros: an empty tar, with more data after its end than a disk holds."""
     made = image(layer())
 
     def make() -> bytes:
@@ -114,7 +114,7 @@ def _headers(count: int) -> Iterator[bytes]:
 
 
 def _sparse_map() -> bytes:
-    """Half a MiB of sparse map, one line a time."""
+    """Half a MiB of sparse map, in short lines."""
     lines = b"120000\n" + b"0\n0\n" * 120_000
     records = {
         b"GNU.sparse.major": b"1",
@@ -126,14 +126,14 @@ def _sparse_map() -> bytes:
 
 
 def symlink_maze() -> bytes:
-    """Each entry costs 40 symlinks of 2,000 names: what is found is forgotten by a duplicate."""
+    """Each entry costs 40 symlinks of 2,000 names, as a duplicate clears the cache each time."""
     way = b"a/../" * 800
     members = [directory("a/"), *(symlink(f"s{n}", way + b"s%d" % (n + 1)) for n in range(39))]
     return classic(image(layer(*members, directory("s39/"), *[file("s0/x")] * 3000)))
 
 
 def layer_again_and_again() -> bytes:
-    """One small layer, 1,000 times over in the image: 30,000 entries become 30 million."""
+    """One small layer, 1,000 times in the image: 30,000 entries become 30 million."""
     tar = layer(*(file(f"f{n}") for n in range(30_000)))
     config = dumped({"rootfs": {"diff_ids": [f"sha256:{sha256(tar)}"] * 1000}})
     listed = dumped([{"Config": "c.json", "Layers": ["l.tar"] * 1000}])
@@ -155,7 +155,7 @@ def one_configuration_many_images() -> bytes:
 
 
 def indexes_times_indexes() -> bytes:
-    """Three indexes, each of which leads 30,000 times to the next, by another name each time."""
+    """Three indexes, each of which leads 20,000 times to the next, by other names."""
     members = {}
     for level in range(3):
         listed = [{"digest": f"fake:{level + 1}", "annotations": _named(n)} for n in range(20_000)]
@@ -169,7 +169,7 @@ def _named(n: int) -> dict[str, str]:
 
 
 def attribute_heap() -> bytes:
-    """A file whose hard links each bring it half a MiB more of attributes."""
+    """A file to which each hard link adds half a MiB of attributes."""
     value = b"v" * 60_000
     members = [file("f", b"1")]
     for n in range(200):
@@ -179,7 +179,7 @@ def attribute_heap() -> bytes:
 
 
 CORPUS: dict[str, Hostile] = {
-    # Names that lead elsewhere
+    # Names that lead out of the root
     "climb": Hostile(one(file(f"{CLIMB}{OUTSIDE}", b"x"), file(f"{CLIMB}etc/passwd")), 1),
     "climb within": Hostile(one(file(f"a/{CLIMB}{OUTSIDE}", b"x")), 1),
     "absolute": Hostile(one(file(OUTSIDE, b"x"), file("/etc/passwd")), 0),
@@ -197,7 +197,7 @@ CORPUS: dict[str, Hostile] = {
     ),
     "below a device": Hostile(one(device("n", b"3", (1, 3)), file("n/x")), 2),
     "below a fifo": Hostile(one(fifo("p"), file("p/x")), 2),
-    # Links that never arrive
+    # Circular links
     "link loop": Hostile(one(symlink("a", "b"), symlink("b", "a"), file("a/x")), 2),
     "link to itself": Hostile(one(symlink("a", "a/a"), file("a/x")), 2),
     "hard link loop": Hostile(one(hardlink("a", "b"), hardlink("b", "a")), 2),
@@ -221,7 +221,7 @@ CORPUS: dict[str, Hostile] = {
         ),
         2,
     ),
-    # Sizes that are not there
+    # False sizes
     "size of 8 EiB": Hostile(one(block(b"x", b"0", size=(1 << 63) - 1)), 2),
     "size below zero": Hostile(one(block(b"x", b"0", size=-512)), 2),
     "size beyond the file": Hostile(one(block(b"x", b"0", size=1 << 33), b"x" * BLOCK), 2),
@@ -240,7 +240,7 @@ CORPUS: dict[str, Hostile] = {
     ),
     "sparse maps": Hostile(one(*[_sparse_map()] * 20), 1),
     "checksum": Hostile(one(file("x").replace(b"ustar", b"uStar", 1)), 2),
-    # More than there seems to be
+    # Bombs
     "million entries": Hostile(million_entries, 0, big=True),
     "gzip bomb": Hostile(bomb(gzip_zeros(8192)), 2, big=True),
     "zstd bomb": Hostile(bomb(zstd_zeros(65_536)), 2, big=True),
@@ -258,7 +258,7 @@ CORPUS: dict[str, Hostile] = {
     "deeper path": Hostile(one(file("x/" * 2100 + "y")), 2),
     "long name": Hostile(one(file(b"x" * 300)), 2),
     "long name in GNU": Hostile(one(gnu_long(b"y/" * 400_000), block(b"x", b"0")), 2),
-    # Names for terminals, pages and forms
+    # Names that attack terminals and web pages, and malformed values
     "evil names": Hostile(
         one(
             file(EVIL, b"1"),
@@ -301,7 +301,7 @@ CORPUS: dict[str, Hostile] = {
     "surrogates": Hostile(
         lambda: archive({"manifest.json": b'[{"Config":"\\ud800","Layers":["\\udfff"]}]'}), 2
     ),
-    "digest that is none": Hostile(
+    "malformed digest": Hostile(
         lambda: archive({"index.json": index_of([{"digest": f"sha256:../../{sha256(b'')}"}])}), 2
     ),
 }

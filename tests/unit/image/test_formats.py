@@ -187,10 +187,10 @@ def test_stream_may_be_a_pipe_that_returns_small_pieces() -> None:
 
 
 def test_progress_counts_bytes() -> None:
-    seen: list[int] = []
+    counts: list[int] = []
     data = classic(IMAGE)
-    read(data, progress=seen.append)
-    assert seen[-1] == len(data)
+    read(data, progress=counts.append)
+    assert counts[-1] == len(data)
 
 
 def test_read_error_is_reported() -> None:

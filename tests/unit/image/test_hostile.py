@@ -31,12 +31,12 @@ def outside() -> Any:
 
 @pytest.mark.parametrize("form", ["table", "json", "mtree"])
 def test_small_archives_in_every_form(form: str, tmp_path: Path, outside: Path) -> None:
-    small = {name: one for name, one in CORPUS.items() if not one.big}
+    small = {name: hostile for name, hostile in CORPUS.items() if not hostile.big}
     assert len(small) > 45
     paths = {}
-    for name, one in small.items():
-        paths[tmp_path / f"{name}.tar"] = one
-        (tmp_path / f"{name}.tar").write_bytes(one.make())
+    for name, hostile in small.items():
+        paths[tmp_path / f"{name}.tar"] = hostile
+        (tmp_path / f"{name}.tar").write_bytes(hostile.make())
     results, peak = measure(form, *paths)
     assert len(results) == len(small)
     for result in results:

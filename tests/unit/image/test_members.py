@@ -36,8 +36,8 @@ def one(*members: bytes) -> Entry:
     return entry
 
 
-def refused(*members: bytes, words: str) -> None:
-    with pytest.raises(LabError, match=words) as caught:
+def refused(*members: bytes, message: str) -> None:
+    with pytest.raises(LabError, match=message) as caught:
         stack(layer(*members))
     assert "\n" not in str(caught.value)
 
@@ -76,7 +76,7 @@ def test_contiguous_files_are_files() -> None:
 
 @pytest.mark.parametrize("kind", [b"A", b"D", b"M", b"N", b"V", b"X", b"\xff", b"8"])
 def test_types_that_no_engine_unpacks_are_refused(kind: bytes) -> None:
-    refused(block(b"x", kind), words="which no engine unpacks")
+    refused(block(b"x", kind), message="which no engine unpacks")
 
 
 def test_whiteout_device_is_noted() -> None:
@@ -120,11 +120,11 @@ def test_large_owners_in_base_256_and_in_pax(number: int) -> None:
 
 
 def test_impossible_owners_are_refused() -> None:
-    refused(file("x", uid=1 << 32), words="claims the owner 4294967296:0")
-    refused(file("x", gid=-1), words="claims the owner 0:-1")
-    refused(file("x", pax={b"uid": b"-1"}), words="claims the owner")
-    refused(file("x", pax={b"uid": b"root"}), words="a number is malformed")
-    refused(file("x", pax={b"uid": b"9" * 30}), words="a number is malformed")
+    refused(file("x", uid=1 << 32), message="claims the owner 4294967296:0")
+    refused(file("x", gid=-1), message="claims the owner 0:-1")
+    refused(file("x", pax={b"uid": b"-1"}), message="claims the owner")
+    refused(file("x", pax={b"uid": b"root"}), message="a number is malformed")
+    refused(file("x", pax={b"uid": b"9" * 30}), message="a number is malformed")
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_octal_numbers_in_every_style(style: bytes) -> None:
     raw = bytearray(block(b"x", b"0"))
     raw[100:108] = style.ljust(8, b"\0")
     if style.endswith(b"ddd"):
-        refused(checked(raw), words="a number is missing")
+        refused(checked(raw), message="a number is missing")
     else:
         assert one(checked(raw)).mode == 0o644
 
@@ -142,7 +142,7 @@ def test_octal_numbers_in_every_style(style: bytes) -> None:
 def test_number_that_is_not_octal_is_refused() -> None:
     raw = bytearray(block(b"x", b"0"))
     raw[108:116] = b"0000098\0"
-    refused(checked(raw), words="is not octal")
+    refused(checked(raw), message="is not octal")
 
 
 def test_signed_checksum_is_accepted() -> None:
@@ -155,10 +155,10 @@ def test_signed_checksum_is_accepted() -> None:
 
 
 def test_sizes_beyond_the_stream_or_below_zero_are_refused() -> None:
-    refused(block(b"x", b"0", size=-1), words="claims a size of -1 bytes")
-    refused(block(b"x", b"0", size=1 << 40), words="truncated in x")
-    refused(pax({b"size": b"9223372036854775808"}), block(b"x", b"0"), words="claims a size")
-    refused(pax({b"size": b"-5"}), block(b"x", b"0"), words="claims a size")
+    refused(block(b"x", b"0", size=-1), message="claims a size of -1 bytes")
+    refused(block(b"x", b"0", size=1 << 40), message="truncated in x")
+    refused(pax({b"size": b"9223372036854775808"}), block(b"x", b"0"), message="claims a size")
+    refused(pax({b"size": b"-5"}), block(b"x", b"0"), message="claims a size")
 
 
 def test_size_in_pax_overrides_the_header() -> None:
@@ -197,7 +197,7 @@ def test_sub_second_and_negative_times_in_pax(text: bytes, nanoseconds: int) -> 
     "text", [b"x", b"1.x", b"1e9", b"--1", b"1.5.5", b"-", b".5", b"9" * 30, b" 1"]
 )
 def test_malformed_times_are_refused(text: bytes) -> None:
-    refused(file("x", pax={b"mtime": text}), words="the time is malformed")
+    refused(file("x", pax={b"mtime": text}), message="the time is malformed")
 
 
 def test_access_and_change_times_are_ignored() -> None:
@@ -280,16 +280,16 @@ def test_composed_and_decomposed_names_differ() -> None:
 
 
 def test_names_that_linux_does_not_allow_are_refused() -> None:
-    refused(file(b"x" * 256), words="is longer than Linux allows")
-    refused(file(b"x/" * 2050 + b"y"), words="is longer than Linux allows")
-    refused(symlink("x", b"y" * 4096), words="impossible target")
-    refused(symlink("x", b""), words="impossible target")
+    refused(file(b"x" * 256), message="is longer than Linux allows")
+    refused(file(b"x/" * 2050 + b"y"), message="is longer than Linux allows")
+    refused(symlink("x", b"y" * 4096), message="impossible target")
+    refused(symlink("x", b""), message="impossible target")
     deep = b"x/" * 2040 + b"y"
     assert len(paths(stack(layer(file(deep))))) == 2041
 
 
 def test_empty_name_is_the_root() -> None:
-    refused(file(b""), words="its root is not a directory")
+    refused(file(b""), message="its root is not a directory")
 
 
 # -- PAX records ----------------------------------------------------------------------------------
@@ -322,13 +322,13 @@ def test_several_kinds_of_extended_headers_before_one_member() -> None:
 )  # fmt: skip
 def test_broken_pax_records_are_refused(data: bytes) -> None:
     header = block(b"PaxHeaders/x", b"x", size=len(data)) + padded(data)
-    refused(header, file("x"), words="a PAX header")
+    refused(header, file("x"), message="a PAX header")
 
 
 def test_oversized_extended_headers_are_refused() -> None:
     header = block(b"PaxHeaders/x", b"x", size=(1 << 20) + 1)
-    refused(header, words="an extended header claims 1048577 bytes")
-    refused(block(b"x", b"L", size=-1), words="an extended header claims -1 bytes")
+    refused(header, message="an extended header claims 1048577 bytes")
+    refused(block(b"x", b"L", size=-1), message="an extended header claims -1 bytes")
 
 
 def test_extended_header_at_the_end_is_ignored() -> None:
@@ -379,6 +379,6 @@ def test_every_type_has_attributes() -> None:
 
 
 def test_broken_attributes_are_refused() -> None:
-    refused(file("x", pax={b"SCHILY.xattr.": b"1"}), words="attribute without a name")
-    refused(file("x", pax={b"LIBARCHIVE.xattr.a%00b": b"AA"}), words="attribute without a name")
-    refused(file("x", pax={b"LIBARCHIVE.xattr.a": b"?"}), words="not base64")
+    refused(file("x", pax={b"SCHILY.xattr.": b"1"}), message="attribute without a name")
+    refused(file("x", pax={b"LIBARCHIVE.xattr.a%00b": b"AA"}), message="attribute without a name")
+    refused(file("x", pax={b"LIBARCHIVE.xattr.a": b"?"}), message="not base64")

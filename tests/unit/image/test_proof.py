@@ -33,7 +33,7 @@ def layout(
 
 
 def digests(*layers: bytes) -> list[dict[str, str]]:
-    return [{"digest": f"sha256:{sha256(one)}"} for one in layers]
+    return [{"digest": f"sha256:{sha256(tar)}"} for tar in layers]
 
 
 def refusal(data: bytes, **options: Any) -> str:
@@ -200,9 +200,9 @@ def test_layer_that_is_not_a_tar_file_is_refused_and_described() -> None:
         TWO[:512]: "truncated in two",
         TWO[:300]: "not a tar file",
     }
-    for data, words in expected.items():
+    for data, message in expected.items():
         line = refusal(archive({**members_of(IMAGE), "l1.tar": data}))
-        assert words in line, line
+        assert message in line, line
 
 
 def test_digest_in_a_name_must_match_the_content() -> None:
@@ -226,7 +226,7 @@ def test_circular_links_among_members_lead_nowhere() -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "words"),
+    ("document", "message"),
     [
         (b"{", "manifest.json is not JSON"),
         (b"[" * 100_000, "manifest.json is not JSON"),
@@ -250,12 +250,12 @@ def test_circular_links_among_members_lead_nowhere() -> None:
         (b"", "manifest.json is not a JSON document"),
     ],
 )
-def test_malformed_manifest_json_is_refused(document: bytes, words: str) -> None:
-    assert words in refusal(archive({**members_of(IMAGE), "manifest.json": document}))
+def test_malformed_manifest_json_is_refused(document: bytes, message: str) -> None:
+    assert message in refusal(archive({**members_of(IMAGE), "manifest.json": document}))
 
 
 @pytest.mark.parametrize(
-    ("config", "words"),
+    ("config", "message"),
     [
         (b"{}", "is not an image's: it has no rootfs"),
         (b"[]", "the configuration c.json is not a JSON object"),
@@ -267,12 +267,12 @@ def test_malformed_manifest_json_is_refused(document: bytes, words: str) -> None
         (b'{"a": 1', "the configuration c.json is not JSON"),
     ],
 )
-def test_malformed_configuration_is_refused(config: bytes, words: str) -> None:
-    assert words in refusal(archive({**members_of(IMAGE), "c.json": config}))
+def test_malformed_configuration_is_refused(config: bytes, message: str) -> None:
+    assert message in refusal(archive({**members_of(IMAGE), "c.json": config}))
 
 
 @pytest.mark.parametrize(
-    ("index", "words"),
+    ("index", "message"),
     [
         (b"[]", "index.json is not a JSON object"),
         (b'{"manifests": {}}', "manifests of index.json is not a JSON array"),
@@ -281,8 +281,8 @@ def test_malformed_configuration_is_refused(config: bytes, words: str) -> None:
         (b'{"manifests": [{"annotations": 1, "digest": "a:b"}]}', "annotations in index.json"),
     ],
 )
-def test_malformed_index_json_is_refused(index: bytes, words: str) -> None:
-    assert words in refusal(layout(IMAGE, index=index))
+def test_malformed_index_json_is_refused(index: bytes, message: str) -> None:
+    assert message in refusal(layout(IMAGE, index=index))
 
 
 def test_index_that_contains_itself_is_read_once() -> None:

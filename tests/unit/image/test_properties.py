@@ -67,7 +67,7 @@ def test_records_are_read_as_they_were_written(pairs: list[tuple[bytes, bytes]])
     assert pax.parse_records(b"".join(build.record(key, value) for key, value in pairs)) == pairs
 
 
-@given(st.binary() | records.map(lambda all_: b"".join(build.record(*one) for one in all_)[1:]))
+@given(st.binary() | records.map(lambda all_: b"".join(build.record(*pair) for pair in all_)[1:]))
 def test_records_are_records_or_damage(data: bytes) -> None:
     try:
         found = pax.parse_records(data)
@@ -228,10 +228,10 @@ def model(layers: list[list[tuple[str, str]]]) -> dict[str, tuple[str, int]]:
 def test_layers_add_up_as_in_the_specification(seed: int) -> None:
     dice = random.Random(seed)
     layers = [random_layer(dice) for _ in range(dice.randint(1, 4))]
-    found = read(classic(Made(tuple(packed(one) for one in layers))))
-    words = {"file": "file", "fifo": "fifo", "directory": "directory"}
+    found = read(classic(Made(tuple(packed(made) for made in layers))))
+    kinds = {"file": "file", "fifo": "fifo", "directory": "directory"}
     actual = {
-        path[1:]: (words[str(entry.kind)], entry.layer) for path, entry in entries(found).items()
+        path[1:]: (kinds[str(entry.kind)], entry.layer) for path, entry in entries(found).items()
     }
     assert actual == model(layers)
     found.ledger.close()

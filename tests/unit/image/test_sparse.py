@@ -118,7 +118,7 @@ def test_map_of_many_parts(name: str) -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize(
-    ("parts", "words"),
+    ("parts", "message"),
     [
         ([(5000, b"b"), (1000, b"a")], "out of order"),
         ([(1000, b"abc"), (1002, b"x")], "out of order"),
@@ -126,8 +126,8 @@ def test_map_of_many_parts(name: str) -> None:
         ([(1 << 62, b"ab")], "beyond its size"),
     ],
 )
-def test_impossible_map_is_refused(name: str, parts: list[tuple[int, bytes]], words: str) -> None:
-    with pytest.raises(LabError, match=words):
+def test_impossible_map_is_refused(name: str, parts: list[tuple[int, bytes]], message: str) -> None:
+    with pytest.raises(LabError, match=message):
         stack(layer(FORMATS[name](parts, SIZE)))
 
 
@@ -190,8 +190,8 @@ def test_sparse_files_written_by_gnu_tar(tmp_path: Path) -> None:
             out.write(data)
         out.truncate(5_000_000)
     digest = sha256((tmp_path / "sparse").read_bytes())
-    versions = (f"--sparse-version={one}" for one in ("0.0", "0.1", "1.0"))
-    formats = [["--format=gnu"], *(["--format=pax", one] for one in versions)]
+    versions = (f"--sparse-version={version}" for version in ("0.0", "0.1", "1.0"))
+    formats = [["--format=gnu"], *(["--format=pax", version] for version in versions)]
     for options in formats:
         command = ["tar", "-S", *options, "-cf", "-", "sparse"]
         made = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True).stdout

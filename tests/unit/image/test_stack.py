@@ -103,7 +103,7 @@ def test_aufs_metadata_is_left_out() -> None:
     )  # fmt: skip
     found = stack(old)
     assert paths(found) == ["/one", "/two"]
-    assert {(one.size, one.links) for one in entries(found).values()} == {(7, "/one")}
+    assert {(entry.size, entry.links) for entry in entries(found).values()} == {(7, "/one")}
     assert "metadata of the storage driver AUFS" in found.image.problems[0]
 
 
@@ -262,7 +262,7 @@ def test_many_duplicates_are_noted_three_times_and_counted() -> None:
 
 def test_hard_links_form_a_set_of_paths() -> None:
     found = entries(stack(layer(file("b", b"1"), hardlink("a", "b"), hardlink("d/c", "/b"))))
-    assert {path: one.links for path, one in found.items()} == {
+    assert {path: entry.links for path, entry in found.items()} == {
         "/a": "/a", "/b": "/a", "/d": None, "/d/c": "/a",
     }  # fmt: skip
     assert {found[path].sha256 for path in ("/a", "/b", "/d/c")} == {found["/a"].sha256}
@@ -295,7 +295,7 @@ def test_replaced_name_leaves_the_set() -> None:
 
 def test_hard_link_to_a_lower_layer_is_followed_and_noted() -> None:
     found = stack(layer(file("a", b"1")), layer(hardlink("b", "a")))
-    assert {one.links for one in entries(found).values()} == {"/a"}
+    assert {entry.links for entry in entries(found).values()} == {"/a"}
     assert "b is a hard link to a, which is not in its layer" in found.image.problems[0]
 
 
@@ -327,4 +327,4 @@ def test_hard_link_to_a_symlink_fifo_or_device() -> None:
 
 def test_chain_of_hard_links() -> None:
     found = entries(stack(layer(file("a", b"1"), hardlink("b", "a"), hardlink("c", "b"))))
-    assert {one.links for one in found.values()} == {"/a"}
+    assert {entry.links for entry in found.values()} == {"/a"}

@@ -23,9 +23,9 @@ type reader struct {
 // hash is the SHA-256 of the regular file behind fd (O_PATH), or a note with the reason why there
 // is none. The file is opened by the descriptor's number: no name is resolved again, so nothing can
 // be put in its place.
-func (r *reader) hash(fd int, seen status) ([]byte, string, error) {
+func (r *reader) hash(fd int, st status) ([]byte, string, error) {
 	digest := sha256.New()
-	if seen.size == 0 {
+	if st.size == 0 {
 		return digest.Sum(nil), "", nil
 	}
 	const flags = syscall.O_RDONLY | syscall.O_NONBLOCK | syscall.O_NOCTTY
@@ -42,12 +42,12 @@ func (r *reader) hash(fd int, seen status) ([]byte, string, error) {
 	if err != nil {
 		return nil, "unreadable: " + errorName(err), fatal(err)
 	}
-	if now.kind() != syscall.S_IFREG || now.inode != seen.inode ||
-		now.devMajor != seen.devMajor || now.devMinor != seen.devMinor {
+	if now.kind() != syscall.S_IFREG || now.inode != st.inode ||
+		now.devMajor != st.devMajor || now.devMinor != st.devMinor {
 		return nil, changed, nil
 	}
 	// Not past the known size: otherwise a file that grows as fast as it is read would never end.
-	for left := seen.size; left > 0; {
+	for left := st.size; left > 0; {
 		part := r.buffer
 		if left < uint64(len(part)) {
 			part = part[:left]
@@ -69,7 +69,7 @@ func (r *reader) hash(fd int, seen status) ([]byte, string, error) {
 	if err != nil {
 		return nil, "unreadable: " + errorName(err), fatal(err)
 	}
-	if after.size != seen.size || after.mtime != seen.mtime || after.ctime != seen.ctime {
+	if after.size != st.size || after.mtime != st.mtime || after.ctime != st.ctime {
 		return nil, changed, nil
 	}
 	return digest.Sum(nil), "", nil

@@ -12,7 +12,7 @@ const (
 type directory struct {
 	name    string
 	fd      int
-	seen    status
+	st      status
 	listed  bool
 	pending []string
 	note    string
@@ -53,8 +53,8 @@ func (d directories) reach() (int, error) {
 		if err != nil {
 			return depth, fatal(err)
 		}
-		seen, err := statusOf(fd, false)
-		if err != nil || seen.identity() != next.seen.identity() {
+		st, err := statusOf(fd, false)
+		if err != nil || st.identity() != next.st.identity() {
 			syscall.Close(fd)
 			return depth, fatal(err)
 		}

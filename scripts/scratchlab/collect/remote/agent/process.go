@@ -99,11 +99,11 @@ func (p *process) send(out *writer, when string) error {
 		return about("root", err)
 	}
 	defer syscall.Close(again)
-	seen, err := statusOf(again, false)
+	st, err := statusOf(again, false)
 	if err != nil {
 		return about("root", err)
 	}
-	out.fact(when+"root", seen.pack())
+	out.fact(when+"root", st.pack())
 	return nil
 }
 

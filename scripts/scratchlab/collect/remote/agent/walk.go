@@ -43,12 +43,12 @@ func (w *walk) read(root int) error {
 	if err != nil {
 		return about("the root", err)
 	}
-	seen, err := statusOf(fd, false)
+	st, err := statusOf(fd, false)
 	if err != nil {
 		return about("the root", err)
 	}
-	w.root = seen.mount
-	if err := w.enter("", fd, seen); err != nil {
+	w.root = st.mount
+	if err := w.enter("", fd, st); err != nil {
 		return err
 	}
 	for len(w.directories) > 0 {
@@ -82,7 +82,7 @@ func (w *walk) step(in *directory) error {
 		return err
 	}
 	note := ""
-	if now.mtime != in.seen.mtime || now.ctime != in.seen.ctime {
+	if now.mtime != in.st.mtime || now.ctime != in.st.ctime {
 		note = changed
 	}
 	w.leave(note)
@@ -97,13 +97,13 @@ func (w *walk) leave(note string) {
 	w.directories.pop()
 }
 
-func (w *walk) enter(name string, fd int, seen status) error {
+func (w *walk) enter(name string, fd int, st status) error {
 	found, note, err := readXattrs(fd)
 	if err != nil {
 		return err
 	}
-	w.entry('D', name, seen, found, nil, "", note, false)
-	w.directories.push(&directory{name: name, fd: fd, seen: seen})
+	w.entry('D', name, st, found, nil, "", note, false)
+	w.directories.push(&directory{name: name, fd: fd, st: st})
 	return nil
 }
 
@@ -169,22 +169,22 @@ func (w *walk) visit(in *directory, name string, enter bool) error {
 		in.note = "names in it unreadable: " + errorName(err)
 		return fatal(err)
 	}
-	seen, err := w.status(fd)
+	st, err := w.status(fd)
 	if err != nil {
 		syscall.Close(fd)
 		in.note = "names in it unreadable: " + errorName(err)
 		return fatal(err)
 	}
-	closed, why := w.closed(seen)
-	if seen.kind() == syscall.S_IFDIR && !closed && enter {
-		return w.enter(name, fd, seen)
+	closed, why := w.closed(st)
+	if st.kind() == syscall.S_IFDIR && !closed && enter {
+		return w.enter(name, fd, st)
 	}
 	defer syscall.Close(fd)
 	switch {
-	case seen.kind() != syscall.S_IFDIR:
-		err = w.leaf(in, name, fd, seen, closed, why)
+	case st.kind() != syscall.S_IFDIR:
+		err = w.leaf(in, name, fd, st, closed, why)
 	case enter:
-		w.entry('E', name, seen, nil, nil, "", why, false)
+		w.entry('E', name, st, nil, nil, "", why, false)
 	default:
 		in.pending = append(in.pending, name)
 	}
@@ -205,11 +205,11 @@ func (w *walk) status(fd int) (status, error) {
 }
 
 // closed is whether the filesystem is not entered, with the note if something is missing then.
-func (w *walk) closed(seen status) (bool, string) {
-	if seen.mount == w.root {
+func (w *walk) closed(st status) (bool, string) {
+	if st.mount == w.root {
 		return false, ""
 	}
-	fstype, known := w.mounts[seen.mount]
+	fstype, known := w.mounts[st.mount]
 	switch {
 	case !known:
 		return true, "not read: on a mount that mountinfo did not list"
@@ -224,71 +224,71 @@ func processBacked(fstype string) bool {
 		strings.HasPrefix(fstype, "fuse.") || strings.HasPrefix(fstype, "fuseblk.")
 }
 
-func (w *walk) leaf(in *directory, name string, fd int, seen status, closed bool, why string) error {
+func (w *walk) leaf(in *directory, name string, fd int, st status, closed bool, why string) error {
 	if closed {
 		if why == "" {
-			why = "not read: " + w.mounts[seen.mount]
+			why = "not read: " + w.mounts[st.mount]
 		}
-		w.entry('E', name, seen, nil, nil, "", why, false)
+		w.entry('E', name, st, nil, nil, "", why, false)
 		return nil
 	}
 	found, note, err := readXattrs(fd)
 	if err != nil {
 		return err
 	}
-	if seen.kind() == syscall.S_IFREG {
-		return w.file(name, fd, seen, found, note)
+	if st.kind() == syscall.S_IFREG {
+		return w.file(name, fd, st, found, note)
 	}
 	target := ""
-	if seen.kind() == syscall.S_IFLNK {
+	if st.kind() == syscall.S_IFLNK {
 		if target, err = readlinkat(fd, ""); err != nil {
 			in.note = "names in it unreadable: " + errorName(err)
 			return fatal(err)
 		}
 	}
-	w.entry('E', name, seen, found, nil, target, note, false)
+	w.entry('E', name, st, found, nil, target, note, false)
 	return nil
 }
 
-func (w *walk) file(name string, fd int, seen status, found []xattr, note string) error {
-	if why := w.unhashed(seen); why != "" {
-		w.entry('E', name, seen, found, nil, "", why, false)
+func (w *walk) file(name string, fd int, st status, found []xattr, note string) error {
+	if why := w.unhashed(st); why != "" {
+		w.entry('E', name, st, found, nil, "", why, false)
 		return nil
 	}
-	several := seen.links != 1
+	several := st.links != 1
 	if several {
 		// The content read under one name is also that of another name of the same version.
-		this := version{seen.identity(), seen.size, seen.mtime, seen.ctime}
+		this := version{st.identity(), st.size, st.mtime, st.ctime}
 		if w.linked[this] {
-			w.entry('E', name, seen, found, nil, "", note, true)
+			w.entry('E', name, st, found, nil, "", note, true)
 			return nil
 		}
 		w.linked[this] = true
 	}
-	w.hashed[seen.mount] += seen.size
-	digest, why, err := w.reader.hash(fd, seen)
+	w.hashed[st.mount] += st.size
+	digest, why, err := w.reader.hash(fd, st)
 	if err != nil {
 		return err
 	}
 	if why != "" {
 		note = why
 	}
-	w.entry('E', name, seen, found, digest, "", note, several)
+	w.entry('E', name, st, found, digest, "", note, several)
 	return nil
 }
 
-func (w *walk) unhashed(seen status) string {
-	fstype, limits := w.mounts[seen.mount], w.opts.limits
+func (w *walk) unhashed(st status) string {
+	fstype, limits := w.mounts[st.mount], w.opts.limits
 	most := limits.mount
-	if seen.mount == w.root {
+	if st.mount == w.root {
 		most = limits.root
 	}
 	switch {
 	case w.opts.unhashed[fstype]:
 		return "not hashed: " + fstype
-	case seen.size > limits.file:
+	case st.size > limits.file:
 		return "not hashed: larger than " + strconv.FormatUint(limits.file, 10) + " bytes"
-	case w.hashed[seen.mount]+seen.size > most:
+	case w.hashed[st.mount]+st.size > most:
 		return "not hashed: the files before it reached " + strconv.FormatUint(most, 10) + " bytes"
 	}
 	return ""
@@ -296,13 +296,13 @@ func (w *walk) unhashed(seen status) string {
 
 // entry sends one entry: its status, whether it is one of several names of one file, and the name,
 // the note, the digest, the target and the attributes, each with its length before it.
-func (w *walk) entry(letter byte, name string, seen status, attributes []xattr, digest []byte,
+func (w *walk) entry(letter byte, name string, st status, attributes []xattr, digest []byte,
 	target, note string, several bool) {
 	flag := byte(0)
 	if several {
 		flag = 1
 	}
-	body := append(seen.pack(), flag)
+	body := append(st.pack(), flag)
 	for _, field := range [][]byte{[]byte(name), []byte(note), digest, []byte(target)} {
 		body = append(body, length(field)...)
 		body = append(body, field...)
