@@ -43,7 +43,7 @@ _LADDER = "E15"  # the report also holds what it observed: the ladder and the ti
     "--only",
     multiple=True,
     metavar="ID",
-    help="For example E07, with the experiments it depends on; repeatable",
+    help="Run only this experiment (E07), and those it depends on; repeatable",
 )
 @click.option("--container", default="sleep", show_default=True, help="The lab's container")
 @click.option("--image", default="sleep", show_default=True, help="The image it runs")

@@ -34,7 +34,12 @@ def view_options(command: Command) -> Command:
     options = [
         click.option("--image", default="sleep", show_default=True, help="The image to start"),
         engine_options,
-        click.option("--from", "source", metavar="REPORT.json", help="Show that of a report"),
+        click.option(
+            "--from",
+            "source",
+            metavar="REPORT.json",
+            help="Show the one in this report; start nothing",
+        ),
         click.option("--svg", metavar="FILE", help="Also write it to FILE as an SVG picture"),
         click.option(
             "--format",
@@ -53,8 +58,8 @@ def view_options(command: Command) -> Command:
 @view_options
 @click.option("--clean", is_flag=True, help="Remove leftovers of an interrupted run and exit")
 def ladder(image: str, clean: bool, **options: str | None) -> int:
-    """Start one root filesystem with ever more tools: the first rung that shows an entry tells
-    who makes it.
+    """Start one root filesystem with one more tool on each rung: the first rung with an entry
+    shows which tool makes it.
 
     chroot, chroot with mounts, bare runc and crun, containerd, the engine, podman, gVisor: those
     that are installed. Needs root, on the engine's own host.

@@ -37,7 +37,7 @@ keep_option = click.option(
 @click.command()
 @click.argument("container")
 @seed_option
-@click.option("--key", is_flag=True, help="With the answers: for the instructor")
+@click.option("--key", is_flag=True, help="Print the answers, too: for the instructor")
 @click.option("--html", "html_file", metavar="FILE", help="Write it as a page to print")
 @engine_options
 @vantage_option
@@ -51,7 +51,7 @@ def worksheet(
     url: str | None,
     vantage: str,
 ) -> int:
-    """Ask which paths CONTAINER will hold, and who makes them: predict first."""
+    """Print a worksheet: which paths will CONTAINER hold, and who makes them?"""
     with connect(engine, url) as client:
         report = _verified_report(client, container, vantage)
     drawn = draw_worksheet(report, seed or seed_of(report))
@@ -145,7 +145,7 @@ def check(
     engine: str | None,
     url: str | None,
 ) -> int:
-    """Grade the answer: PATH is what was changed, ORIGIN is where it came from."""
+    """Grade an answer: the changed PATH, and its ORIGIN."""
     with connect(engine, url) as client:
         usual = _verified_report(client, container, "auto")
         changed = _verified_report(client, exercise_container.CONTAINER, "auto")
@@ -170,7 +170,7 @@ def stop(engine: str | None, url: str | None) -> int:
 @exercise.command()
 @click.argument("machines", metavar="MACHINE...", nargs=-1, required=True)
 def key(machines: tuple[str, ...]) -> int:
-    """For the instructor: what is changed in the exercise of each MACHINE."""
+    """Show the answers for each MACHINE: for the instructor."""
     for machine in machines:
         drawn = draw_exercise(machine)
         answer = {"machine": visible(machine), "path": drawn.path, "origin": str(drawn.origin)}

@@ -78,7 +78,7 @@ def why(container: str, path: str, engine: str | None, url: str | None, vantage:
 @click.option("--json", "json_file", metavar="FILE", help="Also write the report to FILE")
 @click.option("--format", "form", type=REPORT_FORMATS, default="table", show_default=True)
 def replay(evidence_dir: str, json_file: str | None, form: str) -> int:
-    """Judge again the evidence that `verify --save-evidence` saved; needs no engine."""
+    """Judge saved evidence again (see `verify --save-evidence`); needs no engine."""
     evidence, judgement = verification.replay(evidence_dir)
     with evidence:
         return _report(evidence, judgement, json_file, form)
