@@ -99,7 +99,7 @@ def _prepared(bundle: str, evidence: EvidenceSet) -> RootView:
         return RootView(_noted(step, reason, available=False))
     config = _pausable_config(dict(evidence.facts.container.oci_config or {}), root)
     try:
-        pid, note = BareRuntime(runtime.name).act("create", bundle, config)
+        pid, note = BareRuntime(runtime.name).start_container("create", bundle, config)
         with hold_process(pid) as process, live_ledger(process) as ledger:
             reason = f"{runtime.name} with {evidence.facts.engine.name}'s config.json, no hooks"
             return view_of(_noted(step, f"{reason}; {note}" if note else reason), ledger, process)

@@ -7,6 +7,7 @@ import json
 import os
 import posixpath
 import shutil
+import stat
 import tarfile
 import tempfile
 from collections import defaultdict
@@ -18,12 +19,8 @@ from scratchlab.errors import LabError
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Kind
 
-_FORMATS = {
-    Kind.FIFO: 0o010000,
-    Kind.CHAR: 0o020000,
-    Kind.BLOCK: 0o060000,
-}
-_CHUNK = 1 << 20
+_NODE_TYPES = {Kind.FIFO: stat.S_IFIFO, Kind.CHAR: stat.S_IFCHR, Kind.BLOCK: stat.S_IFBLK}
+_CHUNK = 1 << 20  # bytes
 
 
 def unpack(ledger: Ledger, archive: str, directory: str) -> None:
@@ -62,8 +59,8 @@ def _make(ledger: Ledger, directory: str) -> None:
             directories.add(entry.path)
         elif entry.kind is Kind.SYMLINK:
             os.symlink(entry.target or "", path)
-        elif entry.kind in _FORMATS:
-            os.mknod(path, _FORMATS[entry.kind] | 0o600, os.makedev(*(entry.device or (0, 0))))
+        elif entry.kind in _NODE_TYPES:
+            os.mknod(path, _NODE_TYPES[entry.kind] | 0o600, os.makedev(*(entry.device or (0, 0))))
         elif entry.kind is not Kind.FILE:
             raise LabError(f"{entry.path}: an archive cannot hold a {entry.kind}")
 

@@ -12,8 +12,8 @@ import pytest
 from scratchlab.experiments import EXPERIMENTS, Names
 from scratchlab.experiments.e08_required_filesystems import VisibleMount
 from scratchlab.experiments.runner import load_module
-from scratchlab.experiments.table import check_of_outcome
-from scratchlab.model import Verdict
+from scratchlab.experiments.table import ExperimentOutcome, check_of_outcome
+from scratchlab.model import Check, Verdict
 
 from . import broken, broken_ladder, broken_limits, broken_namespaces
 from .broken import STRANGER, Change, more
@@ -32,11 +32,17 @@ OTHER_ENGINES = [
 ]
 
 
+def judged(name: str, observation: Any) -> ExperimentOutcome:
+    return load_module(BY_ID[name]).judge(observation)
+
+
+def checked(name: str, observation: Any) -> Check:
+    return check_of_outcome(BY_ID[name], judged(name, observation), Names())
+
+
 @pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda experiment: experiment.id)
 def test_real_observation_passes(experiment: Any, observed: dict[str, Any]) -> None:
-    done = check_of_outcome(
-        experiment, load_module(experiment).judge(observed[experiment.id]), Names()
-    )
+    done = checked(experiment.id, observed[experiment.id])
     assert done.verdict is Verdict.PASS, done
     assert done.observed
     assert done.expected
@@ -45,9 +51,7 @@ def test_real_observation_passes(experiment: Any, observed: dict[str, Any]) -> N
 
 @pytest.mark.parametrize(("engine", "name"), OTHER_ENGINES)
 def test_observation_of_another_engine_does_not_fail(engine: str, name: str) -> None:
-    done = check_of_outcome(
-        BY_ID[name], load_module(BY_ID[name]).judge(observed_on(engine, name)(None)), Names()
-    )
+    done = checked(name, observed_on(engine, name)(None))
     skips = (engine, name) == ("docker-28.5.2-cgroup2", "E13")
     assert done.verdict is (Verdict.SKIP if skips else Verdict.PASS), done
 
@@ -58,7 +62,7 @@ def test_observation_of_another_engine_does_not_fail(engine: str, name: str) -> 
 def test_each_broken_observation_fails_with_its_cause_and_help(
     name: str, fault: str, change: Change, observed: dict[str, Any]
 ) -> None:
-    outcome = load_module(BY_ID[name]).judge(change(observed[name]))
+    outcome = judged(name, change(observed[name]))
     assert outcome.fault == fault, outcome
     done = check_of_outcome(BY_ID[name], outcome, Names())
     assert done.verdict is Verdict.FAIL
@@ -73,7 +77,7 @@ def test_each_broken_observation_fails_with_its_cause_and_help(
 def test_answer_unlike_2017_passes_with_an_explanation(
     name: str, key: str, change: Change, observed: dict[str, Any]
 ) -> None:
-    outcome = load_module(BY_ID[name]).judge(change(observed[name]))
+    outcome = judged(name, change(observed[name]))
     assert outcome.fault is None, outcome
     assert key in outcome.today
     done = check_of_outcome(BY_ID[name], outcome, Names())
@@ -87,7 +91,7 @@ def test_answer_unlike_2017_passes_with_an_explanation(
 def test_unanswerable_experiment_is_skipped_with_the_reason(
     name: str, key: str, change: Change, observed: dict[str, Any]
 ) -> None:
-    outcome = load_module(BY_ID[name]).judge(change(observed[name]))
+    outcome = judged(name, change(observed[name]))
     assert (outcome.fault, outcome.skip) == (None, key)
     done = check_of_outcome(BY_ID[name], outcome, Names())
     assert done.verdict is Verdict.SKIP
@@ -100,7 +104,7 @@ def test_limit_not_in_force_fails_even_if_another_cannot_be_set(
     observed: dict[str, Any],
 ) -> None:
     observation = trial("pids", said="")(replace(observed["E13"], lacking=("cpu",)))
-    assert load_module(BY_ID["E13"]).judge(observation).fault == "not-refused"
+    assert judged("E13", observation).fault == "not-refused"
 
 
 def test_every_explanation_of_the_table_has_a_test() -> None:
@@ -114,13 +118,13 @@ def test_every_explanation_of_the_table_has_a_test() -> None:
 
 def test_containerd_store_explains_a_size_but_not_content(observed: dict[str, Any]) -> None:
     observation = replace(observed["E02"], containerd_store=True, size=4411, content=1)
-    assert load_module(BY_ID["E02"]).judge(observation).fault == "content"
+    assert judged("E02", observation).fault == "content"
 
 
 def test_engine_may_refuse_the_shell_before_starting_it(
     observed: dict[str, Any],
 ) -> None:
-    assert load_module(BY_ID["E06"]).judge(replace(observed["E06"], shell_exit=None)).fault is None
+    assert judged("E06", replace(observed["E06"], shell_exit=None)).fault is None
 
 
 def test_missing_mount_flag_is_reported_and_passes(observed: dict[str, Any]) -> None:
@@ -128,7 +132,7 @@ def test_missing_mount_flag_is_reported_and_passes(observed: dict[str, Any]) -> 
     assert VisibleMount("/dev", "tmpfs", ("rw", "nosuid"), ()) in [
         replace(mount, super_options=()) for mount in observation.mounts
     ]
-    done = check_of_outcome(BY_ID["E08"], load_module(BY_ID["E08"]).judge(observation), Names())
+    done = checked("E08", observation)
     assert "/dev has no noexec" in done.cause
 
 
@@ -146,11 +150,8 @@ def test_owners_are_compared_as_ids_of_the_container(observed: dict[str, Any]) -
         for line in observation.debug
     )
     remapped = replace(observation, uid_map=((0, 100000, 65536),), host=host, debug=debug)
-    assert load_module(BY_ID["E10"]).judge(remapped).fault is None
-    assert (
-        load_module(BY_ID["E10"]).judge(replace(remapped, debug=observation.debug)).fault
-        == "differs"
-    )
+    assert judged("E10", remapped).fault is None
+    assert judged("E10", replace(remapped, debug=observation.debug)).fault == "differs"
 
 
 def test_hostile_names_are_escaped_in_a_check(observed: dict[str, Any]) -> None:
@@ -161,9 +162,7 @@ def test_hostile_names_are_escaped_in_a_check(observed: dict[str, Any]) -> None:
         ("E09", "entries", replace(STRANGER, path=f"/etc{evil}", target=evil)),
         ("E10", "debug", replace(STRANGER, path=evil)),
     ):
-        done = check_of_outcome(
-            BY_ID[name], load_module(BY_ID[name]).judge(more(field, item)(observed[name])), Names()
-        )
+        done = checked(name, more(field, item)(observed[name]))
         assert done.verdict is Verdict.FAIL
         for text in (done.observed, done.cause, done.help):
             assert "\x1b" not in text

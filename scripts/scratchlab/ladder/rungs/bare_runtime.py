@@ -49,11 +49,11 @@ class BareRuntime:
         process = config["process"]
         process.update(args=list(workspace.argv), cwd=workspace.cwd, terminal=False)
         process["env"] = list(workspace.env) or process["env"]
-        pid, note = self.act("run", bundle, config)
+        pid, note = self.start_container("run", bundle, config)
         run = " ".join([self.tool, *self._options, "run", "NAME"])
         return Started(pid, f"{self.tool} spec; {run}", note=note)
 
-    def act(self, verb: str, bundle: str, config: Json) -> tuple[int, str]:
+    def start_container(self, verb: str, bundle: str, config: Json) -> tuple[int, str]:
         """``run`` or ``create`` the container of ``bundle``; return its PID and a note.
 
         ``config`` becomes config.json. The note is empty unless the runtime needed help. Raises
@@ -74,7 +74,7 @@ class BareRuntime:
         if shutil.which(self.tool) is not None and os.path.isdir(self._state(directory)):
             for name in run_program([self.tool, *self._root(directory), "list", "--quiet"]).split():
                 self._command(directory, "delete", "--force", name)
-        _end_orphans()
+        _kill_orphans()
 
     def _command(self, directory: str, *arguments: str) -> str:
         """Run the runtime; return a note if a cgroup mount had to be hidden from it, or ""."""
@@ -118,7 +118,7 @@ def remove_empty_cgroups() -> None:
                 os.rmdir(directory)
 
 
-def _end_orphans() -> None:
+def _kill_orphans() -> None:
     """Kill the processes that an interrupted runtime left in its control group.
 
     runc moves its child into the group before it writes the state that ``runc list`` reads

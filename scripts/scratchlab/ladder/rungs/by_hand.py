@@ -56,7 +56,7 @@ class Chroot:
 
     def down(self, directory: str) -> None:
         """Kill every process whose root is this rung's directory."""
-        _end(os.path.join(directory, self.id, "rootfs"))
+        _kill_processes(os.path.join(directory, self.id, "rootfs"))
 
 
 class ChrootWithMounts(Chroot):
@@ -122,7 +122,7 @@ def _start(argv: list[str], root: str, env: tuple[str, ...]) -> int:
             time.sleep(0.005)
         errors.seek(0)
         message = last_line(errors.read())
-    _end(root)
+    _kill_processes(root)
     raise RefusedError(f"unshare failed: {message or 'the program ended at once'}")
 
 
@@ -151,7 +151,7 @@ def _is_rooted(pid: int, root: str) -> bool:
         return False
 
 
-def _end(root: str) -> None:
+def _kill_processes(root: str) -> None:
     """Kill every process whose root is ``root``. Raises LabError if one survives.
 
     A PID namespace ends with its first process.

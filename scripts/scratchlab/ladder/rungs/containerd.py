@@ -39,8 +39,8 @@ class Containerd:
 
     def version(self) -> str:
         """The version of ctr, which is packaged with containerd."""
-        found = re.search(r"v?(\d\S*)\s*$", run_program(["ctr", "--version"]))
-        return found[1] if found else ""
+        version = re.search(r"v?(\d\S*)\s*$", run_program(["ctr", "--version"]))
+        return version[1] if version else ""
 
     def up(self, workspace: Workspace) -> Started:
         """Import the image and run it with containerd's own defaults."""

@@ -32,8 +32,8 @@ class Podman:
 
     def version(self) -> str:
         """The version of podman."""
-        found = re.search(r"\d\S*", run_program(["podman", "--version"]))
-        return found[0] if found else ""
+        version = re.search(r"\d\S*", run_program(["podman", "--version"]))
+        return version[0] if version else ""
 
     def up(self, workspace: Workspace) -> Started:
         """Load the image and run it on the host's network, which needs no set-up."""
