@@ -21,8 +21,7 @@ from scratchlab.classroom.results import Classroom, MachineState, ReportsDirecto
 from scratchlab.classroom.worksheet import draw_worksheet, seed_of
 from scratchlab.errors import LabError
 from scratchlab.render.exports import gradebook, junit, tap
-from scratchlab.render.html import page as report_page
-from scratchlab.render.html import room_page, sheets
+from scratchlab.render.html import report_page, room_page, sheets
 from scratchlab.report import Report
 from scratchlab.report import read as read_report
 

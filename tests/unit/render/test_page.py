@@ -16,7 +16,7 @@ from scratchlab.cli import scratchlab
 from scratchlab.cli.classroom import write_report_page
 from scratchlab.errors import LabError
 from scratchlab.model import Engine, Facts, Host, Origin, Runtime
-from scratchlab.render.html import page
+from scratchlab.render.html import templates
 from scratchlab.render.html.compact import RowWriter
 from scratchlab.render.words import ORIGINS
 from scratchlab.report import write
@@ -131,13 +131,13 @@ def test_path_that_is_a_prefix_of_the_next_keeps_its_name() -> None:
 def test_every_origin_has_words_and_its_own_sign() -> None:
     assert set(ORIGINS) == set(Origin)
     assert len({words.code for words in ORIGINS.values()}) == len(Origin)
-    css = page.asset("report.css")
+    css = templates.asset("report.css")
     for origin in Origin:
         assert css.count(f"--{origin}: #") == 3, "light, dark, dark of the system"
 
 
 def test_zipapp_holds_the_assets() -> None:
-    package = Path(page.__file__).parents[1]
+    package = Path(templates.__file__).parents[1]
     carried = dict(members(package))
     for file in (package / "html").iterdir():
         if file.name == "__pycache__":
@@ -171,6 +171,6 @@ def test_rules_link_their_source_at_the_version_that_ran(
 
 def test_data_cannot_end_its_script_block() -> None:
     value = {"</script>": "<!--\u2028&\ud800"}
-    text = page.data(value)
+    text = templates.data(value)
     assert not set("<>&\u2028").intersection(text)
     assert json.loads(text) == value

@@ -7,11 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
-from markupsafe import Markup
-
 from scratchlab.classroom.records import extended_history
 from scratchlab.classroom.results import Classroom, MachineResult
-from scratchlab.render.html.page import asset, environment, fingerprint
+from scratchlab.render.html.templates import write_template
 from scratchlab.render.words import STATES, facet_sentence, headline, short_digest
 
 SIGNS = {"pass": "✔", "fail": "✘", "error": "✘", "skip": "-"}
@@ -40,32 +38,26 @@ class SameTrouble:
 
 def render(classroom: Classroom, out: TextIO) -> None:
     """Write the page. Everything from a machine becomes text on it, never markup."""
-    style, script = "".join(map(asset, STYLES)), "".join(map(asset, SCRIPTS))
     machines = classroom.machines
     counts = Counter(STATES[machine.state] for machine in machines)
-    pieces = (
-        environment()
-        .get_template("room.html.j2")
-        .generate(
-            classroom=classroom,
-            headline=headline(classroom),
-            counts=counts.most_common(),
-            facets=sorted(classroom.facets, key=lambda facet: facet.same),
-            troubles=tuple(_troubles(classroom)),
-            rows=[(machine, extended_history(machine)[-MOST_RUNS:]) for machine in machines],
-            graded=any(machine.summary and machine.summary.grade for machine in machines),
-            states=STATES,
-            sentence=facet_sentence,
-            shorten=short_digest,
-            verdicts=_verdicts,
-            signs=SIGNS,
-            style=Markup(style),  # noqa: S704 - ours, from the package
-            script=Markup(script),  # noqa: S704 - likewise
-            hashes={"style": fingerprint(style), "script": fingerprint(script)},
-        )
+    write_template(
+        "room.html.j2",
+        out,
+        styles=STYLES,
+        scripts=SCRIPTS,
+        classroom=classroom,
+        headline=headline(classroom),
+        counts=counts.most_common(),
+        facets=sorted(classroom.facets, key=lambda facet: facet.same),
+        troubles=tuple(_troubles(classroom)),
+        rows=[(machine, extended_history(machine)[-MOST_RUNS:]) for machine in machines],
+        graded=any(machine.summary and machine.summary.grade for machine in machines),
+        states=STATES,
+        sentence=facet_sentence,
+        shorten=short_digest,
+        verdicts=_verdicts,
+        signs=SIGNS,
     )
-    for piece in pieces:
-        out.write(piece)
 
 
 def _troubles(classroom: Classroom) -> Iterator[SameTrouble]:

@@ -6,13 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TextIO
 
-from markupsafe import Markup
-
 from scratchlab.classroom.exercise import draw_exercise
 from scratchlab.classroom.results import MachineResult
 from scratchlab.classroom.worksheet import Worksheet
 from scratchlab.model import Origin
-from scratchlab.render.html.page import asset, environment, fingerprint
+from scratchlab.render.html.templates import write_template
 from scratchlab.render.words import ORIGINS
 from scratchlab.report.sections import Head
 from scratchlab.text import printable, visible
@@ -76,7 +74,4 @@ def _card(machine: MachineResult) -> Card:
 
 
 def _write(out: TextIO, **values: Any) -> None:
-    style = Markup(asset("sheets.css"))  # noqa: S704 - ours, from the package
-    template = environment().get_template("sheets.html.j2")
-    for piece in template.generate(style=style, fingerprint=fingerprint, **values):
-        out.write(piece)
+    write_template("sheets.html.j2", out, styles=("sheets.css",), **values)

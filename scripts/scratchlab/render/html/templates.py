@@ -1,0 +1,91 @@
+"""Fill in the templates of this package: one HTML file each, with style and script inside."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable
+from functools import cache
+from importlib import resources
+from typing import Any, TextIO
+from urllib.parse import quote
+
+from jinja2 import Environment, FunctionLoader
+from markupsafe import Markup
+
+from scratchlab.render.words import short_ids
+from scratchlab.text import printable
+
+# A script block ends at the first </script>, so JSON must not hold it: it can escape these three.
+_ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
+
+
+def write_template(
+    name: str,
+    out: TextIO,
+    *,
+    styles: Iterable[str],
+    scripts: Iterable[str] = (),
+    **values: Any,
+) -> None:
+    """Write the template ``name``, filled in with ``values``, to ``out``, piece by piece.
+
+    ``styles`` and ``scripts`` are files of this package. The template gets their texts as
+    ``style`` and ``script``, and as ``hashes`` their names for a Content-Security-Policy.
+    """
+    style, script = "".join(map(asset, styles)), "".join(map(asset, scripts))
+    pieces = (
+        _environment()
+        .get_template(name)
+        .generate(
+            style=Markup(style),  # noqa: S704 - ours, from the package
+            script=Markup(script),  # noqa: S704 - likewise
+            hashes={"style": _hash(style), "script": _hash(script)},
+            **values,
+        )
+    )
+    for piece in pieces:
+        out.write(piece)
+
+
+def asset(name: str) -> str:
+    """The text of a template, style or script of this package."""
+    return resources.files("scratchlab.render.html").joinpath(name).read_text("utf-8")
+
+
+def data(value: Any) -> Markup:
+    """``value`` as JSON that is safe in a script block, whatever its texts hold."""
+    text = json.dumps(value, separators=(",", ":"))
+    return Markup(text.translate(_ESCAPES))  # noqa: S704 - no <, > or & is left
+
+
+@cache
+def _environment() -> Environment:
+    """The templates of this package. Every text is escaped, control characters included."""
+    templates = Environment(
+        loader=FunctionLoader(asset), autoescape=True, finalize=_printable, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    templates.filters |= {
+        "data": data,
+        "printable": _printable,
+        "zip": zip,
+        "short": short_ids,
+        "address": _address,
+    }
+    return templates
+
+
+def _address(path: str) -> str:
+    """The fragment of a report's page that shows the entry ``path``."""
+    return "#path=" + quote(path, safe="", errors="replace")
+
+
+def _printable(value: Any) -> Any:
+    return printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"
