@@ -17,23 +17,14 @@ from scratchlab.judge.ghosts import GhostFinder
 from scratchlab.judge.mount_origins import MountOrigins
 from scratchlab.judge.prediction.predictions import Predictions
 from scratchlab.ledger import sort_key
-from scratchlab.model import (
-    Check,
-    Entry,
-    Finding,
-    Ghost,
-    Mount,
-    MountFinding,
-    Origin,
-    Status,
-)
+from scratchlab.model import Check, Entry, Finding, Ghost, Mount, MountFinding, Origin, Status
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """What was found. ``findings`` has one item for each live entry and for each missing one, in
-    tree order. Each iteration makes them again, so that a hundred thousand of them are never in
-    memory at once; ``ghosts``, in tree order too, come from the same comparison and cost nothing
+    tree order; each iteration makes them again, so that a hundred thousand of them are never in
+    memory at once. ``ghosts``, in tree order too, come from the same comparison: they cost nothing
     after a whole iteration of ``findings``. ``mounts`` has one item for each line of mountinfo.
     """
 
@@ -107,15 +98,15 @@ class _Comparison:
                 yield Finding(pair.path, Status.MISSING, Origin.UNEXPLAINED, image=pair.image)
 
     def _judged(self, pair: Pair) -> tuple[Finding | None, Entry | None]:
-        """The finding for a live entry, None where there is no such; and the image's entry that
-        cannot be seen at that path.
+        """The finding for the live entry of ``pair``, if it has one, and the entry of the image
+        that the container cannot see, if there is one.
         """
         live = pair.live
         if live is None:
             return None, pair.image
         cause, status = self._origins.of(pair)
         mount = self._mounts.get(live.mount)
-        # Of the image and live entries of one path only the live one is seen.
+        # The live entry is another one than the image's, which it hides.
         replaced = status is Status.ONLY_LIVE and pair.image is not None and pair.path != "/"
         if status is Status.SAME and pair.path != "/":
             prediction = agreement.AGREES if self._predictions.by_path else agreement.NONE

@@ -57,10 +57,10 @@ class MountOrigins:
         self._readonly = {*(linux.get("readonlyPaths") or host_config.get("ReadonlyPaths") or ())}
         self._devices = {str(device.get("path")) for device in linux.get("devices") or []}
         self._causes: dict[int, Cause] = {}
-        seen: Counter[str] = Counter()
+        earlier: Counter[str] = Counter()  # mounts on the same target
         for mount in facts.mounts:
-            self._causes[mount.id] = self._cause(mount, seen[mount.target])
-            seen[mount.target] += 1
+            self._causes[mount.id] = self._cause(mount, earlier[mount.target])
+            earlier[mount.target] += 1
 
     def __getitem__(self, mount: Mount) -> Cause:
         """Who made ``mount``."""
@@ -93,14 +93,14 @@ class MountOrigins:
             (*targets, *(path for device in self._devices for path in parents(device)))
         )
 
-    def _cause(self, mount: Mount, below: int) -> Cause:
-        """``below`` is the number of earlier mounts on the same target."""
+    def _cause(self, mount: Mount, earlier: int) -> Cause:
+        """``earlier`` is the number of mounts below ``mount`` on the same target."""
         line = mount_line(mount)
         if mount.id == self._root:
             driver = ROOT_DRIVERS.get(self._facts.engine.storage_driver, "")
             return Cause(Origin.STORAGE_DRIVER, f"{self._engine}-root{driver}", (line,))
         cause = self._mask(mount, line)
-        if cause is None and not below:  # a requested mount is the first one on its target
+        if cause is None and not earlier:  # a requested mount is the first one on its target
             cause = self._as_requested(mount, line)
         return cause or self._implied(mount, line) or self._unexplained(mount, line)
 

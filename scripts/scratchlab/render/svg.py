@@ -77,7 +77,7 @@ def timelapse(section: TimelapseSection, out: TextIO) -> None:
     """Draw the report's ``timelapse``: entries down, stages across."""
     title = f"{section['image']}: the life of one container"
     about = "Its root filesystem in each stage: entries appear, and vanish again."
-    texts = _Texts(title, about, "first seen then")
+    texts = _Texts(title, about, "first seen")
     _draw(section["stages"], list(map(_timelapse_row, section["entries"])), texts, out)
 
 

@@ -52,7 +52,7 @@ ORIGINS: Mapping[Origin, OriginWords] = {
     ),
     Origin.RUNTIME_FILESYSTEM: OriginWords(
         "the runtime", "filesystem", "FS",
-        "The runtime mounts a filesystem there, as its configuration says.",
+        "The runtime mounts a filesystem there, as its configuration lists it.",
     ),
     Origin.RUNTIME_DEVICE: OriginWords(
         "the runtime", "device or link", "DV", "The runtime populates /dev: nodes, links, console."

@@ -207,7 +207,7 @@ class StepEntryFields(TypedDict):
 
     path: str
     kind: str
-    present: list[bool | None]  # one per step; None: could not be seen
+    present: list[bool | None]  # one per step; None: could not be measured
     origin: str
 
 

@@ -115,9 +115,9 @@ def test_entries_of_the_image_where_the_engine_writes_are_ghosts(saved: Saved) -
 
 
 def test_a_link_at_etc_in_the_image_is_replaced(saved: Saved) -> None:
-    found = judged(saved("docker-20.10.24-etc-is-a-link"))
-    assert [(g.path, g.kind) for g in found.ghosts] == [("/etc", Status.REPLACED)]
-    etc = by_path(found)["/etc"]
+    judgement = judged(saved("docker-20.10.24-etc-is-a-link"))
+    assert [(g.path, g.kind) for g in judgement.ghosts] == [("/etc", Status.REPLACED)]
+    etc = by_path(judgement)["/etc"]
     assert (etc.origin, etc.status) == (Origin.ENGINE_INIT_LAYER, Status.ONLY_LIVE)
 
 
@@ -139,23 +139,72 @@ def test_an_image_file_changed_below_every_layer_is_unexplained(saved: Saved) ->
     entry = evidence.live.get("/bin/busybox")
     assert entry is not None
     evidence.live.put(replace(entry, sha256="0" * 64))
-    found = by_path(judged(evidence))["/bin/busybox"]
-    assert (found.origin, found.status) == (Origin.UNEXPLAINED, Status.ALTERED)
-    assert found.differences == ("sha256",)
+    finding = by_path(judged(evidence))["/bin/busybox"]
+    assert (finding.origin, finding.status) == (Origin.UNEXPLAINED, Status.ALTERED)
+    assert finding.differences == ("sha256",)
 
 
 def test_an_image_file_that_is_absent_without_a_whiteout_is_missing(saved: Saved) -> None:
     evidence = saved(PLAIN)
-    found = judged(replace(evidence, live=without(evidence.live, "/bin/busybox")))
-    assert by_path(found)["/bin/busybox"].status is Status.MISSING
+    judgement = judged(replace(evidence, live=without(evidence.live, "/bin/busybox")))
+    assert by_path(judgement)["/bin/busybox"].status is Status.MISSING
 
 
 @pytest.mark.parametrize("path", ["/.dockerenv", "/etc/mtab", "/dev/null", "/dev/fd", "/proc"])
 def test_a_predicted_entry_that_is_absent_is_missing(saved: Saved, path: str) -> None:
     evidence = saved(PLAIN)
-    found = by_path(judged(replace(evidence, live=without(evidence.live, path))))[path]
-    assert found.status is Status.MISSING
-    assert found.prediction == f"predicted {found.origin}, but missing"
+    finding = by_path(judged(replace(evidence, live=without(evidence.live, path))))[path]
+    assert finding.status is Status.MISSING
+    assert finding.prediction == f"predicted {finding.origin}, but missing"
+
+
+@pytest.mark.parametrize(
+    ("path", "changes", "sentence"),
+    [
+        ("/dev/zero", {"mode": 0o600}, "mode: predicted 0666, found 0600"),
+        ("/.dockerenv", {"size": 1}, "size: predicted 0, found 1"),
+        ("/etc/mtab", {"target": "/x"}, "target: predicted /proc/mounts, found /x"),
+        ("/dev/null", {"device": (1, 5)}, "predicted as runtime-device, found as process-write; "
+                                          "device: predicted 1:3, found 1:5"),
+    ],
+)  # fmt: skip
+def test_a_contradicted_prediction_is_a_short_sentence(
+    saved: Saved, path: str, changes: dict[str, Any], sentence: str
+) -> None:
+    evidence = saved(PLAIN)
+    for ledger in (evidence.live, evidence.init):
+        assert ledger is not None
+        entry = ledger.get(path)
+        if entry is not None:
+            ledger.put(replace(entry, **changes))
+    assert by_path(judged(evidence))[path].prediction == sentence
+
+
+def test_a_contradicted_mount_is_a_short_sentence(saved: Saved) -> None:
+    evidence = saved(PLAIN)
+    mounts = tuple(
+        replace(mount, options=("rw", "nosuid")) if mount.target == "/dev/pts" else mount
+        for mount in evidence.facts.mounts
+        if mount.target != "/dev/mqueue"
+    )
+    kept = next(mount.id for mount in mounts if mount.target == "/dev")
+    mqueue = evidence.live.get("/dev/mqueue")
+    assert mqueue is not None
+    evidence.live.put(replace(mqueue, mount=kept))
+    findings = by_path(judged(with_facts(evidence, mounts=mounts)))
+    assert findings["/dev/pts"].prediction.endswith("predicted mount option noexec, but missing")
+    assert findings["/dev/mqueue"].prediction.endswith("predicted a mount point, found none")
+
+
+def test_an_unpredicted_entry_of_the_init_layer_is_a_short_sentence(saved: Saved) -> None:
+    evidence = saved(PLAIN)
+    top = evidence.live.get("/")
+    assert top is not None
+    assert evidence.init is not None
+    evidence.init.put(Entry("/planted", Kind.FILE, 0o644))
+    evidence.live.put(Entry("/planted", Kind.FILE, 0o644, mount=top.mount))
+    sentence = "not predicted: no rule expects engine-init-layer at this path"
+    assert by_path(judged(evidence))["/planted"].prediction == sentence
 
 
 @pytest.mark.parametrize("name", [PLAIN, "podman-4.3.1-plain"])
@@ -183,34 +232,34 @@ def test_an_unchanged_directory_that_was_copied_up_still_belongs_to_the_init_lay
 
 
 def test_dockerenv_is_unexplained_without_an_init_layer(saved: Saved) -> None:
-    found = by_path(judged(replace(saved(PLAIN), init=None)))
-    assert found["/.dockerenv"].origin is Origin.UNEXPLAINED
-    assert found["/.dockerenv"].prediction.startswith("predicted as engine-init-layer")
+    findings = by_path(judged(replace(saved(PLAIN), init=None)))
+    assert findings["/.dockerenv"].origin is Origin.UNEXPLAINED
+    assert findings["/.dockerenv"].prediction.startswith("predicted as engine-init-layer")
 
 
 def test_an_unknown_engine_version_is_explained_by_evidence_without_a_prediction(
     saved: Saved,
 ) -> None:
     evidence = saved(PLAIN)
-    found = judged(with_facts(evidence, engine=replace(evidence.facts.engine, version="99.1")))
-    assert {finding.prediction for finding in found.findings} == {"none"}
-    assert Origin.UNEXPLAINED not in {finding.origin for finding in found.findings}
-    assert len(found.problems) == 1
-    assert "no prediction: docker 99.1" in found.problems[0]
+    judgement = judged(with_facts(evidence, engine=replace(evidence.facts.engine, version="99.1")))
+    assert {finding.prediction for finding in judgement.findings} == {"none"}
+    assert Origin.UNEXPLAINED not in {finding.origin for finding in judgement.findings}
+    assert len(judgement.problems) == 1
+    assert "no prediction: docker 99.1" in judgement.problems[0]
 
 
 def test_an_unknown_engine_is_not_predicted(saved: Saved) -> None:
     evidence = saved(PLAIN)
-    found = judged(with_facts(evidence, engine=replace(evidence.facts.engine, name="lxd")))
-    assert "the engine 'lxd' is not known" in found.problems[0]
+    judgement = judged(with_facts(evidence, engine=replace(evidence.facts.engine, name="lxd")))
+    assert "the engine 'lxd' is not known" in judgement.problems[0]
 
 
 def test_inspect_explains_where_config_json_cannot_be_read(saved: Saved) -> None:
-    found = judged(with_container(saved(PLAIN), oci_config=None))
+    judgement = judged(with_container(saved(PLAIN), oci_config=None))
     assert [
-        finding.path for finding in found.findings if finding.origin is Origin.UNEXPLAINED
+        finding.path for finding in judgement.findings if finding.origin is Origin.UNEXPLAINED
     ] == []
-    hosts = by_path(found)["/etc/hosts"]
+    hosts = by_path(judgement)["/etc/hosts"]
     assert hosts.evidence[0].kind == "inspect"
 
 
@@ -220,9 +269,9 @@ def test_a_bind_of_another_file_is_unexplained(saved: Saved) -> None:
         replace(mount, root="/somewhere/else") if mount.target == "/etc/hosts" else mount
         for mount in evidence.facts.mounts
     )
-    found = by_path(judged(with_facts(evidence, mounts=mounts, sources=())))["/etc/hosts"]
-    assert found.origin is Origin.UNEXPLAINED
-    assert "but another mount is there" in found.prediction
+    finding = by_path(judged(with_facts(evidence, mounts=mounts, sources=())))["/etc/hosts"]
+    assert finding.origin is Origin.UNEXPLAINED
+    assert "but another mount is there" in finding.prediction
 
 
 @pytest.mark.parametrize("privileged", [True, False])
@@ -235,29 +284,32 @@ def test_a_privileged_container_has_the_hosts_nodes_with_their_owners(
     evidence.live.put(replace(tty, mode=0o620, gid=5))
     config = {**evidence.facts.container.inspect["HostConfig"], "Privileged": privileged}
     inspect = {**evidence.facts.container.inspect, "HostConfig": config}
-    found = by_path(judged(with_container(evidence, inspect=inspect)))["/dev/tty"]
-    assert found.origin is Origin.RUNTIME_DEVICE
-    assert (found.prediction == "agrees") is privileged
+    finding = by_path(judged(with_container(evidence, inspect=inspect)))["/dev/tty"]
+    assert finding.origin is Origin.RUNTIME_DEVICE
+    assert (finding.prediction == "agrees") is privileged
 
 
 def test_secret_and_config_of_a_swarm_are_engine_mounts(saved: Saved) -> None:
-    found = by_path(judged(saved("docker-28.5.2-swarm-secret")))
+    findings = by_path(judged(saved("docker-28.5.2-swarm-secret")))
     for path in ("/run/secrets/scratchlab-matrix-secret", "/cfg/file"):
-        assert (found[path].origin, found[path].rule) == (Origin.ENGINE_MOUNT, "docker-secrets")
-    assert found["/run/secrets"].origin is Origin.RUNTIME_MOUNTPOINT
+        assert (findings[path].origin, findings[path].rule) == (
+            Origin.ENGINE_MOUNT,
+            "docker-secrets",
+        )
+    assert findings["/run/secrets"].origin is Origin.RUNTIME_MOUNTPOINT
 
 
 def test_an_image_mount_is_a_user_mount(saved: Saved) -> None:
-    found = by_path(judged(saved("docker-28.5.2-image-mount")))
-    assert {found[path].origin for path in ("/img", "/img/bin/busybox")} == {Origin.USER_MOUNT}
+    findings = by_path(judged(saved("docker-28.5.2-image-mount")))
+    assert {findings[path].origin for path in ("/img", "/img/bin/busybox")} == {Origin.USER_MOUNT}
 
 
 def test_a_mount_that_only_config_json_lists_is_from_a_hook_or_tool(saved: Saved) -> None:
     evidence = saved("docker-20.10.24-folder-ro")
     inspect = dict(evidence.facts.container.inspect)
     inspect["Mounts"] = []
-    found = by_path(judged(with_container(evidence, inspect=inspect)))["/cfg"]
-    assert found.origin is Origin.HOOK_OR_TOOL
+    finding = by_path(judged(with_container(evidence, inspect=inspect)))["/cfg"]
+    assert finding.origin is Origin.HOOK_OR_TOOL
 
 
 def test_specification_rows_pass_and_fail(saved: Saved) -> None:

@@ -64,7 +64,7 @@ class Prediction:
             phrases.append(f"predicted a mount of {self.mount.fstype}, found {mount.fstype}")
         missing = self.mount.options - {*mount.options, *mount.super_options}
         if missing:
-            phrases.append(f"predicted mount options, but missing: {', '.join(sorted(missing))}")
+            phrases.append(f"predicted mount option {', '.join(sorted(missing))}, but missing")
         return phrases
 
 

@@ -60,7 +60,7 @@ def timelapse(section: TimelapseSection, out: TextIO) -> None:
     screen = console(out)
     screen.print(text(f"{section['image']}: the root filesystem of one container's life", "bold"))
     _print_steps(section["stages"], out)
-    legend = _Legend(("origin", "what it is, from that stage on"), "first seen then", "there")
+    legend = _Legend(("origin", "what it is, from that stage on"), "first seen", "there")
     _print_rows(list(map(_timelapse_row, section["entries"])), section["stages"], legend, out)
 
 
