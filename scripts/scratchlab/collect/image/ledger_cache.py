@@ -36,7 +36,7 @@ _NAME = re.compile(r"[a-z]+-[0-9a-f]{64}\Z")
 
 
 class LedgerCache:
-    """A directory with ``NAME.ledger`` for each image, and its image and SHA-256 in ``NAME.json``."""
+    """For each image, a ``NAME.ledger``, and its image and SHA-256 in ``NAME.json``."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
