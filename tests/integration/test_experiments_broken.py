@@ -101,7 +101,7 @@ def test_container_without_the_labs_label_is_not_touched(
     )
     before = stranger.attrs
     checks = run_lab(lab_images)
-    failed(checks["E06"], "is not the lab's, and was not touched")
+    failed(checks["E06"], "is not the lab's and was not touched")
     not_run(checks, "E06 failed", "E07", "E08", "E09", "E10", "E12")
     assert checks["E11"].verdict is Verdict.PASS
     stranger.reload()
