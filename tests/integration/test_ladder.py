@@ -28,11 +28,10 @@ from scratchlab.judge import Judgement
 from scratchlab.lab import verification
 from scratchlab.lab.session import Laboratory
 from scratchlab.ladder import observe, probe_container, workspace
-from scratchlab.ladder.judge import judge_ladder
+from scratchlab.ladder.judge import judge_ladder, judge_lifecycle
 from scratchlab.ladder.model import LadderRun, Lifecycle, Maker, RootView
 from scratchlab.ladder.rungs import all_rungs, containerd
 from scratchlab.ladder.rungs.bare_runtime import BareRuntime
-from scratchlab.ladder.stages import judge_lifecycle
 from scratchlab.model import Origin
 
 from . import podman_service

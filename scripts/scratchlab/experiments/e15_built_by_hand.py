@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 
 from scratchlab.experiments.table import ExperimentOutcome
 from scratchlab.lab.session import Laboratory
-from scratchlab.ladder.judge import judge_ladder
+from scratchlab.ladder.judge import judge_ladder, judge_lifecycle
 from scratchlab.ladder.model import EntryRow, LadderRun, Lifecycle, Maker, RootView
 from scratchlab.ladder.observe import observe_ladder
-from scratchlab.ladder.stages import judge_lifecycle
 from scratchlab.text import visible
 
 _MOST_LISTED = 8

@@ -1,4 +1,8 @@
-"""The ladder's judgement: the first rung that shows an entry made it, and evidence must agree."""
+"""Judge the ladder and the lifecycle: construction and the origins by evidence must agree.
+
+On the ladder the first rung that shows an entry made it. In the lifecycle an entry appears in a
+stage in which its origin acts.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from dataclasses import replace
 from itertools import takewhile
 
 from scratchlab.lab.listing import ListedEntry
-from scratchlab.ladder.model import EntryRow, LadderRun, Maker, RootView
+from scratchlab.ladder.model import EntryRow, LadderRun, Lifecycle, Maker, RootView
 from scratchlab.ledger import sort_key
 from scratchlab.model import Kind, Origin
 from scratchlab.text import visible
@@ -52,6 +56,7 @@ def _detail(entry: ListedEntry, view: RootView) -> str:
     return " ".join(parts)
 
 
+# The maker of an entry that appears first on a rung.
 _MAKERS: Mapping[str, Maker] = {
     "chroot": Maker.IMAGE,
     "mounts": Maker.KERNEL,
@@ -82,10 +87,10 @@ _ORIGINS: Mapping[Maker, frozenset[Origin]] = {
 def judge_ladder(run: LadderRun) -> tuple[EntryRow, ...]:
     """One row for each path, in tree order: its maker, and whether evidence names the same."""
     claims = {claim.path: claim.origin for claim in run.claims}
-    return tuple(_judged(row, run, claims.get(row.path, "")) for row in entry_rows(run.rungs))
+    return tuple(_judged_rung(row, run, claims.get(row.path, "")) for row in entry_rows(run.rungs))
 
 
-def _judged(row: EntryRow, run: LadderRun, origin: str) -> EntryRow:
+def _judged_rung(row: EntryRow, run: LadderRun, origin: str) -> EntryRow:
     present = dict(zip((view.step.id for view in run.rungs), row.present, strict=True))
     by_hand = {view.step.id for view in run.rungs if row.path in view.by_hand}
     shown_by = [rung for rung, shows in present.items() if shows and rung not in by_hand]
@@ -144,3 +149,54 @@ def _below(rung: str, run: LadderRun, present: Mapping[str, bool | None]) -> lis
 def _unmeasured(below: Sequence[str], present: Mapping[str, bool | None]) -> Iterator[str]:
     """The rungs right below that were not measured: any of them may have made the entry."""
     return takewhile(lambda rung: present.get(rung) is None, reversed(below))
+
+
+# The stages in which an entry of an origin can appear first. The path of a mount may have been made
+# long before as its mountpoint. An entry that exists only inside the container's own mounts
+# appears once these are mounted.
+_CREATED = frozenset({"created"})
+_MOUNTED = frozenset({"image", "created", "prepared", "running"})
+_INSIDE = frozenset({"prepared", "running"})
+_FIRST_STAGES: Mapping[Origin, frozenset[str]] = {
+    Origin.IMAGE_LAYER: frozenset({"image"}),
+    Origin.STORAGE_DRIVER: frozenset({"image", "created"}),
+    Origin.ENGINE_INIT_LAYER: _CREATED,
+    Origin.ENGINE_CREATE: _CREATED,
+    Origin.ENGINE_MOUNT: _MOUNTED,
+    Origin.USER_MOUNT: _MOUNTED,
+    Origin.RUNTIME_MOUNTPOINT: _INSIDE,
+    Origin.RUNTIME_FILESYSTEM: _MOUNTED,
+    Origin.RUNTIME_DEVICE: _INSIDE,
+    Origin.RUNTIME_MASK: _MOUNTED,
+    Origin.KERNEL: _INSIDE,
+}
+# libpod makes /etc and /etc/mtab when it starts a container (podman v4.3.1
+# libpod/container_internal_linux.go prepare(), container_internal.go).
+_ENGINE_STAGES: Mapping[str, Mapping[Origin, frozenset[str]]] = {
+    "podman": {Origin.ENGINE_CREATE: _CREATED | _INSIDE},
+}
+
+
+def judge_lifecycle(lifecycle: Lifecycle) -> tuple[EntryRow, ...]:
+    """One row for each path, in tree order: where it appeared first, and whether that fits."""
+    claims = {claim.path: claim.origin for claim in lifecycle.claims}
+    return tuple(
+        _judged_stage(row, lifecycle, claims.get(row.path, ""))
+        for row in entry_rows(lifecycle.stages)
+    )
+
+
+def _judged_stage(row: EntryRow, lifecycle: Lifecycle, origin: str) -> EntryRow:
+    present = dict(zip((view.step.id for view in lifecycle.stages), row.present, strict=True))
+    if not origin or not present.get("running"):
+        return row
+    order = list(present)
+    possible = {row.first}
+    for stage in reversed(order[: order.index(row.first)]):
+        if present[stage] is not None:
+            break
+        possible.add(stage)  # not measured: the entry may have appeared in it
+    engine = next(view.step.tool for view in lifecycle.stages if view.step.id == "running")
+    known = {**_FIRST_STAGES, **_ENGINE_STAGES.get(engine, {})}
+    allowed = known.get(Origin(origin), frozenset())
+    return replace(row, origin=origin, agrees=bool(possible & allowed))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scratchlab.ladder.judge import judge_ladder
+from scratchlab.ladder.judge import judge_ladder, judge_lifecycle
 from scratchlab.ladder.model import EntryRow, LadderRun, Lifecycle, RootView, Step
-from scratchlab.ladder.stages import judge_lifecycle
 from scratchlab.report.sections import (
     LadderSection,
     StepEntryFields,

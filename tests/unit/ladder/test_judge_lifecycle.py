@@ -9,9 +9,9 @@ import fastjsonschema
 import pytest
 
 from scratchlab.lab.listing import ListedEntry
+from scratchlab.ladder.judge import judge_lifecycle
 from scratchlab.ladder.model import Claim, EntryRow, Lifecycle, RootView, Step
 from scratchlab.ladder.shapes import timelapse_section
-from scratchlab.ladder.stages import judge_lifecycle
 from scratchlab.report.file import schema
 
 ORIGINS = {
