@@ -124,7 +124,8 @@ def open_host_view(
 
 
 def _open_debug_view(client: EngineClient, inspect: Json) -> AbstractContextManager[ContainerView]:
-    from scratchlab.collect.remote.debug_view import open_debug_view  # most runs do not
+    # Late: most runs do not need it.
+    from scratchlab.collect.remote.debug_view import open_debug_view
 
     return open_debug_view(client, inspect)
 
