@@ -135,7 +135,7 @@ def borrowed_packages(file: str) -> Iterator[None]:
     """The packages that ``file`` names installed; afterwards exactly what that added is removed."""
     lines = (ROOT / file).read_text().splitlines()
     names = [line for line in lines if line and not line.startswith("#")]
-    script = ROOT / "roles/lab_machine/module_utils/lab_packages.py"
+    script = ROOT / "plugins/module_utils/lab_packages.py"
     program = [sys.executable, str(script), "--state", str(ROOT / ".cache" / "test-packages")]
     there = {path for path in BORROWED if path.exists()}
     subprocess.run([*program, "install", *names], check=True, stdout=subprocess.DEVNULL)

@@ -29,7 +29,7 @@ description:
 
 LAB = "lab.yml"
 CHECK = "playbooks/check.yml"
-FETCH = "bring_report"
+FETCH = "scratchlab.lab.bring_report"
 ADDRESS = ("ansible_host", "ansible_user", "ansible_port", "ansible_connection")
 LONGEST = 2000  # characters of a reason that are kept
 

@@ -15,12 +15,12 @@ from tests.e2e import door
 
 # Task, and seconds after it was announced: in the middle of what it does.
 STAGES = [
-    ("docker_host : Install", 4.0),
-    ("docker_host : Run the engine", 0.3),
-    ("scratch_images : Make the build contexts", 0.5),
-    ("scratch_images : Build the images", 0.4),
-    ("sleep_container : Run the container", 0.3),
-    ("rootfs_verification : Run the experiments", 0.5),
+    ("scratchlab.lab.docker_host : Install", 4.0),
+    ("scratchlab.lab.docker_host : Run the engine", 0.3),
+    ("scratchlab.lab.scratch_images : Make the build contexts", 0.5),
+    ("scratchlab.lab.scratch_images : Build the images", 0.4),
+    ("scratchlab.lab.sleep_container : Run the container", 0.3),
+    ("scratchlab.lab.rootfs_verification : Run the experiments", 0.5),
 ]
 
 
@@ -34,7 +34,7 @@ def test_killed_while_provisioning_leaves_nothing_half_written(task: str, second
 
 def test_ctrl_c_ends_at_once_with_a_status_that_says_so() -> None:
     said = door.lab_until(
-        "golang : Write down which Go the lab uses", seconds=0, signal_=signal.SIGINT
+        "scratchlab.lab.golang : Write down which Go the lab uses", seconds=0, signal_=signal.SIGINT
     )
     assert "Traceback" not in said
 

@@ -130,7 +130,7 @@ def test_one_command_and_a_line_that_is_cut_in_the_middle_stops_nobody() -> None
         assert process.stdout is not None
         for line in process.stdout:
             said.append(line)
-            if line.startswith("TASK [docker_host : Install") and not cut:
+            if line.startswith("TASK [scratchlab.lab.docker_host : Install") and not cut:
                 time.sleep(
                     4
                 )  # in the middle of its packages: the machine goes on, the line is dead

@@ -157,7 +157,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the lab, whose reports are its own."""
     out = shutil.ignore_patterns(".*", "reports", "tests", "__pycache__")
     place = tmp_path_factory.mktemp("copy") / "lab"
-    return Path(shutil.copytree(ROOT, place, ignore=out))
+    return Path(shutil.copytree(ROOT, place, ignore=out, symlinks=True))
 
 
 def play(machine: Machine, folder: Path, playbook: str) -> str:

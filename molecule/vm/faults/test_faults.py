@@ -60,7 +60,7 @@ def test_a_line_that_is_cut_while_packages_arrive_is_told_and_not_waited_for() -
     try:
         for line in process.stdout:
             said.append(line)
-            if line.startswith("TASK [docker_host : Install]"):
+            if line.startswith("TASK [scratchlab.lab.docker_host : Install]"):
                 time.sleep(15)
                 machine.qmp("set_link", name="card", up=False)
                 cut = time.monotonic()

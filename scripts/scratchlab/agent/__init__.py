@@ -17,7 +17,7 @@ from pathlib import Path
 from scratchlab.errors import LabError
 
 CARRIED = "linux-{}"  # beside this file, in a scratchlab that carries it
-# As roles/scratch_images/module_utils/go_programs.py builds the lab's own program: the same bytes
+# As plugins/module_utils/go_programs.py builds the lab's own program: the same bytes
 # from any folder for one Go version and architecture.
 _FLAGS = ("-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=")
 _SEARCH = f"/usr/local/go/bin{os.pathsep}/usr/lib/go/bin"  # beside PATH

@@ -20,7 +20,7 @@ author: ["scratchlab"]
 
 EXAMPLES = r"""
 - name: Run the engine
-  engine_service:
+  scratchlab.lab.engine_service:
     state: started
 """
 
@@ -35,10 +35,18 @@ import os
 import subprocess
 import time
 
-from ansible.module_utils import lab_network
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lab_packages import STATE, read_json, write_json
-from ansible.module_utils.lab_probe import SEARCH, engine_version, output
+from ansible_collections.scratchlab.lab.plugins.module_utils import lab_network
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
+    STATE,
+    read_json,
+    write_json,
+)
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import (
+    SEARCH,
+    engine_version,
+    output,
+)
 
 RECEIPT = STATE / "receipts" / "engine.json"
 BEFORE = STATE / "receipts" / "before.json"

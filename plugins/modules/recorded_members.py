@@ -3,7 +3,10 @@
 
 DOCUMENTATION = r"""
 module: recorded_members
-short_description: Put users into a group and remember which ones were not in it
+short_description: Add users to a group, and remember which of them were not in it
+description:
+  - Adds users to a group. A receipt holds the users that this module added.
+  - With O(state=absent), removes the users in the receipt from the group, and no other.
 options:
   group:
     description: The group.
@@ -24,7 +27,7 @@ author: ["scratchlab"]
 
 EXAMPLES = r"""
 - name: Let students use the engine
-  recorded_members:
+  scratchlab.lab.recorded_members:
     group: docker
     users: [student]
 """
@@ -35,7 +38,11 @@ import grp
 import pwd
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lab_packages import STATE, read_json, write_json
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
+    STATE,
+    read_json,
+    write_json,
+)
 
 
 def exists(user):

@@ -53,7 +53,7 @@ author: ["scratchlab"]
 
 EXAMPLES = r"""
 - name: Run the container
-  remote_lab:
+  scratchlab.lab.remote_lab:
     scratchlab: build/scratchlab
     url: ssh://root@engine.example
     container: sleep

@@ -31,7 +31,7 @@ author: ["scratchlab"]
 
 EXAMPLES = r"""
 - name: Bring the report back
-  bring_report:
+  scratchlab.lab.bring_report:
     src: /var/lib/scratchlab/report.json
     dest: reports/host/report.json
     page: reports/host/index.html

@@ -14,7 +14,7 @@ import socket
 import struct
 import subprocess
 
-from ansible.module_utils.lab_probe import SEARCH, output
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import SEARCH, output
 
 _BRIDGE = re.compile(r"docker0|br-[0-9a-f]{12}")
 _RULE = re.compile(

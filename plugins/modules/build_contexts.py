@@ -35,7 +35,7 @@ author: ["scratchlab"]
 
 EXAMPLES = r"""
 - name: Make the build contexts
-  build_contexts:
+  scratchlab.lab.build_contexts:
     files:
       /var/lib/scratchlab/build/scratchtest/test: ""
     programs:
@@ -52,9 +52,13 @@ built:
   returned: always
 """
 
-from ansible.module_utils import busybox, context_files, go_programs
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lab_packages import PackageError
+from ansible_collections.scratchlab.lab.plugins.module_utils import (
+    busybox,
+    context_files,
+    go_programs,
+)
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import PackageError
 
 
 def main():

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from ansible.module_utils.lab_packages import Packages
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import Packages
 
 PACKAGE = "busybox-static"
 

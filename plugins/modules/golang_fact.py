@@ -24,7 +24,7 @@ author: ["scratchlab"]
 
 EXAMPLES = r"""
 - name: Write down which Go the lab uses
-  golang_fact:
+  scratchlab.lab.golang_fact:
     method: distribution
     minimum_version: "1.18"
 """
@@ -44,8 +44,8 @@ import json
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lab_packages import STATE, read_json
-from ansible.module_utils.lab_probe import go, go_at
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import STATE, read_json
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import go, go_at
 
 BEFORE = STATE / "receipts" / "before.json"
 FACT = Path("/etc/ansible/facts.d/golang.fact")

@@ -3,7 +3,10 @@
 
 DOCUMENTATION = r"""
 module: lab_readiness
-short_description: Look whether a machine is ready for the lab, and change nothing
+short_description: Check whether a machine is ready for the lab, and change nothing
+description:
+  - Checks clock, user, Python, disk, memory and the source of packages, and returns an answer for
+    each. Fails for none of them.
 options:
   disk_mib:
     description: Free space that it must have below C(/var/lib).
@@ -30,7 +33,7 @@ author: ["scratchlab"]
 
 EXAMPLES = r"""
 - name: Look whether the machine is ready
-  lab_readiness:
+  scratchlab.lab.lab_readiness:
     disk_mib: 2048
     memory_mib: 512
     clock_seconds: 120

@@ -36,7 +36,7 @@ author: ["scratchlab"]
 
 EXAMPLES = r"""
 - name: Install the engine
-  recorded_packages:
+  scratchlab.lab.recorded_packages:
     names: [docker.io, iptables]
     optional: [docker-cli]
 """
@@ -53,7 +53,10 @@ kept:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lab_packages import PackageError, Packages
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
+    PackageError,
+    Packages,
+)
 
 
 def present(module, packages):

@@ -36,7 +36,7 @@ author: ["scratchlab"]
 
 EXAMPLES = r"""
 - name: Run the container
-  lab_container:
+  scratchlab.lab.lab_container:
     name: sleep
     image: sleep
 """
@@ -53,7 +53,10 @@ import subprocess
 from urllib.parse import quote
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lab_probe import ask_engine, docker_environment
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import (
+    ask_engine,
+    docker_environment,
+)
 
 
 def docker(module, *arguments):

@@ -34,7 +34,7 @@ author: ["scratchlab"]
 
 EXAMPLES = r"""
 - name: Configure the engine
-  recorded_json:
+  scratchlab.lab.recorded_json:
     path: /etc/docker/daemon.json
     options: {mtu: 1400}
     validate: [dockerd, --validate, --config-file]
@@ -50,8 +50,12 @@ import subprocess
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lab_packages import STATE, read_json, write_json
-from ansible.module_utils.lab_probe import SEARCH
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
+    STATE,
+    read_json,
+    write_json,
+)
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import SEARCH
 
 
 def receipt_of(path):

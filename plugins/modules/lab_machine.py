@@ -38,7 +38,7 @@ author: ["scratchlab"]
 
 EXAMPLES = r"""
 - name: Look at the machine
-  lab_machine:
+  scratchlab.lab.lab_machine:
     record: true
     paths: [/var/lib/docker]
 """
@@ -54,8 +54,16 @@ ansible_facts:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lab_packages import STATE, read_json, write_json
-from ansible.module_utils.lab_probe import group_exists, machine, output
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
+    STATE,
+    read_json,
+    write_json,
+)
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import (
+    group_exists,
+    machine,
+    output,
+)
 
 BEFORE = STATE / "receipts" / "before.json"
 

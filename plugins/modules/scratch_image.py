@@ -33,7 +33,7 @@ author: ["scratchlab"]
 
 EXAMPLES = r"""
 - name: Build the images
-  scratch_image:
+  scratchlab.lab.scratch_image:
     images: {sleep: /var/lib/scratchlab/build/sleep}
     epoch: 1511222400
 """
@@ -57,8 +57,16 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lab_packages import STATE, read_json, write_json
-from ansible.module_utils.lab_probe import ask_engine, docker_environment, engine_version
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
+    STATE,
+    read_json,
+    write_json,
+)
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import (
+    ask_engine,
+    docker_environment,
+    engine_version,
+)
 
 RECEIPT = STATE / "receipts" / "images.json"
 FIRST_ENGINE_WITH_EPOCH = 23  # BuildKit 0.11: SOURCE_DATE_EPOCH (moby v23.0)

@@ -14,7 +14,7 @@ author: ["scratchlab"]
 
 EXAMPLES = r"""
 - name: Remove what is left
-  lab_restore:
+  scratchlab.lab.lab_restore:
 """
 
 RETURN = r"""
@@ -31,8 +31,8 @@ import subprocess
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lab_packages import STATE, read_json
-from ansible.module_utils.lab_probe import SEARCH, group_exists
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import STATE, read_json
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import SEARCH, group_exists
 
 # The lab's own, wherever it runs.
 OURS = ("/run/scratchlab", "/var/log/scratchlab", "/var/cache/scratchlab")
