@@ -1,4 +1,4 @@
-"""Ansible action: the controller's part of bring_report (its documentation is the module's)."""
+"""The controller's part of bring_report; its documentation is in the module."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ LIMIT = 64 << 20  # bytes; a report of 100,000 entries has 30 million
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Takes what the module read, and puts it where it belongs."""
+    """Runs the module on the machine, and writes the report that it returns."""
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
-        """Bring one report; the result has no content, which nobody should keep in memory."""
+        """Fetch a report; leave its content out of the result, to save Ansible's memory."""
         super().run(tmp, task_vars)
         del tmp
-        _, wish = self.validate_argument_spec(
+        _, options = self.validate_argument_spec(
             {
                 "src": {"type": "path", "required": True},
                 "dest": {"type": "path", "required": True},
@@ -30,38 +30,38 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             }
         )
         result: dict[str, Any] = self._execute_module(
-            module_args={"src": wish["src"], "limit": wish["limit"]}, task_vars=task_vars
+            module_args={"src": options["src"], "limit": options["limit"]}, task_vars=task_vars
         )
         packed = result.pop("packed", None)
-        if packed is None:  # failed, and says why
+        if packed is None:  # the module failed
             host = (task_vars or {}).get("inventory_hostname")
-            said = result.get("msg") or result.get("module_stderr")
+            reason = result.get("msg") or result.get("module_stderr")
             return result | {
                 "failed": True,
-                "msg": f"no report: {wish['src']} on {host}: {said}; run ./lab -l {host}",
+                "msg": f"no report: {options['src']} on {host}: {reason}; run ./lab -l {host}",
             }
-        # The machine decides what it sends: no more than the limit is unpacked, whatever it says.
-        content = zlib.decompressobj().decompress(base64.b64decode(packed), wish["limit"])
+        # The machine is not trusted: unpack no more than the limit, whatever it sent.
+        content = zlib.decompressobj().decompress(base64.b64decode(packed), options["limit"])
         try:
-            put(wish["dest"], wish["page"], content)
+            write_report(options["dest"], options["page"], content)
         except OSError as error:
-            return {"failed": True, "msg": f"cannot write {wish['dest']}: {error.strerror}"}
+            return {"failed": True, "msg": f"cannot write {options['dest']}: {error.strerror}"}
         checksum = hashlib.sha1(content, usedforsecurity=False).hexdigest()
-        return result | {"changed": False, "dest": wish["dest"], "checksum": checksum}
+        return result | {"changed": False, "dest": options["dest"], "checksum": checksum}
 
 
-def put(path: str, page: str, content: bytes) -> None:
-    """Remove ``page``, and make ``content`` the file ``path``, whole or not at all."""
-    folder = os.path.dirname(path)
-    os.makedirs(folder, exist_ok=True)
+def write_report(path: str, page: str, content: bytes) -> None:
+    """Remove ``page``, and write ``content`` to ``path``, all of it or nothing."""
+    directory = os.path.dirname(path)
+    os.makedirs(directory, exist_ok=True)
     if os.path.lexists(page):
         os.unlink(page)
-    descriptor, aside = tempfile.mkstemp(prefix=".aside-", dir=folder)
+    descriptor, temporary = tempfile.mkstemp(prefix=".aside-", dir=directory)
     try:
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(descriptor, 0o644)
             file.write(content)
-        os.rename(aside, path)
+        os.rename(temporary, path)
     except BaseException:
-        os.unlink(aside)
+        os.unlink(temporary)
         raise

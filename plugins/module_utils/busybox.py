@@ -1,4 +1,7 @@
-"""A folder with Debian's static busybox under the names of its programs. Standard library only."""
+"""A directory with Debian's static busybox under the names of its programs.
+
+Needs only the standard library.
+"""
 
 import os
 import shutil
@@ -10,29 +13,29 @@ from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import
 PACKAGE = "busybox-static"
 
 
-def unpack(folder, epoch, repository, check):
-    """Make ``folder`` unless it is there; gives whether it was made (with ``check``: would be).
+def unpack(directory, epoch, repository, check):
+    """Make ``directory`` if it is missing; return whether it was (or with ``check`` would be) made.
 
-    The package is fetched with apt's own proofs and not installed, because installing it would
-    remove another busybox. ``epoch`` is the modification time of everything, in seconds since 1970;
-    ``repository`` a folder to take the package from instead of the machine's own sources. Raises
-    PackageError.
+    apt downloads and verifies the package, but does not install it, because that would remove
+    another busybox. ``epoch`` is the modification time of everything, in seconds since 1970;
+    ``repository`` is a directory to take the package from instead of the machine's own sources.
+    Raises PackageError.
     """
-    path = Path(folder)
+    path = Path(directory)
     if path.is_dir():
         return False
     if not check:
-        aside = path.with_name(path.name + ".new")
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(mode=0o755, parents=True)
-        Packages(repository=repository).unpack(PACKAGE, "busybox", aside / "busybox")
+        temporary = path.with_name(path.name + ".new")
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(mode=0o755, parents=True)
+        Packages(repository=repository).unpack(PACKAGE, "busybox", temporary / "busybox")
         listing = subprocess.run(
-            [str(aside / "busybox"), "--list"], check=True, capture_output=True, text=True
+            [str(temporary / "busybox"), "--list"], check=True, capture_output=True, text=True
         ).stdout
         for applet in listing.split():
             if applet != "busybox":
-                (aside / applet).symlink_to("busybox")
-        for entry in [*aside.iterdir(), aside]:
+                (temporary / applet).symlink_to("busybox")
+        for entry in [*temporary.iterdir(), temporary]:
             os.utime(entry, (epoch, epoch), follow_symlinks=False)
-        aside.rename(path)
+        temporary.rename(path)
     return True

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Ansible module: whether a machine is ready for the lab."""
+"""Ansible module: check whether a machine is ready for the lab."""
 
 DOCUMENTATION = r"""
 module: lab_readiness
@@ -9,15 +9,15 @@ description:
     each. Fails for none of them.
 options:
   disk_mib:
-    description: Free space that it must have below C(/var/lib).
+    description: Free space that the machine must have below C(/var/lib), in MiB.
     type: int
     required: true
   memory_mib:
-    description: Available memory that it must have.
+    description: Available memory that the machine must have, in MiB.
     type: int
     required: true
   clock_seconds:
-    description: How far its clock may be from O(now).
+    description: Largest difference between its clock and O(now), in seconds.
     type: int
     required: true
   now:
@@ -25,14 +25,14 @@ options:
     type: int
     required: true
   bundle:
-    description: Packages come from a bundle, and no mirror is needed.
+    description: Whether packages come from a bundle, so that no mirror is needed.
     type: bool
     default: false
 author: ["scratchlab"]
 """
 
 EXAMPLES = r"""
-- name: Look whether the machine is ready
+- name: Ask whether the machine is ready
   scratchlab.lab.lab_readiness:
     disk_mib: 2048
     memory_mib: 512
@@ -42,7 +42,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 readiness:
-  description: One item a question, with C(id), C(ready), C(observed) and C(help).
+  description: An item for each question, with C(id), C(ready), C(observed) and C(help).
   type: list
   elements: dict
   returned: always
@@ -61,55 +61,55 @@ from ansible.module_utils.basic import AnsibleModule
 SECONDS = 15  # for the mirror to answer
 
 
-def answer(name, ready, observed, mend):
-    """One item of the result; ``mend`` is said only where it is needed."""
-    return {"id": name, "ready": bool(ready), "observed": observed, "help": "" if ready else mend}
+def answer(name, ready, observed, remedy):
+    """Return one item of the result; ``remedy`` is left out if the machine is ready."""
+    return {"id": name, "ready": bool(ready), "observed": observed, "help": "" if ready else remedy}
 
 
 def disk(wanted):
-    """Free space where engine, Go and images go."""
+    """Check the free space for engine, Go and images."""
     free = shutil.disk_usage("/var/lib").free >> 20
-    mend = "make room, for example: apt-get clean; journalctl --vacuum-size=50M"
-    return answer("disk", free >= wanted, f"{free} MiB free of {wanted} MiB needed", mend)
+    remedy = "make room, for example: apt-get clean; journalctl --vacuum-size=50M"
+    return answer("disk", free >= wanted, f"{free} MiB free of {wanted} MiB needed", remedy)
 
 
 def memory(wanted):
-    """What the kernel says is available (proc_meminfo(5))."""
+    """Check the memory that the kernel calls available (proc_meminfo(5))."""
     with open("/proc/meminfo") as file:
-        found = re.search(r"^MemAvailable:\s+(\d+) kB", file.read(), re.M)
-    free = int(found.group(1)) >> 10 if found else 0
-    mend = "close programs, or give the machine more memory"
-    return answer("memory", free >= wanted, f"{free} MiB available of {wanted} MiB needed", mend)
+        available = re.search(r"^MemAvailable:\s+(\d+) kB", file.read(), re.M)
+    free = int(available.group(1)) >> 10 if available else 0
+    remedy = "close programs, or give the machine more memory"
+    return answer("memory", free >= wanted, f"{free} MiB available of {wanted} MiB needed", remedy)
 
 
 def clock(now, wanted):
-    """The clock against the controller's; the answer's way back is part of the tolerance."""
+    """Compare the clock with the controller's; the tolerance includes the connection's time."""
     off = int(time.time()) - now
-    words = f"the clock is {abs(off)} s {'ahead of' if off > 0 else 'behind'} the controller's"
-    return answer("clock", abs(off) <= wanted, words, "timedatectl set-ntp true, or: date -s")
+    observed = f"the clock is {abs(off)} s {'ahead of' if off > 0 else 'behind'} the controller's"
+    return answer("clock", abs(off) <= wanted, observed, "timedatectl set-ntp true, or: date -s")
 
 
 def engine_or_mirror(bundle):
-    """Where engine and Go are neither there nor in a bundle, apt's first source must answer."""
+    """Check that apt's first source answers, unless engine and Go are present or in a bundle."""
     if shutil.which("dockerd") and shutil.which("go"):
-        return answer("mirror", True, "not needed: engine and Go are there", "")
+        return answer("mirror", True, "not needed: engine and Go are installed", "")
     if bundle and shutil.which("apt-get"):
         return answer("mirror", True, "not needed: packages come from the bundle", "")
     if not shutil.which("apt-get"):
-        mend = "install Docker and Go by this distribution's means"
-        return answer("mirror", False, "there is no engine and no apt-get", mend)
+        remedy = "install Docker and Go as this distribution describes"
+        return answer("mirror", False, "there is no engine and no apt-get", remedy)
     uris = output("apt-get", "--print-uris", "update")
-    found = re.search(r"^'([^']+)'", uris, re.M)
-    if found is None:
-        return answer("mirror", False, "apt has no sources", "look at /etc/apt/sources.list")
-    uri = found.group(1)
-    why = unreachable(uri)
-    words = f"{uri} does not answer: {why}" if why else f"{uri} answers"
-    return answer("mirror", not why, words, "check the network, the proxy and /etc/apt")
+    first = re.search(r"^'([^']+)'", uris, re.M)
+    if first is None:
+        return answer("mirror", False, "apt has no sources", "check /etc/apt/sources.list")
+    uri = first.group(1)
+    reason = unreachable(uri)
+    observed = f"{uri} does not answer: {reason}" if reason else f"{uri} answers"
+    return answer("mirror", not reason, observed, "check the network, the proxy and /etc/apt")
 
 
 def unreachable(uri):
-    """Why ``uri`` cannot be fetched, empty where it can (or is no matter of the network)."""
+    """Return why ``uri`` cannot be fetched, or nothing if it can or needs no network."""
     if not uri.startswith(("http:", "https:")):
         return ""
     scheme = uri.partition(":")[0]
@@ -118,10 +118,10 @@ def unreachable(uri):
     proxy = {scheme: proxies[0]} if proxies and proxies[0] != "DIRECT" else None
     opener = urllib.request.build_opener(urllib.request.ProxyHandler(proxy))
     try:
-        request = urllib.request.Request(uri, method="HEAD")  # noqa: S310 - looked at above
+        request = urllib.request.Request(uri, method="HEAD")  # noqa: S310 - the scheme was checked above
         opener.open(request, timeout=SECONDS).close()
     except (OSError, ValueError) as error:
-        # An answer, if only 404: the list of another release may be gone, the mirror is there.
+        # Any answer will do, even 404: the list of a release may be gone, but the mirror answers.
         if isinstance(error, urllib.error.HTTPError):
             return ""
         return str(getattr(error, "reason", error))
@@ -129,21 +129,21 @@ def unreachable(uri):
 
 
 def python():
-    """scratchlab runs by it."""
-    found = output("/usr/bin/python3", "-c", "import sys; print(*sys.version_info[:2])").split()
-    ready = len(found) == 2 and tuple(map(int, found)) >= (3, 11)
-    words = f"/usr/bin/python3 is {'.'.join(found) or 'missing'}"
-    return answer("python", ready, words, "use Debian 12, Ubuntu 24.04 or newer")
+    """Check the Python that scratchlab runs with."""
+    version = output("/usr/bin/python3", "-c", "import sys; print(*sys.version_info[:2])").split()
+    ready = len(version) == 2 and tuple(map(int, version)) >= (3, 11)
+    observed = f"/usr/bin/python3 is {'.'.join(version) or 'missing'}"
+    return answer("python", ready, observed, "use Debian 12, Ubuntu 24.04 or newer")
 
 
 def root():
-    """Ansible has to be root."""
-    mend = "log in as root, or as a user with sudo (./lab -K asks for the password)"
-    return answer("root", os.geteuid() == 0, f"user id {os.geteuid()}", mend)
+    """Check that Ansible is root."""
+    remedy = "log in as root, or as a user with sudo (./lab -K asks for the password)"
+    return answer("root", os.geteuid() == 0, f"user id {os.geteuid()}", remedy)
 
 
 def output(*command):
-    """Standard output of ``command``, empty where it cannot run or fails."""
+    """Return the standard output of ``command``, empty if it cannot run or fails."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired):
@@ -161,16 +161,16 @@ def main():
         },
         supports_check_mode=True,
     )
-    asked = module.params
-    found = [
-        clock(asked["now"], asked["clock_seconds"]),
+    options = module.params
+    answers = [
+        clock(options["now"], options["clock_seconds"]),
         root(),
         python(),
-        disk(asked["disk_mib"]),
-        memory(asked["memory_mib"]),
-        engine_or_mirror(asked["bundle"]),
+        disk(options["disk_mib"]),
+        memory(options["memory_mib"]),
+        engine_or_mirror(options["bundle"]),
     ]
-    module.exit_json(changed=False, readiness=found)
+    module.exit_json(changed=False, readiness=answers)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def test_killed_while_provisioning_leaves_nothing_half_written(task: str, second
 
 def test_ctrl_c_ends_at_once_with_a_status_that_says_so() -> None:
     said = door.lab_until(
-        "scratchlab.lab.golang : Write down which Go the lab uses", seconds=0, signal_=signal.SIGINT
+        "scratchlab.lab.golang : Record which Go the lab uses", seconds=0, signal_=signal.SIGINT
     )
     assert "Traceback" not in said
 
