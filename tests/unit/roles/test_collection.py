@@ -12,6 +12,7 @@ import sys
 import tarfile
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -146,13 +147,24 @@ def test_pytest_does_not_collect_below_the_links(pytestconfig: pytest.Config) ->
     assert "collections" in pytestconfig.getini("norecursedirs")
 
 
+@cache
+def all_calls() -> list[tuple[Path, ast.Call]]:
+    """Every call of a function or method in tests, scripts and scenarios."""
+    return [
+        (path, node)
+        for directory in ("molecule", "scripts", "tests")
+        for path in (ROOT / directory).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+    ]
+
+
 def calls(name: str) -> Iterator[tuple[Path, ast.Call]]:
-    """Every call of a function or method with this name in tests, scripts and scenarios."""
-    for directory in ("molecule", "scripts", "tests"):
-        for path in (ROOT / directory).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == name:
-                    yield path, node
+    """Every call of a function or method with this name."""
+    for path, call in all_calls():
+        function = call.func
+        if getattr(function, "attr", getattr(function, "id", "")) == name:
+            yield path, call
 
 
 def constant(call: ast.Call, keyword: str) -> object:
