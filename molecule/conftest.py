@@ -1,4 +1,4 @@
-"""For the proofs from outside, which Molecule's verifier runs on every machine of a scenario."""
+"""Fixtures for the tests that Molecule's verifier runs on every machine of a scenario."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ JUNIT = Path(__file__).parents[1] / "build" / "junit"
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """One JUnit file for each verify step of a scenario, in the folder of all others."""
+    """Write a JUnit file for each verify step of a scenario, beside all others."""
     scenario = os.environ.get("MOLECULE_SCENARIO_NAME", "by-hand")
     step = "-".join(Path(argument).parent.name for argument in config.args)
     config.option.xmlpath = str(JUNIT / f"molecule-{scenario}-{step}.xml")

@@ -6,12 +6,10 @@ import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-# A play that a test writes has no ansible.cfg and no role beside it that would find these.
+# A play that a test writes has no ansible.cfg and no collections beside it.
 PLUGINS = {
-    "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "plugins/callback"),
-    "ANSIBLE_ACTION_PLUGINS": str(ROOT / "roles/rootfs_verification/action_plugins"),
-    "ANSIBLE_ROLES_PATH": str(ROOT / "roles"),
-    "ANSIBLE_LIBRARY": str(ROOT / "roles/rootfs_verification/library"),
+    "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
+    "ANSIBLE_CALLBACKS_ENABLED": "scratchlab.lab.lab_record",
 }
 
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What someone has on this machine, to the letter: the same before and after the lab, or it touched it.
+# Prints everything that someone has on this machine. Before and after the lab the output must be the same.
 set -eu
 engine=$(pidof dockerd)
 echo "engine $engine started $(sed 's/.*) //' "/proc/$engine/stat" | cut -d' ' -f20)"

@@ -15,12 +15,12 @@ from tests.e2e import lab_command
 
 # Task, and seconds after it was announced at which it is in the middle of its work.
 STAGES = [
-    ("docker_host : Install", 4.0),
-    ("docker_host : Run the engine", 0.3),
-    ("scratch_images : Make the build contexts", 0.5),
-    ("scratch_images : Build the images", 0.4),
-    ("sleep_container : Run the container", 0.3),
-    ("rootfs_verification : Run the experiments", 0.5),
+    ("scratchlab.lab.docker_host : Install", 4.0),
+    ("scratchlab.lab.docker_host : Run the engine", 0.3),
+    ("scratchlab.lab.scratch_images : Make the build contexts", 0.5),
+    ("scratchlab.lab.scratch_images : Build the images", 0.4),
+    ("scratchlab.lab.sleep_container : Run the container", 0.3),
+    ("scratchlab.lab.rootfs_verification : Run the experiments", 0.5),
 ]
 
 
@@ -32,9 +32,9 @@ def test_kill_while_provisioning_leaves_no_half_written_receipt(task: str, secon
         json.loads(receipt.read_text())
 
 
-def test_ctrl_c_ends_at_once_without_a_traceback() -> None:
+def test_ctrl_c_ends_at_once_with_a_status_that_says_so() -> None:
     output = lab_command.run_until(
-        "golang : Write down which Go the lab uses", seconds=0, signal_=signal.SIGINT
+        "scratchlab.lab.golang : Record which Go the lab uses", seconds=0, signal_=signal.SIGINT
     )
     assert "Traceback" not in output
 

@@ -132,7 +132,7 @@ def test_lost_connection_stops_no_other_machine() -> None:
         assert process.stdout is not None
         for line in process.stdout:
             lines.append(line)
-            if line.startswith("TASK [docker_host : Install") and not cut:
+            if line.startswith("TASK [scratchlab.lab.docker_host : Install") and not cut:
                 time.sleep(4)  # in the middle of its packages
                 execute(CUT, "pkill", "-STOP", "sshd")
                 cut = True

@@ -157,7 +157,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the lab with its own reports."""
     out = shutil.ignore_patterns(".*", "reports", "tests", "__pycache__")
     copy = tmp_path_factory.mktemp("copy") / "lab"
-    return Path(shutil.copytree(ROOT, copy, ignore=out))
+    return Path(shutil.copytree(ROOT, copy, ignore=out, symlinks=True))
 
 
 def play(machine: Machine, directory: Path, playbook: str) -> str:

@@ -41,12 +41,16 @@ def test_help_names_every_command() -> None:
 
 
 @pytest.mark.parametrize("command", ["verify", "why", "image", "live", "replay", "report"])
-def test_each_command_has_help_and_requires_its_argument(command: str) -> None:
-    assert scratchlab(command, "--help").returncode == 0
-    done = scratchlab(command)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("scratchlab: Missing argument")
-    assert done.stderr.endswith(f"see: scratchlab {command} --help\n")
+def test_each_command_has_help_and_requires_its_argument(
+    command: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, "--help"]) == 0
+    assert capfd.readouterr().out.startswith(f"Usage: scratchlab {command} ")
+    assert main([command]) == 2
+    output, message = capfd.readouterr()
+    assert output == ""
+    assert message.startswith("scratchlab: Missing argument")
+    assert message.endswith(f"see: scratchlab {command} --help\n")
 
 
 @pytest.mark.parametrize(
@@ -75,13 +79,13 @@ def test_each_command_has_help_and_requires_its_argument(command: str) -> None:
         ["replay", "bad\nname\x1b[31m\udcff"],
     ],
 )
-def test_bad_usage_is_one_line(arguments: list[str]) -> None:
-    done = scratchlab(*arguments)
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert re.fullmatch(r"scratchlab: [^\n]+\n", done.stderr), done.stderr
-    assert "\x1b" not in done.stderr
-    assert "Traceback" not in done.stderr
+def test_bad_usage_is_one_line(arguments: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    output, message = capfd.readouterr()
+    assert output == ""
+    assert re.fullmatch(r"scratchlab: [^\n]+\n", message), message
+    assert "\x1b" not in message
+    assert "Traceback" not in message
 
 
 @pytest.fixture

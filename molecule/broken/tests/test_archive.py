@@ -1,4 +1,4 @@
-"""The package archive fails in the middle: named with what mends it, never half a lab."""
+"""The package archive fails in the middle: the lab names the remedy, and stays whole."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PORT = 8404
 MIRROR = f"deb [trusted=yes] http://127.0.0.1:{PORT}/debian bookworm main"
 # Answers 404 to everything.
 EMPTY = f"cd $(mktemp -d) && exec python3 -m http.server --bind 127.0.0.1 {PORT}"
-# Takes connections and never says a word.
+# Accepts connections and never answers.
 SILENT = (
     'exec python3 -c \'import socket, time; s = socket.create_server(("127.0.0.1", '
     f"{PORT})); time.sleep(600)'"
@@ -22,7 +22,7 @@ MORE = ("-e", '{"docker_host_packages_also": ["hello"]}')
 
 @contextmanager
 def mirror(machine: Machine, server: str) -> Iterator[None]:
-    """The machine's only source of packages is this server of its own."""
+    """Make this local server the machine's only source of packages."""
     machine.output("mv /etc/apt/sources.list /root/sources.list")
     machine.output("echo %s >/etc/apt/sources.list", MIRROR)
     machine.output("systemd-run --quiet --unit=mirror sh -c %s", server)
@@ -33,7 +33,7 @@ def mirror(machine: Machine, server: str) -> Iterator[None]:
 
 
 def refused(machine: Machine, reason: str) -> None:
-    """The lab says what apt said and what mends it; what stood before still stands."""
+    """Run the lab: it prints apt's error and the remedy, and everything from before still works."""
     done = machine.lab(*MORE)
     assert done.returncode == 2, done.stdout
     assert reason in done.stdout
@@ -43,17 +43,17 @@ def refused(machine: Machine, reason: str) -> None:
     assert machine.host.run(f"{PROGRAM} verify sleep").rc == 0
 
 
-def test_a_mirror_that_answers_404(machine: Machine) -> None:
+def test_mirror_that_answers_404(machine: Machine) -> None:
     with mirror(machine, EMPTY):
         refused(machine, "404")
 
 
-def test_a_mirror_that_hangs(machine: Machine) -> None:
+def test_mirror_that_hangs(machine: Machine) -> None:
     with mirror(machine, SILENT):
         refused(machine, "Connection failed")
 
 
-def test_a_disk_that_is_full(machine: Machine) -> None:
+def test_full_disk(machine: Machine) -> None:
     machine.output("mount -t tmpfs -o size=256k tmpfs /var/lib/scratchlab/apt")
     try:
         refused(machine, "no space left for packages")
@@ -61,7 +61,7 @@ def test_a_disk_that_is_full(machine: Machine) -> None:
         machine.output("umount /var/lib/scratchlab/apt")
 
 
-def test_the_next_run_converges(
+def test_next_run_converges(
     machine: Machine, record_testsuite_property: Callable[[str, object], None]
 ) -> None:
     done = machine.lab()

@@ -1,4 +1,4 @@
-"""podman's containers: every entry explained, whichever runtime made the mounts."""
+"""Every entry of podman's containers is explained, with either runtime."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_every_entry_is_explained(
     assert report["summary"]["image_entries"] == 1
 
 
-def test_the_runtimes_ship_the_same_image(machine: Machine) -> None:
+def test_both_runtimes_have_the_same_image(machine: Machine) -> None:
     digests = {
         json.loads(machine.output(f"cat /tmp/{runtime}.json"))["image"]["ledger_digest"]
         for runtime in RUNTIMES
@@ -37,7 +37,7 @@ def test_the_runtimes_ship_the_same_image(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_a_change_in_the_container_is_found(machine: Machine, runtime: str) -> None:
+def test_change_in_the_container_is_explained(machine: Machine, runtime: str) -> None:
     root = machine.output(f"podman inspect --format '{{{{.State.Pid}}}}' sleep-{runtime}")
     machine.output(f"echo hello >/proc/{root}/root/planted")
     try:

@@ -1,4 +1,4 @@
-"""What goes wrong ends in a clear message; the scenario's converge is the next run."""
+"""Faults end with a clear message; the scenario's converge is the next run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def doomed() -> Iterator[VirtualMachine]:
     assert not machine.directory.exists()
 
 
-def test_kernel_panic_is_reported_with_the_end_of_the_console(doomed: VirtualMachine) -> None:
+def test_kernel_panic_is_reported_with_its_last_lines(doomed: VirtualMachine) -> None:
     done = vm("up", doomed.name, "--kernel", f"{BAD_ROOT} panic=-1", "--seconds", "600")
     assert done.returncode == 2
     assert "vm-doomed stopped before ssh answered" in done.stderr
@@ -47,7 +47,7 @@ def test_machine_that_never_answers_is_switched_off(doomed: VirtualMachine) -> N
     assert doomed.pid() == 0
 
 
-def test_a_line_that_is_cut_while_packages_arrive_is_told_and_not_waited_for() -> None:
+def test_connection_cut_during_installation_is_reported_in_time() -> None:
     machine = VirtualMachine("vm-fresh1")
     process = subprocess.Popen(
         [str(Path(sys.executable).with_name("ansible-playbook")), "lab.yml", "--limit", "fresh1",
@@ -56,18 +56,18 @@ def test_a_line_that_is_cut_while_packages_arrive_is_told_and_not_waited_for() -
         stderr=subprocess.STDOUT, text=True, env=lab_command.environment({"PYTHONUNBUFFERED": "1"}),
     )  # fmt: skip
     assert process.stdout is not None
-    said, cut = [], 0.0
+    lines, cut = [], 0.0
     try:
         for line in process.stdout:
-            said.append(line)
-            if line.startswith("TASK [docker_host : Install]"):
+            lines.append(line)
+            if line.startswith("TASK [scratchlab.lab.docker_host : Install]"):
                 time.sleep(15)
                 machine.qmp("set_link", name="card", up=False)
                 cut = time.monotonic()
         status = process.wait(timeout=240)
     finally:
         machine.qmp("set_link", name="card", up=True)
-    text = "".join(said)
+    text = "".join(lines)
     assert cut, text
     assert time.monotonic() - cut < 300  # a minute of silence, and a busy machine
     assert status != 0

@@ -1,4 +1,4 @@
-"""Two fresh machines give the same report, byte for byte, but for what is a host's own."""
+"""Two fresh machines produce the same report, byte for byte, except for parts about the host."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ HOSTS = ("fresh1", "fresh2")
 
 
 def reports(machine: Machine) -> list[report.Report]:
-    folder = machine.results / "reports"
-    return [report.read(str(folder / name / "report.json")) for name in HOSTS]
+    directory = machine.results / "reports"
+    return [report.read(str(directory / name / "report.json")) for name in HOSTS]
 
 
-def test_the_canonical_part_is_the_same_byte_for_byte(machine: Machine) -> None:
-    one, two = (
-        json.dumps(canonical(found), indent=1, sort_keys=True).splitlines()
-        for found in reports(machine)
+def test_canonical_part_is_the_same_byte_for_byte(machine: Machine) -> None:
+    first, second = (
+        json.dumps(canonical(each), indent=1, sort_keys=True).splitlines()
+        for each in reports(machine)
     )
-    assert one == two
-    assert len(one) > 1000
+    assert first == second
+    assert len(first) > 1000
 
 
-def test_what_they_ship_has_the_same_digest(machine: Machine) -> None:
-    digests = {found.head["image"]["ledger_digest"] for found in reports(machine)}
+def test_images_have_the_same_digest(machine: Machine) -> None:
+    digests = {each.head["image"]["ledger_digest"] for each in reports(machine)}
     assert len(digests) == 1
 
 
-def test_they_are_two_machines(machine: Machine) -> None:
-    names = [found.head["host"]["name"] for found in reports(machine)]
+def test_reports_are_of_two_machines(machine: Machine) -> None:
+    names = [each.head["host"]["name"] for each in reports(machine)]
     assert len(set(names)) == len(HOSTS)
 
 
-def test_each_has_a_kernel_of_its_own(host: Host) -> None:
+def test_each_machine_has_a_kernel_of_its_own(host: Host) -> None:
     assert "debian" in host.check_output("uname --kernel-release --kernel-version").lower()
     assert host.file("/sys/fs/cgroup/cgroup.controllers").exists
     assert host.check_output("systemd-detect-virt --container || true") == "none"

@@ -24,7 +24,7 @@ HOSTS = {
 def checked(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
     """Run the playbook and print the table, in a copy of the lab's directory."""
     here = tmp_path_factory.mktemp("lab")
-    for name in ("ansible.cfg", "plugins", "roles", "scripts"):
+    for name in ("ansible.cfg", "collections", "plugins", "roles", "scripts"):
         (here / name).symlink_to(ROOT / name)
     (here / "playbooks").mkdir()
     (here / "playbooks" / "check.yml").write_text((ROOT / "playbooks" / "check.yml").read_text())

@@ -37,7 +37,7 @@ LAB = """
   tags: [report]
   tasks:
     - name: Bring the report back
-      bring_report:
+      scratchlab.lab.bring_report:
         src: "{{ playbook_dir }}/source.json"
         dest: "{{ playbook_dir }}/reports/{{ inventory_hostname }}/report.json"
         page: "{{ playbook_dir }}/reports/{{ inventory_hostname }}/index.html"

@@ -1,4 +1,4 @@
-"""Every role says what it takes, in one voice: defaults, argument_specs and README agree."""
+"""Defaults, argument_specs and README of every role agree."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ def load(path: Path) -> Any:
 
 
 def options(role: Path) -> dict[str, Any]:
-    found: dict[str, Any] = load(role / "meta/argument_specs.yml")["argument_specs"]["main"]
-    declared: dict[str, Any] = found.get("options", {})
+    main: dict[str, Any] = load(role / "meta/argument_specs.yml")["argument_specs"]["main"]
+    declared: dict[str, Any] = main.get("options", {})
     return declared
 
 
-def test_there_are_roles() -> None:
+def test_roles_are_found() -> None:
     assert {"docker_host", "golang", "sleep_container"} <= {role.name for role in ROLES}
 
 
 @each_role
-def test_what_is_not_required_has_the_default_that_is_documented(role: Path) -> None:
+def test_optional_variables_have_the_documented_default(role: Path) -> None:
     documented = {
         name: option["default"]
         for name, option in options(role).items()
@@ -40,7 +40,7 @@ def test_what_is_not_required_has_the_default_that_is_documented(role: Path) -> 
 
 
 @each_role
-def test_variables_carry_the_name_of_their_role(role: Path) -> None:
+def test_variables_begin_with_the_name_of_their_role(role: Path) -> None:
     assert all(name.startswith(f"{role.name}_") for name in options(role))
     internal = load(role / "vars/main.yml") or {}
     assert all(name.startswith(f"__{role.name}_") for name in internal)

@@ -1,4 +1,4 @@
-"""After destroy: the machine is what it was."""
+"""After destroy, the machine is as it was before."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from tests.e2e import lab_command
 from tests.machines.scenario import Machine
 
 
-def test_the_machine_is_what_it_was(machine: Machine) -> None:
+def test_machine_is_as_it_was_before(machine: Machine) -> None:
     assert lab_command.differences(machine.before(), machine.now()) == []

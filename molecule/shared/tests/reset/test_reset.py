@@ -1,4 +1,4 @@
-"""After reset: no container and no report of the lab's; engine and images stay."""
+"""After reset, the lab's containers and reports are gone; engine and images stay."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tests.e2e import lab_command
 from tests.machines.scenario import Machine
 
 
-def test_containers_are_gone_and_images_are_not(machine: Machine) -> None:
+def test_containers_are_gone_and_images_stay(machine: Machine) -> None:
     assert machine.labelled("container") == []
     assert len(machine.labelled("image")) == lab_command.IMAGES
 

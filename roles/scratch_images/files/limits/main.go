@@ -1,7 +1,7 @@
-// Runs into the limits of its control group, one resource a verb: `allocate` memory, `spin` on the
-// CPUs, `fork` processes. `await VERB` first says "ready" and waits for SIGUSR1, and stays after a
-// refusal, so that the group's files can be read before and after. It ends after a minute, whatever
-// became of the one who started it.
+// Reaches the limits of its control group. Each verb uses one resource: `allocate` memory, `spin` the
+// CPUs, `fork` processes. `await VERB` prints "ready", waits for SIGUSR1, and stays after a refusal,
+// so that the group's files can be read before and after. The program always ends after a minute,
+// whether or not its parent still runs.
 package main
 
 import (

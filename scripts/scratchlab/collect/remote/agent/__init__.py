@@ -19,7 +19,7 @@ from scratchlab.atomic import write_bytes
 from scratchlab.errors import LabError
 
 BUNDLED = "linux-{}"  # file name beside this one, in a zipapp built with the agent; a GOARCH
-# As in roles/scratch_images/module_utils/go_programs.py: the same bytes from any directory for one
+# As in plugins/module_utils/go_programs.py: the same bytes from any directory for one
 # Go version and architecture.
 _FLAGS = ("-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=")
 _SEARCH = f"/usr/local/go/bin{os.pathsep}/usr/lib/go/bin"  # after PATH

@@ -1,11 +1,12 @@
-"""Debian packages as one recorded transaction, and exactly that transaction undone.
+"""Installs Debian packages in one recorded transaction, and undoes exactly that transaction.
 
-Needs only Python's standard library: the roles' modules import it, and ``./lab`` runs it as a
-script before there is any Ansible (``python3 lab_packages.py install PACKAGE...``).
+Needs only Python's standard library, and imports nothing from this collection: modules import it,
+and ``./lab`` runs it as a script before Ansible is there (``python3 lab_packages.py install
+PACKAGE...``).
 
-Receipts: ``packages.pending`` is the list of packages before a transaction; it is on disk before
-apt starts and goes when ``packages.json`` names what was added. A run killed in between leaves the
-older list, so nothing that was added is ever forgotten.
+Receipts: ``packages.pending`` is the list of packages before a transaction. It is on disk before
+apt starts, and is removed when ``packages.json`` names the packages that were added. A run that is
+interrupted in between leaves the older list, so no added package is ever forgotten.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from urllib.parse import quote
 STATE = Path("/var/lib/scratchlab")
 POLICY = Path("/usr/sbin/policy-rc.d")
 # invoke-rc.d(8): 101 forbids the action. Docker must not start before daemon.json is written, and
-# its init script must not fail the installation where no init system runs.
+# its init script must not fail the installation if no init system runs.
 POLICY_TEXT = (
     "#!/bin/sh\n# scratchlab: no service starts while the lab installs packages\nexit 101\n"
 )
@@ -36,11 +37,11 @@ SPACE = 320 << 20
 
 
 class PackageError(Exception):
-    """apt or dpkg refused; the text says why and what mends it."""
+    """apt or dpkg failed; the text names the reason and the remedy."""
 
 
 def read_json(path, default):
-    """The JSON document at ``path``, or ``default`` where there is none."""
+    """Return the JSON document at ``path``, or ``default`` if there is none."""
     try:
         return json.loads(path.read_text())
     except FileNotFoundError:
@@ -48,15 +49,15 @@ def read_json(path, default):
 
 
 def write_json(path, document):
-    """Write ``document`` aside, then rename: a reader sees the old or the new, never a half."""
+    """Replace ``path`` by ``document``; a reader sees the old or the new file, never a part."""
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".new")
-    aside.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n")
-    aside.replace(path)
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n")
+    temporary.replace(path)
 
 
 def states():
-    """Every package dpkg knows: ``{"docker.io:amd64": "ii"}`` (dpkg-query(1), Status-Abbrev)."""
+    """Return all packages of dpkg: ``{"docker.io:amd64": "ii"}`` (dpkg-query(1), Status-Abbrev)."""
     listing = subprocess.run(
         ["dpkg-query", "-W", "-f", "${db:Status-Abbrev}\t${Package}:${Architecture}\n"],
         check=True,
@@ -68,15 +69,15 @@ def states():
 
 
 def plain(name):
-    """``docker.io:amd64`` without its architecture."""
+    """Return a name like ``docker.io:amd64`` without its architecture."""
     return name.rsplit(":", 1)[0]
 
 
 class Packages:
     """The packages that the lab added to this machine.
 
-    ``repository`` is a folder with a flat repository, which takes the place of the machine's own
-    sources; its content was proved before it came here.
+    ``repository`` is a directory with a flat repository, to use instead of the machine's own
+    sources. Its content was verified before it was copied to the machine.
     """
 
     def __init__(self, state=STATE, repository=""):
@@ -88,25 +89,25 @@ class Packages:
 
     @contextlib.contextmanager
     def locked(self):
-        """One transaction at a time, also against one that outlived its killed controller."""
+        """Allow one transaction at a time, even if one has outlived its controller."""
         self.receipts.mkdir(mode=0o755, parents=True, exist_ok=True)
         with open(self.receipts / "packages.lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
     def missing(self, names):
-        """Those of ``names`` that are not installed and configured. Changes nothing."""
+        """Return those of ``names`` that are not installed and configured. Changes nothing."""
         present = {plain(name) for name, state in states().items() if state == "ii"}
         return [name for name in names if name not in present]
 
     def unfinished(self):
-        """Whether an earlier transaction was killed."""
+        """Return whether an earlier transaction was interrupted."""
         return self.pending.exists()
 
     def added(self):
-        """What the lab has installed so far: ``{"docker.io:amd64": "purge"}``.
+        """Return the packages that the lab has installed: ``{"docker.io:amd64": "purge"}``.
 
-        ``remove`` where the package's configuration was there before: that stays.
+        ``remove`` instead of ``purge`` if the package's configuration was there before: it stays.
         """
         added = dict(read_json(self.receipt, {}))
         before = read_json(self.pending, None)
@@ -118,9 +119,9 @@ class Packages:
         return added
 
     def install(self, names, optional=()):
-        """Install ``names``, and those of ``optional`` that this release carries.
+        """Install ``names``, and those of ``optional`` that the release has.
 
-        Gives the list of packages added, dependencies included. Raises PackageError.
+        Returns the packages that were added, including dependencies. Raises PackageError.
         """
         with self.locked():
             if not self.missing(names) and not self.unfinished():
@@ -138,77 +139,80 @@ class Packages:
                 )
             if done.returncode:
                 raise PackageError(self._reason(done, update, names))
-            # 140 MB that nobody needs again; apt's own clean would take its caches as well.
+            # 140 MB that nobody needs again; apt's own clean would remove its caches as well.
             for archive in (self.home / "archives").glob("*.deb"):
                 archive.unlink()
             return sorted(set(self._settle()) - earlier)
 
     def unpack(self, package, member, target):
-        """Put the file ``*/member`` of ``package`` at ``target`` without installing the package.
+        """Write the file ``*/member`` of ``package`` to ``target`` without installing the package.
 
-        Busybox is fetched so: installing busybox-static would remove another busybox.
+        Installing busybox-static, for example, would remove another busybox. Raises PackageError.
         """
-        folder = self.home / "archives"
-        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-        done = self._apt("download", package, cwd=folder)
+        archives = self.home / "archives"
+        archives.mkdir(mode=0o755, parents=True, exist_ok=True)
+        done = self._apt("download", package, cwd=archives)
         if done.returncode:
             update = self._apt("update")
-            done = self._apt("download", package, cwd=folder)
+            done = self._apt("download", package, cwd=archives)
             if done.returncode:
                 raise PackageError(self._reason(done, update, [package]))
-        archive = max(folder.glob(package + "_*.deb"), key=lambda deb: deb.stat().st_mtime)
+        archive = max(archives.glob(package + "_*.deb"), key=lambda deb: deb.stat().st_mtime)
         with subprocess.Popen(
             ["dpkg-deb", "--fsys-tarfile", str(archive)], stdout=subprocess.PIPE
         ) as dpkg:
             with tarfile.open(fileobj=dpkg.stdout, mode="r|") as tar:
                 content = next(
-                    tar.extractfile(one).read()
-                    for one in tar
-                    if one.isfile() and one.name.endswith("/" + member)
+                    tar.extractfile(entry).read()
+                    for entry in tar
+                    if entry.isfile() and entry.name.endswith("/" + member)
                 )
             dpkg.stdout.read()
-        aside = target.with_name(target.name + ".new")
-        aside.write_bytes(content)
-        aside.chmod(0o755)
-        aside.replace(target)
+        temporary = target.with_name(target.name + ".new")
+        temporary.write_bytes(content)
+        temporary.chmod(0o755)
+        temporary.replace(target)
         archive.unlink()
 
     def remove(self):
-        """Remove what the lab added and nothing else; gives the names removed, and those kept
-        because a package that is not the lab's needs them now."""
+        """Remove the packages that the lab added, and no others.
+
+        Returns the names removed, and the names kept because a package of someone else now needs
+        them. Raises PackageError.
+        """
         with self.locked():
             with dpkg_idle():
                 added = self.added()
             if not added:
                 return [], []
             write_json(self.receipt, added)
-            # Debian's docker.io deletes /var/lib/docker when it is purged, whoever's it is, by a
-            # script that it saves there first. What the lab made is removed by the lab.
+            # When it is purged, Debian's docker.io deletes /var/lib/docker, whoever owns it, by a
+            # script that it saved there. Disable the script; the lab removes its own files itself.
             with contextlib.suppress(OSError):
                 NUKE.chmod(0o644)
             with forbidden_services():
                 if self.unfinished():
                     self._repair()
                 present = states()
-                going = {
+                removing = {
                     name: how
                     for name, how in added.items()
                     if name in present and (how == "purge" or present[name] != "rc")
                 }
-                kept = self._needed_by_others(going)
-                going = {name: how for name, how in going.items() if name not in kept}
+                kept = self._needed_by_others(removing)
+                removing = {name: how for name, how in removing.items() if name not in kept}
                 for how in ("purge", "remove"):
-                    names = [name for name, wish in going.items() if wish == how]
+                    names = [name for name, verb in removing.items() if verb == how]
                     done = self._apt(how, "--yes", *names) if names else None
                     if done is not None and done.returncode:
                         raise PackageError(self._reason(done, None, names))
-            return sorted(going), sorted(kept)
+            return sorted(removing), sorted(kept)
 
-    def _needed_by_others(self, going):
-        """Those of ``going`` whose removal would take a package along that is not the lab's."""
-        if not self._foreign(going, going):
+    def _needed_by_others(self, removing):
+        """Return those of ``removing`` whose removal would also remove someone else's package."""
+        if not self._foreign(removing, removing):
             return set()
-        return {name for name in going if self._foreign([name], going)}
+        return {name for name in removing if self._foreign([name], removing)}
 
     def _foreign(self, names, ours):
         if not names:
@@ -224,7 +228,7 @@ class Packages:
         return added
 
     def _repair(self):
-        # What a killed dpkg left unpacked. Nothing to do on a sound machine (0.1 s).
+        # Configure packages that an interrupted dpkg left unpacked (0.1 s if there are none).
         with dpkg_idle():
             pass
         subprocess.run(
@@ -232,7 +236,7 @@ class Packages:
         )
 
     def _check_space(self):
-        # apt 2.6 does not end on a full disk: its http method waits for ever (measured).
+        # apt 2.6 does not end on a full disk: its http method waits forever (measured).
         self.home.mkdir(mode=0o755, parents=True, exist_ok=True)
         free = shutil.disk_usage(self.home).free
         if free < SPACE:
@@ -261,19 +265,19 @@ class Packages:
             for line in run.stderr.splitlines()
             if line.startswith(("E:", "Err"))
         ]
-        said = " ".join(dict.fromkeys(lines)) or (done.stderr or done.stdout).strip()[-600:]
-        mend = (
+        reason = " ".join(dict.fromkeys(lines)) or (done.stderr or done.stdout).strip()[-600:]
+        remedy = (
             "does the bundle fit this machine? Make it again, ./lab bundle"
             if self.repository
             else "check the network, the mirror in /etc/apt/sources.list* and the proxy in "
             "/etc/apt/apt.conf.d; 'apt-get update' must succeed; then run ./lab again"
         )
-        return f"apt could not handle {' '.join(map(plain, names))}: {said} -- {mend}"
+        return f"apt could not handle {' '.join(map(plain, names))}: {reason} -- {remedy}"
 
     def _options(self):
-        # Lists and archives of our own: the system's stay as they are, and destroy is one folder.
-        for folder in ("lists", "archives"):
-            (self.home / folder).mkdir(mode=0o755, parents=True, exist_ok=True)
+        # Lists and archives of our own: the system's stay as they are, and destroy is easy.
+        for name in ("lists", "archives"):
+            (self.home / name).mkdir(mode=0o755, parents=True, exist_ok=True)
         sources = []
         if self.repository:
             file = self.home / "sources.list"
@@ -338,7 +342,7 @@ def _environment():
 
 @contextlib.contextmanager
 def forbidden_services():
-    """No package starts a service inside this block, unless the machine has a policy already."""
+    """Keep packages from starting services, unless the machine has a policy of its own."""
     ours = not POLICY.exists() or POLICY.read_text() == POLICY_TEXT
     if ours:
         POLICY.write_text(POLICY_TEXT)
@@ -352,7 +356,7 @@ def forbidden_services():
 
 @contextlib.contextmanager
 def dpkg_idle():
-    """Wait for a dpkg that still runs (a killed controller leaves one), and hold it off."""
+    """Wait until no dpkg runs (an interrupted controller leaves one), and let none start."""
     with open("/var/lib/dpkg/lock-frontend", "w") as lock:
         fcntl.lockf(lock, fcntl.LOCK_EX)
         yield
@@ -361,17 +365,21 @@ def dpkg_idle():
 def main():
     """Install the packages named on the command line, or remove what was installed so."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--state", type=Path, default=STATE, help="where the receipts lie")
-    parser.add_argument("--repository", default="", help="a flat repository to take them from")
+    parser.add_argument("--state", type=Path, default=STATE, help="where to keep the receipts")
+    parser.add_argument("--repository", default="", help="a flat repository to take packages from")
     parser.add_argument("verb", choices=["install", "remove"])
     parser.add_argument("packages", nargs="*")
-    wish = parser.parse_args()
-    packages = Packages(wish.state, wish.repository)
+    options = parser.parse_args()
+    packages = Packages(options.state, options.repository)
     try:
-        done = packages.install(wish.packages) if wish.verb == "install" else packages.remove()[0]
+        changed = (
+            packages.install(options.packages)
+            if options.verb == "install"
+            else packages.remove()[0]
+        )
     except (PackageError, OSError) as error:
         sys.exit(str(error))
-    print(" ".join(done))
+    print(" ".join(changed))
 
 
 if __name__ == "__main__":

@@ -1,23 +1,24 @@
 #!/usr/bin/python
-"""Ansible module: the folders that images are built from."""
+"""Ansible module: the directories that images are built from."""
 
 DOCUMENTATION = r"""
 module: build_contexts
 short_description: Make build contexts whose bytes and times are the same everywhere
 description:
-  - Writes files, builds Go programs and unpacks a static busybox, each only where it is not there
-    yet as wished. In one task, because each costs a way to the machine and back.
+  - Writes files, builds Go programs and unpacks a static busybox, each only where it is missing or
+    differs. All of it is one task, because each task costs a connection to the machine.
 options:
   files:
-    description: Absolute names and contents of text files.
+    description: Absolute paths of text files, and their contents.
     type: dict
     default: {}
   programs:
-    description: Go files, and the programs to build from them.
+    description: Paths of Go files, and of the programs to build from them.
     type: dict
     default: {}
   shell:
-    description: Folder for busybox, under the names of all its programs; none where empty.
+    description:
+      - Directory to fill with busybox under the names of all its programs. If empty, there is none.
     type: path
     default: ""
   epoch:
@@ -26,8 +27,8 @@ options:
     required: true
   repository:
     description:
-      - Folder on the machine with a flat repository, to take busybox from instead of the machine's
-        own sources.
+      - Directory on the machine with a flat repository, to take busybox from instead of the
+        machine's own sources.
     type: path
     default: ""
 author: ["scratchlab"]
@@ -35,7 +36,7 @@ author: ["scratchlab"]
 
 EXAMPLES = r"""
 - name: Make the build contexts
-  build_contexts:
+  scratchlab.lab.build_contexts:
     files:
       /var/lib/scratchlab/build/scratchtest/test: ""
     programs:
@@ -46,15 +47,19 @@ EXAMPLES = r"""
 
 RETURN = r"""
 built:
-  description: The programs that were built.
+  description: Paths of the programs that were built.
   type: list
   elements: str
   returned: always
 """
 
-from ansible.module_utils import busybox, context_files, go_programs
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lab_packages import PackageError
+from ansible_collections.scratchlab.lab.plugins.module_utils import (
+    busybox,
+    context_files,
+    go_programs,
+)
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import PackageError
 
 
 def main():
@@ -69,12 +74,12 @@ def main():
         },
         supports_check_mode=True,
     )
-    wish, check = module.params, module.check_mode
+    options, check = module.params, module.check_mode
     try:
-        diffs = context_files.write(wish["files"], wish["epoch"], check)
-        built = go_programs.build(wish["programs"], wish["epoch"], check)
-        unpacked = wish["shell"] and busybox.unpack(
-            wish["shell"], wish["epoch"], wish["repository"], check
+        diffs = context_files.write(options["files"], options["epoch"], check)
+        built = go_programs.build(options["programs"], options["epoch"], check)
+        unpacked = options["shell"] and busybox.unpack(
+            options["shell"], options["epoch"], options["repository"], check
         )
     except (go_programs.BuildError, PackageError) as error:
         module.fail_json(msg=str(error))

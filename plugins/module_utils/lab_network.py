@@ -1,6 +1,6 @@
-"""What an engine leaves in the kernel when it stops: bridges, packet rules, settings, groups.
+"""Removes an engine's leftovers in the kernel: bridges, packet rules, settings, control groups.
 
-Only what was not there before the lab goes. Sources: moby libnetwork/iptables (chains DOCKER*),
+Keeps everything that was there before the lab. Sources: moby libnetwork/iptables (chains DOCKER*),
 libnetwork/drivers/bridge (docker0, br-<network id>, net.ipv4.ip_forward), measured on 20.10.
 """
 
@@ -14,7 +14,7 @@ import socket
 import struct
 import subprocess
 
-from ansible.module_utils.lab_probe import SEARCH, output
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import SEARCH, output
 
 _BRIDGE = re.compile(r"docker0|br-[0-9a-f]{12}")
 _RULE = re.compile(
@@ -24,7 +24,7 @@ _SIOCSIFFLAGS, _SIOCBRDELBR = 0x8914, 0x89A1  # linux/sockios.h
 
 
 def restore(before):
-    """Give the kernel back the state that the receipt ``before`` describes."""
+    """Restore the state of the kernel that the receipt ``before`` describes."""
     for tool in ("iptables", "ip6tables"):
         _firewall(tool, before.get("firewall", {}).get(tool + "-save", ""))
     for name in os.listdir("/sys/class/net"):
@@ -74,8 +74,8 @@ def _delete_bridge(name):
 
 
 def _cgroups():
-    # The cgroupfs driver's parent group, one per hierarchy; rmdir(2) refuses while one is in use.
-    for base, _folders, _files in os.walk("/sys/fs/cgroup", topdown=False):
+    # The cgroupfs driver's parent group, one per hierarchy; rmdir(2) refuses if a group is in use.
+    for base, _directories, _files in os.walk("/sys/fs/cgroup", topdown=False):
         if re.search(r"^/sys/fs/cgroup(/[^/]+)?/docker(/|$)", base):
             with contextlib.suppress(OSError):
                 os.rmdir(base)

@@ -1,25 +1,25 @@
 #!/usr/bin/python
-"""Ansible module: the lab's images and container on an engine that is known by its API only."""
+"""Ansible module: the lab's images and container on an engine that is reached by its API alone."""
 
 DOCUMENTATION = r"""
 module: remote_lab
-short_description: Images and a container by an engine's API alone
+short_description: Make images and a container by an engine's API alone
 description:
-  - Runs on the controller and speaks to the engine by what scratchlab itself carries, over a
-    socket, TLS or ssh. Nothing is written down here, the objects' labels tell what they were
-    made from.
-  - What carries a name in use and not the lab's label is never replaced.
+  - Runs on the controller, and uses the libraries in scratchlab to reach the engine over a socket,
+    TLS or ssh. Keeps no receipts here; labels on the objects say what they were made from.
+  - Never replaces an object that has the name but not the lab's label.
 options:
   scratchlab:
-    description: scratchlab as one file.
+    description: Path of the program scratchlab.
     type: path
     required: true
   url:
-    description: The engine.
+    description: The address of the engine.
     type: str
     required: true
   images:
-    description: Image names and the folders of their contexts, to build where these changed.
+    description:
+      - Image names and the directories of their contexts. An image is built if its context changed.
     type: dict
     default: {}
   epoch:
@@ -27,7 +27,7 @@ options:
     type: int
     default: 0
   container:
-    description: Name of a container to run.
+    description: Name of the container to run.
     type: str
     default: ""
   image:
@@ -35,17 +35,17 @@ options:
     type: str
     default: ""
   absent:
-    description: What of the lab's is to be removed.
+    description: Kinds of objects with the lab's label to remove.
     type: list
     elements: str
     choices: [containers, images]
     default: []
   label:
-    description: Label that marks a container of the lab.
+    description: Label of the lab's containers.
     type: str
     default: io.scratchlab.lab
   image_label:
-    description: Label that marks an image of the lab. A container inherits the labels of its image.
+    description: Label of the lab's images. A container inherits the labels of its image.
     type: str
     default: io.scratchlab.image
 author: ["scratchlab"]
@@ -53,7 +53,7 @@ author: ["scratchlab"]
 
 EXAMPLES = r"""
 - name: Run the container
-  remote_lab:
+  scratchlab.lab.remote_lab:
     scratchlab: build/scratchlab
     url: ssh://root@engine.example
     container: sleep
@@ -84,12 +84,12 @@ from ansible.module_utils.basic import AnsibleModule
 CONTENT = "io.scratchlab.content"
 
 
-def context(folder, epoch):
-    """The build context as a tar file that depends on names, modes and contents only."""
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for path in sorted(folder.rglob("*")):
-            member = tarfile.TarInfo(str(path.relative_to(folder)))
+def context(directory, epoch):
+    """Return the build context as a tar file that depends on names, modes and contents only."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for path in sorted(directory.rglob("*")):
+            member = tarfile.TarInfo(str(path.relative_to(directory)))
             member.mtime, member.mode = epoch, 0o755 if os.access(path, os.X_OK) else 0o644
             if path.is_dir():
                 member.type = tarfile.DIRTYPE
@@ -97,90 +97,89 @@ def context(folder, epoch):
             else:
                 member.size = path.stat().st_size
                 tar.addfile(member, io.BytesIO(path.read_bytes()))
-    return made.getvalue()
+    return packed.getvalue()
 
 
 class Lab:
-    """The lab's objects on one engine. ``changes`` says in words what was, or would be, done."""
+    """The lab's objects on an engine. ``changes`` lists changes, in check mode those to make."""
 
     def __init__(self, module, api, not_found):
         self.module, self.api, self.not_found = module, api, not_found
         self.label, self.image_label = module.params["label"], module.params["image_label"]
         self.changes = []
 
-    def found(self, ask, name):
-        """What the engine says of an object; None where it has none."""
+    def inspected(self, inspect, name):
+        """Return the engine's description of an object, or None if it has no such object."""
         try:
-            return ask(name)
+            return inspect(name)
         except self.not_found:
             return None
 
-    def ours(self, what, name, described, label):
-        """Stop where the name is taken by something that is not the lab's."""
+    def check_owner(self, what, name, described, label):
+        """End the module if someone else's object has the name."""
         if described and label not in (described["Config"].get("Labels") or {}):
             self.module.fail_json(
                 msg=f"there is {what} '{name}' on that engine that is not the lab's, and it stays: "
                 "give it another name, or the lab's one (roles/remote_engine/README.md)"
             )
 
-    def build(self, name, folder):
-        """Build the image unless it was made from just this."""
-        data = context(Path(folder), self.module.params["epoch"])
-        wish = hashlib.sha256(data).hexdigest()
-        described = self.found(self.api.inspect_image, name)
-        self.ours("an image", name, described, self.image_label)
-        if described and (described["Config"].get("Labels") or {}).get(CONTENT) == wish:
+    def build(self, name, directory):
+        """Build the image, unless it was made from this very context."""
+        data = context(Path(directory), self.module.params["epoch"])
+        digest = hashlib.sha256(data).hexdigest()
+        described = self.inspected(self.api.inspect_image, name)
+        self.check_owner("an image", name, described, self.image_label)
+        if described and (described["Config"].get("Labels") or {}).get(CONTENT) == digest:
             return
         self.changes.append(f"image {name}")
         if self.module.check_mode:
             return
-        said = self.api.build(
+        log = self.api.build(
             fileobj=io.BytesIO(data),
             custom_context=True,
             tag=name,
-            labels={self.image_label: "1", CONTENT: wish},
+            labels={self.image_label: "1", CONTENT: digest},
             rm=True,
             forcerm=True,
             decode=True,
         )
-        for line in said:
+        for line in log:
             if line.get("error"):
                 self.module.fail_json(msg=f"the engine could not build {name}: {line['error']}")
 
     def run(self, name, image):
-        """Run the container unless it runs, from the image that the name means today."""
-        described = self.found(self.api.inspect_container, name)
-        self.ours("a container", name, described, self.label)
-        wish = (self.found(self.api.inspect_image, image) or {}).get("Id")
+        """Run the container, unless it runs already, from the image that now has the name."""
+        described = self.inspected(self.api.inspect_container, name)
+        self.check_owner("a container", name, described, self.label)
+        image_id = (self.inspected(self.api.inspect_image, image) or {}).get("Id")
         state = described["State"] if described else {}
-        if state.get("Running") and not state.get("Paused") and described["Image"] == wish:
+        if state.get("Running") and not state.get("Paused") and described["Image"] == image_id:
             return
         self.changes.append(f"container {name}")
         if self.module.check_mode:
             return
         if described:
             self.api.remove_container(described["Id"], force=True, v=True)
-        # The program ends after an hour; so that it is still there at the end of a class.
+        # The program ends after an hour; this way it still runs at the end of a class.
         policy = self.api.create_host_config(restart_policy={"Name": "unless-stopped"})
-        made = self.api.create_container(
+        created = self.api.create_container(
             image, name=name, labels={self.label: "1"}, host_config=policy
         )
-        self.api.start(made["Id"])
+        self.api.start(created["Id"])
 
     def remove(self, kinds):
-        """Remove what carries the label."""
+        """Remove the objects with the label."""
         if "containers" in kinds:
-            for one in self.api.containers(all=True, filters={"label": self.label}):
-                self.changes.append(
-                    f"container {(one['Names'] or [one['Id'][:12]])[0].lstrip('/')}"
-                )
+            for container in self.api.containers(all=True, filters={"label": self.label}):
+                names = container["Names"] or [container["Id"][:12]]
+                self.changes.append(f"container {names[0].lstrip('/')}")
                 if not self.module.check_mode:
-                    self.api.remove_container(one["Id"], force=True, v=True)
+                    self.api.remove_container(container["Id"], force=True, v=True)
         if "images" in kinds:
-            for one in self.api.images(filters={"label": self.image_label}):
-                self.changes.append(f"image {(one['RepoTags'] or [one['Id']])[0]}")
+            for image in self.api.images(filters={"label": self.image_label}):
+                self.changes.append(f"image {(image['RepoTags'] or [image['Id']])[0]}")
                 if not self.module.check_mode:
-                    self.api.remove_image(one["Id"], force=True)
+                    self.api.remove_image(image["Id"], force=True)
 
 
 def main():
@@ -205,7 +204,7 @@ def main():
         supports_check_mode=True,
     )
     sys.path.insert(0, module.params["scratchlab"])
-    # What is in that file, and only there.
+    # These modules exist in that file only.
     errors = importlib.import_module("docker.errors")
     connect = importlib.import_module("scratchlab.collect.engines").connect
     failed = (
@@ -217,8 +216,8 @@ def main():
         with connect(None, module.params["url"]) as engine:
             version = engine.version()
             lab = Lab(module, engine.client.api, errors.NotFound)
-            for name, folder in module.params["images"].items():
-                lab.build(name, folder)
+            for name, directory in module.params["images"].items():
+                lab.build(name, directory)
             if module.params["container"]:
                 lab.run(module.params["container"], module.params["image"])
             lab.remove(module.params["absent"])

@@ -1,25 +1,25 @@
 #!/usr/bin/python
-"""Ansible module: the last step of destroy."""
+"""Ansible module: remove everything that is left of the lab."""
 
 DOCUMENTATION = r"""
 module: lab_restore
-short_description: Remove what the lab added outside of packages, then the receipts
+short_description: Remove everything that the lab added outside packages, then the receipts
 description:
-  - Removes the paths and groups that the receipt C(before.json) says were absent, and the content
-    of folders
-    that were empty. The receipts go last, so that a killed run can be repeated.
+  - Removes the paths and groups that were absent according to the receipt C(before.json), and the
+    content of directories that were empty. Removes the receipts last, so that an interrupted run
+    can be repeated.
 options: {}
 author: ["scratchlab"]
 """
 
 EXAMPLES = r"""
-- name: Remove what is left
-  lab_restore:
+- name: Remove everything else that the lab added
+  scratchlab.lab.lab_restore:
 """
 
 RETURN = r"""
 removed:
-  description: Paths and groups that were (or in check mode would be) removed.
+  description: Paths and groups that were removed, or would be in check mode.
   type: list
   returned: always
 """
@@ -31,12 +31,12 @@ import subprocess
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lab_packages import STATE, read_json
-from ansible.module_utils.lab_probe import SEARCH, group_exists
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import STATE, read_json
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import SEARCH, group_exists
 
-# The lab's own, wherever it runs.
+# Directories of the lab on every machine.
 OURS = ("/run/scratchlab", "/var/log/scratchlab", "/var/cache/scratchlab")
-# A folder that may hold other people's files goes only when it is empty.
+# Directories that may hold other people's files: removed only if empty.
 SHARED = (
     "/etc/ansible",
     "/etc/ansible/facts.d",
@@ -49,7 +49,7 @@ SHARED = (
 
 
 def leftovers(before):
-    """What to remove, children before parents."""
+    """Return the paths to remove, children before parents."""
     paths = [
         path
         for path, state in before.get("paths", {}).items()
@@ -66,7 +66,7 @@ def leftovers(before):
 
 
 def unmount(path):
-    """Detach what is still mounted at or below ``path``."""
+    """Detach every mount at or below ``path``."""
     with open("/proc/self/mountinfo") as mounts:
         targets = [line.split()[4].encode().decode("unicode_escape") for line in mounts]
     for target in reversed(targets):
@@ -80,7 +80,7 @@ def unmount(path):
 
 
 def remove(path):
-    """Remove a path; a shared folder only when nothing is in it."""
+    """Remove a path; a shared directory only if it is empty."""
     if path in SHARED:
         with contextlib.suppress(OSError):
             if path == "/etc/docker":  # the engine's own identity, up to Docker 23
@@ -111,11 +111,11 @@ def main():
             remove(path)
         for group in groups:
             module.run_command(["groupdel", group])
-        # Receipts last: whatever happens before this line, the next destroy still knows everything.
+        # Receipts last: until then an interrupted destroy can be repeated.
         for entry in [*STATE.glob("*")] if STATE.is_dir() else []:
             if entry.name != "receipts":
                 remove(str(entry))
-        shutil.rmtree(STATE / "receipts", ignore_errors=True)  # the next destroy sees what stays
+        shutil.rmtree(STATE / "receipts", ignore_errors=True)  # the next destroy sees the rest
         with contextlib.suppress(OSError):
             STATE.rmdir()
     module.exit_json(

@@ -1,17 +1,16 @@
 #!/usr/bin/python
-"""Ansible module: run the Docker engine, and remember that the lab runs it."""
+"""Ansible module: run the Docker engine, and record that the lab runs it."""
 
 DOCUMENTATION = r"""
 module: engine_service
 short_description: Start or stop the Docker engine on behalf of the lab
 description:
-  - Under systemd by its unit, elsewhere by C(/usr/local/lib/scratchlab/engine).
-  - The receipt C(engine.json) is written before the engine starts. V(stopped) stops an engine
-    only
-    where that receipt says that the lab runs it.
+  - Uses the engine's unit under systemd, and C(/usr/local/lib/scratchlab/engine) elsewhere.
+  - Writes the receipt C(engine.json) before the engine starts. V(stopped) stops an engine only if
+    that receipt says that the lab runs it.
 options:
   state:
-    description: What the engine shall be.
+    description: The state that the engine must have.
     type: str
     choices: [started, restarted, stopped]
     default: started
@@ -20,13 +19,13 @@ author: ["scratchlab"]
 
 EXAMPLES = r"""
 - name: Run the engine
-  engine_service:
+  scratchlab.lab.engine_service:
     state: started
 """
 
 RETURN = r"""
 version:
-  description: Version of the engine that answers, empty where none does.
+  description: Version of the engine that answers, empty if none does.
   type: str
   returned: always
 """
@@ -35,10 +34,18 @@ import os
 import subprocess
 import time
 
-from ansible.module_utils import lab_network
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lab_packages import STATE, read_json, write_json
-from ansible.module_utils.lab_probe import SEARCH, engine_version, output
+from ansible_collections.scratchlab.lab.plugins.module_utils import lab_network
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
+    STATE,
+    read_json,
+    write_json,
+)
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import (
+    SEARCH,
+    engine_version,
+    output,
+)
 
 RECEIPT = STATE / "receipts" / "engine.json"
 BEFORE = STATE / "receipts" / "before.json"
@@ -48,7 +55,7 @@ ANSWER_SECONDS = 60
 
 
 def call(module, *command):
-    """Run ``command``; on failure end the module with what it said and what mends it."""
+    """Run ``command``; on failure end the module with its error and the remedy."""
     done = subprocess.run(
         command,
         capture_output=True,
@@ -57,7 +64,7 @@ def call(module, *command):
         env={**os.environ, "PATH": SEARCH, "LC_ALL": "C.UTF-8"},
     )
     if done.returncode:
-        said = (done.stderr or done.stdout).strip()
+        reason = (done.stderr or done.stdout).strip()
         if command[0] == "systemctl":
             journal = output(
                 "journalctl",
@@ -74,15 +81,15 @@ def call(module, *command):
                 for line in journal.splitlines()
                 if "level=error" in line or "level=fatal" in line or "failed" in line
             ]
-            said = errors[-1] if errors else said
-        where = (
+            reason = errors[-1] if errors else reason
+        log = (
             "journalctl -u docker"
             if command[0] == "systemctl"
             else "/var/log/scratchlab/dockerd.log"
         )
         module.fail_json(
-            msg=f"the Docker engine did not follow '{' '.join(command)}': {said} "
-            f"-- see {where}, mend what it names, then run ./lab again"
+            msg=f"the Docker engine did not obey '{' '.join(command)}': {reason} "
+            f"-- see {log}, fix what it names, then run ./lab again"
         )
 
 
@@ -94,7 +101,7 @@ def start(module, systemd, restart):
         return True
     write_json(RECEIPT, {"supervisor": "systemd" if systemd else "scratchlab"})
     if systemd:
-        # A unit that failed too often refuses to start until told to forget.
+        # A unit that failed too often refuses to start until its failures are reset.
         output("systemctl", "reset-failed", "docker.service")
         call(module, "systemctl", "restart" if restart else "start", "docker.service")
     else:
@@ -113,7 +120,7 @@ def start(module, systemd, restart):
 
 
 def stop(module, systemd):
-    """Stop the engine if the lab runs it; give units back the state they had."""
+    """Stop the engine if the lab runs it; restore the state of its units."""
     if not RECEIPT.exists():
         return False
     if module.check_mode:

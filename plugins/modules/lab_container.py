@@ -1,12 +1,12 @@
 #!/usr/bin/python
-"""Ansible module: a container that is the lab's, and never someone else's."""
+"""Ansible module: the lab's container, and nobody else's."""
 
 DOCUMENTATION = r"""
 module: lab_container
-short_description: Run a container that carries the lab's label
+short_description: Run a container with the lab's label
 description:
-  - Runs O(name) from O(image) with C(docker run). A container of that name without the label is
-    left alone.
+  - Runs O(name) from O(image) with C(docker run). A container of that name without the label stays
+    as it is.
 options:
   name:
     description: Name of the container.
@@ -17,17 +17,18 @@ options:
     type: str
     default: ""
   options:
-    description: Further options of C(docker run).
+    description: More options of C(docker run).
     type: list
     elements: str
     default: []
   label:
-    description: Label that marks what is the lab's.
+    description: Label of everything that belongs to the lab.
     type: str
     default: io.scratchlab.lab
   state:
-    description: V(started) runs it; V(absent) removes every container that carries the label, and
-        every image without a name that does.
+    description:
+      - V(started) runs the container. V(absent) removes every container with the label, and every
+        image with the label and without a name.
     type: str
     choices: [started, absent]
     default: started
@@ -36,7 +37,7 @@ author: ["scratchlab"]
 
 EXAMPLES = r"""
 - name: Run the container
-  lab_container:
+  scratchlab.lab.lab_container:
     name: sleep
     image: sleep
 """
@@ -53,11 +54,14 @@ import subprocess
 from urllib.parse import quote
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lab_probe import ask_engine, docker_environment
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import (
+    ask_engine,
+    docker_environment,
+)
 
 
 def docker(module, *arguments):
-    """Run the docker client; a failure ends the module with what it said."""
+    """Run the docker client and return its output; on failure end the module with its error."""
     done = subprocess.run(
         ["docker", *arguments],
         env=docker_environment(),
@@ -68,36 +72,36 @@ def docker(module, *arguments):
     if done.returncode:
         module.fail_json(
             msg=f"docker {' '.join(arguments)}: {done.stderr.strip()[-600:]} "
-            "-- mend what it names, then run ./lab again"
+            "-- fix what it names, then run ./lab again"
         )
     return done.stdout.strip()
 
 
 def started(module):
-    """Run the container unless it runs, from the image that the name means today."""
+    """Run the container, unless it runs already, from the image that now has the name."""
     name, image, label = (module.params[key] for key in ("name", "image", "label"))
-    found = ask_engine(f"/containers/{name}/json")
-    wish = ask_engine(f"/images/{image}/json").get("Id", "")
-    if found and label not in (found["Config"].get("Labels") or {}):
+    existing = ask_engine(f"/containers/{name}/json")
+    image_id = ask_engine(f"/images/{image}/json").get("Id", "")
+    if existing and label not in (existing["Config"].get("Labels") or {}):
         module.fail_json(
             msg=f"the name '{name}' is taken by a container that is not the lab's, and it stays "
             f"as it is: rename it (docker rename {name} my-{name}), or give the lab's another name "
             f"(./lab -e sleep_container_name=lab-{name})"
         )
     if (
-        found
-        and found["State"]["Running"]
-        and not found["State"]["Paused"]
-        and found["Image"] == wish
+        existing
+        and existing["State"]["Running"]
+        and not existing["State"]["Paused"]
+        and existing["Image"] == image_id
     ):
-        return {"changed": False, "id": found["Id"]}
-    if not wish and not module.check_mode:
+        return {"changed": False, "id": existing["Id"]}
+    if not image_id and not module.check_mode:
         module.fail_json(msg=f"no image {image}; run ./lab --tags build,run")
     if module.check_mode:
         return {"changed": True, "id": ""}
-    if found:
-        docker(module, "rm", "--force", "--volumes", found["Id"])
-    made = docker(
+    if existing:
+        docker(module, "rm", "--force", "--volumes", existing["Id"])
+    container_id = docker(
         module,
         "run",
         "--detach",
@@ -108,23 +112,29 @@ def started(module):
         *module.params["options"],
         image,
     )
-    return {"changed": True, "id": made}
+    return {"changed": True, "id": container_id}
 
 
 def absent(module):
-    """Remove every container with the label, and the nameless images (of exercises) with it."""
+    """Remove every container with the label, and every image with it but without a name (made by
+    exercises)."""
     label = {"label": [module.params["label"]]}
-    found = ask_engine(f"/containers/json?all=true&filters={quote(json.dumps(label))}") or []
-    names = sorted(one["Names"][0].lstrip("/") if one["Names"] else one["Id"][:12] for one in found)
-    if found and not module.check_mode:
-        docker(module, "rm", "--force", "--volumes", *(one["Id"] for one in found))
+    query = quote(json.dumps(label))
+    containers = ask_engine(f"/containers/json?all=true&filters={query}") or []
+    names = sorted(
+        container["Names"][0].lstrip("/") if container["Names"] else container["Id"][:12]
+        for container in containers
+    )
+    if containers and not module.check_mode:
+        ids = (container["Id"] for container in containers)
+        docker(module, "rm", "--force", "--volumes", *ids)
     nameless = quote(json.dumps({**label, "dangling": ["true"]}))
-    images = [one["Id"] for one in ask_engine(f"/images/json?filters={nameless}") or []]
+    images = [image["Id"] for image in ask_engine(f"/images/json?filters={nameless}") or []]
     names += images
     if images and not module.check_mode:
         docker(module, "rmi", "--force", *images)
     return {
-        "changed": bool(found or images),
+        "changed": bool(containers or images),
         "diff": {"before": "".join(f"{name}\n" for name in names), "after": ""},
     }
 

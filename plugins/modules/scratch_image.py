@@ -1,22 +1,21 @@
 #!/usr/bin/python
-"""Ansible module: images built from small contexts, only when their content changes."""
+"""Ansible module: build images from small contexts, only when these change."""
 
 DOCUMENTATION = r"""
 module: scratch_image
-short_description: Build images with docker build, only when what goes in has changed
+short_description: Build images with docker build, only when their contexts change
 description:
-  - Builds with BuildKit and SOURCE_DATE_EPOCH where the engine has both, with the classic builder
-    elsewhere.
-  - The receipt C(images.json) holds, per image, a digest of the context and the id that it was
-    built to.
-  - An image of that name that the lab did not build is never replaced.
+  - Builds with BuildKit and SOURCE_DATE_EPOCH if the engine has both, and with the classic builder
+    otherwise.
+  - The receipt C(images.json) holds a digest of the context of each image, and the id of the image.
+  - Never replaces an image of the same name that the lab did not build.
 options:
   images:
-    description: Image names and the folders of their contexts.
+    description: Image names and the directories of their contexts.
     type: dict
     required: true
   label:
-    description: Label that marks what is the lab's.
+    description: Label of everything that belongs to the lab.
     type: str
     default: io.scratchlab.image
   epoch:
@@ -24,7 +23,7 @@ options:
     type: int
     default: 0
   state:
-    description: V(present) builds, V(absent) removes images of the lab.
+    description: V(present) builds the images, V(absent) removes the lab's images.
     type: str
     choices: [present, absent]
     default: present
@@ -33,7 +32,7 @@ author: ["scratchlab"]
 
 EXAMPLES = r"""
 - name: Build the images
-  scratch_image:
+  scratchlab.lab.scratch_image:
     images: {sleep: /var/lib/scratchlab/build/sleep}
     epoch: 1511222400
 """
@@ -44,7 +43,7 @@ images:
   type: dict
   returned: always
 builder:
-  description: V(buildkit) or V(classic); empty where nothing was built.
+  description: V(buildkit) or V(classic); empty if nothing was built.
   type: str
   returned: always
 """
@@ -57,15 +56,23 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lab_packages import STATE, read_json, write_json
-from ansible.module_utils.lab_probe import ask_engine, docker_environment, engine_version
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
+    STATE,
+    read_json,
+    write_json,
+)
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import (
+    ask_engine,
+    docker_environment,
+    engine_version,
+)
 
 RECEIPT = STATE / "receipts" / "images.json"
 FIRST_ENGINE_WITH_EPOCH = 23  # BuildKit 0.11: SOURCE_DATE_EPOCH (moby v23.0)
 
 
 def digest(context, epoch):
-    """SHA-256 over names, types, modes and contents of a context, and the epoch."""
+    """Return the SHA-256 of names, types, modes and contents of a context, and of the epoch."""
     total = hashlib.sha256(str(epoch).encode())
     for path in sorted(context.rglob("*")):
         status = path.lstat()
@@ -78,13 +85,13 @@ def digest(context, epoch):
 
 
 def image(name):
-    """``(id, labels)`` of the image, ``("", {})`` where the engine has none."""
-    found = ask_engine(f"/images/{name}/json")
-    return found.get("Id", ""), (found.get("Config") or {}).get("Labels") or {}
+    """Return ``(id, labels)`` of the image, or ``("", {})`` if the engine does not have it."""
+    described = ask_engine(f"/images/{name}/json")
+    return described.get("Id", ""), (described.get("Config") or {}).get("Labels") or {}
 
 
 def builder(environment):
-    """``buildkit`` where the image's id can be pinned, else ``classic``."""
+    """Return ``buildkit`` if the image's id can be pinned, otherwise ``classic``."""
     major = int(engine_version().get("Version", "0").split(".")[0] or 0)
     buildx = (
         subprocess.run(
@@ -96,7 +103,7 @@ def builder(environment):
 
 
 def build(module, name, context):
-    """Build one image; gives the builder that made it."""
+    """Build one image; return the builder that made it."""
     environment = docker_environment()
     chosen = builder(environment)
     extra = {
@@ -124,18 +131,18 @@ def build(module, name, context):
     if done.returncode:
         module.fail_json(
             msg=f"docker build of {name} in {context} failed: "
-            f"{done.stderr.strip()[-600:]} -- mend what it names, then run ./lab again"
+            f"{done.stderr.strip()[-600:]} -- fix what it names, then run ./lab again"
         )
     return chosen
 
 
 def present(module, images):
-    """Build what is stale."""
+    """Build the images whose contexts changed."""
     receipt = read_json(RECEIPT, {})
     label, changed, ids, chosen, diff = module.params["label"], False, {}, "", ["", ""]
-    for name, folder in images.items():
-        context = Path(folder)
-        wish = digest(context, module.params["epoch"])
+    for name, directory in images.items():
+        context = Path(directory)
+        content = digest(context, module.params["epoch"])
         current, labels = image(name)
         mine = label in labels or name in receipt
         if current and not mine:
@@ -144,13 +151,13 @@ def present(module, images):
                 f"give it another name (docker tag {name} my-{name}; docker rmi {name}) "
                 f"or the lab's one (see roles/scratch_images/README.md)"
             )
-        if not current or receipt.get(name) != {"content": wish, "id": current}:
+        if not current or receipt.get(name) != {"content": content, "id": current}:
             changed = True
             diff[0] += f"{name} {current}\n"
             if not module.check_mode:
                 chosen = build(module, name, context)
                 current = image(name)[0]
-                receipt[name] = {"content": wish, "id": current}
+                receipt[name] = {"content": content, "id": current}
                 write_json(RECEIPT, receipt)
             diff[1] += f"{name} {'(built)' if module.check_mode else current}\n"
         ids[name] = current
@@ -163,18 +170,18 @@ def present(module, images):
     }
 
 
-def left_behind():
-    """What a scratchlab that was killed could not remove: the image of its debug container."""
+def leftovers():
+    """Return leftovers of an interrupted scratchlab: the image of its debug container."""
     query = quote(json.dumps({"reference": ["scratchlab-agent"]}))
-    found = ask_engine(f"/images/json?filters={query}") or []
-    return [tag for one in found for tag in one.get("RepoTags") or []]
+    images = ask_engine(f"/images/json?filters={query}") or []
+    return [tag for image in images for tag in image.get("RepoTags") or []]
 
 
 def absent(module, images):
-    """Remove the images that the lab built; temporary containers of theirs go first."""
+    """Remove the images that the lab built. Their containers must be gone."""
     receipt = read_json(RECEIPT, {})
     removed = []
-    for name in sorted({*receipt, *images, *left_behind()}):
+    for name in sorted({*receipt, *images, *leftovers()}):
         current, labels = image(name)
         if current and module.params["label"] in labels:
             removed.append(name)
@@ -206,7 +213,7 @@ def main():
     module = AnsibleModule(
         argument_spec={
             "images": {"type": "dict", "required": True},
-            # Not the containers' label: everyone's containers inherit it from the image.
+            # Not the label of containers: every container inherits this one from its image.
             "label": {"default": "io.scratchlab.image"},
             "epoch": {"type": "int", "default": 0},
             "state": {"choices": ["present", "absent"], "default": "present"},
@@ -227,7 +234,7 @@ def main():
         module.fail_json(msg=f"no engine answers ({error}); run ./lab --tags provision,build")
     except json.JSONDecodeError as error:
         module.fail_json(
-            msg=f"the engine's answer or {RECEIPT} is no JSON ({error}); "
+            msg=f"the engine's answer or {RECEIPT} is not JSON ({error}); "
             f"rm {RECEIPT}, then run ./lab again"
         )
     module.exit_json(**result)

@@ -1,4 +1,7 @@
-"""What stands on a machine: engine, Go, init system, route. Reads only; standard library only."""
+"""Facts of a machine: engine, Go, init system, route.
+
+Changes nothing, and needs only the standard library.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +33,9 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 def ask_engine(resource, path=SOCKET):
-    """What the engine at ``path`` answers to ``GET resource``; {} where it knows no such thing.
+    """Return the engine's answer to ``GET resource``, or {} if it has no such object.
 
-    Raises OSError where no engine answers.
+    ``path`` is the engine's socket. Raises OSError if no engine answers.
     """
     connection = _UnixConnection(path)
     try:
@@ -47,7 +50,7 @@ def ask_engine(resource, path=SOCKET):
 
 
 def engine_version():
-    """What the engine says of itself (``GET /version``), or {} where none answers."""
+    """Return the engine's ``GET /version``, or {} if no engine answers."""
     try:
         return ask_engine("/version")
     except (OSError, ValueError):
@@ -55,7 +58,7 @@ def engine_version():
 
 
 def docker_environment():
-    """For the docker client: the local engine, and no file outside the lab's own folder."""
+    """Return docker's environment: the local engine, no files outside the lab's directory."""
     keep = {key: value for key, value in os.environ.items() if not key.startswith("DOCKER_")}
     return {
         **keep,
@@ -68,7 +71,7 @@ def docker_environment():
 
 
 def output(*command, env=None):
-    """Standard output of ``command``, or an empty string where it cannot run or fails."""
+    """Return the standard output of ``command``, empty if it cannot run or fails."""
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=30, check=False, env=env
@@ -79,25 +82,24 @@ def output(*command, env=None):
 
 
 def go_at(path):
-    """``{"path", "version"}`` of the go program at ``path``, empty strings where it is none."""
-    # Without a home, or Go 1.23 and later keep counters in ~/.config/go (go.dev/doc/telemetry).
+    """Return ``{"path", "version"}`` of the go program at ``path``, or empty strings."""
+    # No home, because Go 1.23 and later keep counters in ~/.config/go (go.dev/doc/telemetry).
     quiet = {"PATH": SEARCH, "GOTOOLCHAIN": "local", "GOENV": "off"}
     match = re.search(r"\bgo(\d+(?:\.\d+)*)", output(path, "version", env=quiet))
     return {"version": match.group(1), "path": path} if match else {"version": "", "path": ""}
 
 
 def go():
-    """The Go that the lab wrote down, else the newest of the machine, else empty strings."""
+    """Return the Go that the lab recorded, or the newest of the machine, or empty strings."""
     with contextlib.suppress(OSError, ValueError), open("/etc/ansible/facts.d/golang.fact") as fact:
-        found = go_at(json.load(fact).get("path", ""))
-        if found["path"]:
-            return found
-    places = [shutil.which("go", path=SEARCH), "/usr/local/go/bin/go"]
-    places += glob.glob("/usr/lib/go-*/bin/go")
-    real = {os.path.realpath(place) for place in places if place and os.path.exists(place)}
-    found = [go_at(place) for place in sorted(real)]
-    newest = max(found, default=go_at(""), key=lambda one: _numbers(one["version"]))
-    return newest
+        recorded = go_at(json.load(fact).get("path", ""))
+        if recorded["path"]:
+            return recorded
+    paths = [shutil.which("go", path=SEARCH), "/usr/local/go/bin/go"]
+    paths += glob.glob("/usr/lib/go-*/bin/go")
+    real = {os.path.realpath(path) for path in paths if path and os.path.exists(path)}
+    programs = [go_at(path) for path in sorted(real)]
+    return max(programs, default=go_at(""), key=lambda program: _numbers(program["version"]))
 
 
 def _numbers(version):
@@ -105,7 +107,7 @@ def _numbers(version):
 
 
 def default_route_mtu():
-    """MTU of the interface with the default route, or 0 where there is no such route."""
+    """Return the MTU of the interface with the default route, or 0 if there is no such route."""
     with contextlib.suppress(OSError, StopIteration), open("/proc/net/route") as routes:
         name = next(line.split()[0] for line in routes if line.split()[1:2] == ["00000000"])
         return _mtu(name)
@@ -122,7 +124,7 @@ def _mtu(interface):
 
 
 def distribution():
-    """Fields of os-release(5), empty strings where they are missing."""
+    """Return fields of os-release(5), empty strings if they are missing."""
     fields = {}
     with contextlib.suppress(OSError), open("/etc/os-release") as lines:
         for line in lines:
@@ -140,7 +142,7 @@ def distribution():
 
 
 def group_exists(name):
-    """Whether the group is known to this machine."""
+    """Return whether the machine knows the group."""
     try:
         grp.getgrnam(name)
     except KeyError:
@@ -157,8 +159,8 @@ def _read(path):
 
 
 def machine():
-    """All of the above as one dictionary."""
-    server = engine_version()
+    """Return all facts as one dictionary."""
+    engine = engine_version()
     return {
         "system": platform.system(),
         "hostname": platform.node(),
@@ -172,8 +174,8 @@ def machine():
         "apparmor_parser_missing": _read("/sys/module/apparmor/parameters/enabled") == "Y"
         and not shutil.which("apparmor_parser", path=SEARCH),
         "engine": {
-            "running": bool(server),
-            "version": server.get("Version", ""),
+            "running": bool(engine),
+            "version": engine.get("Version", ""),
             "dockerd": shutil.which("dockerd", path=SEARCH) or "",
         },
         "go": go(),

@@ -1,17 +1,17 @@
 #!/usr/bin/python
-"""Ansible module: Debian packages as one recorded transaction."""
+"""Ansible module: install Debian packages in one recorded transaction."""
 
 DOCUMENTATION = r"""
 module: recorded_packages
-short_description: Install Debian packages and remember which ones were added
+short_description: Install Debian packages, and record which ones were added
 description:
-  - Installs packages with apt-get in one transaction whose receipt lies under
-    C(/var/lib/scratchlab/receipts), and undoes exactly that.
-  - Package lists and archives go to a folder of the lab; those of the system stay as they are.
-  - Starts no service. Removes no package that was there before.
+  - Installs packages with apt-get in one transaction. Its receipt, in
+    C(/var/lib/scratchlab/receipts), makes it possible to undo exactly that transaction.
+  - Keeps package lists and archives in a directory of the lab. Does not touch the system's own.
+  - Does not start any service. Does not remove any package that was there before.
 options:
   state:
-    description: V(present) installs O(names); V(absent) removes what was ever added.
+    description: V(present) installs O(names); V(absent) removes every package that was added.
     type: str
     choices: [present, absent]
     default: present
@@ -21,14 +21,14 @@ options:
     elements: str
     default: []
   optional:
-    description: Packages to install along with O(names) where this release carries them.
+    description: Packages to install with O(names) where the release has them.
     type: list
     elements: str
     default: []
   repository:
     description:
-      - Folder on the machine with a flat repository, to take packages from instead of the machine's
-        own sources.
+      - Directory on the machine with a flat repository, to take packages from instead of the
+        machine's own sources.
     type: path
     default: ""
 author: ["scratchlab"]
@@ -36,28 +36,31 @@ author: ["scratchlab"]
 
 EXAMPLES = r"""
 - name: Install the engine
-  recorded_packages:
+  scratchlab.lab.recorded_packages:
     names: [docker.io, iptables]
     optional: [docker-cli]
 """
 
 RETURN = r"""
 packages:
-  description: Packages that were (or in check mode would be) added or removed.
+  description: Packages that were added or removed, or would be in check mode.
   type: list
   returned: always
 kept:
-  description: Packages of the lab that stay because another package needs them now.
+  description: Packages of the lab that stay because another package now needs them.
   type: list
   returned: when state is absent
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lab_packages import PackageError, Packages
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
+    PackageError,
+    Packages,
+)
 
 
 def present(module, packages):
-    """Install what is missing."""
+    """Install the missing packages."""
     names = module.params["names"]
     missing = packages.missing(names)
     if not missing and not packages.unfinished():
@@ -68,7 +71,7 @@ def present(module, packages):
 
 
 def absent(module, packages):
-    """Remove what was added."""
+    """Remove the packages that were added."""
     added = sorted(packages.added()) if packages.receipts.is_dir() else []
     if not added:
         return {"changed": False, "packages": [], "kept": []}
@@ -79,7 +82,7 @@ def absent(module, packages):
 
 
 def report(names, arriving):
-    """The result with a diff that lists the packages."""
+    """Return the result with a diff that lists the packages."""
     text = "".join(f"{name}\n" for name in names)
     header = "installed packages"
     before, after = ("", text) if arriving else (text, "")

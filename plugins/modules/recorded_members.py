@@ -1,21 +1,24 @@
 #!/usr/bin/python
-"""Ansible module: users in a group, remembered."""
+"""Ansible module: add users to a group, and record which ones."""
 
 DOCUMENTATION = r"""
 module: recorded_members
-short_description: Put users into a group and remember which ones were not in it
+short_description: Add users to a group, and remember which of them were not in it
+description:
+  - Adds users to a group. A receipt holds the users that this module added.
+  - With O(state=absent), removes the users in the receipt from the group, and no other.
 options:
   group:
     description: The group.
     type: str
     required: true
   users:
-    description: Users that shall be members.
+    description: Users to add.
     type: list
     elements: str
     default: []
   state:
-    description: V(present) adds, V(absent) takes out whom the lab put in.
+    description: V(present) adds O(users), V(absent) removes the users that the lab added.
     type: str
     choices: [present, absent]
     default: present
@@ -23,8 +26,8 @@ author: ["scratchlab"]
 """
 
 EXAMPLES = r"""
-- name: Let students use the engine
-  recorded_members:
+- name: Add students to the engine's group
+  scratchlab.lab.recorded_members:
     group: docker
     users: [student]
 """
@@ -35,11 +38,15 @@ import grp
 import pwd
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lab_packages import STATE, read_json, write_json
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
+    STATE,
+    read_json,
+    write_json,
+)
 
 
 def exists(user):
-    """Whether the machine knows the user."""
+    """Return whether the machine knows the user."""
     try:
         pwd.getpwnam(user)
     except KeyError:
@@ -66,10 +73,10 @@ def main():
     recorded = set(read_json(receipt, []))
     adding = module.params["state"] == "present"
     moving = sorted(set(users) - members if adding else recorded & members)
-    strangers = [user for user in moving if adding and not exists(user)]
-    if strangers:
+    unknown = [user for user in moving if adding and not exists(user)]
+    if unknown:
         module.fail_json(
-            msg=f"no such user: {', '.join(strangers)}; create them first "
+            msg=f"no such user: {', '.join(unknown)}; create them first "
             "(adduser NAME) or correct docker_host_users"
         )
     if not module.check_mode:

@@ -1,30 +1,30 @@
 #!/usr/bin/python
-"""Ansible module: which Go the lab uses, as a local fact."""
+"""Ansible module: record which Go the lab uses, as a local fact."""
 
 DOCUMENTATION = r"""
 module: golang_fact
-short_description: Find Go and write down which one the lab uses
+short_description: Find Go, and record which one the lab uses
 description:
   - Writes C(/etc/ansible/facts.d/golang.fact), the receipt of the role C(golang).
 options:
   path:
-    description: The go program; the newest one of the machine where empty.
+    description: The go program; the newest of the machine where empty.
     type: str
     default: ""
   method:
-    description: How it came to this machine.
+    description: How it was installed on this machine.
     type: str
     required: true
   minimum_version:
-    description: The oldest version that will do.
+    description: The oldest version that is good enough.
     type: str
     required: true
 author: ["scratchlab"]
 """
 
 EXAMPLES = r"""
-- name: Write down which Go the lab uses
-  golang_fact:
+- name: Record which Go the lab uses
+  scratchlab.lab.golang_fact:
     method: distribution
     minimum_version: "1.18"
 """
@@ -44,15 +44,15 @@ import json
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lab_packages import STATE, read_json
-from ansible.module_utils.lab_probe import go, go_at
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import STATE, read_json
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import go, go_at
 
 BEFORE = STATE / "receipts" / "before.json"
 FACT = Path("/etc/ansible/facts.d/golang.fact")
 
 
 def numbers(version):
-    """``"1.19.8"`` as ``(1, 19, 8)``."""
+    """Return ``"1.19.8"`` as ``(1, 19, 8)``."""
     return tuple(int(part) for part in version.split("."))
 
 
@@ -66,32 +66,32 @@ def main():
         },
         supports_check_mode=True,
     )
-    wish = module.params["minimum_version"]
-    found = go_at(module.params["path"]) if module.params["path"] else go()
-    if not found["path"] and module.check_mode:
+    minimum = module.params["minimum_version"]
+    program = go_at(module.params["path"]) if module.params["path"] else go()
+    if not program["path"] and module.check_mode:
         module.exit_json(changed=True, path="", version="", msg="Go would be installed first")
-    if not found["path"]:
+    if not program["path"]:
         module.fail_json(msg="no Go on this machine; run ./lab --tags provision")
-    if numbers(found["version"]) < numbers(wish):
+    if numbers(program["version"]) < numbers(minimum):
         module.fail_json(
-            msg=f"{found['path']} is Go {found['version']}, and the lab needs {wish}: "
+            msg=f"{program['path']} is Go {program['version']}, and the lab needs {minimum}: "
             "run ./lab -e golang_method=tarball"
         )
-    document = {"method": module.params["method"], **found}
+    document = {"method": module.params["method"], **program}
     text = json.dumps(document, indent=2, sort_keys=True) + "\n"
     before = FACT.read_text() if FACT.exists() else ""
     theirs = read_json(BEFORE, {}).get("paths", {}).get(str(FACT)) == "present"
-    if theirs:  # another role's receipt: read, never written
-        module.exit_json(changed=False, **found)
+    if theirs:  # someone else's fact: never written
+        module.exit_json(changed=False, **program)
     if text != before and not module.check_mode:
         FACT.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        aside = FACT.with_name(".golang.fact.new")
-        aside.write_text(text)
-        aside.chmod(0o644)
-        aside.replace(FACT)
+        temporary = FACT.with_name(".golang.fact.new")
+        temporary.write_text(text)
+        temporary.chmod(0o644)
+        temporary.replace(FACT)
     module.exit_json(
         changed=text != before,
-        **found,
+        **program,
         diff={
             "before": before,
             "after": text,

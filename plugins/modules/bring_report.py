@@ -1,17 +1,17 @@
 #!/usr/bin/python
-"""Ansible module: one report from a machine, within limits."""
+"""Ansible module: fetch a report from a machine that is not trusted."""
 
 DOCUMENTATION = r"""
 module: bring_report
-short_description: Bring a report back from a machine that is not trusted
+short_description: Fetch a report from a machine that is not trusted
 description:
-  - What M(ansible.builtin.stat) and M(ansible.builtin.fetch) would do in four ways to the machine
-    and back, in one, and without holding what is no regular file or is too large. The machine's
-    part is this module, the controller's part the action plugin of the same name.
-  - The file on the controller appears whole or not at all.
+  - Does in one connection what M(ansible.builtin.stat) and M(ansible.builtin.fetch) do in four, and
+    rejects a file that is not regular or too large. This module runs on the machine; the action
+    plugin of the same name runs on the controller.
+  - Writes the whole file on the controller, or nothing.
 options:
   src:
-    description: The report on the machine; no link.
+    description: The report on the machine. A link is rejected.
     type: path
     required: true
   dest:
@@ -19,7 +19,7 @@ options:
     type: path
     required: true
   page:
-    description: The page of an earlier report on the controller, which is removed first.
+    description: The page of an earlier report on the controller, to remove first.
     type: path
     required: true
   limit:
@@ -30,8 +30,8 @@ author: ["scratchlab"]
 """
 
 EXAMPLES = r"""
-- name: Bring the report back
-  bring_report:
+- name: Fetch the report
+  scratchlab.lab.bring_report:
     src: /var/lib/scratchlab/report.json
     dest: reports/host/report.json
     page: reports/host/index.html
@@ -43,7 +43,7 @@ dest:
   type: str
   returned: success
 checksum:
-  description: SHA-1 of the report, as M(ansible.builtin.fetch) gives it.
+  description: SHA-1 of the report, as M(ansible.builtin.fetch) returns it.
   type: str
   returned: success
 """
@@ -57,12 +57,12 @@ from ansible.module_utils.basic import AnsibleModule
 
 
 def read(path, limit):
-    """Content of a regular file of at most ``limit`` bytes. Raises OSError."""
-    # O_NONBLOCK: a FIFO in its place must not hold the task up.
+    """Return the content of a regular file of at most ``limit`` bytes. Raises OSError."""
+    # O_NONBLOCK: opening a FIFO must not block the task.
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with open(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError("no regular file")
+            raise OSError("not a regular file")
         content = file.read(limit + 1)
     if len(content) > limit:
         raise OSError(f"larger than {limit >> 20} MiB")

@@ -1,14 +1,14 @@
 #!/usr/bin/python
-"""Ansible module: options in a JSON file that may belong to someone else."""
+"""Ansible module: set options in a JSON file that may belong to someone else."""
 
 DOCUMENTATION = r"""
 module: recorded_json
-short_description: Put options into a JSON file and remember what stood there
+short_description: Set options in a JSON file, and remember its earlier content
 description:
-  - Merges O(options) into the object that O(path) holds. The file as it was before the lab is
-    kept as a receipt, before the first change.
-  - With O(state=absent) the file becomes again, byte for byte, what it was. Where its owner
-    changed it since, only the lab's options leave.
+  - Merges O(options) into the object in O(path). Before the first change, a receipt keeps the file
+    as it was before the lab.
+  - With O(state=absent), restores the file byte for byte. If its owner has changed it since,
+    removes only the lab's options.
 options:
   path:
     description: The file.
@@ -19,13 +19,13 @@ options:
     type: dict
     default: {}
   state:
-    description: V(present) merges, V(absent) gives back.
+    description: V(present) merges the options, V(absent) restores the file.
     type: str
     choices: [present, absent]
     default: present
   validate:
-    description: Command that checks a candidate file, whose name is appended. Left out where the
-      program is missing or does not know the option.
+    description: Command that checks the new file, whose name is appended. Not run if the program is
+      missing or does not know the option.
     type: list
     elements: str
     default: []
@@ -34,7 +34,7 @@ author: ["scratchlab"]
 
 EXAMPLES = r"""
 - name: Configure the engine
-  recorded_json:
+  scratchlab.lab.recorded_json:
     path: /etc/docker/daemon.json
     options: {mtu: 1400}
     validate: [dockerd, --validate, --config-file]
@@ -50,32 +50,36 @@ import subprocess
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lab_packages import STATE, read_json, write_json
-from ansible.module_utils.lab_probe import SEARCH
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
+    STATE,
+    read_json,
+    write_json,
+)
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import SEARCH
 
 
 def receipt_of(path):
-    """Where the receipt of ``path`` lies."""
+    """Return the path of the receipt of ``path``."""
     return STATE / "receipts" / ("file" + str(path).replace("/", "-") + ".json")
 
 
 def parse(module, path, content):
-    """The object in ``content``; a damaged file ends the module and stays as it is."""
+    """Return the object in ``content``; a damaged file ends the module and stays as it is."""
     try:
-        found = json.loads(content) if content.strip() else {}
+        document = json.loads(content) if content.strip() else {}
     except ValueError as error:
         module.fail_json(
-            msg=f"{path} is not valid JSON ({error}); mend it or move it away, then run ./lab again"
+            msg=f"{path} is not valid JSON ({error}); fix it or move it away, then run ./lab again"
         )
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         module.fail_json(
-            msg=f"{path} holds no JSON object; mend it or move it away, then run ./lab again"
+            msg=f"{path} does not hold a JSON object; fix it or move it away, then run ./lab again"
         )
-    return found
+    return document
 
 
 def checked(module, command, candidate, path):
-    """End the module unless the program that reads the file accepts ``candidate``."""
+    """End the module if the program that reads the file rejects ``candidate``."""
     program = shutil.which(command[0], path=SEARCH) if command else None
     if program is None:
         return
@@ -94,7 +98,7 @@ def checked(module, command, candidate, path):
 
 
 def replace(module, path, content, receipt):
-    """Write ``content`` to ``path`` by renaming, with the mode and owner that it had."""
+    """Replace ``path`` by a file with ``content`` and the mode and owner in ``receipt``."""
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     candidate = path.with_name(path.name + ".scratchlab-new")
     candidate.write_bytes(content)
@@ -105,12 +109,12 @@ def replace(module, path, content, receipt):
 
 
 def dump(document):
-    """The bytes that the lab writes."""
+    """Return the bytes that the lab writes."""
     return (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()
 
 
 def without_ours(current, receipt):
-    """``current`` with the lab's keys as they were before the lab."""
+    """Return ``current`` with the lab's keys as they were before the lab."""
     theirs = json.loads(base64.b64decode(receipt["content"]) or b"{}") if receipt["content"] else {}
     clean = {key: value for key, value in current.items() if key not in receipt["keys"]}
     return clean | {key: theirs[key] for key in receipt["keys"] if key in theirs}
@@ -150,7 +154,7 @@ def main():
 
 
 def merged(module, path, content, receipt):
-    """The content that the file shall have."""
+    """Return the content that the file must have."""
     current = parse(module, path, content or b"")
     base = current if receipt is None else without_ours(current, receipt)
     wanted = base | module.params["options"]
@@ -162,10 +166,10 @@ def merged(module, path, content, receipt):
 
 
 def restored(module, path, content, receipt):
-    """The content that the file had, or, where its owner changed it since, would have."""
+    """Return the content from before the lab, with later changes of the file's owner."""
     original = None if receipt["content"] is None else base64.b64decode(receipt["content"])
     if content is None:
-        return None  # its owner took it away
+        return None  # its owner removed it
     if content.decode(errors="replace") == receipt["written"]:
         return original
     clean = without_ours(parse(module, path, content), receipt)
@@ -173,7 +177,7 @@ def restored(module, path, content, receipt):
 
 
 def apply(module, path, contents, receipt):
-    """Receipt first, then the file; on the way back the file first, then the receipt."""
+    """Write the receipt before the file; when restoring, the file before the receipt."""
     content, after = contents
     receipt_path = receipt_of(path)
     if module.params["state"] == "absent":

@@ -1,25 +1,25 @@
 #!/usr/bin/python
-"""Ansible module: what stands on a machine, and what stood there before the lab."""
+"""Ansible module: the state of a machine, now and before the lab."""
 
 DOCUMENTATION = r"""
 module: lab_machine
-short_description: Look at a machine, and remember once what was there before the lab
+short_description: Collect facts of a machine, and record once its state before the lab
 description:
-  - Gives the facts that the lab's roles decide on, in a fraction of what gathering facts takes.
-  - With O(record), writes C(/var/lib/scratchlab/receipts/before.json) unless it exists. Whatever
-    that file says was there is never removed.
+  - Returns the facts that the lab's roles need, in a fraction of the time of gathering facts.
+  - With O(record), writes C(/var/lib/scratchlab/receipts/before.json) unless it exists. The lab
+    never removes anything that this file lists as present.
 options:
   record:
-    description: Write the receipt where there is none.
+    description: Write the receipt if there is none.
     type: bool
     default: false
   paths:
-    description: Files and folders that the lab's engine or Go would create.
+    description: Files and directories that the lab's engine or Go would create.
     type: list
     elements: path
     default: []
   groups:
-    description: Groups that packages of the lab would create.
+    description: Groups that the lab's packages would create.
     type: list
     elements: str
     default: []
@@ -37,16 +37,16 @@ author: ["scratchlab"]
 """
 
 EXAMPLES = r"""
-- name: Look at the machine
-  lab_machine:
+- name: Collect the facts of the machine
+  scratchlab.lab.lab_machine:
     record: true
     paths: [/var/lib/docker]
 """
 
 RETURN = r"""
 ansible_facts:
-  description: RV(ansible_facts.lab_machine), the facts, with C(receipts) telling whether the lab
-    was here, and RV(ansible_facts.lab_before), the receipt.
+  description: RV(ansible_facts.lab_machine) is the state of the machine; its C(receipts) is true if
+    the lab ran there. RV(ansible_facts.lab_before) is the receipt.
   type: dict
   returned: always
 """
@@ -54,14 +54,22 @@ ansible_facts:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.lab_packages import STATE, read_json, write_json
-from ansible.module_utils.lab_probe import group_exists, machine, output
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
+    STATE,
+    read_json,
+    write_json,
+)
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import (
+    group_exists,
+    machine,
+    output,
+)
 
 BEFORE = STATE / "receipts" / "before.json"
 
 
 def snapshot(params, facts):
-    """What is there now, of what the lab could change."""
+    """Return the present state of everything that the lab could change."""
     return {
         "schema": 1,
         "paths": {path: path_state(path) for path in params["paths"]},
@@ -76,14 +84,14 @@ def snapshot(params, facts):
 
 
 def path_state(path):
-    """``absent``, ``empty`` (a folder, as a volume or a partition starts out) or ``present``."""
+    """Return ``absent``, ``empty`` (a directory, such as a new volume) or ``present``."""
     if not os.path.lexists(path):
         return "absent"
     return "empty" if os.path.isdir(path) and not os.listdir(path) else "present"
 
 
 def unit_state(unit):
-    """``{"active": bool, "enabled": bool}`` of a systemd unit; both false where it is unknown."""
+    """Return ``{"active": bool, "enabled": bool}`` of a systemd unit, false if it is unknown."""
     return {
         "active": bool(output("systemctl", "is-active", unit)),
         "enabled": output("systemctl", "is-enabled", unit).strip() == "enabled",
@@ -91,7 +99,7 @@ def unit_state(unit):
 
 
 def sysctl(name):
-    """The value of a kernel setting, empty where this kernel has none of that name."""
+    """Return the value of a kernel setting, empty if this kernel does not have it."""
     try:
         with open("/proc/sys/" + name.replace(".", "/")) as value:
             return value.read().strip()
