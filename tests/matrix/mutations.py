@@ -232,7 +232,9 @@ RUNNING = (
     ),
     m(
         "a filesystem gone", lambda t: busybox(t.pid, "umount", "/dev/mqueue"),
-        Finding("entries", "/dev/mqueue", "runtime-mountpoint", "only-live", "predicted a mount point"),
+        Finding(
+            "entries", "/dev/mqueue", "runtime-mountpoint", "only-live", "predicted a mount point"
+        ),
     ),
     m(
         "a forged .dockerenv", lambda t: (t.root / ".dockerenv").write_text("forged"),
