@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests import ansible_here
+from tests import ansible_environment
 
 ROOT = Path(__file__).resolve().parents[3]
 BIN = Path(sys.executable).parent
@@ -38,7 +38,7 @@ def run(
 
 def plain_environment(home: Path) -> dict[str, str]:
     """The environment of a user who has set nothing for Ansible."""
-    mine = ansible_here.environment(home)
+    mine = ansible_environment.environment(home)
     return {name: value for name, value in mine.items() if name != "ANSIBLE_CONFIG"}
 
 
