@@ -32,7 +32,7 @@ os.access("/the-reading-ends", os.F_OK)
 _TEMPORARY = re.compile(r"^(/var/tmp|/usr/tmp|/tmp|\.)(/etilqs_[0-9a-f]+)?$")
 
 
-def test_strace_sees_no_file_but_the_archives(tmp_path: Path) -> None:
+def test_no_file_is_opened_but_the_archives(tmp_path: Path) -> None:
     Path(OUTSIDE).write_bytes(b"outside")
     paths = []
     for name, hostile in CORPUS.items():
@@ -54,11 +54,11 @@ def test_strace_sees_no_file_but_the_archives(tmp_path: Path) -> None:
     archives = {str(path) for path in paths}
     opened = set()
     for line in calls.splitlines()[1:-1]:
-        found = re.search(r'\w+\((?:AT_FDCWD, )?"((?:[^"\\]|\\.)*)"', line)
-        if found is None:
+        match = re.search(r'\w+\((?:AT_FDCWD, )?"((?:[^"\\]|\\.)*)"', line)
+        if match is None:
             assert "resumed>" in line or '""' in line or "+++" in line, line
             continue
-        path = found[1]
+        path = match[1]
         opened.add(path)
         own = path in archives or _TEMPORARY.match(path) or path == "/dev/urandom"
         module = path.startswith((sys.prefix, sys.base_prefix, f"{ROOT}/scripts")) or (

@@ -120,7 +120,7 @@ def main() -> int:
     if options.json:
         Path(options.json).write_text(json.dumps(scores, indent=1) + "\n")
     found = sum(not score["lacks"] for score in scores)
-    print(f"\n{found} of {len(chosen)} mutations found (one of them is to change nothing)")
+    print(f"\n{found} of {len(chosen)} mutations found (one of them changes nothing)")
     return int(found != len(chosen) or not chosen)
 
 

@@ -29,10 +29,10 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedPro
     (here / "playbooks").mkdir()
     (here / "playbooks" / "check.yml").write_text((ROOT / "playbooks" / "check.yml").read_text())
     local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-    (here / "class.yml").write_text(json.dumps({"all": {"vars": local, "hosts": HOSTS}}))
+    (here / "classroom.yml").write_text(json.dumps({"all": {"vars": local, "hosts": HOSTS}}))
     program = Path(sys.executable).with_name("ansible-playbook")
     run = subprocess.run(
-        [str(program), "-i", "class.yml", "playbooks/check.yml"],
+        [str(program), "-i", "classroom.yml", "playbooks/check.yml"],
         cwd=here,
         env=ansible_environment.environment(here) | {"ANSIBLE_CONFIG": str(here / "ansible.cfg")},
         capture_output=True,
