@@ -21,7 +21,8 @@ from scratchlab.errors import LabError
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Facts, Json
 
-SCHEMA = "scratchlab-evidence-1"
+SCHEMA = "scratchlab-evidence-2"
+READABLE = ("scratchlab-evidence-1", SCHEMA)
 _FACTS = "facts.json"
 
 
@@ -131,7 +132,7 @@ def _head(path: str) -> Json:
         raise LabError(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise _damaged(path, "it is not JSON") from error
-    if not isinstance(head, dict) or head.get("schema") != SCHEMA:
+    if not isinstance(head, dict) or head.get("schema") not in READABLE:
         raise _damaged(path, f"its schema is not {SCHEMA}")
     return head
 

@@ -58,8 +58,12 @@ class Origin(StrEnum):
     RUNTIME_DEVICE = "runtime-device"
     KERNEL = "kernel"
     RUNTIME_MASK = "runtime-mask"
-    HOOK_OR_TOOL = "hook-or-tool"
-    PROCESS_WRITE = "process-write"
+    USER_DATA = "user-data"  # lies on a mount of the user's; whoever wrote it
+    VOLUME_COPY = "volume-copy"  # copied from the image to a mount when the container was made
+    MOUNTED_INSIDE = "mounted-inside"  # a mount made in the running container's mount namespace
+    HOST_MOUNT = "host-mount"  # a mount of the host that came later, by propagation
+    HOOK_OR_TOOL = "hook-or-tool"  # a CDI file or a hook's configuration names the path
+    WRITTEN_LATER = "written-later"  # since the start, by a process, docker cp or a tool
     UNEXPLAINED = "unexplained"
 
 
@@ -73,8 +77,8 @@ class Status(StrEnum):
     SHADOWED = "shadowed"  # ghost: under a mount
     REPLACED = "replaced"  # ghost: the engine's init layer has another entry at this path
     OVERRIDDEN = "overridden"  # ghost: a bind mount on this path
-    DELETED = "deleted"  # ghost: removed by the process
-    CHANGED = "changed"  # ghost: the process wrote over it
+    DELETED = "deleted"  # ghost: removed since the start
+    CHANGED = "changed"  # ghost: another entry was written in its place since the start
 
 
 class Verdict(StrEnum):
@@ -189,6 +193,7 @@ class Image:
     diff_ids: tuple[str, ...] = ()
     config: Mapping[str, Any] = field(default_factory=dict)  # the image configuration (OCI)
     problems: tuple[str, ...] = ()  # sentences: disagreements inside the archive
+    notes: tuple[str, ...] = ()  # sentences: oddities of the archive that leave no doubt
     source: str = "archive"  # archive: read by this run; kept: the ledger an earlier run proved
 
 

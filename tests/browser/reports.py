@@ -142,10 +142,10 @@ def troubled() -> Report:
         entry("/data", "user-mount", side("directory", sha256=None), rule="docker-user-mount"),
         entry("/dev/console", "runtime-filesystem", None, shipped, status="shadowed"),
         entry("/app", "image-layer", None, shipped, status="deleted"),
-        entry("/opt", "process-write", side("directory", sha256=None),
+        entry("/opt", "written-later", side("directory", sha256=None),
               evidence=[fact("writable-layer", "/var/lib/docker/overlay2/bb/diff/opt")]),
         entry("/opt/secret", "unexplained", side(size=12), prediction="nothing was predicted here"),
-        entry("/run.conf", "process-write", side(size=20), shipped, status="altered",
+        entry("/run.conf", "written-later", side(size=20), shipped, status="altered",
               differences=["size", "mtime"]),
         entry("/lost", "unexplained", None, shipped),
         entry("/trace", "hook-or-tool", side()),
@@ -158,8 +158,8 @@ def troubled() -> Report:
         ghost("/dev/old", "shadowed", "runtime-filesystem", "mount of tmpfs on /dev"),
         ghost("/etc/hosts", "overridden", "engine-mount", "bind mount on /etc/hosts"),
         ghost("/etc/mtab", "replaced", "engine-init-layer", "the engine's init layer"),
-        ghost("/app", "deleted", "process-write", "a process in the container"),
-        ghost("/run.conf", "changed", "process-write", "a process in the container"),
+        ghost("/app", "deleted", "written-later", "a process in the container"),
+        ghost("/run.conf", "changed", "written-later", "a process in the container"),
     ]
     checks = [
         check("E01"),
@@ -207,8 +207,8 @@ def climbed() -> Report:
             "answers": [_answer("/etc/hosts", "engine-mount", "engine-mount", "right", hint=True),
                         _answer("/usr", "image-layer", "absent", "wrong"),
                         _answer("/dev/null", "", "runtime-device", "unanswered")],
-            "exercise": {"seed": "x", "given_path": "/opt", "given_origin": "process-write",
-                         "path": "/opt/new", "origin": "process-write", "points": 1, "of": 4},
+            "exercise": {"seed": "x", "given_path": "/opt", "given_origin": "written-later",
+                         "path": "/opt/new", "origin": "written-later", "points": 1, "of": 4},
         },
         ladder={
             "image": "sleep", "ledger_digest": f"sha256:{ZERO}", "engine": "docker", "rungs": rungs,
@@ -253,7 +253,7 @@ def hostile() -> Report:
                           side("symlink", target=name, note=name, xattrs={name: name}),
                           evidence=[fact(name, name)], prediction=name, rule="evil",
                           differences=[name]))  # fmt: skip
-    rows.append(entry("/" + "/".join("d" * 1500), "process-write", side()))
+    rows.append(entry("/" + "/".join("d" * 1500), "written-later", side()))
     rule = dict.fromkeys(("title", "stage", "level", "symbol", "removed_by"), HOSTILE[0])
     evil = {**rule, "id": "evil", "origin": "kernel", "source": "javascript:document.title='owned'",
             "clause": "https://example.org/\"><script>document.title='owned'</script>"}  # fmt: skip

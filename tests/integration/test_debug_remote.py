@@ -120,10 +120,10 @@ def test_verify_finds_the_origins_of_all_entries(
     assert report["host"]["name"] == "far-away"
     assert report["summary"]["unexplained"] == 0
     origins = {entry["path"]: entry["origin"] for entry in report["entries"]}
-    assert origins["/written"] == "process-write"
+    assert origins["/written"] == "written-later"
     assert origins["/etc/hosts"] == "engine-mount"
     assert origins["/.dockerenv"] == "engine-init-layer"
-    assert [path for path, origin in origins.items() if origin == "process-write"] == ["/written"]
+    assert [path for path, origin in origins.items() if origin == "written-later"] == ["/written"]
 
 
 def test_controller_without_proc(machine: Machine, url: str, far: str) -> None:

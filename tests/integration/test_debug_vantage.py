@@ -200,6 +200,6 @@ def test_podman_containers_are_read(sleep_image: Image) -> None:
         evidence, judgement = verification.verify(engine, container.id or "", vantage="debug")
         with evidence:
             assert judgement.problems == ()
-            foreign = (Origin.UNEXPLAINED, Origin.PROCESS_WRITE)
+            foreign = (Origin.UNEXPLAINED, Origin.WRITTEN_LATER)
             assert [finding for finding in judgement.findings if finding.origin in foreign] == []
             assert {finding.prediction for finding in judgement.findings} <= {"agrees", "none"}

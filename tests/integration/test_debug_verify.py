@@ -72,7 +72,7 @@ def test_origins_are_the_same_with_less_evidence(
                 assert "changes" in kinds
                 assert not kinds & {"init-layer", "writable-layer", "oci-config"}
     assert origins["host"] == origins["debug"]
-    assert origins["debug"][0]["/written"][0] is Origin.PROCESS_WRITE
+    assert origins["debug"][0]["/written"][0] is Origin.WRITTEN_LATER
     assert "/bin/sh" in origins["debug"][1]
 
 

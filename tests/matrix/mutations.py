@@ -116,7 +116,7 @@ def directory_for_file(path: Path) -> None:
 
 def wrote(path: str, status: str, text: str = "") -> Finding:
     """The finding that a process wrote ``path``."""
-    return Finding("entries", path, "process-write", status, text)
+    return Finding("entries", path, "written-later", status, text)
 
 
 def m(name: str, seed: Callable[[Target], object], *findings: Finding, **more: object) -> Mutation:
@@ -167,11 +167,11 @@ RUNNING = (
     ),
     m(
         "a file deleted", lambda t: (t.root / "lab/file").unlink(),
-        Finding("ghosts", FILE, "process-write", "deleted"),
+        Finding("ghosts", FILE, "written-later", "deleted"),
     ),
     m(
         "a file become a directory", lambda t: directory_for_file(t.root / "lab/file"),
-        wrote(FILE, "only-live"), Finding("ghosts", FILE, "process-write", "changed"),
+        wrote(FILE, "only-live"), Finding("ghosts", FILE, "written-later", "changed"),
     ),
     m(
         "other numbers of a device", lambda t: node(t.root / "dev/null", 1, 5),

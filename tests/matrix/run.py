@@ -168,10 +168,10 @@ def numbers(report: dict[str, Any], variant: Variant, status: int) -> dict[str, 
             faults.append(f"{path}: {item.get('status', 'mount')} {item['origin']}")
         if item["prediction"] not in ("agrees", "none"):
             faults.append(f"{path}: {item['prediction']}")
-        written = item["origin"] == "process-write"
+        written = item["origin"] == "written-later"
         if written and path not in variant.written:
-            faults.append(f"{path}: process-write, but nothing wrote it")
-    reported = {path for path, item in judged if item["origin"] == "process-write"}
+            faults.append(f"{path}: written-later, but nothing wrote it")
+    reported = {path for path, item in judged if item["origin"] == "written-later"}
     faults += [f"{path}: written, but not reported" for path in sorted(variant.written - reported)]
     faults += [f"problem: {problem}" for problem in report["problems"]]
     faults += [f"{c['id']}: {c['verdict']}" for c in report["checks"] if c["verdict"] == "fail"]

@@ -45,7 +45,7 @@ class Variant:
     """One way to run a container. ``flags`` go between ``run -d`` and the image; {files} is a
     directory with a file, {id} the container. ``then`` are commands of the engine after the start,
     ``keep`` is one that runs during the verification. ``written`` are the paths that a process (or
-    a command of ``then``) writes: only they may have the origin process-write.
+    a command of ``then``) writes: only they may have the origin written-later.
     """
 
     name: str

@@ -53,7 +53,7 @@ def test_facts_survive_json() -> None:
 
 def test_findings_survive_json() -> None:
     entry = Entry("/x", Kind.FILE, 0o644)
-    finding = Finding("/x", Status.ONLY_LIVE, Origin.PROCESS_WRITE, live=entry)
+    finding = Finding("/x", Status.ONLY_LIVE, Origin.WRITTEN_LATER, live=entry)
     assert codec.decode(Finding, codec.encode(finding)) == finding
 
 

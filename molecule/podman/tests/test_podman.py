@@ -42,6 +42,6 @@ def test_change_in_the_container_is_explained(machine: Machine, runtime: str) ->
     machine.output(f"echo hello >/proc/{root}/root/planted")
     try:
         done = machine.host.run(f"{PROGRAM} why sleep-{runtime} /planted --engine podman")
-        assert "process-write" in done.stdout, done.stdout + done.stderr
+        assert "written-later" in done.stdout, done.stdout + done.stderr
     finally:
         machine.output(f"rm /proc/{root}/root/planted")

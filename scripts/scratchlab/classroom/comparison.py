@@ -131,12 +131,8 @@ def _state_by_report(summary: ReportSummary, rerun: str) -> tuple[MachineState, 
         return MachineState.FAILED, summary.problems[0], rerun
     if not summary.checks:
         return MachineState.FAILED, "its report holds no checks", rerun
-    if not summary.as_expected:
-        why = (
-            "the container is not as image and engine made it: something was written or deleted, "
-            "is missing, or is unexplained"
-        )
-        return MachineState.FAILED, why, "scratchlab verify sleep shows what"
+    if summary.status:
+        return MachineState.FAILED, summary.sentence, "scratchlab verify sleep shows more"
     return MachineState.PASSED, "", ""
 
 
@@ -188,6 +184,8 @@ def _notes(result: MachineResult, hostnames: Counter[str], checks: int) -> Itera
     skipped = [check.id for check in summary.checks if check.verdict == "skip"] if summary else []
     if skipped and result.state is MachineState.PASSED:
         yield f"not answered on this machine: {', '.join(skipped)}"
+    if summary and result.state is MachineState.PASSED:
+        yield from summary.notes
     if summary and 0 < len(summary.checks) < checks:
         yield f"only {len(summary.checks)} of {checks} checks were run"
 

@@ -17,7 +17,7 @@ from scratchlab.report.sections import ExerciseSection
 POINTS_PER_PART = 2  # for the path, and as many for its origin
 # Method of the change -> the origin that the new entry then has.
 METHODS: Mapping[str, Origin] = {
-    "write": Origin.PROCESS_WRITE,
+    "write": Origin.WRITTEN_LATER,
     "bind": Origin.USER_MOUNT,
     "tmpfs": Origin.USER_MOUNT,
     "device": Origin.RUNTIME_DEVICE,

@@ -23,7 +23,6 @@ from scratchlab.model import Json
 from scratchlab.report import Report
 from scratchlab.report import read as read_report
 from scratchlab.report.sections import CheckSection
-from scratchlab.report.verdict import EXPLAINED, exit_status
 from scratchlab.text import printable, visible
 
 # Bytes of one report, about 60,000 entries. A larger one can still be read alone.
@@ -138,7 +137,9 @@ def summarize(report: Report) -> ReportSummary:
         image_entries=head["summary"]["image_entries"],
         live_entries=head["summary"]["live_entries"],
         unexplained=head["summary"]["unexplained"],
-        as_expected=exit_status(report) == EXPLAINED,
+        status=head["verdict"]["status"],
+        sentence=_message(head["verdict"]["sentence"]),
+        notes=tuple(_message(note) for note in head["notes"][:MOST_PROBLEMS]),
         problems=tuple(_message(problem) for problem in head["problems"][:MOST_PROBLEMS]),
         checks=tuple(_checks(head["checks"])),
         grade=regrade(report),

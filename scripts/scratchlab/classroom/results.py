@@ -58,7 +58,9 @@ class ReportSummary:
     image_entries: int
     live_entries: int
     unexplained: int
-    as_expected: bool  # scratchlab.report.verdict: all is explained and as predicted
+    status: int  # of the verdict: 0 explained, 1 failed, 3 drifted
+    sentence: str  # of the verdict
+    notes: tuple[str, ...]
     problems: tuple[str, ...]
     checks: tuple[CheckSummary, ...]
     grade: Regrade | None = None

@@ -30,7 +30,6 @@ from scratchlab.render.terminal import console, steps, text
 from scratchlab.render.terminal.report import checks_table
 from scratchlab.report import Report
 from scratchlab.report.sections import LadderSection, TimelapseSection
-from scratchlab.report.verdict import FAILED
 
 _FILE = "experiments.json"
 # The key of the observations in it: a file of another version has none that can be read.
@@ -87,7 +86,7 @@ def experiments(
             print_experiments(built, sys.stdout)
         else:
             render.report(form, built, sys.stdout)
-    return exit_status(examination.checks)
+        return built.head["verdict"]["status"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,16 +197,15 @@ def print_experiments(shown: Report, out: TextIO) -> None:
         where = f"{where}, {runtime['name']} {runtime['version']}"
     passed = sum(check["verdict"] == Verdict.PASS for check in checks)
     skipped = [check["id"] for check in checks if check["verdict"] == Verdict.SKIP]
-    failed = any(check["verdict"] in FAILED for check in checks)
+    verdict = head["verdict"]
     line = f"{passed} of {len(checks)} checks passed on {where}"
     line += f"; not run: {', '.join(skipped)}" if skipped else ""
     screen.print()
-    screen.print(text(line, "bold red" if failed else "bold green"))
-
-
-def exit_status(checks: Collection[Check]) -> int:
-    """1 if a check failed or stopped with an error, else 0: a skipped check is not a failure."""
-    return int(any(check.verdict in FAILED for check in checks))
+    screen.print(text(line, "bold red" if verdict["status"] else "bold green"))
+    if verdict["status"] and not verdict["counts"]["failed_checks"]:
+        screen.print(text(verdict["sentence"], "bold red"))
+    for note in head["notes"]:
+        screen.print(text(f"note: {note}", "dim"))
 
 
 class StatusLine:

@@ -23,6 +23,7 @@ from scratchlab.errors import LabError
 from scratchlab.ledger import Ledger
 from scratchlab.model import Image
 from scratchlab.progress import Progress
+from scratchlab.report.verdict import ExitStatus
 from scratchlab.text import printable
 
 
@@ -40,7 +41,7 @@ def image(
     with Progress() as progress:
         found, ledger = image_ledger(source, reference, engine, url, progress)
     with ledger:
-        return _list(ledger, form, found.problems)
+        return _list(ledger, form, found)
 
 
 @click.command()
@@ -56,12 +57,16 @@ def live(container: str, engine: str | None, url: str | None, vantage: str, form
         return _list(ledger, form)
 
 
-def _list(ledger: Ledger, form: str, problems: tuple[str, ...] = ()) -> int:
-    """Print the ledger, then the problems; returns the exit status."""
+def _list(ledger: Ledger, form: str, image: Image | None = None) -> int:
+    """Print the ledger, then what is odd about its image; returns the exit status."""
     render.ledger(form, ledger, sys.stdout)
-    for problem in problems:
+    if image is None:
+        return ExitStatus.EXPLAINED
+    for note in image.notes:
+        print(f"scratchlab: note: {printable(note)}", file=sys.stderr)
+    for problem in image.problems:
         print(f"scratchlab: {printable(problem)}", file=sys.stderr)
-    return 1 if problems else 0
+    return ExitStatus.FAILED if image.problems else ExitStatus.EXPLAINED
 
 
 def image_ledger(

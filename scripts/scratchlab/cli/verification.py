@@ -24,7 +24,7 @@ from scratchlab.report import Report
 from scratchlab.report import build as build_report
 from scratchlab.report import read as read_report
 from scratchlab.report import write as write_report
-from scratchlab.report.verdict import exit_status
+from scratchlab.report.verdict import ExitStatus, worst
 
 
 @click.command()
@@ -97,7 +97,7 @@ def report(reports: tuple[str, ...], page: str | None, form: str) -> int:
     """Show reports that `verify --json` wrote."""
     if page:
         return _write_page(reports, page)
-    return max(_show(read_report(path), form) for path in reports)
+    return worst([_show(read_report(path), form) for path in reports])
 
 
 def _write_page(reports: tuple[str, ...], page: str) -> int:
@@ -105,10 +105,11 @@ def _write_page(reports: tuple[str, ...], page: str) -> int:
     from scratchlab.cli.classroom import write_page_of_reports, write_report_page
 
     if len(reports) > 1:
-        return int(bool(write_page_of_reports(reports, page).needing_help))
+        needing_help = write_page_of_reports(reports, page).needing_help
+        return ExitStatus.FAILED if needing_help else ExitStatus.EXPLAINED
     found = read_report(reports[0])
     write_report_page(found, page)
-    return exit_status(found)
+    return found.head["verdict"]["status"]
 
 
 def _report(evidence: EvidenceSet, judgement: Judgement, json_file: str | None, form: str) -> int:
@@ -121,4 +122,4 @@ def _report(evidence: EvidenceSet, judgement: Judgement, json_file: str | None, 
 
 def _show(shown: Report, form: str) -> int:
     render.report(form, shown, sys.stdout)
-    return exit_status(shown)
+    return shown.head["verdict"]["status"]

@@ -9,10 +9,12 @@ from scratchlab.experiments.table import ExperimentOutcome
 from scratchlab.lab import listing
 from scratchlab.lab.listing import ListedEntry
 from scratchlab.lab.session import Laboratory
-from scratchlab.model import Finding, Origin, Status
+from scratchlab.model import Finding, Ghost, Origin, Status
 from scratchlab.text import visible
 
 _MOST_KEPT = 1000  # findings in an observation; the report has all
+# Changes since the start. Observations that an older scratchlab saved call the first process-write.
+DRIFT = frozenset({Origin.WRITTEN_LATER, Origin.MOUNTED_INSIDE, Origin.HOST_MOUNT, "process-write"})
 _TOP_NAMES = {
     "docker": (".dockerenv", "dev", "etc", "proc", "sys"),
     # podman v5.4.2 libpod/container_internal_common.go makeBindMounts: /run/.containerenv
@@ -22,7 +24,9 @@ _TOP_NAMES = {
 
 @dataclass(frozen=True)
 class AddedEntry:
-    """An entry that is not the image's: its origin, and the first piece of evidence."""
+    """An entry that is not the image's, or one of the image's that was deleted or changed since the
+    start: its origin, and the first piece of evidence.
+    """
 
     path: str
     status: str
@@ -54,8 +58,9 @@ def probe(lab: Laboratory) -> Observation:
             continue
         count += 1
         # Never left out: these fail the experiment.
-        if count <= _MOST_KEPT or finding.origin in (Origin.UNEXPLAINED, Origin.PROCESS_WRITE):
+        if count <= _MOST_KEPT or finding.origin in {Origin.UNEXPLAINED, *DRIFT}:
             kept.append(_added(finding))
+    kept += [_lost(ghost) for ghost in judgement.ghosts if ghost.origin in DRIFT]
     engine = evidence.facts.engine
     return Observation(
         engine=engine.name,
@@ -84,13 +89,25 @@ def _added(finding: Finding) -> AddedEntry:
     )
 
 
+def _lost(ghost: Ghost) -> AddedEntry:
+    proof = f"{ghost.evidence[0].kind}: {ghost.evidence[0].detail}" if ghost.evidence else ""
+    return AddedEntry(
+        path=ghost.path,
+        status=str(ghost.kind),
+        origin=str(ghost.origin),
+        proofs=len(ghost.evidence),
+        proof=proof,
+        prediction="none",
+    )
+
+
 def judge(observation: Observation) -> ExperimentOutcome:
     """The six names, and an origin with evidence for every further entry."""
     observed = listing.listing_text(len(observation.top), observation.top)
     by_fault = {
         "missing": [a for a in observation.added if a.status == Status.MISSING],
         "unexplained": [a for a in observation.added if a.origin == Origin.UNEXPLAINED],
-        "written": [a for a in observation.added if a.origin == Origin.PROCESS_WRITE],
+        "written": [a for a in observation.added if a.origin in DRIFT],
         "no-evidence": [a for a in observation.added if not a.proofs],
     }
     for fault, entries in by_fault.items():

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from scratchlab.experiments.e07_more_than_image import DRIFT
 from scratchlab.experiments.table import ExperimentOutcome
 from scratchlab.lab.session import Laboratory
 from scratchlab.model import Origin, Status
+
+_DRIFTED = frozenset({Status.DELETED, Status.CHANGED})  # ghosts made since the start
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,9 @@ def _counted(counter: Counter[str]) -> tuple[Counted, ...]:
 
 
 def judge(observation: Observation) -> ExperimentOutcome:
-    """The counts add up on both sides, and no difference is left unexplained."""
+    """The counts add up on both sides, every difference is explained, and nothing changed since the
+    start.
+    """
     in_image, in_instance = observation.image_entries, observation.live_entries
     image, instance = _short(observation.image_digest), _short(observation.live_digest)
     by_status = {item.word: item.number for item in observation.statuses}
@@ -85,6 +90,11 @@ def judge(observation: Observation) -> ExperimentOutcome:
     if unexplained or missing:
         values = {"count": str(unexplained + missing)}
         return ExperimentOutcome(observed, fault="unexplained", placeholders=values)
+    drifted = sum(item.number for item in observation.origins if item.word in DRIFT)
+    drifted += sum(item.number for item in observation.ghosts if item.word in _DRIFTED)
+    if drifted:
+        values = {"count": str(drifted)}
+        return ExperimentOutcome(observed, fault="drift", placeholders=values)
     return ExperimentOutcome(observed)
 
 

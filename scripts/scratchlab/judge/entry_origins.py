@@ -71,7 +71,7 @@ class EntryOrigins:
         if in_writable is not None and in_writable.kind is live.kind and not copied_up:
             new = pair.image is None and in_init is None
             cause = self._made(live, in_writable) if new else None
-            cause = cause or Cause(Origin.PROCESS_WRITE, None, (self._in_writable(live),))
+            cause = cause or Cause(Origin.WRITTEN_LATER, None, (self._in_writable(live),))
             # With another type it is not the image's entry altered, but a new one.
             replaced = "kind" in pair.differences
             return cause, Status.ONLY_LIVE if replaced else pair.status
@@ -160,7 +160,7 @@ class EntryOrigins:
             rule, proof = made
             return Cause(Origin.RUNTIME_DEVICE, rule, (proof, line))
         detail = f"{mount.target} was empty when it was mounted, and no runtime makes this"
-        return Cause(Origin.PROCESS_WRITE, None, (Evidence("stat", detail), line))
+        return Cause(Origin.WRITTEN_LATER, None, (Evidence("stat", detail), line))
 
     def _device_or_link(self, live: Entry) -> tuple[str, Evidence] | None:
         """The rule and the proof of a device node or link that the runtime makes in /dev."""

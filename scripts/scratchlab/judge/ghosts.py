@@ -30,8 +30,8 @@ class GhostFinder:
         """What hides ``entry`` of the image; None where nothing explains why it is missing."""
         return (
             self._under_mount(entry)
-            or self._under_layer(entry, self._evidence.writable, process=True)
-            or self._under_layer(entry, self._evidence.init, process=False)
+            or self._under_layer(entry, self._evidence.writable, writable=True)
+            or self._under_layer(entry, self._evidence.init, writable=False)
         )
 
     def _under_mount(self, entry: Entry) -> Ghost | None:
@@ -51,8 +51,8 @@ class GhostFinder:
             )
         return None
 
-    def _under_layer(self, entry: Entry, layer: Ledger | None, *, process: bool) -> Ghost | None:
-        """``process``: ``layer`` is the writable layer, else the engine's init layer."""
+    def _under_layer(self, entry: Entry, layer: Ledger | None, *, writable: bool) -> Ghost | None:
+        """``writable``: ``layer`` is the writable layer, else the engine's init layer."""
         if layer is None:
             return None
         for path in upwards(entry.path):
@@ -60,28 +60,28 @@ class GhostFinder:
             if above is None:
                 continue
             if path == entry.path:
-                if above.kind is entry.kind and not process:
-                    return self._ghost(entry, above, Status.REPLACED, process)
+                if above.kind is entry.kind and not writable:
+                    return self._ghost(entry, above, Status.REPLACED, writable)
                 if above.kind is entry.kind:
                     return None
             deleted = above.is_whiteout or (path != entry.path and _opaque(above))
             replaced = not deleted and path == entry.path
             if deleted or replaced or above.kind is not Kind.DIRECTORY:
                 kind = Status.DELETED if path != entry.path or deleted else Status.CHANGED
-                return self._ghost(entry, above, kind if process else Status.REPLACED, process)
+                return self._ghost(entry, above, kind if writable else Status.REPLACED, writable)
         return None
 
-    def _ghost(self, entry: Entry, above: Entry, kind: Status, process: bool) -> Ghost:
+    def _ghost(self, entry: Entry, above: Entry, kind: Status, writable: bool) -> Ghost:
         layers = self._evidence.facts.layers
-        directory = layers.upper if process else layers.init
+        directory = layers.upper if writable else layers.init
         if directory is None:
-            proof = elimination.proof(self._evidence, above.path, writable=process)
+            proof = elimination.proof(self._evidence, above.path, writable=writable)
         else:
             what = "whiteout" if above.is_whiteout else above.kind
-            layer = "writable-layer" if process else "init-layer"
+            layer = "writable-layer" if writable else "init-layer"
             proof = Evidence(layer, f"{what} {directory}{above.path}")
-        actor = "a process of the container" if process else "the engine's init layer"
-        origin = Origin.PROCESS_WRITE if process else Origin.ENGINE_INIT_LAYER
+        actor = "the writable layer" if writable else "the engine's init layer"
+        origin = Origin.WRITTEN_LATER if writable else Origin.ENGINE_INIT_LAYER
         return Ghost(entry.path, kind, origin, actor, (proof,), entry)
 
 

@@ -26,6 +26,8 @@ class Judgement:
     tree order; each iteration makes them again, so that a hundred thousand of them are never in
     memory at once. ``ghosts``, in tree order too, come from the same comparison: they cost nothing
     after a whole iteration of ``findings``. ``mounts`` has one item for each line of mountinfo.
+    ``problems`` are contradictions inside the image archive; ``notes`` say what could not be read
+    or predicted, and what is odd and leaves no doubt.
     """
 
     findings: Iterable[Finding]
@@ -33,6 +35,7 @@ class Judgement:
     checks: tuple[Check, ...]
     problems: tuple[str, ...]
     mounts: tuple[MountFinding, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def judge(evidence: EvidenceSet, predictions: Predictions) -> Judgement:
@@ -46,8 +49,9 @@ def judge(evidence: EvidenceSet, predictions: Predictions) -> Judgement:
         findings=_Findings(comparison),
         ghosts=_Ghosts(comparison),
         checks=conformance.checks(evidence),
-        problems=(*facts.image.problems, *facts.problems, *predictions.problems),
+        problems=facts.image.problems,
         mounts=comparison.mounts(),
+        notes=(*facts.image.notes, *facts.problems, *predictions.problems),
     )
 
 

@@ -69,11 +69,28 @@ ORIGINS: Mapping[Origin, OriginWords] = {
     Origin.USER_MOUNT: OriginWords(
         "you", "your mount", "US", "A volume, bind or tmpfs that the user or the image asked for."
     ),
+    Origin.USER_DATA: OriginWords(
+        "you", "your data", "UD",
+        "It lies on a mount of yours. Who wrote it, and when, is not known from here.",
+    ),
+    Origin.VOLUME_COPY: OriginWords(
+        "the engine", "copied to volume", "VC",
+        "It is as in the image: the engine copied it to the mount when the container was created.",
+    ),
+    Origin.HOST_MOUNT: OriginWords(
+        "the host", "later host mount", "HM",
+        "A mount of the host that came later, through a mount that passes them on.",
+    ),
+    Origin.MOUNTED_INSIDE: OriginWords(
+        "a later mount", "mounted inside", "MI",
+        "It was mounted inside the running container: by a process, a hook or a tool.",
+    ),
     Origin.HOOK_OR_TOOL: OriginWords(
         "a hook or tool", "hook or tool", "HK", "A hook, a plugin or a debugging tool put it there."
     ),
-    Origin.PROCESS_WRITE: OriginWords(
-        "the process", "written", "PW", "A process in the container wrote it after the start."
+    Origin.WRITTEN_LATER: OriginWords(
+        "a later write", "written later", "WL",
+        "It was written since the start: by a process of the container, docker cp or a tool.",
     ),
     Origin.UNEXPLAINED: OriginWords(
         "no known maker", "unexplained", "??", "No evidence explains it."

@@ -11,6 +11,7 @@ from scratchlab.judge.compare import NOT_COMPARED
 from scratchlab.model import Check, Finding, Ghost, MountFinding, Origin
 from scratchlab.report.convert import check_section, ghost_section, mount_section, rules_cited
 from scratchlab.report.spool import EntrySpool
+from scratchlab.report.verdict import decide
 
 if TYPE_CHECKING:
     from scratchlab.evidence import EvidenceSet
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
         EngineSection,
         EntrySection,
         Head,
+        HeadFields,
         HostSection,
         ImageSection,
         LadderSection,
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
         TimelapseSection,
     )
 
-SCHEMA = "scratchlab-report-1"
+SCHEMA = "scratchlab-report-2"
 
 
 class _Judgement(Protocol):
@@ -41,6 +43,8 @@ class _Judgement(Protocol):
     def mounts(self) -> tuple[MountFinding, ...]: ...
     @property
     def problems(self) -> tuple[str, ...]: ...
+    @property
+    def notes(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ def build(
     entries = EntrySpool(judgement.findings)
     ghosts = list(map(ghost_section, judgement.ghosts))  # after the findings: one comparison
     rule_ids = entries.rules | {mount.rule for mount in judgement.mounts if mount.rule}
-    head: Head = {
+    head: HeadFields = {
         "schema": SCHEMA,
         "tool": {"name": "scratchlab", "version": __version__},
         "host": _host(evidence),
@@ -86,6 +90,7 @@ def build(
         "ghosts": ghosts,
         "checks": list(map(check_section, checks)),
         "problems": list(judgement.problems),
+        "notes": list(judgement.notes),
         "not_compared": [{"what": what, "why": why} for what, why in NOT_COMPARED],
         "rules": rules_cited(rule_ids, facts),
     }
@@ -95,7 +100,7 @@ def build(
         head["timelapse"] = timelapse
     if quiz is not None:
         head["quiz"] = quiz
-    return Report(head, entries)
+    return Report({**head, "verdict": decide(head, entries)}, entries)
 
 
 def _host(evidence: EvidenceSet) -> HostSection:

@@ -13,15 +13,18 @@ from scratchlab.atomic import atomic_write
 from scratchlab.errors import LabError
 from scratchlab.model import Json
 from scratchlab.report.build import SCHEMA, Report
-from scratchlab.report.sections import Head
+from scratchlab.report.sections import Head, HeadFields
+from scratchlab.report.upgrade import upgraded
+from scratchlab.report.verdict import decide
 
+READABLE = ("scratchlab-report-1", SCHEMA)
 MOST_BYTES = 1 << 30  # the largest report that is read: about a million entries
 
 
-def schema() -> Json:
-    """The JSON Schema of a report (draft 7)."""
-    text = (resources.files(__package__) / "schema" / "report-1.schema.json").read_text("utf-8")
-    parsed: Json = json.loads(text)
+def schema(name: str = SCHEMA) -> Json:
+    """The JSON Schema (draft 7) called ``name``, one of :data:`READABLE`."""
+    file = f"{name.removeprefix('scratchlab-')}.schema.json"
+    parsed: Json = json.loads((resources.files(__package__) / "schema" / file).read_text("utf-8"))
     return parsed
 
 
@@ -43,11 +46,13 @@ def write(report: Report, path: str) -> None:
 
 
 def read(path: str, most: int = MOST_BYTES) -> Report:
-    """Read and validate a report. Raises LabError when it is damaged, of another schema, or larger
-    than ``most`` bytes.
+    """Read and validate a report of schema 1 or 2; one of schema 1 becomes one of schema 2.
+
+    Raises LabError when it is damaged, of another schema, or larger than ``most`` bytes, and when
+    its verdict is not the one that its content leads to.
     """
     data = _load(path, most)
-    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+    if not isinstance(data, dict) or data.get("schema") not in READABLE:
         other = data.get("schema") if isinstance(data, dict) else None
         what = f"{path} is not a report of schema {SCHEMA}"
         raise LabError(
@@ -57,10 +62,15 @@ def read(path: str, most: int = MOST_BYTES) -> Report:
     import fastjsonschema  # 30 ms that only readers of reports pay
 
     try:
-        _validator()(data)
+        _validator(data["schema"])(data)
     except fastjsonschema.JsonSchemaValueException as error:
         raise _damaged(path, str(error.message)[:200]) from error
+    if data["schema"] != SCHEMA:
+        data = upgraded(data)
     entries = data.pop("entries")
+    verdict = decide(cast(HeadFields, data), entries)
+    if data.setdefault("verdict", verdict) != verdict:
+        raise _damaged(path, "its verdict is not the one that its content leads to")
     return Report(cast(Head, data), entries)
 
 
@@ -90,11 +100,11 @@ def _shared(value: Any, rule: Json, definitions: Json) -> Any:
 
 
 @cache
-def _validator() -> Callable[[Any], Any]:
+def _validator(name: str) -> Callable[[Any], Any]:
     """The compiled schema; compiled once for all the reports of a class."""
     import fastjsonschema
 
-    validate: Callable[[Any], Any] = fastjsonschema.compile(schema(), use_formats=False)
+    validate: Callable[[Any], Any] = fastjsonschema.compile(schema(name), use_formats=False)
     return validate
 
 

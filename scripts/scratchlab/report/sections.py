@@ -1,4 +1,4 @@
-"""The sections of report.json as types: one for each object of schema/report-1.schema.json.
+"""The sections of report.json as types: one for each object of schema/report-2.schema.json.
 
 Names and fields are those of the schema, where each field is described; optional there is
 ``NotRequired`` here. tests/unit/report/test_sections.py compares the two. Texts that come from a
@@ -279,8 +279,32 @@ class QuizSection(TypedDict):
     exercise: ExerciseSection | None
 
 
-class Head(TypedDict):
-    """All of a report but ``entries``, which may be too many for memory."""
+class VerdictCounts(TypedDict):
+    """What the verdict stands on. The first five are faults, the others drift."""
+
+    unexplained: int
+    missing: int
+    contradictions: int
+    failed_checks: int
+    problems: int
+    written: int
+    mounted: int
+    changed: int
+    deleted: int
+    unstable: int
+
+
+class VerdictSection(TypedDict):
+    """The verdict: see :mod:`scratchlab.report.verdict`."""
+
+    status: int  # the exit status: 0, 1, 3
+    word: str  # explained, failed, drifted
+    sentence: str
+    counts: VerdictCounts
+
+
+class HeadFields(TypedDict):
+    """All of a report but its verdict and its entries."""
 
     schema: str
     tool: ToolSection
@@ -293,9 +317,16 @@ class Head(TypedDict):
     ghosts: list[GhostSection]
     checks: list[CheckSection]
     problems: list[str]
+    notes: list[str]
     not_compared: NotRequired[list[NotComparedSection]]
     ladder: NotRequired[LadderSection]
     timelapse: NotRequired[TimelapseSection]
     mounts: NotRequired[list[MountSection]]
     rules: NotRequired[list[RuleSection]]
     quiz: NotRequired[QuizSection]
+
+
+class Head(HeadFields):
+    """All of a report but ``entries``, which may be too many for memory."""
+
+    verdict: VerdictSection

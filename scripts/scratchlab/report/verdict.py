@@ -1,45 +1,159 @@
-"""The exit status of a report: 0 when everything is explained and as predicted, else 1."""
+"""The verdict of a report: one definition for exit status, JSON, terminal, page, TAP, JUnit, class.
+
+========  ==============================================================================
+status 0  all is explained and as predicted, and nothing changed since the start
+status 3  all is explained, but something changed since the start (drift)
+status 1  something is unexplained, missing or against the prediction, or a check failed
+status 2  the question could not be answered: there is no report, and LabError says why
+========  ==============================================================================
+
+Of several statuses the worst counts, in the order 2, 1, 3, 0.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import cast
+
 from scratchlab.model import Origin, Status, Verdict
-from scratchlab.report import Report
-from scratchlab.report.sections import EntrySection, MountSection
+from scratchlab.report.sections import (
+    EntrySection,
+    Head,
+    HeadFields,
+    MountSection,
+    VerdictCounts,
+    VerdictSection,
+)
 
-EXPLAINED = 0
-DIFFERS = 1
 
-_NEEDS_A_LOOK = {Origin.PROCESS_WRITE, Origin.UNEXPLAINED}
-_BY_PROCESS = {Status.DELETED, Status.CHANGED}  # ghosts that a process of the container made
-_AS_PREDICTED = {"agrees", "none"}
+class ExitStatus(IntEnum):
+    """Exit statuses of scratchlab."""
+
+    EXPLAINED = 0
+    FAILED = 1
+    UNANSWERED = 2
+    DRIFTED = 3
+
+
+WORDS = {
+    ExitStatus.EXPLAINED: "explained",
+    ExitStatus.FAILED: "failed",
+    ExitStatus.DRIFTED: "drifted",
+}
 # A skipped check does not count: this machine cannot run it, or a check that it depends on failed
 # and counts itself.
-FAILED = frozenset({Verdict.FAIL, Verdict.ERROR})
+FAILED_CHECKS = frozenset({Verdict.FAIL, Verdict.ERROR})
+CHANGED_WHILE_READ = "changed while read"  # note of an entry: scratchlab.collect.live
+MOST_NAMED = 3  # paths that the sentence names
+
+_AS_PREDICTED = {"agrees", "none"}
+_MOUNTED_LATER = {Origin.MOUNTED_INSIDE, Origin.HOST_MOUNT}
+_WORST_FIRST = (
+    ExitStatus.UNANSWERED,
+    ExitStatus.FAILED,
+    ExitStatus.DRIFTED,
+    ExitStatus.EXPLAINED,
+)
+# Keys of the counts, in the order in which the sentence names them.
+_FAULTS = {
+    "unexplained": "unexplained",
+    "missing": "missing",
+    "contradictions": "against the prediction",
+}
+_DRIFT = {
+    "written": "written",
+    "mounted": "mounted",
+    "changed": "changed",
+    "deleted": "deleted",
+    "unstable": "changed while they were read",
+}
 
 
-def exit_status(report: Report) -> int:
-    """0 when everything is explained and as predicted; 1 when the process wrote, changed or
-    deleted something, when an entry or a mount is unexplained, missing or against the
-    prediction, when a check failed, or when the report holds a problem.
+def worst(statuses: Iterable[int]) -> ExitStatus:
+    """The status that counts of several; 0 if there is none."""
+    given = set(statuses)
+    return next((status for status in _WORST_FIRST if status in given), ExitStatus.EXPLAINED)
+
+
+def decide(head: HeadFields, entries: Iterable[EntrySection]) -> VerdictSection:
+    """The verdict of the report that ``head`` and ``entries`` make."""
+    counts: VerdictCounts = {
+        "unexplained": 0, "missing": 0, "contradictions": 0, "failed_checks": 0, "problems": 0,
+        "written": 0, "mounted": 0, "changed": 0, "deleted": 0, "unstable": 0,
+    }  # fmt: skip
+    faults: list[str] = []  # paths that the sentence names
+    drift: list[str] = []
+    predicted = False
+    for entry in entries:
+        predicted = predicted or entry["prediction"] == "agrees"
+        _count(trouble_of(entry), entry["path"], counts, faults, drift)
+    for mount in head.get("mounts", ()):
+        if not mount["entry"]:  # a mount that has an entry is counted as that entry
+            _count(trouble_of(mount), mount["target"], counts, faults, drift)
+    for ghost in head["ghosts"]:
+        if ghost["kind"] in (Status.CHANGED, Status.DELETED):
+            _count(ghost["kind"], ghost["path"], counts, faults, drift)
+    failed = [check["id"] for check in head["checks"] if check["verdict"] in FAILED_CHECKS]
+    counts["failed_checks"] = len(failed)
+    counts["problems"] = len(head["problems"])
+    drifted = _listed(counts, _DRIFT)
+    failures = _listed(counts, _FAULTS)
+    if failed:
+        more = " ..." if len(failed) > MOST_NAMED else ""
+        noun = "check" if len(failed) == 1 else "checks"
+        failures.append(f"{len(failed)} {noun} failed ({', '.join(failed[:MOST_NAMED])}{more})")
+    if head["problems"]:
+        noun = "problem" if len(head["problems"]) == 1 else "problems"
+        failures.append(f"{len(head['problems'])} {noun} of the image archive")
+    if failures:
+        status, sentence = ExitStatus.FAILED, ", ".join(failures) + _named(faults)
+        if drifted:
+            sentence += f"; changed since the start: {', '.join(drifted)}"
+    elif drifted:
+        status = ExitStatus.DRIFTED
+        sentence = f"{', '.join(drifted)} since the start, all explained{_named(drift)}"
+    else:
+        status = ExitStatus.EXPLAINED
+        sentence = "all explained, and as predicted"
+        if not predicted:
+            sentence = "all explained; nothing was predicted"
+    return {
+        "status": int(status),
+        "word": WORDS[status],
+        "sentence": sentence,
+        "counts": counts,
+    }
+
+
+def verification_results(head: Head) -> tuple[tuple[str, bool], tuple[str, bool]]:
+    """The verdict as two tests, for formats that hold tests: the title of each, and whether it
+    passed. Failed checks are tests of their own.
     """
-    head = report.head
-    as_expected = (
-        not head["problems"]
-        and not any(check["verdict"] in FAILED for check in head["checks"])
-        and not any(ghost["kind"] in _BY_PROCESS for ghost in head["ghosts"])
-        and not any(map(_mount_differs, head.get("mounts", ())))
-        and not any(map(differs, report.entries))
-    )
-    return EXPLAINED if as_expected else DIFFERS
-
-
-def differs(entry: EntrySection) -> bool:
-    """Whether a person should look at ``entry``."""
+    counts = head["verdict"]["counts"]
+    explained = not any(counts[key] for key in (*_FAULTS, "problems"))  # type: ignore[literal-required]
+    unchanged = not any(counts[key] for key in _DRIFT)  # type: ignore[literal-required]
     return (
-        entry["origin"] in _NEEDS_A_LOOK
-        or entry["status"] == Status.MISSING
-        or not as_predicted(entry)
+        ("verify every entry has an origin and is as predicted", explained),
+        ("verify nothing changed since the start", unchanged),
     )
+
+
+def trouble_of(section: EntrySection | MountSection) -> str | None:
+    """The key of the count that an entry or a mount belongs to; None where it is in order."""
+    origin = section["origin"]
+    live = cast(EntrySection, section)["live"] if "live" in section else None
+    if live is not None and live.get("note") == CHANGED_WHILE_READ:
+        return "unstable"
+    if section.get("status") == Status.MISSING:
+        return "missing"
+    if origin == Origin.UNEXPLAINED:
+        return "unexplained"
+    if not as_predicted(section):
+        return "contradictions"
+    if origin == Origin.WRITTEN_LATER:
+        return "written"
+    return "mounted" if origin in _MOUNTED_LATER else None
 
 
 def as_predicted(section: EntrySection | MountSection) -> bool:
@@ -47,5 +161,23 @@ def as_predicted(section: EntrySection | MountSection) -> bool:
     return section["prediction"] in _AS_PREDICTED
 
 
-def _mount_differs(mount: MountSection) -> bool:
-    return mount["origin"] == Origin.UNEXPLAINED or not as_predicted(mount)
+def _count(
+    key: str | None, path: str, counts: VerdictCounts, faults: list[str], drift: list[str]
+) -> None:
+    if key is None:
+        return
+    counts[key] += 1  # type: ignore[literal-required]  # a key of VerdictCounts
+    named = faults if key in _FAULTS else drift
+    if len(named) <= MOST_NAMED:
+        named.append(f"{path} ({key if key in _DRIFT else _FAULTS[key]})")
+
+
+def _listed(counts: VerdictCounts, keys: dict[str, str]) -> list[str]:
+    return [f"{counts[key]} {text}" for key, text in keys.items() if counts[key]]  # type: ignore[literal-required]
+
+
+def _named(paths: list[str]) -> str:
+    if not paths:
+        return ""
+    more = ", ..." if len(paths) > MOST_NAMED else ""
+    return f": {', '.join(paths[:MOST_NAMED])}{more}"

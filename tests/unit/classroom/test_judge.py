@@ -61,7 +61,7 @@ def test_differing_image_is_named_with_the_path(reports: Reports) -> None:
 def test_entry_of_one_container_only_is_named(reports: Reports) -> None:
     for name in ("anna", "ben"):
         reports.machine(name)
-    tree = [*rooms.tree(), entry("/left\x1b[31m", "file", "process-write")]
+    tree = [*rooms.tree(), entry("/left\x1b[31m", "file", "written-later")]
     reports.machine("cleo", made("cleo", tree))
     classroom = judged(reports.finish())
     facet = next(f for f in classroom.facets if f.title.startswith("what the container sees"))

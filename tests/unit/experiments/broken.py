@@ -152,7 +152,7 @@ BROKEN: list[tuple[str, str, Change]] = [
     ("E07", "names", without("top", "path", "/sleep")),
     ("E07", "unexplained", more("added", added(origin="unexplained"))),
     ("E07", "missing", more("added", added(status="missing"))),
-    ("E07", "written", more("added", added(origin="process-write"))),
+    ("E07", "written", more("added", added(origin="written-later"))),
     ("E07", "no-evidence", more("added", added(proofs=0, proof=""))),
     ("E07", "disagrees", more("added", added(prediction="mode 0755 was predicted"))),
     ("E08", "missing", without("mounts", "target", "/dev/shm")),

@@ -82,7 +82,7 @@ BROKEN: list[tuple[str, str, Change]] = [
     ("E15", "disagrees", claimed("/.dockerenv", "unexplained")),
     ("E15", "disagrees", claimed("/dev/null", "engine-mount")),
     ("E15", "disagrees", claimed("/dev/pts/ptmx", "runtime-device")),
-    ("E15", "disagrees", claimed("/etc/hosts", "process-write")),
+    ("E15", "disagrees", claimed("/etc/hosts", "written-later")),
     ("E15", "disagrees", claimed("/sleep", "hook-or-tool")),
     # A rung that shows entries which a later rung makes by their origin.
     ("E15", "disagrees", rung(showing("/.dockerenv"), "runc")),

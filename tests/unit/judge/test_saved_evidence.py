@@ -164,7 +164,7 @@ def test_a_predicted_entry_that_is_absent_is_missing(saved: Saved, path: str) ->
         ("/dev/zero", {"mode": 0o600}, "mode: predicted 0666, found 0600"),
         ("/.dockerenv", {"size": 1}, "size: predicted 0, found 1"),
         ("/etc/mtab", {"target": "/x"}, "target: predicted /proc/mounts, found /x"),
-        ("/dev/null", {"device": (1, 5)}, "predicted as runtime-device, found as process-write; "
+        ("/dev/null", {"device": (1, 5)}, "predicted as runtime-device, found as written-later; "
                                           "device: predicted 1:3, found 1:5"),
     ],
 )  # fmt: skip
@@ -217,7 +217,7 @@ def test_a_predicted_mask_that_is_not_mounted_is_missing(saved: Saved, name: str
 
 
 @pytest.mark.parametrize(
-    ("mode", "origin"), [(0o755, Origin.ENGINE_INIT_LAYER), (0o700, Origin.PROCESS_WRITE)]
+    ("mode", "origin"), [(0o755, Origin.ENGINE_INIT_LAYER), (0o700, Origin.WRITTEN_LATER)]
 )
 def test_an_unchanged_directory_that_was_copied_up_still_belongs_to_the_init_layer(
     saved: Saved, mode: int, origin: Origin

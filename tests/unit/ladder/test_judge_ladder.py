@@ -91,7 +91,7 @@ def test_each_entry_is_made_by_the_first_rung_that_shows_it() -> None:
         ("/dev/null", "kernel"),
         ("/dev/null", "engine-mount"),
         ("/dev/pts/ptmx", "runtime-device"),
-        ("/sleep", "process-write"),
+        ("/sleep", "written-later"),
         ("/proc", "kernel"),
         ("/etc", "user-mount"),
     ],

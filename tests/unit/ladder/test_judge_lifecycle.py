@@ -81,7 +81,7 @@ def test_entries_appear_and_vanish_with_their_stages() -> None:
         ("/dev/null", "image-layer"),
         ("/dev/null", "engine-init-layer"),
         ("/dev/pts/ptmx", "engine-create"),
-        ("/sleep", "process-write"),
+        ("/sleep", "written-later"),
         ("/dev/null", "unexplained"),
     ],
 )

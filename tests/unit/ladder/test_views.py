@@ -63,13 +63,13 @@ def test_table_shows_the_maker_of_each_entry(
 
 def test_disagreement_is_shown_in_table_and_picture(observation: Observation) -> None:
     claims = tuple(
-        replace(claim, origin="process-write") if claim.path == "/etc" else claim
+        replace(claim, origin="written-later") if claim.path == "/etc" else claim
         for claim in observation.climb.claims
     )
     section = ladder_section(replace(observation.climb, claims=claims))
     row = next(line for line in printed("ladder", section).splitlines() if line.startswith("/etc "))
-    assert "process-write disagrees" in " ".join(row.split())
-    assert "evidence says process-write" in drawn("ladder", section)
+    assert "written-later disagrees" in " ".join(row.split())
+    assert "evidence says written-later" in drawn("ladder", section)
 
 
 def test_timelapse_shows_how_an_entry_changes(observation: Observation, monkeypatch: Any) -> None:

@@ -124,12 +124,12 @@ def test_a_narrow_table_keeps_origins_and_differences(screen: Screen) -> None:
 def test_the_last_line_agrees_with_the_exit_status(screen: Screen, tmp_path: Path) -> None:
     last = screen(120, TERM="dumb").rstrip().splitlines()[-1]
     assert last == (
-        "something here needs a look: /lost (missing), /opt (process-write), "
+        "something here needs a look: /lost (missing), /opt (written-later), "
         "/opt/secret (unexplained), ..."
     )
-    written = reports.report([reports.entry("/notes", "process-write", reports.side())])
+    written = reports.report([reports.entry("/notes", "written-later", reports.side())])
     assert shown("table", written).splitlines()[-1] == (
-        "something here needs a look: /notes (process-write)"
+        "something here needs a look: /notes (written-later)"
     ), "explained, but not part of the image"
     assert shown("table", reports.sleep()).splitlines()[-1] == "all explained, and as predicted"
 

@@ -56,7 +56,8 @@ def read_archive(
     called with the number of bytes so far. A directory without an entry in a layer that has
     entries below it is made again (0755, 0:0), as Docker does; with ``implied_kept`` it stays as
     the lower layer has it, as in containerd. Every layer is proved against the configuration.
-    ``image.problems`` has oddities that leave no doubt about the ledger. The ledger always has
+    ``image.problems`` are contradictions inside the archive, ``image.notes`` oddities that leave
+    no doubt about the ledger. The ledger always has
     ``/``; its ``layer`` is None unless a layer describes it.
 
     Raises LabError when the stream is not an image archive, is damaged or truncated, has no such
@@ -78,7 +79,7 @@ def read_archive(
         except DamageError as damage:
             raise LabError(f"the image archive is damaged: {damage}", "save it again") from None
     problems = image.problems if ended else (_NO_END, *image.problems)
-    image = replace(image, problems=problems + notes.sentences())
+    image = replace(image, problems=problems, notes=image.notes + notes.sentences())
     return ImageArchive(image, ledger, f"{name} ({packing})" if packing else name)
 
 
@@ -106,7 +107,7 @@ def _proved_image(blobs: Blobs, reference: str | None) -> tuple[str, Image, list
         lambda image: config_platform(read_config(blobs, image.config)),
     )
     config = read_config(blobs, chosen.config)
-    problems = [remark] if remark else []
+    problems: list[str] = []
     if name != next(iter(listed)):
         first = next(iter(listed.values())).source
         problems.append(f"{first} lists no image: {believed.source} was used")
@@ -114,15 +115,17 @@ def _proved_image(blobs: Blobs, reference: str | None) -> tuple[str, Image, list
     others = [listing for other, listing in listed.items() if other != name]
     problems += believed.problems
     problems += proof.disagreements(chosen, believed.source, others, blobs)
-    problems += proof.history_problems(config, len(layers))
+    notes = [remark] if remark else []
+    notes += proof.history_notes(config, len(layers))
     for index, layer in enumerate(layers):
-        problems += [f"layer {index}: {note}" for note in layer.notes]
+        notes += [f"layer {index}: {note}" for note in layer.notes]
     image = Image(
         id=chosen.id,
         tags=chosen.tags,
         diff_ids=config_diff_ids(config),
         config=dict(config),
         problems=tuple(problems),
+        notes=tuple(notes),
     )
     return " + ".join(listed), image, layers
 

@@ -103,7 +103,7 @@ def _digests(members: Sequence[str], blobs: Blobs) -> list[str]:
     return digests
 
 
-def history_problems(config: Mapping[str, Any], layers: int) -> list[str]:
+def history_notes(config: Mapping[str, Any], layers: int) -> list[str]:
     """Whether the configuration's history has as many entries as there are ``layers``."""
     history = json_array(config.get("history"), "the configuration's history")
     filled = [step for step in history if not (isinstance(step, dict) and step.get("empty_layer"))]

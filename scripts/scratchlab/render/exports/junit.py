@@ -9,19 +9,25 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 from scratchlab.classroom.results import Classroom, MachineResult, MachineState
 from scratchlab.render.words import STATES
 from scratchlab.report import Report
+from scratchlab.report.verdict import verification_results
 from scratchlab.text import printable
 
 _RESULTS = {"fail": Failure, "error": Error, "skip": Skipped}
 
 
 def render_report(report: Report, out: TextIO) -> None:
-    """Write one test suite named after the host, one test case for each check."""
+    """Write one test suite named after the host, one test case for each check, and two for the
+    verification as a whole.
+    """
     suite = TestSuite(printable(f"scratchlab {report.head['host']['name']}"))
     for check in report.head["checks"]:
         texts = (check["observed"], check["cause"], check["help"])
         name = printable(f"{check['id']} {check['title']}")  # XML has no control characters
         message = printable("\n".join(filter(None, texts)))
         suite.add_testcase(_case("scratchlab", name, check["verdict"], message))
+    for title, passed in verification_results(report.head):
+        sentence = printable(report.head["verdict"]["sentence"])
+        suite.add_testcase(_case("scratchlab", title, "pass" if passed else "fail", sentence))
     xml = JUnitXml()
     xml.add_testsuite(suite)
     _write(xml, out)

@@ -9,13 +9,16 @@ from typing import TextIO
 from scratchlab.classroom.results import Classroom, MachineState
 from scratchlab.render.words import STATES
 from scratchlab.report import Report
+from scratchlab.report.verdict import verification_results
 from scratchlab.text import printable
 
 
 def render_report(report: Report, out: TextIO) -> None:
-    """Write one test for each check, and one for the verification as a whole."""
+    """Write one test for each check, and two for the verification as a whole: whether everything
+    is explained and as predicted, and whether nothing changed since the start.
+    """
     checks = report.head["checks"]
-    out.write(f"TAP version 13\n1..{len(checks) + 1}\n")
+    out.write(f"TAP version 13\n1..{len(checks) + 2}\n")
     for number, check in enumerate(checks, 1):
         passed = check["verdict"] in ("pass", "skip")
         title = _one_line(f"{check['id']} {check['title']}")
@@ -45,19 +48,11 @@ def render_classroom(classroom: Classroom, out: TextIO) -> None:
 
 
 def _verification(report: Report, number: int, out: TextIO) -> None:
-    summary, problems = report.head["summary"], report.head["problems"]
-    explained, unexplained = summary["explained"], summary["unexplained"]
-    counts = f"{explained} explained, {unexplained} unexplained, {summary['missing']} missing"
-    passed = not (unexplained or summary["missing"] or problems)
-    title = "verify every entry of the live root has an origin"
-    out.write(_line(number, title, passed=passed) + "\n")
-    if not passed:
-        details = {
-            "verdict": "fail",
-            "expected": "nothing unexplained, nothing missing, no problem",
-            "observed": "; ".join([counts, *problems]),
-        }
-        out.write(_block(details))
+    for offset, (title, passed) in enumerate(verification_results(report.head)):
+        out.write(_line(number + offset, title, passed=passed) + "\n")
+        if not passed:
+            observed = [report.head["verdict"]["sentence"], *report.head["problems"]]
+            out.write(_block({"verdict": "fail", "observed": "; ".join(observed)}))
 
 
 def _line(number: int, title: str, *, passed: bool) -> str:

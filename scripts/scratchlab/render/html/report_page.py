@@ -12,8 +12,9 @@ from scratchlab.model import Json, Origin
 from scratchlab.render.html import compact
 from scratchlab.render.html.templates import data, write_template
 from scratchlab.render.words import ORIGINS
-from scratchlab.report import Report, verdict
+from scratchlab.report import Report
 from scratchlab.report.sections import EntrySection
+from scratchlab.report.verdict import trouble_of
 
 STYLES = ("report.css",)
 SCRIPTS = (
@@ -40,8 +41,7 @@ def render(report: Report, out: TextIO) -> None:
         styles=STYLES,
         scripts=SCRIPTS,
         **report.head,
-        as_expected=verdict.exit_status(report) == verdict.EXPLAINED,
-        differing=list(islice(filter(verdict.differs, report.entries), MOST_DIFFERING)),
+        differing=list(islice(filter(trouble_of, report.entries), MOST_DIFFERING)),
         origins=_origins(report.entries),
         experiments=[check for check in checks if _EXPERIMENT.match(check["id"])],
         requirements=[check for check in checks if not _EXPERIMENT.match(check["id"])],

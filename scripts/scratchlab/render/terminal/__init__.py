@@ -27,8 +27,12 @@ ORIGIN_STYLES = {
     "runtime-device": "cyan",
     "kernel": "bright_blue",
     "runtime-mask": "dim",
+    "user-data": "blue",
+    "volume-copy": "blue",
+    "host-mount": "bold yellow",
+    "mounted-inside": "bold yellow",
     "hook-or-tool": "bright_magenta",
-    "process-write": "bold red",
+    "written-later": "bold red",
     "unexplained": "bold white on red",
 }
 VERDICT_STYLES = {"pass": "green", "fail": "bold red", "error": "bold red", "skip": "yellow"}

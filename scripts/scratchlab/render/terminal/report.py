@@ -31,10 +31,14 @@ from scratchlab.report.sections import (
     MountSection,
     NotComparedSection,
 )
-from scratchlab.report.verdict import EXPLAINED, as_predicted, differs, exit_status
+from scratchlab.report.verdict import ExitStatus, as_predicted
 
 MOST_ROWS = 300
-MOST_NAMED = 3  # entries that the last line names
+_VERDICT_STYLES = {
+    ExitStatus.EXPLAINED: "bold green",
+    ExitStatus.DRIFTED: "bold yellow",
+    ExitStatus.FAILED: "bold red",
+}
 _SMALL = 60  # a report of so many entries is shown whole, with the image's own entries
 _VANTAGES = {"host": "read on the host", "debug": "read from a debug container"}
 _SIGNS = {
@@ -58,13 +62,15 @@ def render(report: Report, out: TextIO) -> None:
     _print_ghosts(head["ghosts"], screen)
     for problem in head["problems"]:
         screen.print(text(f"problem: {problem}", "bold red"))
+    for note in head["notes"]:
+        screen.print(text(f"note: {note}", "dim"))
     _print_mounts(head.get("mounts", []), screen)
     _print_checks(head["checks"], screen, out)
     screen.print()
     _print_not_compared(head.get("not_compared", []), screen)
     screen.print(text(_counts(head)))
-    sentence, style = _verdict(report)
-    screen.print(line(sentence, style))
+    verdict = head["verdict"]
+    screen.print(line(verdict["sentence"], _VERDICT_STYLES[ExitStatus(verdict["status"])]))
 
 
 def checks_table(checks: Sequence[CheckSection], out: TextIO, width: int) -> Table:
@@ -264,18 +270,3 @@ def _counts(head: Head) -> str:
 
 def _count(count: int, singular: str, plural: str) -> str:
     return f"{count} {singular if count == 1 else plural}"
-
-
-def _verdict(report: Report) -> tuple[str, str]:
-    """The exit status as a sentence that names what to look at first, and its style."""
-    if exit_status(report) == EXPLAINED:
-        return "all explained, and as predicted", "bold green"
-    differing = list(islice(filter(differs, report.entries), MOST_NAMED + 1))
-    named = [f"{entry['path']} ({_trouble(entry)})" for entry in differing[:MOST_NAMED]]
-    more = ["..."] if len(differing) > MOST_NAMED else []
-    where = f": {', '.join([*named, *more])}" if named else ""
-    return f"something here needs a look{where}", "bold red"
-
-
-def _trouble(entry: EntrySection) -> str:
-    return entry["status"] if entry["status"] == "missing" else entry["origin"]
