@@ -44,12 +44,13 @@ MIB = 1 << 20
 
 class Hostile(NamedTuple):
     """One archive. ``status`` is the exit status of ``scratchlab image``; ``big`` ones take so
-    much time or space that they run alone.
+    much time or space that they run alone; of ``noted`` ones an oddity is noted.
     """
 
     make: Callable[[], bytes]
     status: int
     big: bool = False
+    noted: bool = False
 
 
 def one(*members: bytes) -> Callable[[], bytes]:
@@ -180,10 +181,14 @@ def attribute_heap() -> bytes:
 
 CORPUS: dict[str, Hostile] = {
     # Names that lead out of the root
-    "climb": Hostile(one(file(f"{CLIMB}{OUTSIDE}", b"x"), file(f"{CLIMB}etc/passwd")), 1),
-    "climb within": Hostile(one(file(f"a/{CLIMB}{OUTSIDE}", b"x")), 1),
+    "climb": Hostile(
+        one(file(f"{CLIMB}{OUTSIDE}", b"x"), file(f"{CLIMB}etc/passwd")), 0, noted=True
+    ),
+    "climb within": Hostile(one(file(f"a/{CLIMB}{OUTSIDE}", b"x")), 0, noted=True),
     "absolute": Hostile(one(file(OUTSIDE, b"x"), file("/etc/passwd")), 0),
-    "absolute directory": Hostile(one(directory("/"), directory("//"), directory("/./")), 1),
+    "absolute directory": Hostile(
+        one(directory("/"), directory("//"), directory("/./")), 0, noted=True
+    ),
     "through an absolute symlink": Hostile(one(symlink("t", "/tmp"), file("t/x", b"x")), 0),
     "through a climbing symlink": Hostile(one(symlink("t", f"{CLIMB}tmp"), file("t/x")), 0),
     "through a symlink to the root": Hostile(one(symlink("r", "/"), file(f"r{OUTSIDE}")), 0),
@@ -191,7 +196,7 @@ CORPUS: dict[str, Hostile] = {
     "hard link to the host's file": Hostile(one(hardlink("h", OUTSIDE)), 2),
     "hard link that climbs": Hostile(one(hardlink("h", f"{CLIMB}etc/shadow")), 2),
     "hard link through a symlink": Hostile(one(symlink("e", "/etc"), hardlink("h", "e/shadow")), 2),
-    "whiteout that climbs": Hostile(one(file(f"{CLIMB}tmp/.wh.scratchlab-outside")), 1),
+    "whiteout that climbs": Hostile(one(file(f"{CLIMB}tmp/.wh.scratchlab-outside")), 0, noted=True),
     "link to a device": Hostile(
         one(device("dev/sda", b"4", (8, 0)), hardlink("h", "dev/sda"), symlink("s", "/dev/sda")), 0
     ),
@@ -238,7 +243,7 @@ CORPUS: dict[str, Hostile] = {
     "sparse part beyond 8 EiB": Hostile(
         one(pax({b"GNU.sparse.map": b"9" * 18 + b",0", b"GNU.sparse.size": b"1"}), file("x")), 2
     ),
-    "sparse maps": Hostile(one(*[_sparse_map()] * 20), 1),
+    "sparse maps": Hostile(one(*[_sparse_map()] * 20), 0, noted=True),
     "checksum": Hostile(one(file("x").replace(b"ustar", b"uStar", 1)), 2),
     # Bombs
     "million entries": Hostile(million_entries, 0, big=True),
@@ -279,9 +284,12 @@ CORPUS: dict[str, Hostile] = {
         ),
         0,
     ),
-    "evil problems": Hostile(
-        one(file(f"../{EVIL}"), file(EVIL), file(EVIL), device(f"c{EVIL}", b"3", (0, 0))), 1
+    "evil notes": Hostile(
+        one(file(f"../{EVIL}"), file(EVIL), file(EVIL), device(f"c{EVIL}", b"3", (0, 0))),
+        0,
+        noted=True,
     ),
+    "no end marker": Hostile(lambda: classic(image(layer(file(EVIL)))).rstrip(b"\0"), 1),
     "evil refusal": Hostile(one(hardlink(EVIL, f"no{EVIL}")), 2),
     "evil tags": Hostile(
         lambda: classic(image(layer(file("x")), tags=[EVIL]), image(layer(), tags=["y"])), 2

@@ -54,8 +54,10 @@ def measure(forms: str, *paths: Path) -> tuple[list[dict[str, Any]], int]:
     return results, end["peak"]
 
 
-def check(result: dict[str, Any], status: int) -> None:
-    """Assert the exit status, the processor time, and that the output is harmless."""
+def check(result: dict[str, Any], status: int, *, noted: bool = False) -> None:
+    """Assert the exit status, the processor time, that the output is harmless, and that an oddity
+    is ``noted`` or that there is none.
+    """
     case = (Path(result["path"]).name, result["form"], result["err"][:500])
     assert result["status"] == status, case
     assert result["seconds"] < SECONDS, case
@@ -68,4 +70,5 @@ def check(result: dict[str, Any], status: int) -> None:
         assert result["out"] == "", case
         assert result["err"].startswith("scratchlab: "), case
         assert result["err"].count("\n") == 1, case
+    assert ("scratchlab: note: " in result["err"]) is noted, case
     assert "unexpected error (" not in result["err"], case

@@ -54,7 +54,7 @@ def test_every_format_has_the_image_and_its_ledger(name: str, digest: str) -> No
     assert found.image.id == IMAGE.id
     assert found.image.diff_ids == tuple(IMAGE.diff_ids)
     assert found.image.config["config"] == {"Cmd": ["/x"]}
-    assert found.image.problems == ()
+    assert (found.image.problems, found.image.notes) == ((), ())
     assert paths(found) == ["/bin", "/bin/ash", "/bin/sh", "/etc", "/etc/hosts"]
     assert found.ledger.digest() == digest
 
@@ -167,7 +167,7 @@ def test_unpulled_platforms_and_attestations_are_not_images() -> None:
     data = containerd(IMAGE)
     assert data.count(b"vnd.docker.reference.type") == 1
     found = read(data)
-    assert (found.image.id, found.image.problems) == (IMAGE.id, ())
+    assert (found.image.id, found.image.problems, found.image.notes) == (IMAGE.id, (), ())
 
 
 def test_stream_may_be_a_pipe_that_returns_small_pieces() -> None:

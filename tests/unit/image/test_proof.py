@@ -142,10 +142,12 @@ def _null_manifest() -> bytes:
 
 def test_history_with_another_number_of_layers_is_reported() -> None:
     made = image(ONE, history=[{"created_by": "one"}, {"created_by": "two"}])
-    problems = read(classic(made)).image.problems
-    assert problems == ("the image's history has 2 layers, the image has 1",)
-    assert read(classic(image(ONE, history=None))).image.problems == ()
-    assert read(classic(image(ONE, history=[]))).image.problems == ()
+    found = read(classic(made)).image
+    assert found.problems == ()
+    assert found.notes == ("the image's history has 2 layers, the image has 1",)
+    for none in (None, []):
+        found = read(classic(image(ONE, history=none))).image
+        assert (found.problems, found.notes) == ((), ())
 
 
 def test_missing_end_marker_is_reported() -> None:
@@ -313,7 +315,7 @@ def test_damaged_layer_of_no_image_does_not_matter() -> None:
     members = {**members_of(IMAGE), "notes.tar": TWO[:700], "other.gz": b"\x1f\x8b\x08junk"}
     found = read(archive(members))
     assert paths(found) == ["/one", "/two"]
-    assert found.image.problems == ()
+    assert (found.image.problems, found.image.notes) == ((), ())
 
 
 def test_directory_does_not_count_as_a_member() -> None:

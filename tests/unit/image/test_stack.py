@@ -17,12 +17,6 @@ BASE = layer(
 ALL = ["/a", "/a/1", "/a/2", "/a/b", "/a/b/3", "/ab"]
 
 
-def problem(*layers: bytes) -> str:
-    """The one problem that the layers have."""
-    (only,) = stack(*layers).image.problems
-    return only
-
-
 # -- whiteouts --------------------------------------------------------------------------------
 
 
@@ -54,7 +48,8 @@ def test_whiteout_does_not_apply_to_upper_layers() -> None:
 def test_hidden_and_added_directory_has_only_new_entries_and_is_noted() -> None:
     found = stack(BASE, layer(file(".wh.a"), directory("a/"), file("a/new")))
     assert paths(found) == ["/a", "/a/new", "/ab"]
-    assert "layer 1 hides /a and adds it again" in found.image.problems[0]
+    assert "layer 1 hides /a and adds it again" in found.image.notes[0]
+    assert found.image.problems == ()
 
 
 def test_opaque_directory_hides_its_lower_entries_and_stays() -> None:
@@ -69,7 +64,7 @@ def test_opaque_directory_hides_its_lower_entries_and_stays() -> None:
         found = stack(BASE, layer(*members))
         assert paths(found) == ["/a", "/a/new", "/ab"]
         assert entries(found)["/a"].mode == 0o711
-        assert found.image.problems == ()
+        assert (found.image.problems, found.image.notes) == ((), ())
 
 
 def test_opaque_directory_without_a_header() -> None:
@@ -80,8 +75,10 @@ def test_opaque_directory_without_a_header() -> None:
 def test_opaque_root_hides_everything_and_is_noted() -> None:
     found = stack(BASE, layer(file(".wh..wh..opq"), file("new")))
     assert paths(found) == ["/new"]
-    assert "layer 1 makes the root opaque" in found.image.problems[0]
-    assert stack(layer(file(".wh..wh..opq"), file("new"))).image.problems == ()
+    assert "layer 1 makes the root opaque" in found.image.notes[0]
+    assert found.image.problems == ()
+    alone = stack(layer(file(".wh..wh..opq"), file("new"))).image
+    assert (alone.problems, alone.notes) == ((), ())
 
 
 def test_whiteout_without_a_name_is_refused() -> None:
@@ -104,7 +101,8 @@ def test_aufs_metadata_is_left_out() -> None:
     found = stack(old)
     assert paths(found) == ["/one", "/two"]
     assert {(entry.size, entry.links) for entry in entries(found).values()} == {(7, "/one")}
-    assert "metadata of the storage driver AUFS" in found.image.problems[0]
+    assert "metadata of the storage driver AUFS" in found.image.notes[0]
+    assert found.image.problems == ()
 
 
 def test_names_that_resemble_a_whiteout_are_not_one() -> None:
@@ -162,7 +160,8 @@ def test_implied_parent_over_a_lower_directory_is_noted() -> None:
     layers = (BASE, layer(file("a/new")))
     found = stack(*layers)
     assert entries(found)["/a"].mode == 0o755
-    assert "layer 1 has entries below /a but none for it" in found.image.problems[0]
+    assert "layer 1 has entries below /a but none for it" in found.image.notes[0]
+    assert found.image.problems == ()
     kept = stack(*layers, implied_kept=True)
     assert (entries(kept)["/a"].mode, entries(kept)["/a"].uid) == (0o700, 7)
     assert paths(found) == paths(kept) == sorted([*ALL, "/a/new"])
@@ -171,7 +170,7 @@ def test_implied_parent_over_a_lower_directory_is_noted() -> None:
 def test_parent_may_be_described_after_its_children() -> None:
     found = stack(layer(file("d/x"), directory("d/", mode=0o700)))
     assert entries(found)["/d"].mode == 0o700
-    assert found.image.problems == ()
+    assert (found.image.problems, found.image.notes) == ((), ())
 
 
 def test_root_has_a_layer_only_if_one_describes_it() -> None:
@@ -235,7 +234,8 @@ def test_name_below_a_file_is_refused() -> None:
 def test_last_of_duplicates_counts_and_is_noted() -> None:
     found = stack(layer(file("x", b"first"), symlink("y", "x"), file("x", b"last one")))
     assert entries(found)["/x"].size == 8
-    assert found.image.problems == (
+    assert found.image.problems == ()
+    assert found.image.notes == (
         "layer 0: /x is twice in one layer, and the last counts: Docker refuses to load it",
     )
 
@@ -252,9 +252,10 @@ def test_duplicates_of_different_types() -> None:
 
 def test_many_duplicates_are_noted_three_times_and_counted() -> None:
     members = [file(f"f{n}") for n in range(10)]
-    problems = stack(layer(*members, *members)).image.problems
-    assert len(problems) == 4
-    assert problems[-1].startswith("layer 0: 7 more like it: ")
+    found = stack(layer(*members, *members)).image
+    assert found.problems == ()
+    assert len(found.notes) == 4
+    assert found.notes[-1].startswith("layer 0: 7 more like it: ")
 
 
 # -- hard links --------------------------------------------------------------------------------
@@ -296,7 +297,8 @@ def test_replaced_name_leaves_the_set() -> None:
 def test_hard_link_to_a_lower_layer_is_followed_and_noted() -> None:
     found = stack(layer(file("a", b"1")), layer(hardlink("b", "a")))
     assert {entry.links for entry in entries(found).values()} == {"/a"}
-    assert "b is a hard link to a, which is not in its layer" in found.image.problems[0]
+    assert "b is a hard link to a, which is not in its layer" in found.image.notes[0]
+    assert found.image.problems == ()
 
 
 def test_hard_link_before_its_target_is_refused() -> None:
