@@ -3,7 +3,8 @@
 Writes ``REPORTS/index.html`` and the files beside it, each time again. With ``STARTED``, a file
 that is older than anything this run wrote, it also prints them: a table for one machine; for
 several, one line each and who needs help. Exit status: 1 when a machine of this run did not pass,
-for whatever reason; 0 where this run collects no reports (``--check``, ``--tags provision``).
+for whatever reason, which the last lines name; 0 where this run collects no reports (``--check``,
+``--tags provision``).
 """
 
 from __future__ import annotations
@@ -35,10 +36,17 @@ def show(results: Classroom, reports: Path) -> None:
     if machine is None or machine.summary is None:
         classroom.render(results, sys.stdout)
         return
-    if machine.state is not MachineState.PASSED and machine.passed == len(machine.summary.checks):
-        print(f"{machine.name}: {machine.reason}; {machine.help}\n")
     path = reports / machine.collected.directory / "report.json"
-    print_experiments(report.read(str(path)), sys.stdout)
+    found = report.read(str(path))
+    other_reason = not machine.summary.status  # than the verdict of its report
+    advice = ""
+    if machine.state is not MachineState.PASSED and machine.passed == len(machine.summary.checks):
+        advice = f"{machine.name}: {machine.reason}; {machine.help}"
+    if advice and not other_reason:
+        print(f"{advice}\n")
+    print_experiments(found, sys.stdout)
+    if advice and other_reason:
+        print(advice)
 
 
 def main(reports: Path, started: Path | None) -> int:

@@ -11,7 +11,8 @@ from typing import Any, cast
 
 from scratchlab import report
 from scratchlab.report import Report
-from scratchlab.report.sections import EntrySection, Head
+from scratchlab.report.sections import EntrySection, Head, HeadFields
+from scratchlab.report.verdict import decide
 
 STARTED = "2026-03-02T09:00:00+00:00"
 CHECKS = [f"E{number:02}" for number in range(1, 13)]
@@ -79,7 +80,7 @@ def check(name: str, verdict: str = "pass", cause: str = "", remedy: str = "") -
 def head(host: str) -> dict[str, Any]:
     """All of a report but its entries; every check passed."""
     return {
-        "schema": "scratchlab-report-1",
+        "schema": "scratchlab-report-2",
         "tool": {"name": "scratchlab", "version": "0"},
         "host": {
             "name": host,
@@ -114,6 +115,7 @@ def head(host: str) -> dict[str, Any]:
         "ghosts": [],
         "checks": [check(name) for name in CHECKS],
         "problems": [],
+        "notes": [],
     }
 
 
@@ -123,12 +125,15 @@ def tree() -> list[dict[str, Any]]:
 
 
 def made(host: str, entries: Iterable[dict[str, Any]] | None = None, /, **changes: Any) -> Report:
-    """A report of ``host``; ``changes`` replace parts of its head (dictionaries are merged)."""
+    """A report of ``host``; ``changes`` replace parts of its head (dictionaries are merged).
+    The verdict is the one that its content leads to.
+    """
     whole = copy.deepcopy(head(host))
     for key, value in changes.items():
         whole[key] = whole.get(key, {}) | value if isinstance(value, dict) else value
     rows = tree() if entries is None else list(entries)
-    return Report(cast("Head", whole), cast("list[EntrySection]", rows))
+    verdict = decide(cast("HeadFields", whole), cast("list[EntrySection]", rows))
+    return Report(cast("Head", {"verdict": verdict, **whole}), cast("list[EntrySection]", rows))
 
 
 class Reports:

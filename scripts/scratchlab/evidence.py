@@ -3,6 +3,8 @@
 ``facts.json`` holds the facts and the SHA-256 of each ledger file; ``image.jsonl``, ``live.jsonl``,
 ``init.jsonl`` and ``writable.jsonl`` hold one entry a line, in tree order. The same evidence is the
 same bytes, and any machine can judge it again.
+
+Schema 1 had no notes: an oddity of the image archive was one of its problems.
 """
 
 from __future__ import annotations
@@ -10,10 +12,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Self
 
 from scratchlab import codec
@@ -24,6 +27,19 @@ from scratchlab.model import Entry, Facts, Json
 SCHEMA = "scratchlab-evidence-2"
 READABLE = ("scratchlab-evidence-1", SCHEMA)
 _FACTS = "facts.json"
+# Problems of schema 1 that are notes in schema 2: oddities of the image archive that leave no doubt
+# about the ledger, facts that could not be read, and predictions that could not be made. All of
+# them in the words of every version that wrote schema 1; any other problem stays one.
+_NOTES = re.compile(
+    r"(\d+ more like it: )?layer \d+[: ]"
+    r"|the archive (also contains|holds) the image for "
+    r"|the (image's history has|history tells of) \d"
+    r"|no config\.json of the runtime was found"
+    r"|the runtime's config\.json "
+    r"|the writable layer is .* for the engine, and "
+    r"|the debug container shares "
+    r"|no prediction( was made)?: "
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +109,17 @@ class EvidenceSet:
             text.write("\n")
 
 
+def problems_and_notes(sentences: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The problems of schema 1 as the problems and the notes of schema 2."""
+    problems: list[str] = []
+    notes: list[str] = []
+    for sentence in sentences:
+        (notes if _NOTES.match(sentence) else problems).append(sentence)
+    return tuple(problems), tuple(notes)
+
+
 def load(directory: str) -> EvidenceSet:
-    """Read the evidence that :meth:`EvidenceSet.save` wrote to ``directory``.
+    """Read the evidence that :meth:`EvidenceSet.save` wrote to ``directory``, of schema 1 or 2.
 
     Raises LabError when there is none, or it is damaged.
     """
@@ -107,6 +132,9 @@ def load(directory: str) -> EvidenceSet:
         facts = codec.decode(Facts, head.get("facts"))
     except codec.MismatchError as error:
         raise _damaged(path, str(error)) from error
+    if head["schema"] != SCHEMA:
+        problems, notes = problems_and_notes(facts.image.problems)
+        facts = replace(facts, image=replace(facts.image, problems=problems, notes=notes))
     ledgers: dict[str, Ledger] = {}
     try:
         for name in ("image", "live", "init", "writable"):

@@ -9,7 +9,8 @@ from scratchlab.model import Engine as EngineFacts
 from scratchlab.model import Facts, Json, Runtime
 from scratchlab.report import Report
 from scratchlab.report.convert import rules_cited
-from scratchlab.report.sections import EntrySection, Head
+from scratchlab.report.sections import EntrySection, Head, HeadFields
+from scratchlab.report.verdict import decide
 
 ZERO = "0" * 64
 NAMES = {"mode": "0755", "uid": 0, "gid": 0}
@@ -53,7 +54,9 @@ def check(name: str, verdict: str = "pass", **more: Any) -> Json:
 
 
 def report(entries: Iterable[Any], **head: Any) -> Report:
-    """A report of ``entries``, with a summary that counts them and the rules that they cite."""
+    """A report of ``entries``, with a summary that counts them, the rules that they cite and
+    the verdict that follows.
+    """
     rows = sorted(entries, key=lambda one: str(one["path"]).split("/"))
     ghosts = head.get("ghosts", [])
     live = [one for one in rows if one["live"]]
@@ -63,7 +66,7 @@ def report(entries: Iterable[Any], **head: Any) -> Report:
         runtime=Runtime(name="runc", version="1.1.5+ds1"),
     )
     whole = {
-        "schema": "scratchlab-report-1",
+        "schema": "scratchlab-report-2",
         "tool": {"name": "scratchlab", "version": "1.0.0"},
         "host": {"name": "student07", "kernel": "6.12.48-cloud-amd64", "cgroup_version": 2,
                  "distribution": "Debian GNU/Linux 13 (trixie)"},
@@ -79,12 +82,13 @@ def report(entries: Iterable[Any], **head: Any) -> Report:
             "missing": sum(one["status"] == "missing" for one in rows),
             "altered": sum(one["status"] == "altered" for one in rows), "ghosts": len(ghosts),
         },
-        "ghosts": [], "checks": [], "problems": [],
+        "ghosts": [], "checks": [], "problems": [], "notes": [],
         "not_compared": [{"what": "times of directories", "why": "unpacking touches them"}],
         "rules": rules_cited((one["rule"] for one in rows if one["rule"]), facts),
         **head,
     }  # fmt: skip
-    return Report(cast(Head, whole), cast(list[EntrySection], rows))
+    verdict = decide(cast(HeadFields, whole), cast(list[EntrySection], rows))
+    return Report(cast(Head, {"verdict": verdict, **whole}), cast(list[EntrySection], rows))
 
 
 def sleep(**head: Any) -> Report:
@@ -158,8 +162,8 @@ def troubled() -> Report:
         ghost("/dev/old", "shadowed", "runtime-filesystem", "mount of tmpfs on /dev"),
         ghost("/etc/hosts", "overridden", "engine-mount", "bind mount on /etc/hosts"),
         ghost("/etc/mtab", "replaced", "engine-init-layer", "the engine's init layer"),
-        ghost("/app", "deleted", "written-later", "a process in the container"),
-        ghost("/run.conf", "changed", "written-later", "a process in the container"),
+        ghost("/app", "deleted", "written-later", "the writable layer"),
+        ghost("/run.conf", "changed", "written-later", "the writable layer"),
     ]
     checks = [
         check("E01"),
@@ -266,6 +270,7 @@ def hostile() -> Report:
         checks=[check(HOSTILE[0] + HOSTILE[9], "fail", **texts, depends_on=[*HOSTILE])],
         ghosts=[ghost(f"/{name}/ghost", "shadowed", "kernel", name) for name in HOSTILE],
         problems=[*HOSTILE],
+        notes=[*HOSTILE],
         quiz={"seed": HOSTILE[0], "taken": HOSTILE[1], "container": HOSTILE[0],
               "problem": HOSTILE[1], "points": 0, "of": 0,
               "answers": [_answer(name, name, name, "wrong") for name in HOSTILE],

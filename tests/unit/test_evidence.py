@@ -14,8 +14,9 @@ from scratchlab import evidence
 from scratchlab.errors import LabError
 from scratchlab.evidence import EvidenceSet
 from scratchlab.ledger import Ledger
-from scratchlab.model import Container, Entry, Facts, Kind
+from scratchlab.model import Container, Entry, Facts, Image, Kind
 
+OF_SCHEMA_1 = sorted((Path(__file__).parent / "judge" / "evidence").glob("*/facts.json"))
 ROOT = Entry("/", Kind.DIRECTORY, 0o755)
 FILE = Entry(
     "/caf\udce9\n", Kind.FILE, 0o644, size=2, sha256="ab" * 32, xattrs=(("user.a", b"\0"),)
@@ -137,4 +138,43 @@ def test_damaged_evidence_is_an_error(tmp_path: Path, name: str) -> None:
     file, damage = DAMAGES[name]
     damage(tmp_path / "e" / file)
     with pytest.raises(LabError, match=rf"{file}"):
+        evidence.load(str(tmp_path / "e"))
+
+
+def test_evidence_of_schema_1_is_read_and_written_as_schema_2(tmp_path: Path) -> None:
+    read = []
+    for facts in OF_SCHEMA_1:
+        if json.loads(facts.read_text())["schema"] != "scratchlab-evidence-1":
+            continue
+        read.append(facts)
+        with evidence.load(str(facts.parent)) as first:
+            copy = tmp_path / facts.parent.name
+            first.save(str(copy))
+            assert json.loads((copy / "facts.json").read_text())["schema"] == evidence.SCHEMA
+            with evidence.load(str(copy)) as second:
+                assert second.facts == first.facts
+                assert list(second.image) == list(first.image)
+                assert list(second.live) == list(first.live)
+    assert len(read) >= 8, "the sets of real engines"
+
+
+def test_oddities_that_schema_1_calls_problems_are_notes(tmp_path: Path) -> None:
+    oddity, contradiction = "layer 0: ../a leads out of the root: taken as /a", "index.json differs"
+    facts = Facts(image=Image(problems=(oddity, contradiction)), problems=("no config.json",))
+    for schema, problems, notes in (
+        ("scratchlab-evidence-1", (contradiction,), (oddity,)),
+        ("scratchlab-evidence-2", (oddity, contradiction), ()),
+    ):
+        directory = tmp_path / schema
+        EvidenceSet(facts, Ledger([ROOT]), Ledger([ROOT])).save(str(directory))
+        _edit_json(lambda head, schema=schema: head.update(schema=schema))(directory / "facts.json")  # type: ignore[misc]
+        found = evidence.load(str(directory)).facts
+        assert (found.image.problems, found.image.notes) == (problems, notes)
+        assert found.problems == facts.problems, "the judge makes notes of these"
+
+
+def test_evidence_of_a_later_schema_is_an_error(tmp_path: Path) -> None:
+    collected().save(str(tmp_path / "e"))
+    _edit_json(lambda head: head.update(schema="scratchlab-evidence-3"))(tmp_path / "e/facts.json")
+    with pytest.raises(LabError, match="its schema is not scratchlab-evidence-2"):
         evidence.load(str(tmp_path / "e"))

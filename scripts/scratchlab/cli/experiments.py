@@ -27,9 +27,10 @@ from scratchlab.ladder import shapes
 from scratchlab.ledger import Ledger
 from scratchlab.model import Check, Facts, Verdict
 from scratchlab.render.terminal import console, steps, text
-from scratchlab.render.terminal.report import checks_table
+from scratchlab.render.terminal.report import VERDICT_LINE_STYLES, checks_table
 from scratchlab.report import Report
 from scratchlab.report.sections import LadderSection, TimelapseSection
+from scratchlab.report.verdict import ExitStatus
 
 _FILE = "experiments.json"
 # The key of the observations in it: a file of another version has none that can be read.
@@ -180,7 +181,9 @@ def replay(directory: str) -> tuple[Check, ...]:
 
 
 def print_experiments(shown: Report, out: TextIO) -> None:
-    """Print the checks of a report as one table, and a line that counts them."""
+    """Print the checks of a report as one table, and a line that counts them. Where the exit status
+    is not 0, the last line is the reason.
+    """
     head = shown.head
     checks = head["checks"]
     screen = console(out)
@@ -200,12 +203,17 @@ def print_experiments(shown: Report, out: TextIO) -> None:
     verdict = head["verdict"]
     line = f"{passed} of {len(checks)} checks passed on {where}"
     line += f"; not run: {', '.join(skipped)}" if skipped else ""
+    style = VERDICT_LINE_STYLES[ExitStatus(verdict["status"])]
     screen.print()
-    screen.print(text(line, "bold red" if verdict["status"] else "bold green"))
-    if verdict["status"] and not verdict["counts"]["failed_checks"]:
-        screen.print(text(verdict["sentence"], "bold red"))
+    for problem in head["problems"]:
+        screen.print(text(f"problem: {problem}", "bold red"))
     for note in head["notes"]:
-        screen.print(text(f"note: {note}", "dim"))
+        screen.print(
+            text(f"{'note' if verdict['status'] else 'passed with a note'}: {note}", "dim")
+        )
+    screen.print(text(line, style))
+    if verdict["status"]:
+        screen.print(text(verdict["sentence"], style))
 
 
 class StatusLine:

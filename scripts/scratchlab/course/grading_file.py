@@ -13,6 +13,7 @@ from scratchlab.atomic import atomic_write
 from scratchlab.errors import LabError
 from scratchlab.report.file import schema
 from scratchlab.report.sections import QuizSection
+from scratchlab.report.upgrade import upgraded_quiz
 
 FILE = "/var/lib/scratchlab/quiz/graded.json"
 MOST_BYTES = 1 << 20
@@ -31,7 +32,8 @@ def load_grading(path: str) -> QuizSection | None:
     except (ValueError, RecursionError) as error:  # fastjsonschema's error is a ValueError
         remedy = f"rm {path}, and take the quiz again"
         raise LabError(f"damaged grading: {path}", remedy) from error
-    grading: QuizSection = data
+    # An older scratchlab, whose reports had schema 1, may have written it.
+    grading: QuizSection = upgraded_quiz(data)  # type: ignore[assignment]
     return grading
 
 

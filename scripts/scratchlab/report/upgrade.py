@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from scratchlab.evidence import problems_and_notes
 from scratchlab.model import Json
 from scratchlab.report.build import SCHEMA
 
 _OLD, _NEW = "process-write", "written-later"
 _OLD_ACTORS = ("a process of the container", "a process in the container")
-# How the problems of schema 1 begin that are notes in schema 2.
-_NOTES = ("no prediction", "the debug container shares", "layer ", "the archive also contains",
-          "the archive also holds", "the image's history has")  # fmt: skip
 
 
 def upgraded(data: Json) -> Json:
@@ -29,11 +27,11 @@ def upgraded(data: Json) -> Json:
             entries = [_with_new_origin(entry) for entry in data[key]["entries"]]
             report[key] = {**data[key], "entries": entries}
     if "quiz" in data:
-        report["quiz"] = _quiz(data["quiz"])
+        report["quiz"] = upgraded_quiz(data["quiz"])
     if "rules" in data:
         report["rules"] = [_with_new_origin(rule) for rule in data["rules"]]
-    report["notes"] = [text for text in data["problems"] if text.startswith(_NOTES)]
-    report["problems"] = [text for text in data["problems"] if not text.startswith(_NOTES)]
+    problems, notes = problems_and_notes(data["problems"])
+    report["problems"], report["notes"] = list(problems), list(notes)
     report["schema"] = SCHEMA
     return report
 
@@ -49,7 +47,9 @@ def _with_new_origin(section: Json) -> Json:
     return {**section, **changes} if changes else section
 
 
-def _quiz(quiz: Json) -> Json:
+def upgraded_quiz(quiz: Json) -> Json:
+    """``quiz``, answers of schema 1 or 2, with the origins of schema 2."""
+
     def renamed(section: Any) -> Any:
         if not isinstance(section, dict):
             return section

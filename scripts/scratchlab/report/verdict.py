@@ -66,8 +66,9 @@ _DRIFT = {
     "mounted": "mounted",
     "changed": "changed",
     "deleted": "deleted",
-    "unstable": "changed while they were read",
+    "unstable": "changed while read",
 }
+_WORDS = _FAULTS | _DRIFT
 
 
 def worst(statuses: Iterable[int]) -> ExitStatus:
@@ -97,7 +98,7 @@ def decide(head: HeadFields, entries: Iterable[EntrySection]) -> VerdictSection:
     failed = [check["id"] for check in head["checks"] if check["verdict"] in FAILED_CHECKS]
     counts["failed_checks"] = len(failed)
     counts["problems"] = len(head["problems"])
-    drifted = _listed(counts, _DRIFT)
+    drifted = _drift_listed(counts)
     failures = _listed(counts, _FAULTS)
     if failed:
         more = " ..." if len(failed) > MOST_NAMED else ""
@@ -109,10 +110,10 @@ def decide(head: HeadFields, entries: Iterable[EntrySection]) -> VerdictSection:
     if failures:
         status, sentence = ExitStatus.FAILED, ", ".join(failures) + _named(faults)
         if drifted:
-            sentence += f"; changed since the start: {', '.join(drifted)}"
+            sentence += f"; also {drifted}"
     elif drifted:
         status = ExitStatus.DRIFTED
-        sentence = f"{', '.join(drifted)} since the start, all explained{_named(drift)}"
+        sentence = f"{drifted}, all explained{_named(drift)}"
     else:
         status = ExitStatus.EXPLAINED
         sentence = "all explained, and as predicted"
@@ -169,11 +170,20 @@ def _count(
     counts[key] += 1  # type: ignore[literal-required]  # a key of VerdictCounts
     named = faults if key in _FAULTS else drift
     if len(named) <= MOST_NAMED:
-        named.append(f"{path} ({key if key in _DRIFT else _FAULTS[key]})")
+        named.append(f"{path} ({_WORDS[key]})")
 
 
 def _listed(counts: VerdictCounts, keys: dict[str, str]) -> list[str]:
     return [f"{counts[key]} {text}" for key, text in keys.items() if counts[key]]  # type: ignore[literal-required]
+
+
+def _drift_listed(counts: VerdictCounts) -> str:
+    """``2 written, 1 deleted since the start, 1 changed while read``; empty without drift."""
+    since = {key: text for key, text in _DRIFT.items() if key != "unstable"}
+    parts = _listed(counts, since)
+    if parts:
+        parts[-1] += " since the start"
+    return ", ".join(parts + _listed(counts, {"unstable": _DRIFT["unstable"]}))
 
 
 def _named(paths: list[str]) -> str:

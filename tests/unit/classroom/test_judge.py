@@ -129,7 +129,15 @@ def deep(_: bytes) -> bytes:
 
 
 def older(data: bytes) -> bytes:
-    return data.replace(b"scratchlab-report-1", b"scratchlab-report-0")
+    return data.replace(b"scratchlab-report-2", b"scratchlab-report-0")
+
+
+def newer(data: bytes) -> bytes:
+    return data.replace(b"scratchlab-report-2", b"scratchlab-report-3")
+
+
+def without_notes(data: bytes) -> bytes:
+    return data.replace(b'"notes": [],\n', b"")
 
 
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
@@ -139,6 +147,10 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "not an object": lambda _: b"[]",
     "binary": lambda _: os.urandom(4096),
     "older schema": older,
+    "newer schema": newer,
+    "notes are gone": without_notes,
+    "another verdict": lambda data: data.replace(b'"status":0', b'"status":3'),
+    "a verdict that does not exist": lambda data: data.replace(b'"status":0', b'"status":2'),
     "a field is gone": lambda data: data.replace(b'"kernel"', b'"colonel"'),
     "a verdict that is none": lambda data: data.replace(b'"verdict":"pass"', b'"verdict":"PASS"'),
     "a number too long": lambda data: data.replace(b'"pid":4242', b'"pid":' + b"9" * 9999),
@@ -154,7 +166,9 @@ def test_damaged_report_is_named_and_others_are_unaffected(
     reports.machine("anna")
     directory = reports.machine("ben")
     file = directory / "report.json"
-    file.write_bytes(damage(file.read_bytes()))
+    before = file.read_bytes()
+    file.write_bytes(damage(before))
+    assert file.read_bytes() != before
     status = json.loads((directory / "status.json").read_text())
     (directory / "status.json").write_text(json.dumps(status | {"report": rooms.sha1(file)}))
     classroom = judged(reports.finish())
@@ -215,12 +229,19 @@ def test_one_machine_under_two_names_passes_under_neither(reports: Reports) -> N
 
 def test_report_changed_after_the_fetch_is_named(reports: Reports) -> None:
     directory = reports.machine("ben", made("ben", checks=[rooms.check("E01", "fail")]))
-    (directory / "report.json").write_text(
-        (directory / "report.json").read_text().replace('"verdict":"fail"', '"verdict":"pass"')
-    )
+    report.write(made("ben", checks=[rooms.check("E01")]), str(directory / "report.json"))
     classroom = judged(reports.finish())
     assert states(classroom) == {"ben": MachineState.DAMAGED}
     assert "changed" in classroom.machines[0].reason
+
+
+def test_failure_that_was_edited_away_contradicts_the_verdict(reports: Reports) -> None:
+    directory = reports.machine("ben", made("ben", checks=[rooms.check("E01", "fail")]))
+    file = directory / "report.json"
+    file.write_text(file.read_text().replace('"verdict":"fail"', '"verdict":"pass"'))
+    classroom = judged(reports.finish())
+    assert states(classroom) == {"ben": MachineState.DAMAGED}
+    assert "its verdict is not the one" in classroom.machines[0].reason
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"schema": "scratchlab-status-1"}'])
@@ -351,6 +372,109 @@ def test_unlisted_directories_are_named_and_not_judged(reports: Reports) -> None
     classroom = judged(reports.directory)
     assert states(classroom) == {"anna": MachineState.PASSED}
     assert classroom.unlisted == ("localhost",)
+
+
+SCHEMA_1 = Path(__file__).parents[1] / "report" / "schema_1" / "real.json"
+
+
+def of_schema_1(reports: Reports, name: str, **changes: Any) -> None:
+    """Add a machine whose older scratchlab wrote its report; ``changes`` replace parts of it."""
+    data = json.loads(SCHEMA_1.read_text())
+    data |= {"host": data["host"] | {"name": name}, **changes}
+    data["container"] = data["container"] | {"id": f"id of {name}"}
+    file = reports.machine(name) / "report.json"
+    file.write_text(json.dumps(data))
+    status = json.loads((file.parent / "status.json").read_text())
+    (file.parent / "status.json").write_text(json.dumps(status | {"report": rooms.sha1(file)}))
+
+
+def test_class_of_mixed_versions_is_judged_and_compared(reports: Reports) -> None:
+    real = json.loads(SCHEMA_1.read_text())
+    written = [
+        item | {"origin": "process-write", "live": item["live"] | {"size": 1}}
+        if item["path"] == "/etc/hosts"
+        else item
+        for item in real["entries"]
+    ]
+    note = "no prediction: docker 99.1 is not among the versions that the rules were read in"
+    problem = "index.json lists no image"
+    gone = {"path": "/a", "kind": "deleted", "origin": "process-write",
+            "actor": "a process of the container", "evidence": [], "image": None}  # fmt: skip
+    of_schema_1(reports, "old")
+    of_schema_1(reports, "old-noted", problems=[note])
+    of_schema_1(reports, "old-problem", problems=[problem, note])
+    of_schema_1(reports, "old-written", entries=written)
+    of_schema_1(reports, "old-deleted", ghosts=[gone])
+    reports.machine("new")
+    reports.machine("new-noted", made("new-noted", notes=[note]))
+    tree = [*rooms.tree(), entry("/left", "file", "written-later")]
+    reports.machine("new-written", made("new-written", tree))
+    classroom = judged(reports.finish())
+    failed = MachineState.FAILED
+    assert states(classroom) == dict.fromkeys(reports.hosts, MachineState.PASSED) | {
+        "old-problem": failed,
+        "old-written": failed,
+        "old-deleted": failed,
+        "new-written": failed,
+    }
+    machines = {machine.name: machine for machine in classroom.machines}
+    statuses = {name: machine.summary.status for name, machine in machines.items()}  # type: ignore[union-attr]
+    assert statuses == dict.fromkeys(reports.hosts, 0) | {
+        "old-problem": 1,
+        "old-written": 3,
+        "old-deleted": 3,
+        "new-written": 3,
+    }
+    assert note in machines["old-noted"].notes
+    assert note in machines["new-noted"].notes
+    assert machines["old-problem"].reason == problem
+    since = "since the start, all explained"
+    assert machines["old-written"].reason == f"1 written {since}: /etc/hosts (written)"
+    assert machines["old-deleted"].reason == f"1 deleted {since}: /a (deleted)"
+    assert machines["new-written"].reason == f"1 written {since}: /left (written)"
+    facet = next(f for f in classroom.facets if f.title.startswith("what the container sees"))
+    groups = {frozenset(group.hosts): group.paths for group in facet.groups}
+    usual = frozenset({"old", "old-noted", "old-problem", "old-deleted"})
+    assert usual in groups
+    if groups[usual] == ():
+        assert groups[frozenset({"old-written"})] == ("/etc/hosts",)
+
+
+def test_machine_without_a_prediction_passes_with_a_note(reports: Reports) -> None:
+    note = "no prediction: docker 30.0 is not among the versions that the rules were read in"
+    unpredicted = [item | {"prediction": "none"} for item in rooms.tree()]
+    reports.machine("anna", made("anna", unpredicted, notes=[note]))
+    classroom = judged(reports.finish())
+    assert states(classroom) == {"anna": MachineState.PASSED}
+    assert classroom.machines[0].notes == (note,)
+
+
+def test_note_is_not_repeated_where_the_machine_failed(reports: Reports) -> None:
+    tree = [*rooms.tree(), entry("/left", "file", "written-later")]
+    reports.machine("ben", made("ben", tree, notes=["no prediction: x"]))
+    (machine,) = judged(reports.finish()).machines
+    assert machine.state is MachineState.FAILED
+    assert machine.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("origin", "status", "reason"),
+    [
+        ("written-later", 3, "1 written since the start, all explained: /left (written)"),
+        ("mounted-inside", 3, "1 mounted since the start, all explained: /left (mounted)"),
+        ("host-mount", 3, "1 mounted since the start, all explained: /left (mounted)"),
+        ("unexplained", 1, "1 unexplained: /left (unexplained)"),
+    ],
+)
+def test_verdict_of_the_report_is_the_reason(
+    reports: Reports, origin: str, status: int, reason: str
+) -> None:
+    reports.machine("ben", made("ben", [*rooms.tree(), entry("/left", "file", origin)]))
+    (machine,) = judged(reports.finish()).machines
+    assert machine.summary is not None
+    assert (machine.state, machine.summary.status) == (MachineState.FAILED, status)
+    assert machine.reason == reason
+    assert machine.help
 
 
 def test_reports_without_a_run_record_are_judged(tmp_path: Path) -> None:

@@ -216,3 +216,66 @@ def test_single_machine_gets_its_table(reports: Reports) -> None:
     done = show_reports(reports, started=1)
     assert done.returncode == 0
     assert "12 of 12 checks passed" in done.stdout.splitlines()[-1]
+
+
+def single(reports: Reports, what: report.Report) -> subprocess.CompletedProcess[str]:
+    """Run the last step of ./lab for one machine with this report."""
+    reports.machine("localhost", what)
+    reports.finish()
+    return show_reports(reports, started=1)
+
+
+def test_single_machine_that_passed_with_a_note_says_so(reports: Reports) -> None:
+    note = "no prediction: docker 30.0 is not among the versions that the rules were read in"
+    done = single(reports, made("localhost", notes=[note]))
+    assert done.returncode == 0
+    assert f"passed with a note: {note}" in " ".join(done.stdout.split())
+    assert "12 of 12 checks passed" in done.stdout.splitlines()[-1]
+
+
+def test_class_names_the_machine_that_passed_with_a_note(reports: Reports) -> None:
+    note = "no prediction: docker 30.0 is not known"
+    reports.machine("anna", made("anna", notes=[note]))
+    reports.machine("ben")
+    reports.finish()
+    done = show_reports(reports, started=1)
+    assert done.returncode == 0
+    assert f"anna: passed with a note: {note}" in done.stdout
+    assert done.stdout.splitlines()[-1] == "2 of 2 machines passed every check"
+
+
+LEFT = rooms.entry("/left", "file", "written-later")
+UNKNOWN = rooms.entry("/odd", "file", "unexplained")
+
+
+@pytest.mark.parametrize(
+    ("what", "last"),
+    [
+        (made("localhost", [*rooms.tree(), LEFT]),
+         "1 written since the start, all explained: /left (written)"),
+        (made("localhost", [*rooms.tree(), UNKNOWN]), "1 unexplained: /odd (unexplained)"),
+        (made("localhost", problems=["index.json lists no image"]),
+         "1 problem of the image archive"),
+        (made("localhost", checks=[rooms.check("E01"), rooms.check("E07", "fail")]),
+         "1 check failed (E07)"),
+        (made("localhost", checks=[]), "localhost: its report holds no checks; ./lab -l localhost"),
+    ],
+    ids=["drift", "unexplained", "problem", "failed check", "no checks"],
+)  # fmt: skip
+def test_last_line_names_why_a_single_machine_did_not_pass(
+    reports: Reports, what: report.Report, last: str
+) -> None:
+    done = single(reports, what)
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1] == last
+
+
+def test_drift_of_one_machine_of_a_class_is_named_above_the_count(reports: Reports) -> None:
+    reports.machine("anna")
+    reports.machine("ben", made("ben", [*rooms.tree(), LEFT]))
+    reports.finish()
+    done = show_reports(reports, started=1)
+    assert done.returncode == 1
+    reason = "1 written since the start, all explained: /left (written)"
+    assert f"ben: did not pass: {reason}" in " ".join(done.stdout.split())
+    assert done.stdout.splitlines()[-1] == "1 of 2 machines passed every check"

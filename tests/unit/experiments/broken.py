@@ -106,6 +106,16 @@ def on_docker_24(observation: Any) -> Any:
     return replace(observation, version="24.0.9", containerd_store=True)
 
 
+def hidden(kind: str) -> Change:
+    """E12 with one more entry of the image, which the container does not see: a ghost."""
+
+    def change(observation: Any) -> Any:
+        observation = more("ghosts", Counted(kind, 1))(observation)
+        return replace(observation, image_entries=observation.image_entries + 1)
+
+    return change
+
+
 BROKEN: list[tuple[str, str, Change]] = [
     ("E01", "pulled", put(refused=False, status=200, message="Download complete")),
     ("E01", "other-refusal", put(status=500, message="no route to host")),
@@ -153,6 +163,10 @@ BROKEN: list[tuple[str, str, Change]] = [
     ("E07", "unexplained", more("added", added(origin="unexplained"))),
     ("E07", "missing", more("added", added(status="missing"))),
     ("E07", "written", more("added", added(origin="written-later"))),
+    ("E07", "written", more("added", added(origin="mounted-inside"))),
+    ("E07", "written", more("added", added(origin="host-mount"))),
+    ("E07", "written", more("added", added(origin="process-write"))),  # of a saved run of old
+    ("E07", "written", more("added", added(origin="written-later", status="deleted"))),
     ("E07", "no-evidence", more("added", added(proofs=0, proof=""))),
     ("E07", "disagrees", more("added", added(prediction="mode 0755 was predicted"))),
     ("E08", "missing", without("mounts", "target", "/dev/shm")),
@@ -221,6 +235,12 @@ BROKEN: list[tuple[str, str, Change]] = [
             more("statuses", Counted("missing", 1))(observation)
         ),
     ),
+    ("E12", "drift", more("origins", Counted("written-later", 1))),
+    ("E12", "drift", more("origins", Counted("mounted-inside", 1))),
+    ("E12", "drift", more("origins", Counted("host-mount", 1))),
+    ("E12", "drift", more("origins", Counted("process-write", 1))),  # of a saved run of old
+    ("E12", "drift", hidden("deleted")),
+    ("E12", "drift", hidden("changed")),
 ]
 
 # Passing answers that differ from the article's, and the key of the explanation.

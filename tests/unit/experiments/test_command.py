@@ -18,7 +18,18 @@ from scratchlab.experiments import EXPERIMENTS, Names
 from scratchlab.experiments.runner import judge_again
 from scratchlab.judge import Judgement
 from scratchlab.ledger import Ledger
-from scratchlab.model import Check, Engine, Facts, Verdict
+from scratchlab.model import (
+    Check,
+    Engine,
+    Entry,
+    Facts,
+    Finding,
+    Ghost,
+    Kind,
+    Origin,
+    Status,
+    Verdict,
+)
 from scratchlab.report import build
 
 from .conftest import OBSERVED
@@ -78,12 +89,88 @@ def test_directory_without_observations_is_an_error_with_a_remedy(tmp_path: Path
         experiments.replay(str(tmp_path))
 
 
+GOOD = Check("E01", "title", Verdict.PASS)
+WRITTEN = Finding("/w", Status.ONLY_LIVE, Origin.WRITTEN_LATER, live=Entry("/w", Kind.FILE, 0o644))
+DELETED = Ghost(
+    "/d", Status.DELETED, Origin.WRITTEN_LATER, "the writable layer", (),
+    Entry("/d", Kind.FILE, 0o644),
+)  # fmt: skip
+LOST = Finding("/l", Status.MISSING, Origin.UNEXPLAINED, image=Entry("/l", Kind.FILE, 0o644))
+NOTE = "no prediction: docker 99.1 is not among the versions that the rules were read in"
+
+
+def ran(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    judgement: Judgement,
+    *checks: Check,
+) -> tuple[int, list[str]]:
+    """The exit status and the lines of `scratchlab experiments` with these results."""
+
+    def examined(*_: object, **__: object) -> experiments.Examination:
+        engine = Engine(name="docker", version="99.1", storage_driver="overlay2")
+        evidence = EvidenceSet(Facts(engine=engine), Ledger(), Ledger())
+        return experiments.Examination(evidence, judgement, checks)
+
+    monkeypatch.setattr(experiments, "examine", examined)
+    status = experiments.experiments.main([], standalone_mode=False)
+    assert isinstance(status, int)
+    return status, capsys.readouterr().out.splitlines()
+
+
 @pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.ERROR])
-def test_exit_status_is_0_only_if_no_check_failed(verdict: Verdict) -> None:
-    good = Check("E01", "title", Verdict.PASS)
-    assert experiments.exit_status([good, good]) == 0
-    assert experiments.exit_status([good, replace(good, verdict=verdict)]) == 1
-    assert experiments.exit_status([replace(good, verdict=Verdict.SKIP), good]) == 0
+def test_exit_status_is_0_only_if_no_check_failed(
+    verdict: Verdict, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nothing, bad = Judgement((), (), (), ()), replace(GOOD, id="E02", verdict=verdict)
+    status, lines = ran(monkeypatch, capsys, nothing, GOOD, GOOD)
+    assert (status, lines[-1]) == (0, "2 of 2 checks passed on docker 99.1 (overlay2)")
+    status, lines = ran(monkeypatch, capsys, nothing, GOOD, bad)
+    assert (status, lines[-1]) == (1, "1 check failed (E02)")
+    skipped = replace(GOOD, verdict=Verdict.SKIP)
+    assert ran(monkeypatch, capsys, nothing, skipped, GOOD)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("judgement", "status", "last"),
+    [
+        (Judgement([WRITTEN], (), (), ()), 3,
+         "1 written since the start, all explained: /w (written)"),
+        (Judgement((), [DELETED], (), ()), 3,
+         "1 deleted since the start, all explained: /d (deleted)"),
+        (Judgement([LOST], (), (), ()), 1, "1 missing: /l (missing)"),
+        (Judgement([WRITTEN, LOST], (), (), ()), 1,
+         "1 missing: /l (missing); also 1 written since the start"),
+        (Judgement((), (), (), ("index.json lists no image",)), 1,
+         "1 problem of the image archive"),
+    ],
+)  # fmt: skip
+def test_verification_beside_passed_checks_decides_and_the_last_line_is_the_reason(
+    judgement: Judgement,
+    status: int,
+    last: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found, lines = ran(monkeypatch, capsys, judgement, GOOD)
+    assert (found, lines[-1]) == (status, last)
+    assert lines[-2] == "1 of 1 checks passed on docker 99.1 (overlay2)"
+    for problem in judgement.problems:
+        assert f"problem: {problem}" in lines
+
+
+def test_unknown_engine_passes_with_a_note(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, lines = ran(monkeypatch, capsys, Judgement((), (), (), (), notes=(NOTE,)), GOOD)
+    assert status == 0
+    assert f"passed with a note: {NOTE}" in lines
+    assert lines[-1] == "1 of 1 checks passed on docker 99.1 (overlay2)"
+    noted = Judgement([WRITTEN], (), (), (), notes=(NOTE,))
+    status, lines = ran(monkeypatch, capsys, noted, GOOD)
+    assert status == 3
+    assert f"note: {NOTE}" in lines
+    assert lines[-1].startswith("1 written since the start")
 
 
 def test_skipped_experiment_is_named_last_and_is_not_a_failure() -> None:

@@ -244,14 +244,16 @@ def test_an_unknown_engine_version_is_explained_by_evidence_without_a_prediction
     judgement = judged(with_facts(evidence, engine=replace(evidence.facts.engine, version="99.1")))
     assert {finding.prediction for finding in judgement.findings} == {"none"}
     assert Origin.UNEXPLAINED not in {finding.origin for finding in judgement.findings}
-    assert len(judgement.problems) == 1
-    assert "no prediction: docker 99.1" in judgement.problems[0]
+    assert judgement.problems == ()
+    assert len(judgement.notes) == 1
+    assert "no prediction: docker 99.1" in judgement.notes[0]
 
 
 def test_an_unknown_engine_is_not_predicted(saved: Saved) -> None:
     evidence = saved(PLAIN)
     judgement = judged(with_facts(evidence, engine=replace(evidence.facts.engine, name="lxd")))
-    assert "the engine 'lxd' is not known" in judgement.problems[0]
+    assert judgement.problems == ()
+    assert "the engine 'lxd' is not known" in judgement.notes[0]
 
 
 def test_inspect_explains_where_config_json_cannot_be_read(saved: Saved) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import io
+import json
 import os
 import pty
 import re
@@ -122,14 +123,15 @@ def test_a_narrow_table_keeps_origins_and_differences(screen: Screen) -> None:
 
 
 def test_the_last_line_agrees_with_the_exit_status(screen: Screen, tmp_path: Path) -> None:
-    last = screen(120, TERM="dumb").rstrip().splitlines()[-1]
-    assert last == (
-        "something here needs a look: /lost (missing), /opt (written-later), "
-        "/opt/secret (unexplained), ..."
+    last = " ".join(screen(120, TERM="dumb").split())
+    assert last.endswith(
+        " 1 unexplained, 1 missing, 2 checks failed (E07, E12), 1 problem of the image archive: "
+        "/lost (missing), /opt/secret (unexplained); also 2 written, 1 changed, 1 deleted since "
+        "the start"
     )
     written = reports.report([reports.entry("/notes", "written-later", reports.side())])
     assert shown("table", written).splitlines()[-1] == (
-        "something here needs a look: /notes (written-later)"
+        "1 written since the start, all explained: /notes (written)"
     ), "explained, but not part of the image"
     assert shown("table", reports.sleep()).splitlines()[-1] == "all explained, and as predicted"
 
@@ -180,3 +182,76 @@ def test_a_name_with_a_newline_is_one_line() -> None:
 def test_junit_of_a_hostile_report_is_xml() -> None:
     found = ET.fromstring(shown("junit", reports.hostile()))
     assert "\\x1b[31m" in (found.find(".//failure").get("message") or "")  # type: ignore[union-attr]
+
+
+DRIFTED = reports.report([reports.entry("/notes", "written-later", reports.side())])
+LOST = reports.report([reports.entry("/lost", "unexplained", None, reports.side(layer=0))])
+PROBLEM = reports.sleep(problems=["index.json lists no image"])
+EXPLAINED, UNCHANGED = (
+    "verify every entry has an origin and is as predicted",
+    "verify nothing changed since the start",
+)
+
+
+@pytest.mark.parametrize(
+    ("report", "explained", "unchanged"),
+    [
+        (reports.sleep(), True, True),
+        (reports.sleep(notes=["no prediction: docker 99.1 is not known"]), True, True),
+        (DRIFTED, True, False),
+        (LOST, False, True),
+        (PROBLEM, False, True),
+        (reports.troubled(), False, False),
+    ],
+    ids=["sound", "noted", "drifted", "lost", "problem", "troubled"],
+)
+def test_tap_and_junit_hold_the_verdict_as_two_tests(
+    report: Report, explained: bool, unchanged: bool
+) -> None:
+    tap = shown("tap", report).splitlines()
+    checks = report.head["checks"]
+    assert tap[1] == f"1..{len(checks) + 2}"
+    for number, (title, passed) in enumerate(
+        ((EXPLAINED, explained), (UNCHANGED, unchanged)), len(checks) + 1
+    ):
+        assert f"{'ok' if passed else 'not ok'} {number} - {title}" in tap
+    found = ET.fromstring(shown("junit", report))
+    cases = {case.get("name"): case.find("failure") for case in found.iter("testcase")}
+    assert (cases[EXPLAINED] is None, cases[UNCHANGED] is None) == (explained, unchanged)
+    failed = sum(check["verdict"] == "fail" for check in checks)
+    suite = found.find("testsuite")
+    assert suite is not None
+    assert suite.get("tests") == str(len(checks) + 2)
+    assert suite.get("failures") == str(failed + (not explained) + (not unchanged))
+    sentence = report.head["verdict"]["sentence"]
+    for case in (cases[EXPLAINED], cases[UNCHANGED]):
+        assert case is None or case.get("message") == sentence
+    assert sum(json.dumps(sentence)[1:-1] in line for line in tap) == 2 - explained - unchanged
+
+
+def test_notes_and_problems_are_printed_with_their_names() -> None:
+    note, problem = "layer 0: a leads out of the root: read as /a", "index.json lists no image"
+    lines = shown("table", reports.sleep(notes=[note], problems=[problem])).splitlines()
+    assert f"note: {note}" in lines
+    assert f"problem: {problem}" in lines
+
+
+@pytest.mark.parametrize(
+    ("report", "colour"),
+    [(reports.sleep(), "32"), (DRIFTED, "33"), (LOST, "31"), (PROBLEM, "31")],
+)
+def test_last_line_has_the_colour_of_the_verdict(
+    monkeypatch: pytest.MonkeyPatch, report: Report, colour: str
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    for name in ("NO_COLOR", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    out = Terminal()
+    render.report("table", report, out)
+    last = out.getvalue().rstrip().splitlines()[-1]
+    assert last.startswith(f"\x1b[1;{colour}m")
+    assert report.head["verdict"]["sentence"] in ESCAPE.sub("", last)

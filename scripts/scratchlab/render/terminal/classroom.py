@@ -27,7 +27,8 @@ def render(classroom: Classroom, out: TextIO) -> None:
         screen.print(Padding(text(machine.help), (0, 0, 0, 2)))
     for machine in classroom.machines:
         for note in machine.notes:
-            screen.print(text(f"{machine.name}: {note}", "yellow"))
+            passed = "passed with a note: " if machine.state is MachineState.PASSED else ""
+            screen.print(text(f"{machine.name}: {passed}{note}", "yellow"))
     for facet in classroom.facets:
         if not facet.same:
             screen.print(text(f"\n{facet.title}: {facet_sentence(facet)}"))

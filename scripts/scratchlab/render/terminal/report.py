@@ -34,7 +34,7 @@ from scratchlab.report.sections import (
 from scratchlab.report.verdict import ExitStatus, as_predicted
 
 MOST_ROWS = 300
-_VERDICT_STYLES = {
+VERDICT_LINE_STYLES = {
     ExitStatus.EXPLAINED: "bold green",
     ExitStatus.DRIFTED: "bold yellow",
     ExitStatus.FAILED: "bold red",
@@ -70,7 +70,7 @@ def render(report: Report, out: TextIO) -> None:
     _print_not_compared(head.get("not_compared", []), screen)
     screen.print(text(_counts(head)))
     verdict = head["verdict"]
-    screen.print(line(verdict["sentence"], _VERDICT_STYLES[ExitStatus(verdict["status"])]))
+    screen.print(line(verdict["sentence"], VERDICT_LINE_STYLES[ExitStatus(verdict["status"])]))
 
 
 def checks_table(checks: Sequence[CheckSection], out: TextIO, width: int) -> Table:
