@@ -228,7 +228,7 @@ class Layers:
 
 @dataclass(frozen=True, slots=True)
 class BindSource:
-    """A file or directory of the host that is the source of a bind mount.
+    """A file or directory that the engine names as the source of a bind mount.
 
     Proved by stat(2): ``device`` (major, minor) and ``inode`` are the same on both sides.
     """
@@ -236,7 +236,31 @@ class BindSource:
     path: str
     device: tuple[int, int]
     inode: int
-    mount: int  # mountinfo id of the bind mount
+    mount: int  # mountinfo id of the bind mount; 0: it exists on the host and is not mounted
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFile:
+    """A file that the engine writes for a container and mounts into it, such as /etc/hosts.
+
+    ``text`` is its content, None where it is larger than 64 KiB or cannot be read; ``recorded`` is
+    the digest that the engine kept of what it wrote, empty where it keeps none.
+    """
+
+    target: str
+    source: str
+    text: str | None = None
+    recorded: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HostDevice:
+    """A device node that HostConfig.Devices names: ``target`` is its path in the container, by the
+    names that the user gave; ``device`` the major and minor number that the host's node has.
+    """
+
+    target: str
+    device: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +279,15 @@ class Facts:
     # Path to "added", "changed" or "deleted", as `docker diff` reports. Only read where the layers'
     # directories cannot be read; otherwise None.
     changes: Mapping[str, str] | None = None
+    # Those mounts of the engine's mount namespace that show what a mount of the container shows
+    # (the same device and root). None where that namespace cannot be read.
+    host_mounts: tuple[Mount, ...] | None = None
+    # Path to target: the symlinks on the way to a mount, device or working directory that lie on a
+    # mount of the user's. None where they cannot be read.
+    links: Mapping[str, str] | None = None
+    engine_files: tuple[EngineFile, ...] = ()
+    # HostConfig.Devices with directories expanded; None where the host's nodes cannot be read.
+    devices: tuple[HostDevice, ...] | None = None
     problems: tuple[str, ...] = ()  # sentences: facts that could not be read, and why
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
-from scratchlab.collect import layer_ledgers, live, runtime_config, storage
+from scratchlab.collect import container_facts, layer_ledgers, live, runtime_config, storage
 from scratchlab.collect.holding import hold_container, parent_pid
 from scratchlab.collect.host_facts import read_host
 from scratchlab.collect.process import Process
@@ -53,6 +54,7 @@ class HostView:
             inspect, engine, image.diff_ids, process.mounts, process.root_mount
         )
         candidates = runtime_config.source_candidates(inspect, config.data, engine)
+        destinations = container_facts.destinations(inspect, config.data)
         return Facts(
             host=read_host(),
             engine=engine,
@@ -73,8 +75,14 @@ class HostView:
             mounts=process.mounts,
             layers=layers,
             sources=runtime_config.find_sources(
-                process.root_fd, process.mounts, process.root_mount, candidates
+                process.root_fd, process.mounts, process.root_mount, candidates, parent
             ),
+            host_mounts=container_facts.engine_mounts(parent, process.mounts),
+            links=container_facts.links_on_mounts(
+                process.root_fd, process.root_mount, destinations
+            ),
+            engine_files=container_facts.engine_files(inspect),
+            devices=container_facts.host_devices(inspect),
             host_namespaces=_host_namespaces(),
             problems=tuple(problem for problem in (config.problem, layers_problem) if problem),
         )
@@ -101,6 +109,8 @@ class HostView:
             for ledger in (init, writable):
                 if ledger is not None:
                     undo.callback(ledger.close)
+            if facts.layers.upper is None:  # then only the engine can tell what was changed
+                facts = replace(facts, changes=self._client.changes(facts.container.id))
             self._process.recheck()
             undo.pop_all()
         return EvidenceSet(facts, image, root, init, writable)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -87,12 +88,17 @@ def _link_target(link: str) -> str:
 
 
 def find_sources(
-    root_fd: int, mounts: Sequence[Mount], root_mount: int, candidates: Iterable[str]
+    root_fd: int,
+    mounts: Sequence[Mount],
+    root_mount: int,
+    candidates: Iterable[str],
+    parent: int = 0,
 ) -> tuple[BindSource, ...]:
-    """Those of ``candidates`` (paths of this machine) that are mounted into the container.
+    """Those of ``candidates`` that exist, with the mounts of the container that show them.
 
     ``root_fd`` is a descriptor of the container's root; ``mounts`` and ``root_mount`` are those of
-    its process.
+    its process. A path that does not exist here is looked up where ``parent`` lives, the PID of the
+    shim or conmon: rootless engines have a mount namespace of their own.
     """
     mounted: dict[tuple[int, int], list[int]] = {}
     for target, mount in mountinfo.visible_mounts(mounts, root_mount).items():
@@ -101,16 +107,24 @@ def find_sources(
             mounted.setdefault((status.st_dev, status.st_ino), []).append(mount.id)
     sources = []
     for path in dict.fromkeys(candidates):
-        try:
-            status = os.stat(path)
-        except (OSError, ValueError):
+        status = _stat_source(path, parent)
+        if status is None:
             continue
         device = (os.major(status.st_dev), os.minor(status.st_dev))
         sources += [
             BindSource(path, device, status.st_ino, mount)
-            for mount in mounted.get((status.st_dev, status.st_ino), [])
+            for mount in mounted.get((status.st_dev, status.st_ino), [0])
         ]
     return tuple(sorted(sources, key=lambda source: (source.mount, source.path)))
+
+
+def _stat_source(path: str, parent: int) -> os.stat_result | None:
+    for place in (path, f"/proc/{parent}/root{path}"):
+        with contextlib.suppress(OSError, ValueError):
+            return os.stat(place)
+        if parent <= 1:
+            break
+    return None
 
 
 def source_candidates(
@@ -120,9 +134,13 @@ def source_candidates(
     for name in ("HostsPath", "HostnamePath", "ResolvConfPath"):
         if inspect.get(name):
             yield inspect[name]
+    subpaths = subpaths_by_target(inspect)
     for mount in inspect.get("Mounts") or []:
-        if str(mount.get("Source", "")).startswith("/"):
-            yield mount["Source"]
+        source = str(mount.get("Source", ""))
+        if source.startswith("/"):
+            yield source
+            if subpath := subpaths.get(str(mount.get("Destination"))):
+                yield os.path.normpath(os.path.join(source, subpath))
     if engine.name == "docker":
         # moby v20.10.24 container/container_unix.go ShmResourcePath(), SecretMountPath().
         directory = os.path.join(engine.root_dir, "containers", inspect["Id"], "mounts")
@@ -139,6 +157,20 @@ def source_candidates(
         yield f"/dev/{name}"
     for device in ((config or {}).get("linux") or {}).get("devices") or []:
         yield device["path"]
+
+
+def subpaths_by_target(inspect: Mapping[str, Any]) -> dict[str, str]:
+    """Target to the path below a volume's or image's own directory that is mounted there.
+
+    Docker 26 and 28 (moby api/types/mount VolumeOptions.Subpath, ImageOptions.Subpath), podman 5.4.
+    """
+    found = {}
+    for mount in (inspect.get("HostConfig") or {}).get("Mounts") or []:
+        for key in ("VolumeOptions", "ImageOptions"):
+            subpath = (mount.get(key) or {}).get("Subpath")
+            if subpath:
+                found[str(mount.get("Target"))] = str(subpath)
+    return found
 
 
 def _stat_below(root_fd: int, path: str) -> os.stat_result | None:

@@ -40,8 +40,8 @@ def of_entry(predictions: Predictions, live: Entry, mount: Mount | None, cause: 
 def of_mount(predictions: Predictions, mount: Mount, cause: Cause) -> str:
     """The same for a mount that has no entry in the live root."""
     sentences = [cause.doubt] if cause.doubt else []
-    prediction = predictions.by_path.get(mount.target)
-    if prediction is None or prediction.has_entry:
+    prediction = _of_stacked(predictions, mount, cause)
+    if prediction is None:
         if predictions.complete and cause.origin is Origin.RUNTIME_MASK:
             sentences.append("not predicted: the engine's lists do not have this path")
         return "; ".join(sentences) or NONE
@@ -50,13 +50,23 @@ def of_mount(predictions: Predictions, mount: Mount, cause: Cause) -> str:
     return "; ".join(sentences) or AGREES
 
 
+def _of_stacked(predictions: Predictions, mount: Mount, cause: Cause) -> Prediction | None:
+    """The prediction for a mount that has no entry: at its target there may be several."""
+    stacked = list(predictions.below.get(mount.target, ()))
+    top = predictions.by_path.get(mount.target)
+    if top is not None and not top.has_entry:
+        stacked.append(top)
+    same = [prediction for prediction in stacked if prediction.origin is cause.origin]
+    return next(iter(same or stacked), None)
+
+
 def of_missing(prediction: Prediction) -> str:
     """The sentence for a path that was predicted and that the container does not have."""
     return f"predicted {prediction.origin}, but missing"
 
 
 def _other_origin(prediction: Prediction, cause: Cause) -> list[str]:
-    if prediction.origin is cause.origin:
+    if prediction.origin is (cause.place or cause.origin):
         return []
     return [f"predicted as {prediction.origin}, found as {cause.origin}"]
 

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from scratchlab import mountinfo
 from scratchlab.evidence import EvidenceSet
 from scratchlab.judge.paths import upwards
-from scratchlab.judge.requested_mounts import mount_targets, user_mounts
+from scratchlab.judge.places import user_targets
 from scratchlab.judge.rules.spec import CONSOLE, LIBCONTAINER_ROWS, SPEC_ROWS, STALE, SpecRow
 from scratchlab.model import Check, Entry, Kind, Mount, Verdict
 
@@ -21,7 +21,7 @@ def checks(evidence: EvidenceSet) -> tuple[Check, ...]:
     if top is None:
         return ()
     mounts = mountinfo.visible_mounts(facts.mounts, top.mount)
-    users = user_mounts(facts.container.inspect, evidence.image, mount_targets(facts))
+    users = user_targets(facts, evidence.image)
     rows = [_check(row, evidence, mounts, users) for row in (*SPEC_ROWS, *LIBCONTAINER_ROWS)]
     rows.insert(len(SPEC_ROWS), _console(evidence))
     return tuple(rows)

@@ -2,7 +2,10 @@
 
 An entry on the root's own mount comes from the image, from the engine's init layer or from the
 writable layer. The writable layer holds what the engine and the runtime made, each proved by a
-fact of its own, and whatever was written since. No name alone is a proof.
+fact of its own, and whatever was written since. On another mount, place and maker are two things:
+an entry never takes the cause of its mount. What lies on a mount of the user's is the user's data;
+in a filesystem that was empty when it was mounted, all that nobody is known to make was written
+since. No name alone is a proof.
 """
 
 from __future__ import annotations
@@ -10,11 +13,14 @@ from __future__ import annotations
 from typing import Any
 
 from scratchlab.evidence import EvidenceSet
-from scratchlab.judge import elimination
+from scratchlab.judge import elimination, unpacking
 from scratchlab.judge.cause import Cause, mount_line
 from scratchlab.judge.compare import Pair
+from scratchlab.judge.engine_files import changed_since
+from scratchlab.judge.hard_links import HardLinks
 from scratchlab.judge.mount_origins import MountOrigins
-from scratchlab.judge.paths import parents, resolve
+from scratchlab.judge.paths import parents
+from scratchlab.judge.places import Content
 from scratchlab.judge.rules.docker import INIT_RULES
 from scratchlab.judge.rules.runtime import DEVICES, LINKS
 from scratchlab.model import Entry, Evidence, Kind, Mount, Origin, Status
@@ -33,13 +39,15 @@ class EntryOrigins:
         self._engine = facts.engine.name
         self._mountpoints = mounts.mountpoints
         config = facts.container.inspect.get("Config") or {}
-        workdir = resolve(evidence.image, config.get("WorkingDir") or "/")
+        workdir = mounts.resolve(config.get("WorkingDir") or "/")
         self._workdir = frozenset((*parents(workdir), workdir)) - {"/"}
         self._user = str(config.get("User") or "")
         linux = (facts.container.oci_config or {}).get("linux") or {}
         self._devices: dict[str, dict[str, Any]] = {
-            str(device.get("path")): device for device in linux.get("devices") or []
+            mounts.resolve(str(device.get("path"))): device for device in linux.get("devices") or []
         }
+        self._files = {file.target: file for file in facts.engine_files}
+        self._hard_links = HardLinks(evidence)
 
     def of(self, pair: Pair) -> tuple[Cause, Status]:
         """Cause and status of a path that the live root has."""
@@ -51,7 +59,7 @@ class EntryOrigins:
                 detail = f"on mount {live.mount}, which mountinfo does not list"
                 unlisted = Evidence("stat", detail)
                 return Cause(Origin.UNEXPLAINED, None, (unlisted,)), Status.ONLY_LIVE
-            return self._on_mount(live, mount), Status.ONLY_LIVE
+            return self._on_mount(pair, live, mount), Status.ONLY_LIVE
         if live.path == "/":
             if mount is None:
                 return Cause(Origin.UNEXPLAINED, None, ()), Status.ONLY_LIVE
@@ -78,6 +86,9 @@ class EntryOrigins:
         if in_init is not None and in_init.kind is live.kind:
             replaced = pair.image is not None
             return self._of_init(in_init), Status.ONLY_LIVE if replaced else pair.status
+        unpacked = self._as_unpacked(pair, live)
+        if unpacked is not None:
+            return unpacked, pair.status
         where = "neither the image nor the init layer nor the writable layer has it"
         if writable is None:
             where = "the image does not have it, and what other layers hold is not known"
@@ -100,14 +111,38 @@ class EntryOrigins:
         path = live.path
         directory = live.kind is Kind.DIRECTORY
         if path in self._workdir and directory:
-            proof = Evidence("inspect", "it is the working directory, or above it")
-            return Cause(Origin.ENGINE_CREATE, f"{self._engine}-workdir", (proof, layer))
+            return self._working_directory(layer)
         if self._engine == "podman" and (made := self._made_by_podman(live)):
             rule, proof = made
             return Cause(Origin.ENGINE_CREATE, rule, (proof, layer))
         if path in self._mountpoints and directory:
             proof = self._needed_for(path)
             return Cause(Origin.RUNTIME_MOUNTPOINT, "runtime-mountpoint", (proof, layer))
+        if configured := self._configured_device(live):
+            return Cause(Origin.RUNTIME_DEVICE, "configured-device", (configured, layer))
+        return None
+
+    def _working_directory(self, place: Evidence) -> Cause:
+        proof = Evidence("inspect", "it is the working directory, or above it")
+        return Cause(Origin.ENGINE_CREATE, f"{self._engine}-workdir", (proof, place))
+
+    def _as_unpacked(self, pair: Pair, live: Entry) -> Cause | None:
+        """The cause of an entry of an image layer that no layer above has, although it differs
+        from the image archive: what copy-up and unpacking do to it.
+        """
+        image, writable = pair.image, self._evidence.writable
+        if image is None or writable is None or live.note is not None:
+            return None
+        differences = set(pair.differences)
+        if differences == {"links"}:
+            proof = self._hard_links.parted(live)
+            if proof is not None:
+                return Cause(Origin.IMAGE_LAYER, "overlay-hard-links", (proof,))
+        if differences and differences <= {"mtime", "xattrs"}:
+            sentences = unpacking.dropped_or_bounded(image, live, differences)
+            if sentences:
+                proofs = tuple(Evidence("image-layer", sentence) for sentence in sentences)
+                return Cause(Origin.IMAGE_LAYER, "engine-unpack-limits", proofs)
         return None
 
     def _made_by_podman(self, live: Entry) -> tuple[str, Evidence] | None:
@@ -136,31 +171,80 @@ class EntryOrigins:
 
     # On another mount:
 
-    def _on_mount(self, live: Entry, mount: Mount) -> Cause:
+    def _on_mount(self, pair: Pair, live: Entry, mount: Mount) -> Cause:
         cause = self._mounts[mount]
         if live.path == mount.target:
+            return self._engine_file(live, cause) if cause.origin is Origin.ENGINE_MOUNT else cause
+        if cause.origin is Origin.UNEXPLAINED:
             return cause
-        if mount.fstype == "devpts":
-            major, minor = live.device or (0, 0)
-            terminal = live.kind is Kind.CHAR and (major in _UNIX98 or (major, minor) == (5, 2))
-            if terminal:
-                node = Evidence("stat", f"devpts node {major}:{minor}")
-                return Cause(Origin.KERNEL, "devpts-node", (node, mount_line(mount)))
-        if cause.origin is not Origin.RUNTIME_FILESYSTEM:
-            return cause  # the content of a mount of the user's or the engine's came with it
-        return self._in_new_filesystem(live, mount)
-
-    def _in_new_filesystem(self, live: Entry, mount: Mount) -> Cause:
-        """In a filesystem that was empty when the runtime mounted it."""
         line = mount_line(mount)
+        content = self._mounts.content(mount)
+        if mount.fstype == "devpts" and content is not Content.USERS:
+            major, minor = live.device or (0, 0)
+            if live.kind is Kind.CHAR and (major in _UNIX98 or (major, minor) == (5, 2)):
+                node = Evidence("stat", f"devpts node {major}:{minor}")
+                return Cause(Origin.KERNEL, "devpts-node", (node, line))
+        if content is Content.USERS:
+            return self._on_users_mount(pair, mount, line)
+        if content is Content.NEW:
+            return self._in_new_filesystem(pair, live, mount, line)
+        return cause  # what lies on a bind of the engine's, or on one made inside, came with it
+
+    def _engine_file(self, live: Entry, cause: Cause) -> Cause:
+        """The engine's file on the engine's mount, or what was written to it later."""
+        file = self._files.get(live.path)
+        if file is None or self._engine != "docker":
+            return cause
+        change = changed_since(file, self._evidence.facts.container)
+        if change is None:
+            return cause
+        if change:
+            proofs = (Evidence("host", f"{file.source}: {change}"), *cause.evidence)
+            return Cause(Origin.WRITTEN_LATER, None, proofs, cause.doubt, Origin.ENGINE_MOUNT)
+        proof = Evidence("host", f"{file.source} holds what the engine writes")
+        return Cause(cause.origin, cause.rule, (*cause.evidence, proof), cause.doubt)
+
+    def _on_users_mount(self, pair: Pair, mount: Mount, line: Evidence) -> Cause:
+        """User data; or what the engine copied there from the image, as long as it is equal."""
+        request = self._mounts.request(mount)
+        wish = (request.wish or {}) if request is not None else {}
+        if wish.get("Type") != "volume" or pair.image is None:
+            return Cause(Origin.USER_DATA, "user-data", (line,))
+        if pair.differences:
+            detail = f"the image has it with other {', '.join(pair.differences)}"
+            return Cause(Origin.USER_DATA, "user-data", (Evidence("image-layer", detail), line))
+        same = Evidence("image-layer", f"layer {pair.image.layer} of the image has the same")
+        return Cause(Origin.VOLUME_COPY, f"{self._engine}-volume-copy", (same, line))
+
+    def _in_new_filesystem(self, pair: Pair, live: Entry, mount: Mount, line: Evidence) -> Cause:
+        """In a filesystem that was empty when it was mounted, whoever asked for it."""
         if live.path in self._mountpoints and live.kind is Kind.DIRECTORY:
             proof = self._needed_for(live.path)
             return Cause(Origin.RUNTIME_MOUNTPOINT, "runtime-mountpoint", (proof, line))
         if mount.target == "/dev" and (made := self._device_or_link(live)):
             rule, proof = made
             return Cause(Origin.RUNTIME_DEVICE, rule, (proof, line))
-        detail = f"{mount.target} was empty when it was mounted, and no runtime makes this"
+        if configured := self._configured_device(live):
+            return Cause(Origin.RUNTIME_DEVICE, "configured-device", (configured, line))
+        if live.path in self._workdir and live.kind is Kind.DIRECTORY:
+            return self._working_directory(line)
+        request = self._mounts.request(mount)
+        copied = request is not None and "tmpcopyup" in request.options
+        if copied and pair.image is not None and not set(pair.differences) - {"links", "mtime"}:
+            same = Evidence("oci-config", f"{request}: the image's content is copied there")
+            return Cause(Origin.VOLUME_COPY, "runtime-tmpcopyup", (same, line))
+        detail = f"{mount.target} was empty when it was mounted, and nothing else makes this"
         return Cause(Origin.WRITTEN_LATER, None, (Evidence("stat", detail), line))
+
+    def _configured_device(self, live: Entry) -> Evidence | None:
+        configured = self._devices.get(live.path)
+        if configured is None or live.device is None:
+            return None
+        if (configured.get("major"), configured.get("minor")) != live.device:
+            return None
+        return Evidence(
+            "oci-config", "device {} {}:{} is configured".format(live.path, *live.device)
+        )
 
     def _device_or_link(self, live: Entry) -> tuple[str, Evidence] | None:
         """The rule and the proof of a device node or link that the runtime makes in /dev."""
@@ -170,10 +254,6 @@ class EntryOrigins:
             if DEVICES.get(path) == device and live.kind is Kind.CHAR:
                 detail = f"it is {number}, as the specification requires"
                 return "oci-device", Evidence("stat", detail)
-            configured = self._devices.get(path, {})
-            if (configured.get("major"), configured.get("minor")) == device:
-                detail = f"device {path} {number} is configured"
-                return "configured-device", Evidence("oci-config", detail)
         if live.kind is Kind.SYMLINK:
             target, rule = LINKS.get(path, (None, ""))
             if target is not None and live.target == target:

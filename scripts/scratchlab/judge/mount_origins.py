@@ -1,25 +1,27 @@
-"""Who mounted what: each line of mountinfo gets its origin by evidence.
+"""Who mounted what: each line of mountinfo gets its origin by identity, never by presence.
 
-Evidence is: config.json lists the mount; for a bind, the file behind it has the device and inode
-of the file that is named (or, where stat(2) of that file is impossible, mountinfo's root is the
-end of its path); a mask has the form of a mask. Another mount at a requested target is not the
-requested one.
+A mount is the requested one if config.json (or inspect) lists it at that place, and what it shows
+is what was asked for: for a bind, the file behind it has the device and inode of the file that is
+named; otherwise the type. It is the host's if the engine's own mount namespace shows the same
+device and root at the same path below the source of a bind. It was made later if its line stands
+after those that the runtime makes last. What is left was mounted inside the running container.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from scratchlab.idmap import IdMap
 from scratchlab.judge.cause import Cause, mount_line
-from scratchlab.judge.paths import parents
-from scratchlab.judge.requested_mounts import (
+from scratchlab.judge.paths import is_below, parents
+from scratchlab.judge.places import (
+    KERNEL_TYPES,
+    NETWORK_FILES,
+    Content,
     RequestedMount,
-    mount_targets,
-    requested_mounts,
-    user_mounts,
+    placed_requests,
 )
 from scratchlab.judge.rules.docker import INIT_PROGRAM as DOCKER_INIT
 from scratchlab.judge.rules.podman import INIT_PROGRAM as PODMAN_INIT
@@ -33,8 +35,7 @@ _TYPES = {"cgroup": ("cgroup", "cgroup2", "tmpfs"), "cgroup2": ("cgroup2",)}
 _ENFORCED = frozenset({"ro", "nosuid", "noexec", "nodev"})
 _CGROUP = "/sys/fs/cgroup"
 _SECRETS = "/run/secrets"
-# Hooks that engines themselves set: moby v20.10 daemon/oci_linux.go (libnetwork-setkey).
-_ENGINE_HOOKS = ("libnetwork-setkey", "/libnetwork/")
+_DELETED = "//deleted"  # end of the root of a bind whose source was removed: fs/d_path.c
 
 
 class MountOrigins:
@@ -46,8 +47,7 @@ class MountOrigins:
         self._root = root
         self._engine = facts.engine.name or "docker"
         self._by_id = {mount.id: mount for mount in facts.mounts}
-        self._requested = requested_mounts(facts, image)
-        self._users = user_mounts(facts.container.inspect, image, mount_targets(facts))
+        self._places, self._requests = placed_requests(facts, image)
         self._config: Mapping[str, Any] = facts.container.oci_config or {}
         self._listed_in = "oci-config" if self._config else "inspect"  # masks and the terminal
         self._ids = IdMap(facts.container.uid_map)
@@ -55,12 +55,20 @@ class MountOrigins:
         host_config = facts.container.inspect.get("HostConfig") or {}
         self._masked = {*(linux.get("maskedPaths") or host_config.get("MaskedPaths") or ())}
         self._readonly = {*(linux.get("readonlyPaths") or host_config.get("ReadonlyPaths") or ())}
-        self._devices = {str(device.get("path")) for device in linux.get("devices") or []}
+        self._devices = {
+            self._places.resolve(str(device.get("path"))) for device in linux.get("devices") or []
+        }
+        self._on_host = {source.path for source in facts.sources}
+        self._dev_null = {
+            mount.device for mount in facts.mounts if mount.target in ("/dev", "/dev/null")
+        }
+        self._late_from = _first_late(facts.mounts, self._masked | self._readonly)
+        self._matched: dict[int, RequestedMount] = {}  # by the id of the mount
         self._causes: dict[int, Cause] = {}
-        earlier: Counter[str] = Counter()  # mounts on the same target
-        for mount in facts.mounts:
-            self._causes[mount.id] = self._cause(mount, earlier[mount.target])
-            earlier[mount.target] += 1
+        pending = {target: list(listed) for target, listed in self._requests.items()}
+        for number, mount in enumerate(facts.mounts):
+            late = self._late_from is not None and number >= self._late_from
+            self._causes[mount.id] = self._cause(mount, pending.get(mount.target, []), late)
 
     def __getitem__(self, mount: Mount) -> Cause:
         """Who made ``mount``."""
@@ -76,193 +84,334 @@ class MountOrigins:
 
     def is_bind(self, mount: Mount) -> bool:
         """Whether the mount shows a path of another filesystem, not a new filesystem."""
-        requested = self._requested.get(mount.target)
-        return mount.root != "/" or (requested is not None and requested.is_bind)
+        request = self._matched.get(mount.id)
+        return mount.root != "/" or (request is not None and request.is_bind)
+
+    def request(self, mount: Mount) -> RequestedMount | None:
+        """The request that ``mount`` fulfils."""
+        return self._matched.get(mount.id)
 
     def requested(self, target: str) -> RequestedMount | None:
-        """The mount that was requested at ``target``."""
-        return self._requested.get(target)
+        """The mount that was requested at ``target``; the last one of several."""
+        return self._requests[target][-1] if target in self._requests else None
+
+    def resolve(self, path: str) -> str:
+        """Where ``path`` leads in the container, the links that a runtime finds followed."""
+        return self._places.resolve(path)
+
+    def content(self, mount: Mount) -> Content:
+        """What ``mount`` held when it was made."""
+        cause = self._causes[mount.id]
+        request = self._matched.get(mount.id)
+        if mount.fstype in KERNEL_TYPES:
+            return Content.KERNEL
+        if request is not None:
+            if cause.rule in ("docker-shm", "podman-shm"):
+                return self._shared_memory()
+            return request.content
+        if cause.origin in (Origin.USER_MOUNT, Origin.HOST_MOUNT):
+            return Content.USERS
+        others = (other for other in self._facts.mounts if other.id != mount.id)
+        copied = any(other.device == mount.device for other in others)
+        return Content.ENGINES if mount.root != "/" or copied else Content.NEW
 
     @property
     def mountpoints(self) -> frozenset[str]:
         """What a runtime makes where it is missing: the targets of the requested mounts, and the
         directories above them and above configured devices.
         """
-        targets = (path for target in self._requested for path in (*parents(target), target))
+        targets = (path for target in self._requests for path in (*parents(target), target))
         return frozenset(
             (*targets, *(path for device in self._devices for path in parents(device)))
         )
 
-    def _cause(self, mount: Mount, earlier: int) -> Cause:
-        """``earlier`` is the number of mounts below ``mount`` on the same target."""
+    def _cause(self, mount: Mount, pending: list[RequestedMount], late: bool) -> Cause:
+        """``pending`` are the requests for the target that no earlier mount fulfils; ``late``:
+        the mount was made after the runtime was done.
+        """
         line = mount_line(mount)
         if mount.id == self._root:
             driver = ROOT_DRIVERS.get(self._facts.engine.storage_driver, "")
             return Cause(Origin.STORAGE_DRIVER, f"{self._engine}-root{driver}", (line,))
-        cause = self._mask(mount, line)
-        if cause is None and not earlier:  # a requested mount is the first one on its target
-            cause = self._as_requested(mount, line)
-        return cause or self._implied(mount, line) or self._unexplained(mount, line)
+        if not late:
+            made = (
+                self._as_requested(mount, pending, line)
+                or self._mask(mount, line)
+                or self._implied(mount, line)
+            )
+            if made is not None:
+                return made
+        return (
+            self._from_host(mount, line, late)
+            or self._by_hook(mount, line)
+            or self._inside(mount, pending, line, late)
+        )
 
-    def _mask(self, mount: Mount, line: Evidence) -> Cause | None:
-        path = mount.target
-        # runc v1.1.5 libcontainer/rootfs_linux.go maskPath(): /dev/null over a file, an empty
-        # read-only tmpfs over a directory.
-        hides = mount.root == "/null" or (mount.fstype == "tmpfs" and "ro" in mount.options)
-        if path in self._masked and hides:
-            listed = Evidence(self._listed_in, f"{path} is a masked path")
-            return Cause(Origin.RUNTIME_MASK, "masked-path", (listed, line))
-        parent = self._by_id.get(mount.parent)
-        if path in self._readonly and parent is not None:
-            same = mount.device == parent.device and path.endswith(mount.root)
-            if same and "ro" in mount.options:
-                listed = Evidence(self._listed_in, f"{path} is a read-only path")
-                return Cause(Origin.RUNTIME_MASK, "readonly-path", (listed, line))
+    # What was asked for:
+
+    def _as_requested(
+        self, mount: Mount, pending: list[RequestedMount], line: Evidence
+    ) -> Cause | None:
+        for request in pending:
+            proof = self._proof(mount, request)
+            if proof is None:
+                continue
+            pending.remove(request)
+            self._matched[mount.id] = request
+            origin, rule = self._owner(mount.target, request)
+            wish = (self._wish(request),) if request.wish is not None else ()
+            evidence = (*wish, Evidence(request.listed_in, str(request)), proof, line)
+            return Cause(origin, rule, evidence, self._doubt(mount, request))
         return None
 
-    def _as_requested(self, mount: Mount, line: Evidence) -> Cause | None:
-        requested = self._requested.get(mount.target)
-        if requested is None:
-            return None
-        proof = self._proof(mount, requested)
-        if proof is None:
-            return None
-        origin, rule = self._requester(mount.target, requested)
-        listed = Evidence(requested.listed_in, str(requested))
-        user = (self._user_request(mount.target),) if origin is Origin.USER_MOUNT else ()
-        return Cause(origin, rule, (*user, listed, proof, line), self._doubt(mount, requested))
+    def _wish(self, request: RequestedMount) -> Evidence:
+        """The user's or the image's request for the mount."""
+        wish = request.wish or {}
+        target = wish.get("Destination") or wish.get("Target") or request.target
+        image = self._facts.image.config.get("config") or {}
+        name = wish.get("Name") or wish.get("Source") or ""
+        what = f"{wish.get('Type') or 'a mount'} {name}".strip()
+        detail = f"{what} on {target} is asked for"
+        if wish.get("Type") == "volume" and target in (image.get("Volumes") or {}):
+            detail = f"{what} on {target}: the image declares VOLUME {target}"
+            if self._named_by_user(target, str(name)):
+                detail = f"{what} on {target} is asked for, where the image declares VOLUME"
+        return Evidence("inspect", detail)
 
-    def _user_request(self, path: str) -> Evidence:
-        """Whether the user or the image asked for the user's mount at ``path``."""
-        mount = self._users[path]
-        target = mount.get("Destination") or mount.get("Target") or path
-        config = self._facts.image.config.get("config") or {}
-        name = mount.get("Name") or mount.get("Source") or ""
-        what = f"{mount.get('Type') or 'a mount'} {name}".strip()
-        if mount.get("Type") == "volume" and target in (config.get("Volumes") or {}):
-            return Evidence("inspect", f"{what} on {target}: the image declares VOLUME {target}")
-        return Evidence("inspect", f"{what} on {target} is asked for")
+    def _named_by_user(self, target: str, name: str) -> bool:
+        """Whether an option names the volume: the engine gives others a name of 64 digits."""
+        host_config = self._facts.container.inspect.get("HostConfig") or {}
+        binds = [str(bind) for bind in host_config.get("Binds") or []]
+        mounts = [str(mount.get("Target")) for mount in host_config.get("Mounts") or []]
+        return target in mounts or any(bind.startswith(f"{name}:{target}") for bind in binds)
 
-    def _proof(self, mount: Mount, requested: RequestedMount) -> Evidence | None:
-        """What proves that ``mount`` is the requested one; None where it is another."""
-        if not requested.is_bind:
-            if mount.fstype in _TYPES.get(requested.type, (requested.type,)):
+    def _proof(self, mount: Mount, request: RequestedMount) -> Evidence | None:
+        if not request.is_bind:
+            if mount.fstype in _TYPES.get(request.type, (request.type,)):
                 return Evidence("mountinfo", f"its type is {mount.fstype}")
             return None
-        paths = (requested.source, *self._aliases(requested))
+        named = tuple(path for path in self._names(request) if path)
         for source in self._facts.sources:
-            if source.mount == mount.id and source.path in paths:
-                device = "{}:{}".format(*source.device)
-                where = "on the host and in the container"
-                return Evidence(
-                    "stat", f"{source.path} is inode {source.inode} of {device} {where}"
+            if source.mount == mount.id and source.path in named:
+                number = "{}:{}".format(*source.device)
+                detail = (
+                    f"{source.path} is inode {source.inode} of {number}, on the host and in the "
+                    "container"
                 )
-        root = mount.root.removesuffix("//deleted")
-        if root != "/" and (not requested.source or requested.source.endswith(root)):
+                return Evidence("stat", detail)
+        root = mount.root.removesuffix(_DELETED)
+        if mount.root.endswith(_DELETED) and any(path.endswith(root) for path in named):
+            detail = f"its root is {root}, which the host has removed or replaced since"
+            return Evidence("mountinfo", detail)
+        if self._on_host.intersection(named):
+            return None  # the host has the named file, and it is another one
+        # The engine's files cannot be seen from here: it runs in another container, or the facts
+        # come from a debug container.
+        if root != "/" and (not named or any(path.endswith(root) for path in named)):
             return Evidence("mountinfo", f"its root is {root}, of {mount.source}")
-        if self._facts.sources:
-            return None
-        if self._below_own_directory(requested.source) == self._below_own_directory(root) != "":
-            # The engine keeps its directory on a filesystem of its own, or in another container.
+        if self._below_container_id(request.source) == self._below_container_id(root) != "":
             return Evidence("mountinfo", f"its root is {root}, in the container's own directory")
-        if root == "/":
+        if root == "/" and not self._facts.sources:
             return Evidence("mountinfo", f"all of {mount.source} ({mount.fstype})")
         return None
 
-    def _below_own_directory(self, path: str) -> str:
-        """The part of ``path`` after the container's id; empty where the id is not in it."""
+    def _below_container_id(self, path: str) -> str:
+        """The part of ``path`` after the container's id, which no other container's path has."""
         container_id = self._facts.container.id
         return path.rpartition(container_id)[2] if container_id and container_id in path else ""
 
-    def _aliases(self, requested: RequestedMount) -> tuple[str, ...]:
-        """The same source as inspect names it (a path with links in it, resolved)."""
-        return tuple(
-            str(mount.get("Source") or "")
-            for mount in self._facts.container.inspect.get("Mounts") or []
-            if mount.get("Destination") == requested.target
-        )
+    def _names(self, request: RequestedMount) -> Iterator[str]:
+        """The source as config.json and inspect name it, with what is mounted below a volume."""
+        yield request.source
+        wish = request.wish or {}
+        source = str(wish.get("Source") or "")
+        yield source
+        host_config = self._facts.container.inspect.get("HostConfig") or {}
+        for mount in host_config.get("Mounts") or []:
+            if mount.get("Target") != wish.get("Destination") or not source:
+                continue
+            for key in ("VolumeOptions", "ImageOptions"):
+                subpath = (mount.get(key) or {}).get("Subpath")
+                if subpath:
+                    yield posixpath.normpath(posixpath.join(source, str(subpath)))
 
-    def _requester(self, path: str, requested: RequestedMount) -> tuple[Origin, str | None]:
-        """Who asked for the mount at ``path``, and the id of the rule."""
-        if path in self._users:
+    def _owner(self, target: str, request: RequestedMount) -> tuple[Origin, str | None]:
+        """The origin and the rule of the requested mount at ``target``."""
+        if request.wish is not None:
             return Origin.USER_MOUNT, f"{self._engine}-user-mount"
-        if not requested.is_bind:
-            rule = "oci-filesystem" if path in SPEC_FILESYSTEMS else "engine-filesystem"
+        if not request.is_bind:
+            rule = "oci-filesystem" if target in SPEC_FILESYSTEMS else "engine-filesystem"
             return Origin.RUNTIME_FILESYSTEM, rule
-        if path in (DOCKER_INIT, PODMAN_INIT):
+        if request.target in (DOCKER_INIT, PODMAN_INIT):
             return Origin.ENGINE_MOUNT, f"{self._engine}-init-program"
-        if path == "/dev/shm":  # noqa: S108 - a container's path
+        if target == "/dev/shm":  # noqa: S108 - a container's path
             return Origin.ENGINE_MOUNT, f"{self._engine}-shm"
-        if path.startswith(_SECRETS) or "/mounts/secrets" in requested.source:
+        if target.startswith(_SECRETS) or "/mounts/secrets" in request.source:
             return Origin.ENGINE_MOUNT, f"{self._engine}-secrets"
-        if self._facts.container.id and self._facts.container.id in requested.source:
-            files = "network-files" if self._engine == "docker" else "files"
-            return Origin.ENGINE_MOUNT, f"{self._engine}-{files}"
-        if path in SPEC_FILESYSTEMS or path.startswith(_CGROUP):  # the host's own, bound
+        if self._is_engine_file(request.source):
+            name = "network-files" if self._engine == "docker" else "files"
+            return Origin.ENGINE_MOUNT, f"{self._engine}-{name}"
+        if target in SPEC_FILESYSTEMS or target.startswith(_CGROUP):  # the host's own, bound
             return Origin.RUNTIME_FILESYSTEM, "oci-filesystem"
-        # The runtime's configuration has it and the engine was not asked for it: something edited
-        # the configuration (CDI, a wrapper around the runtime).
+        # The runtime's configuration has it and nobody asked the engine for it: CDI or a wrapper
+        # around the runtime edited the configuration.
         return Origin.HOOK_OR_TOOL, None
 
-    def _doubt(self, mount: Mount, requested: RequestedMount) -> str:
-        if requested.type in _TYPES and (self._ids.mapped or mount.fstype == "tmpfs"):
-            # In a user namespace runc mounts the cgroups writable; of version 1 it is not the
-            # tmpfs that is read-only but what is mounted in it
+    def _is_engine_file(self, source: str) -> bool:
+        """Whether inspect names the file, or it lies in the container's own directory."""
+        inspect, container_id = self._facts.container.inspect, self._facts.container.id
+        named = {inspect.get(name) for name in NETWORK_FILES}
+        return source in named or bool(container_id and f"/{container_id}/" in source)
+
+    def _doubt(self, mount: Mount, request: RequestedMount) -> str:
+        """A sentence where mount options that the request enforces are missing."""
+        if request.type in _TYPES and (self._ids.mapped or mount.fstype == "tmpfs"):
+            # In a user namespace runc mounts the cgroups writable; of version 1 the mounts in the
+            # tmpfs are read-only, not the tmpfs itself
             # (runc v1.1.5 libcontainer/rootfs_linux.go mountCgroupV1()).
             return ""
-        missing = _ENFORCED & {*requested.options} - {*mount.options, *mount.super_options}
+        missing = _ENFORCED & {*request.options} - {*mount.options, *mount.super_options}
         if not missing:
             return ""
-        options = ", ".join(sorted(missing))
-        return f"{requested.listed_in} has {options}, but mountinfo {','.join(mount.options)}"
+        names = ", ".join(sorted(missing))
+        return (
+            f"{request.listed_in} asks for {names}, and mountinfo shows {','.join(mount.options)}"
+        )
+
+    def _mask(self, mount: Mount, line: Evidence) -> Cause | None:
+        """A mask or a read-only path of the runtime; each path is masked once."""
+        path = mount.target
+        # runc v1.1.5 libcontainer/rootfs_linux.go maskPath(): the container's own /dev/null over a
+        # file, an empty read-only tmpfs over a directory.
+        null = mount.root == "/null" and mount.device in self._dev_null
+        if path in self._masked and (null or (mount.fstype == "tmpfs" and "ro" in mount.options)):
+            self._masked.remove(path)
+            evidence = Evidence(self._listed_in, f"{path} is a masked path")
+            return Cause(Origin.RUNTIME_MASK, "masked-path", (evidence, line))
+        parent = self._by_id.get(mount.parent)
+        if path in self._readonly and parent is not None:
+            own = mount.device == parent.device and path.endswith(mount.root)
+            if own and "ro" in mount.options:
+                self._readonly.remove(path)
+                evidence = Evidence(self._listed_in, f"{path} is a read-only path")
+                return Cause(Origin.RUNTIME_MASK, "readonly-path", (evidence, line))
+        return None
 
     def _implied(self, mount: Mount, line: Evidence) -> Cause | None:
-        """A mount that no list names but that follows from what one names."""
+        """The cause of a mount that no list names but that follows from one."""
         path = mount.target
-        cgroup = self._requested.get(_CGROUP)
+        cgroup = self.requested(_CGROUP)
         if path.startswith(_CGROUP + "/") and mount.fstype == "cgroup" and cgroup is not None:
-            listed = Evidence(cgroup.listed_in, str(cgroup))
-            return Cause(Origin.RUNTIME_FILESYSTEM, "engine-filesystem", (listed, line))
+            evidence = Evidence(cgroup.listed_in, str(cgroup))
+            return Cause(Origin.RUNTIME_FILESYSTEM, "engine-filesystem", (evidence, line))
         if path in self._devices or path in DEVICES:
-            sources = [source for source in self._facts.sources if source.mount == mount.id]
-            own_name = mount.root == "/" + path.rpartition("/")[2]
-            if own_name and (sources or not self._facts.sources):
+            bound = [source for source in self._facts.sources if source.mount == mount.id]
+            if mount.root == "/" + posixpath.basename(path) and (bound or not self._facts.sources):
                 rule = "oci-device" if path in DEVICES else "configured-device"
-                proof = (Evidence("stat", f"{sources[0].path} of the host"),) if sources else ()
+                proof = (Evidence("stat", f"{bound[0].path} of the host"),) if bound else ()
                 return Cause(Origin.RUNTIME_DEVICE, rule, (*proof, line))
         terminal = (self._config.get("process") or {}).get("terminal")
         terminal = terminal or (self._facts.container.inspect.get("Config") or {}).get("Tty")
         if path == "/dev/console" and mount.fstype == "devpts" and terminal:
-            listed = Evidence(self._listed_in, "it has a terminal")
-            return Cause(Origin.RUNTIME_DEVICE, "oci-console", (listed, line))
-        return self._inside_bind(mount, line) or self._from_hook(line)
+            evidence = Evidence(self._listed_in, "it has a terminal")
+            return Cause(Origin.RUNTIME_DEVICE, "oci-console", (evidence, line))
+        return None
 
-    def _inside_bind(self, mount: Mount, line: Evidence) -> Cause | None:
-        """A mount of the host that came along with a recursive bind of the user's."""
+    # What nobody asked for by name:
+
+    def _from_host(self, mount: Mount, line: Evidence, late: bool) -> Cause | None:
+        """A mount of the host below the source of a user's bind: it came with the bind, or later
+        by propagation.
+        """
+        above = self._user_bind_above(mount)
+        if above is None:
+            return None
+        request = self._matched[above.id]
+        listed = Evidence(request.listed_in, f"{request}, with everything that is mounted below it")
+        recursive = "rbind" in request.options or request.listed_in == "inspect"
+        rule = f"{self._engine}-user-mount"
+        if self._facts.host_mounts is None:
+            if not recursive:
+                return None
+            detail = "whether the host has this mount as well is not known from here"
+            return Cause(Origin.USER_MOUNT, rule, (listed, Evidence("host", detail), line))
+        below = posixpath.relpath(mount.target, above.target)
+        sources = [path for path in self._names(request) if path]
+        paths = {posixpath.normpath(posixpath.join(source, below)) for source in sources}
+        for other in self._facts.host_mounts:
+            same = (other.device, other.root) == (mount.device, mount.root)
+            if same and (other.target in paths or other.target.endswith(f"/{below}")):
+                proof = Evidence("host", f"the host has the same mount on {other.target}")
+                if late or not recursive:
+                    return Cause(Origin.HOST_MOUNT, "host-mount", (proof, listed, line))
+                return Cause(Origin.USER_MOUNT, rule, (listed, proof, line))
+        return None
+
+    def _user_bind_above(self, mount: Mount) -> Mount | None:
         above = self._by_id.get(mount.parent)
         while above is not None and above.id not in (self._root, above.parent):
-            requested = self._requested.get(above.target)
-            users = above.target in self._users
-            if requested is not None and users and "rbind" in requested.options:
-                detail = f"{requested}, with everything that is mounted below it"
-                listed = Evidence(requested.listed_in, detail)
-                return Cause(Origin.USER_MOUNT, f"{self._engine}-user-mount", (listed, line))
+            request = self._matched.get(above.id)
+            if request is not None:
+                users = request.wish is not None and request.is_bind
+                return above if users and is_below(mount.target, above.target) else None
             above = self._by_id.get(above.parent)
         return None
 
-    def _from_hook(self, line: Evidence) -> Cause | None:
-        """The first hook that is not the engine's own may have made the mount."""
+    def _by_hook(self, mount: Mount, line: Evidence) -> Cause | None:
+        """A hook of the runtime's configuration whose own arguments name the path."""
         for stage, hooks in (self._config.get("hooks") or {}).items():
             for hook in hooks or []:
-                command = " ".join([str(hook.get("path")), *map(str, hook.get("args") or [])])
-                if not any(engine_hook in command for engine_hook in _ENGINE_HOOKS):
-                    listed = Evidence("oci-config", f"{stage} hook: {command}")
-                    return Cause(Origin.HOOK_OR_TOOL, None, (listed, line))
+                arguments = [str(hook.get("path")), *map(str, hook.get("args") or [])]
+                if any(mount.target in argument.split("=") for argument in arguments):
+                    evidence = Evidence("oci-config", f"{stage} hook: {' '.join(arguments)}")
+                    return Cause(Origin.HOOK_OR_TOOL, None, (evidence, line))
         return None
 
-    def _unexplained(self, mount: Mount, line: Evidence) -> Cause:
-        requested = self._requested.get(mount.target)
-        if requested is None:
+    def _inside(
+        self, mount: Mount, pending: Sequence[RequestedMount], line: Evidence, late: bool
+    ) -> Cause:
+        if not self._config and self._facts.container.vantage == "host":
+            # Whether it was asked for is not known.
             return Cause(Origin.UNEXPLAINED, None, (line,))
-        doubt = f"{requested.listed_in} has {requested}, but another mount is there"
-        return Cause(Origin.UNEXPLAINED, None, (line,), doubt)
+        if pending and not late:
+            doubt = f"{pending[0].listed_in} has {pending[0]}, but another mount is there"
+            return Cause(Origin.UNEXPLAINED, None, (line,), doubt)
+        proofs = [Evidence(self._listed_in, f"no mount on {mount.target} is listed")]
+        if self._requests.get(mount.target):
+            detail = f"the mount that is listed on {mount.target} is another one"
+            proofs = [Evidence(self._listed_in, detail)]
+        if self._facts.host_mounts is not None:
+            proofs.append(Evidence("host", "the host has no such mount below the source of a bind"))
+        if late:
+            detail = "its line stands after those of the masks, which the runtime mounts last"
+            proofs.append(Evidence("mountinfo", detail))
+        return Cause(Origin.MOUNTED_INSIDE, "mounted-inside", (*proofs, line))
+
+    def _shared_memory(self) -> Content:
+        """What the engine's /dev/shm held: it may be the host's or another container's."""
+        host_config = self._facts.container.inspect.get("HostConfig") or {}
+        mode = str(host_config.get("IpcMode") or "private")
+        return Content.NEW if mode in ("private", "shareable", "") else Content.USERS
+
+
+def _first_late(mounts: Sequence[Mount], masks: set[str]) -> int | None:
+    """The number of the first line of mountinfo that was added after the runtime was done; None
+    where the order does not tell.
+
+    Lines stand in the order in which mounts were attached (Linux fs/namespace.c commit_tree(),
+    since 6.8 by their unique ids), and a runtime hides and protects paths of /proc and /sys last,
+    in one go (runc v1.1.5 libcontainer/standard_init_linux.go; crun 1.21 src/libcrun/linux.c). A
+    namespace that was copied since (unshare) has another order, in which other mounts stand between
+    those below /proc and those below /sys.
+    """
+    runs: list[list[int]] = []
+    for number, mount in enumerate(mounts):
+        if mount.target in masks:
+            if runs and runs[-1][-1] == number - 1:
+                runs[-1].append(number)
+            else:
+                runs.append([number])
+    for run in reversed(runs):
+        if {"proc", "sys"} <= {mounts[number].target.split("/")[1] for number in run}:
+            return run[-1] + 1
+    return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import BinaryIO, Protocol, Self
 
@@ -61,6 +61,11 @@ class EngineClient(Protocol):
 
     def inspect_image(self, ref: str) -> Json:
         """The description of the image ``ref``. Raises LabError when there is none."""
+
+    def changes(self, container: str) -> Mapping[str, str] | None:
+        """Path to "added", "changed" or "deleted" for the container with that id, as `docker diff`
+        lists them; None where the engine cannot (not every storage driver can).
+        """
 
     def save(self, ref: str) -> AbstractContextManager[BinaryIO]:
         """The archive of the image ``ref``, as ``docker save`` writes it, as a stream."""

@@ -8,7 +8,7 @@ import io
 import os
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO, ClassVar, Self
 
 import docker
@@ -28,6 +28,8 @@ _VERSION = re.compile(r"^(\S+) version (\S+)", re.MULTILINE)
 # The characters of names: moby v20.10.24 daemon/names/names.go; distribution/reference v0.5
 # regexp.go. Other characters must not reach the path of a URL.
 _CONTAINER = re.compile(r"/?[a-zA-Z0-9][a-zA-Z0-9_.-]*")
+# Docker Engine API, "Get changes on a container's filesystem": Kind.
+_CHANGE_KINDS = {0: "changed", 1: "added", 2: "deleted"}
 _IMAGE = re.compile(r"[a-zA-Z0-9_.:/@-]+")
 
 
@@ -115,6 +117,16 @@ class SdkEngine:
             chunks = self.client.api.get_image(ref)
             with io.BufferedReader(_ChunkStream(chunks, f"the image {ref}"), _BUFFER) as archive:
                 yield archive
+
+    def changes(self, container: str) -> Mapping[str, str] | None:
+        """What `docker diff` lists; see ``EngineClient``."""
+        try:
+            listed: list[Any] = self.client.api.diff(container) or []
+        except (docker.errors.APIError, requests.RequestException):
+            return None
+        return {
+            str(change["Path"]): _CHANGE_KINDS.get(change["Kind"], "changed") for change in listed
+        }
 
     def _inspect(self, ref: str) -> Json:
         answer: Json = self.client.api.inspect_container(ref)

@@ -6,10 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NoReturn
-
-import docker.errors
-import requests
+from typing import TYPE_CHECKING, NoReturn
 
 from scratchlab import idmap, mountinfo
 from scratchlab.collect.holding import running_pid, same_run
@@ -36,8 +33,6 @@ if TYPE_CHECKING:
 _AGAIN = "run it again"
 # Runtimes that put a kernel or process of their own between the container and the host's kernel.
 _SANDBOXES = ("runsc", "kata")
-# Docker Engine API, "Get changes on a container's filesystem": Kind.
-_CHANGE_KINDS = {0: "changed", 1: "added", 2: "deleted"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +284,7 @@ class DebugView:
         """Read the live root, and what the engine lists as changes. Raises LabError."""
         root = self.live(progress)
         try:
-            facts = replace(facts, changes=self._changes())
+            facts = replace(facts, changes=self._client.changes(self._inspect["Id"]))
         except BaseException:
             root.close()
             raise
@@ -297,15 +292,6 @@ class DebugView:
 
     def _runtime(self) -> Runtime:
         return self._client.runtime(self._inspect, local=False)
-
-    def _changes(self) -> Mapping[str, str] | None:
-        try:
-            listed: list[Any] = self._client.client.api.diff(self._inspect["Id"]) or []
-        except (docker.errors.APIError, requests.RequestException):
-            return None  # not every storage driver lists them; then origins stay unexplained
-        return {
-            str(change["Path"]): _CHANGE_KINDS.get(change["Kind"], "changed") for change in listed
-        }
 
 
 @contextmanager

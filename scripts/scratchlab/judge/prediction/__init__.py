@@ -45,4 +45,4 @@ def predict(facts: Facts, image: Ledger) -> Predictions:
             return Predictions(problems=(problem,))
     builder = PredictionBuilder(facts, image, IdMap(facts.container.uid_map))
     add_predictions(builder)
-    return Predictions(builder.by_path, complete=builder.complete)
+    return builder.finish()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
+from scratchlab.judge.places import NETWORK_FILES, Content, in_mount_order
 from scratchlab.judge.prediction.predictions import PredictionBuilder
-from scratchlab.judge.requested_mounts import NETWORK_FILES
 from scratchlab.judge.rules.podman import CHANGES_MASKS, KEEPS_READONLY, MASKED, READONLY
 from scratchlab.judge.versions import numbers
 from scratchlab.model import Kind, Origin
@@ -19,47 +20,64 @@ def predict(builder: PredictionBuilder) -> None:
     Effects of containers.conf, hooks, networks and secrets are left to the evidence.
     """
     builder.complete = False
-    users = builder.user_mounts
+    users = builder.wishes
     makes_dev = "/dev" not in users
     builder.add("/", Origin.STORAGE_DRIVER, "podman-root", kind=Kind.DIRECTORY)
+    if builder.image.get("/etc") is None:
+        builder.add_on_root("/etc", Origin.ENGINE_CREATE, "podman-etc", kind=Kind.DIRECTORY)
+    if builder.image.get("/etc/mtab") is None:
+        builder.add_on_root(
+            "/etc/mtab", Origin.ENGINE_CREATE, "podman-etc",
+            kind=Kind.SYMLINK, target="/proc/mounts",
+        )  # fmt: skip
     builder.add_filesystem("/proc", "proc", 0o555, _SAFE)
-    builder.add_filesystem("/sys", "sysfs", 0o555, _SAFE)
     if makes_dev:
         builder.add_mount(
             "/dev", Origin.RUNTIME_FILESYSTEM, "engine-filesystem", "tmpfs", ("nosuid",),
             kind=Kind.DIRECTORY,
         )  # fmt: skip
         builder.add_filesystem("/dev/pts", "devpts", 0o755, ("nosuid", "noexec"))
-        builder.add_filesystem("/dev/mqueue", "mqueue", 0o1777, _SAFE)
+        if "/dev/mqueue" not in users:
+            builder.add_filesystem("/dev/mqueue", "mqueue", 0o1777, _SAFE)
         builder.add(
             "/dev/pts/ptmx", Origin.KERNEL, "devpts-node", kind=Kind.CHAR, device=(5, 2),
             uid=None, gid=None,
         )  # fmt: skip
-        builder.add_devices()
-        builder.add_terminal()
+    if "/sys" not in users:
+        # A rootless podman binds the host's with --network host, with options of its own.
+        builder.add_filesystem("/sys", "sysfs", 0o555, () if _binds_sys(builder) else _SAFE)
+    if "/sys/fs/cgroup" not in users:
+        builder.add_place("/sys/fs/cgroup", Content.KERNEL)
     if builder.config.get("SystemdMode"):
         # podman v5.4.2 pkg/specgen/generate/oci_linux.go and libpod/container_internal_linux.go
         # setupSystemd(): the directories that systemd needs writable.
         for path in ("/run", "/run/lock", "/tmp", "/var/log/journal"):  # noqa: S108
-            builder.add_mount(path, Origin.RUNTIME_FILESYSTEM, "engine-filesystem", "tmpfs")
+            if path not in users:
+                builder.add_mount(path, Origin.RUNTIME_FILESYSTEM, "engine-filesystem", "tmpfs")
     _add_writable(builder)
     if "/run" not in users:
         builder.add_mount(
             "/run/.containerenv", Origin.ENGINE_MOUNT, "podman-files", None, kind=Kind.FILE
         )  # fmt: skip
-    if builder.image.get("/etc") is None:
-        builder.add("/etc", Origin.ENGINE_CREATE, "podman-etc", kind=Kind.DIRECTORY)
-    if builder.image.get("/etc/mtab") is None:
-        builder.add(
-            "/etc/mtab", Origin.ENGINE_CREATE, "podman-etc",
-            kind=Kind.SYMLINK, target="/proc/mounts",
-        )  # fmt: skip
-    for name, path in NETWORK_FILES.items():
-        if builder.facts.container.inspect.get(name) and path not in users:
+    own: dict[str, Any] = {
+        path: {}
+        for name, path in NETWORK_FILES.items()
+        if builder.facts.container.inspect.get(name) and path not in users
+    }
+    for path in in_mount_order({**users, **own}):
+        if path in users:
+            builder.add_user_mounts([path], "podman-user-mount")
+        else:
             builder.add_mount(path, Origin.ENGINE_MOUNT, "podman-files", None, kind=Kind.FILE)
-    for path in sorted(users):
-        builder.add_mount(path, Origin.USER_MOUNT, "podman-user-mount", None)
+    if makes_dev:
+        builder.add_devices()
+        builder.add_terminal()
     _add_masks(builder)
+
+
+def _binds_sys(builder: PredictionBuilder) -> bool:
+    host_network = builder.host_config.get("NetworkMode") == "host"
+    return host_network and builder.facts.engine.rootless
 
 
 def _add_writable(builder: PredictionBuilder) -> None:
@@ -69,8 +87,8 @@ def _add_writable(builder: PredictionBuilder) -> None:
     if numbers(builder.facts.engine.version) < (4, 4):
         return
     if builder.host_config.get("ReadonlyRootfs") and not _has_option(builder, KEEPS_READONLY):
-        for path in map(builder.resolve, ("/run", "/tmp", "/var/tmp")):  # noqa: S108
-            if path not in builder.user_mounts:
+        for path in ("/run", "/tmp", "/var/tmp"):  # noqa: S108
+            if path not in builder.wishes:
                 builder.add_mount(path, Origin.RUNTIME_FILESYSTEM, "engine-filesystem", "tmpfs")
 
 

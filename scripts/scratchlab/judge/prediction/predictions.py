@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scratchlab.idmap import IdMap
-from scratchlab.judge.paths import is_below, parents, resolve
-from scratchlab.judge.requested_mounts import user_mounts
+from scratchlab.judge.paths import parents, upwards
+from scratchlab.judge.places import KERNEL_TYPES, Content, Places, wishes
 from scratchlab.judge.rules.runtime import DEVICES, LINKS, SPEC_FILESYSTEMS, stub_modes
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Facts, Kind, Mount, Origin
@@ -76,11 +76,13 @@ def _shown(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """All predictions for one root. ``complete``: engine and runtime put nothing else there.
-    ``problems`` are sentences that say why nothing could be predicted.
+    """All predictions for one root. ``below`` are those of mounts that the mount in ``by_path``
+    hides, the lowest first. ``complete``: engine and runtime put nothing else there. ``problems``
+    are sentences that say why nothing could be predicted.
     """
 
     by_path: Mapping[str, Prediction] = field(default_factory=dict)
+    below: Mapping[str, tuple[Prediction, ...]] = field(default_factory=dict)
     complete: bool = False
     problems: tuple[str, ...] = ()
 
@@ -89,14 +91,20 @@ class PredictionBuilder:
     """Predictions by path, added rule by rule: what the engines have in common.
 
     Owners are root's in the container unless a caller names others; None leaves a field open.
+    Mounts are added in the order in which the runtime makes them; :meth:`finish` comes last.
     """
 
     def __init__(self, facts: Facts, image: Ledger, ids: IdMap) -> None:
         self.facts = facts
         self.image = image
         self.ids = ids
-        self.by_path: dict[str, Prediction] = {}
         self.complete = True
+        self.wishes = wishes(facts.container.inspect)  # the user's mounts, by target as given
+        self._places = Places(facts, image)
+        self._by_path: dict[str, Prediction] = {}
+        self._below: dict[str, list[Prediction]] = {}
+        self._on_root: set[str] = set()  # predicted for the root's own mount only
+        self._needs_parents: list[str] = []
 
     @property
     def host_config(self) -> Mapping[str, Any]:
@@ -108,31 +116,58 @@ class PredictionBuilder:
         """Config of inspect: the image's configuration as the user changed it."""
         return self.facts.container.inspect.get("Config") or {}
 
-    @property
-    def user_mounts(self) -> dict[str, Mapping[str, Any]]:
-        """The user's mounts by the path where the image's links lead them."""
-        return user_mounts(self.facts.container.inspect, self.image)
-
-    def resolve(self, path: str) -> str:
-        """``path`` with the image's symlinks followed: where a mount lands."""
-        return resolve(self.image, path)
+    def finish(self) -> Predictions:
+        """The predictions: with the mountpoints that the runtime makes, and without entries that a
+        mount hides.
+        """
+        for path in self._needs_parents:
+            self._add_mountpoint(path)
+        visible = {
+            path: prediction
+            for path, prediction in self._by_path.items()
+            if path not in self._on_root or self._places.covering(path) == "/"
+        }
+        below = {path: tuple(hidden) for path, hidden in self._below.items()}
+        return Predictions(visible, below, complete=self.complete)
 
     def add(self, path: str, origin: Origin, rule: str, **fields: Any) -> None:
-        """Predict an entry; ``fields`` are those of :class:`Prediction`."""
+        """Predict an entry at the very ``path``; ``fields`` are those of :class:`Prediction`."""
         fields.setdefault("uid", self.ids.uid(0))
         fields.setdefault("gid", self.ids.gid(0))
-        self.by_path[path] = Prediction(path, origin, rule, **fields)
+        old = self._by_path.get(path)
+        prediction = Prediction(path, origin, rule, **fields)
+        if old is not None and old.mount is not None and prediction.mount is not None:
+            self._below.setdefault(path, []).append(old)
+        self._by_path[path] = prediction
+
+    def add_on_root(self, path: str, origin: Origin, rule: str, **fields: Any) -> None:
+        """Predict an entry of the root's own mount: a mount over it hides it."""
+        self.add(path, origin, rule, **fields)
+        self._on_root.add(path)
 
     def add_mount(
         self, path: str, origin: Origin, rule: str, fstype: str | None, options: Iterable[str] = (),
-        **fields: Any,
+        *, content: Content | None = None, **fields: Any,
     ) -> None:  # fmt: skip
-        """Predict a mount (of any owner) and the directories that the runtime makes for it."""
+        """Predict a mount (of any owner) where ``path`` leads, and the directories that the runtime
+        makes for it.
+        """
         fields.setdefault("uid", None)
         fields.setdefault("gid", None)
-        if fields.get("has_entry", True):
-            self._add_mountpoint(path)
-        self.add(path, origin, rule, mount=PredictedMount(fstype, frozenset(options)), **fields)
+        if content is None:
+            content = Content.NEW if fstype is not None else Content.ENGINES
+            content = Content.KERNEL if fstype in KERNEL_TYPES else content
+        target = self._places.add(path, content)
+        fields.setdefault("has_entry", not self._places.is_hidden_in_kernel(target))
+        if fields["has_entry"]:
+            self._needs_parents.append(target)
+        mount = PredictedMount(fstype, frozenset(options))
+        self.add(target, origin, rule, mount=mount, **fields)
+        self._on_root.discard(target)
+
+    def add_place(self, path: str, content: Content) -> None:
+        """A mount that is made and that no rule predicts further."""
+        self._places.add(path, content)
 
     def add_filesystem(
         self, path: str, fstype: str, mode: int, options: Iterable[str], **fields: Any
@@ -144,11 +179,26 @@ class PredictionBuilder:
             kind=Kind.DIRECTORY, mode=(mode,), **fields,
         )  # fmt: skip
 
-    def add_directories(self, path: str, origin: Origin, rule: str) -> None:
-        """Predict ``path`` and the directories above it where the image lacks them."""
+    def add_user_mounts(self, targets: Iterable[str], rule: str) -> None:
+        """Predict the user's mounts at ``targets``, some of :attr:`wishes`."""
+        for target in targets:
+            wish = self.wishes[target]
+            options = {"ro"} if wish.get("RW") is False else set()
+            fstype = "tmpfs" if wish.get("Type") == "tmpfs" else None
+            content = Content.NEW if fstype else Content.USERS
+            source = str(wish.get("Source") or "")
+            if source in ("/proc", "/sys") or source.startswith(("/proc/", "/sys/")):
+                content = Content.KERNEL
+            self.add_mount(target, Origin.USER_MOUNT, rule, fstype, options, content=content)
+
+    def add_working_directory(self, rule: str) -> None:
+        """Predict the working directory, and those above it, where nothing provides them."""
+        path = self._places.resolve(self.config.get("WorkingDir") or "/")
         for directory in (*parents(path), path):
-            if directory != "/" and not self._provided(directory):
-                self.add(directory, origin, rule, kind=Kind.DIRECTORY, mode=(0o755,))
+            if directory != "/" and self._is_made(directory):
+                self.add(
+                    directory, Origin.ENGINE_CREATE, rule, kind=Kind.DIRECTORY, mode=(0o755,)
+                )  # fmt: skip
 
     def add_devices(self) -> None:
         """Predict the runtime's nodes and links in a /dev of its own."""
@@ -157,6 +207,8 @@ class PredictionBuilder:
         # pkg/util/utils_linux.go AddPrivilegedDevices().
         copied = bool(self.host_config.get("Privileged"))
         for path, device in DEVICES.items():
+            if path in self._places:
+                continue  # a mount of the user's stands there
             if self.ids.mapped:  # bound from the host: the host's owners
                 self.add_mount(
                     path, Origin.RUNTIME_DEVICE, "oci-device", None, kind=Kind.CHAR, device=device
@@ -169,9 +221,30 @@ class PredictionBuilder:
                 )  # fmt: skip
         crun = self.facts.runtime.name == "crun"
         for path, (target, rule) in LINKS.items():
+            if path in self._places:
+                continue  # the runtime keeps what is there (runc setupDevSymlinks(): EEXIST)
             if rule == "runtime-core" and not (crun or "/proc/kcore" in self.facts.host.existing):
                 continue
             self.add(path, Origin.RUNTIME_DEVICE, rule, kind=Kind.SYMLINK, target=target)
+
+    def add_configured_devices(self) -> None:
+        """Predict the devices that --device asks for, wherever their paths lead."""
+        if self.host_config.get("DeviceRequests"):
+            # A plugin (CDI, --gpus) decides what they are.
+            self.complete = False
+        targets: list[tuple[str, tuple[int, int] | None]]
+        if self.facts.devices is None:  # the host's nodes cannot be read from here
+            targets = [(str(device["PathInContainer"]), None)
+                       for device in self.host_config.get("Devices") or []]  # fmt: skip
+        else:
+            targets = [(device.target, device.device) for device in self.facts.devices]
+        for name, numbers in targets:
+            path = self._places.resolve(name)
+            self._needs_parents.append(path)
+            self.add(
+                path, Origin.RUNTIME_DEVICE, "configured-device",
+                uid=None, gid=None, device=numbers,
+            )  # fmt: skip
 
     def add_terminal(self) -> None:
         """Predict the console and its pseudo-terminal, where -t asks for them."""
@@ -186,22 +259,31 @@ class PredictionBuilder:
                 if path in self.facts.host.existing:
                     self.add_mount(path, Origin.RUNTIME_MASK, rule, None, has_entry=False)
 
+    def is_mounted(self, path: str) -> bool:
+        """Whether a mount was added where ``path`` leads."""
+        return self._places.resolve(path) in self._places
+
     def _add_mountpoint(self, path: str) -> None:
-        """Predict the parents of a mount that neither image nor another rule provides."""
+        """Predict the directories above a mount or device that nothing else provides."""
         modes = stub_modes(self.facts.runtime.name)
         for directory in parents(path):
-            if not self._provided(directory):
+            if self._is_made(directory):
                 self.add(
                     directory, Origin.RUNTIME_MOUNTPOINT, "runtime-mountpoint",
                     kind=Kind.DIRECTORY, mode=modes,
                 )  # fmt: skip
 
-    def _provided(self, path: str) -> bool:
-        """Whether the image has the directory, a rule makes it, or it lies on a mount."""
-        entry = self.image.get(path)
-        if path in self.by_path or (entry is not None and entry.kind is Kind.DIRECTORY):
-            return True
-        return any(
-            prediction.mount is not None and is_below(path, prediction.path)
-            for prediction in self.by_path.values()
-        )
+    def _is_made(self, path: str) -> bool:
+        """Whether a directory that is needed at ``path`` has to be made. What lies on a mount of
+        somebody else's is not known.
+        """
+        if path in self._by_path and (path not in self._on_root or self._visible(path)):
+            return False
+        content = self._places.content(self._places.covering(path))
+        if content is None:
+            entry = self.image.get(path)
+            return entry is None or entry.kind is not Kind.DIRECTORY
+        return content is Content.NEW
+
+    def _visible(self, path: str) -> bool:
+        return not any(above in self._places for above in upwards(path))

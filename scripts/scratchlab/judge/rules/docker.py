@@ -84,6 +84,13 @@ RULES = (
         removed_by="run without that -v, --mount or --tmpfs; VOLUME only by another image",
     ),
     Rule(
+        "docker-volume-copy",
+        "Docker copies what the image has at this path into a new, empty volume",
+        Origin.VOLUME_COPY, "create",
+        Citation("moby/moby", "daemon/create_unix.go", "populateVolumes"),
+        removed_by="-v NAME:PATH:nocopy, or a volume that is not empty",
+    ),
+    Rule(
         "docker-root",
         "the storage driver makes the root directory of the container, 0755",
         Origin.STORAGE_DRIVER, "create",
@@ -129,6 +136,13 @@ INIT_VISIBLE = (
 )
 # Path -> id of the rule.
 INIT_RULES = {row.path: row.rule for row in INIT_VISIBLE}
+# Every path that the init layer makes, and each one above: whatever the image has there is unlinked
+# unless it is a directory. Path -> target of the symlink that stands there then, None for others.
+INIT_REPLACED: dict[str, str | None] = {
+    **dict.fromkeys(("/.dockerenv", "/dev", "/dev/console", "/dev/pts", "/dev/shm", "/etc",  # noqa: S108
+                     "/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/proc", "/sys")),
+    "/etc/mtab": "/proc/mounts",
+}  # fmt: skip
 INIT_PROGRAM = "/sbin/docker-init"
 # Target -> type: mounts of a container whose runtime configuration cannot be read.
 # moby v20.10.24 oci/defaults.go DefaultLinuxSpec(), the same up to v29.

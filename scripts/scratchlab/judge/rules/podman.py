@@ -74,6 +74,13 @@ RULES = (
         removed_by="run without that -v, --mount or --tmpfs",
     ),
     Rule(
+        "podman-volume-copy",
+        "podman copies what the image has at this path into a new, empty volume",
+        Origin.VOLUME_COPY, "start",
+        Citation("containers/podman", "libpod/container_internal.go", "mountNamedVolume"),
+        removed_by="-v NAME:PATH:nocopy, or a volume that is not empty",
+    ),
+    Rule(
         "podman-root",
         "containers/storage makes the root directory of the container, 0555",
         Origin.STORAGE_DRIVER, "create",

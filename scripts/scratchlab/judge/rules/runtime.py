@@ -22,6 +22,14 @@ def _crun(symbol: str) -> tuple[Citation]:
 
 RULES = (
     Rule(
+        "runtime-tmpcopyup",
+        "the runtime copies what the image has at this path into the new tmpfs",
+        Origin.VOLUME_COPY, "start",
+        Citation("opencontainers/runc", "libcontainer/rootfs_linux.go", "doTmpfsCopyUp"),
+        removed_by="--tmpfs PATH:notmpcopyup (podman)",
+        others=_crun("copy_recursive_fd_to_fd"),
+    ),
+    Rule(
         "oci-filesystem",
         "the runtime mounts the filesystems that its configuration lists",
         Origin.RUNTIME_FILESYSTEM, "start", _ROOTFS, "SHOULD",
@@ -115,6 +123,41 @@ RULES = (
 )  # fmt: skip
 
 KERNEL_RULES = (
+    Rule(
+        "overlay-hard-links",
+        "overlayfs parts a file's names when one of them is copied up",
+        Origin.IMAGE_LAYER, "run",
+        Citation("torvalds/linux", "Documentation/filesystems/overlayfs.rst"),
+        removed_by="a container that writes to none of the names",
+    ),
+    Rule(
+        "engine-unpack-limits",
+        "engines drop attributes that the filesystem refuses and bound times that it cannot hold",
+        Origin.IMAGE_LAYER, "create",
+        Citation("moby/moby", "pkg/archive/archive.go", "createTarFile"),
+        removed_by="a layer without such attributes and times",
+    ),
+    Rule(
+        "user-data",
+        "what lies on a mount of the user's is the user's, whoever wrote it",
+        Origin.USER_DATA, "run",
+        Citation("torvalds/linux", "Documentation/filesystems/sharedsubtree.rst"),
+        removed_by="the mount without it",
+    ),
+    Rule(
+        "host-mount",
+        "a mount of the host reaches a container through a bind that passes later mounts on",
+        Origin.HOST_MOUNT, "run",
+        Citation("torvalds/linux", "Documentation/filesystems/sharedsubtree.rst"),
+        removed_by="a bind with the propagation private, or that mount removed on the host",
+    ),
+    Rule(
+        "mounted-inside",
+        "something mounted it in the mount namespace of the running container",
+        Origin.MOUNTED_INSIDE, "run",
+        Citation("torvalds/linux", "fs/namespace.c", "commit_tree"),
+        removed_by="a container without CAP_SYS_ADMIN, and hooks and tools that mount nothing",
+    ),
     Rule(
         "devpts-node",
         "devpts holds ptmx and one node for each open terminal",

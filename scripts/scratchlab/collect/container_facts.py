@@ -1,0 +1,190 @@
+"""Facts of one container that its judgement needs beside mountinfo and the engine's description.
+
+Everything is opened by paths that the engine names, or below the container's root by descriptors
+without following a link: a container cannot choose what is read.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from scratchlab import mountinfo
+from scratchlab.collect.live.file_status import mount_id_of
+from scratchlab.model import EngineFile, HostDevice, Json, Mount
+
+# The engine's own files, as inspect names their sources, and where they are mounted.
+ENGINE_FILES = {"HostnamePath": "/etc/hostname", "HostsPath": "/etc/hosts",
+                "ResolvConfPath": "/etc/resolv.conf"}  # fmt: skip
+MOST_TEXT = 64 << 10  # bytes of a file that the engine wrote
+MOST_MOUNTINFO = 64 << 20  # bytes
+_MOST_LINKS = 40  # as the kernel: path_resolution(7)
+_MOST_DEVICES = 10_000
+_STEP = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def engine_mounts(parent: int, mounts: Sequence[Mount]) -> tuple[Mount, ...] | None:
+    """Those mounts of the engine's mount namespace that show what one of ``mounts`` shows.
+
+    ``parent`` is the PID of the parent of the container's process: the shim or conmon, which lives
+    where the engine mounts; without one it is this machine's first process. None where neither
+    can be read.
+    """
+    shown = {(mount.device, mount.root) for mount in mounts}
+    for pid in (parent, 1):
+        if pid < 1:
+            continue
+        try:
+            with open(f"/proc/{pid}/mountinfo", "rb") as file:
+                found = mountinfo.parse(file.read(MOST_MOUNTINFO))
+        except OSError:
+            continue
+        return tuple(mount for mount in found if (mount.device, mount.root) in shown)
+    return None
+
+
+def engine_files(inspect: Json) -> tuple[EngineFile, ...]:
+    """The files that the engine wrote for the container that ``inspect`` describes."""
+    files = []
+    for name, target in ENGINE_FILES.items():
+        source = inspect.get(name)
+        if not isinstance(source, str) or not source.startswith("/"):
+            continue
+        # moby v20.10 libnetwork/sandbox_dns_unix.go: the digest of what was written lies beside
+        # resolv.conf, so that a change by somebody else is seen and kept.
+        recorded = _text(f"{source}.hash") if name == "ResolvConfPath" else None
+        files.append(EngineFile(target, source, _text(source), (recorded or "").strip()))
+    return tuple(files)
+
+
+def host_devices(inspect: Json) -> tuple[HostDevice, ...]:
+    """The nodes that HostConfig.Devices asks for; a directory stands for the nodes below it.
+
+    As moby v20.10 daemon/oci_utils.go and v26.1 daemon/devices_linux.go expand them.
+    """
+    found: list[HostDevice] = []
+    for device in (inspect.get("HostConfig") or {}).get("Devices") or []:
+        host, inside = str(device.get("PathOnHost") or ""), str(device.get("PathInContainer") or "")
+        if host.startswith("/") and inside.startswith("/"):
+            found += _nodes(host, inside)
+    return tuple(found[:_MOST_DEVICES])
+
+
+def destinations(inspect: Json, config: Mapping[str, Any] | None) -> Iterator[str]:
+    """Every path at which engine and runtime put something by a name that may lead through links:
+    mounts, devices and the working directory.
+    """
+    host_config = inspect.get("HostConfig") or {}
+    for mount in inspect.get("Mounts") or []:
+        yield str(mount.get("Destination") or "")
+    for mount in host_config.get("Mounts") or []:
+        yield str(mount.get("Target") or "")
+    yield from map(str, host_config.get("Tmpfs") or {})
+    for device in host_config.get("Devices") or []:
+        yield str(device.get("PathInContainer") or "")
+    yield str((inspect.get("Config") or {}).get("WorkingDir") or "")
+    for mount in (config or {}).get("mounts") or []:
+        yield str(mount.get("destination") or "")
+    for device in ((config or {}).get("linux") or {}).get("devices") or []:
+        yield str(device.get("path") or "")
+
+
+def links_on_mounts(root_fd: int, root_mount: int, paths: Iterable[str]) -> dict[str, str]:
+    """The symlinks on the way to ``paths`` that lie on another mount than the root's.
+
+    ``root_fd`` is a descriptor of the container's root, ``root_mount`` the id of its mount.
+    """
+    links: dict[str, str] = {}
+    for path in dict.fromkeys(paths):
+        if path.startswith("/"):
+            _follow(root_fd, root_mount, path, links)
+    return links
+
+
+def _follow(root_fd: int, root_mount: int, path: str, links: dict[str, str]) -> None:
+    parts = [part for part in path.split("/") if part][::-1]
+    resolved: list[str] = []
+    left = _MOST_LINKS
+    while parts:
+        part = parts.pop()
+        if part in (".", ".."):
+            resolved = resolved[:-1] if part == ".." else resolved
+            continue
+        step = _step(root_fd, [*resolved, part])
+        if step is None:
+            return
+        target, mount = step
+        if target is None:
+            resolved.append(part)
+            continue
+        left -= 1
+        if left < 0:
+            return
+        if mount != root_mount:
+            links["/" + "/".join([*resolved, part])] = target
+        if target.startswith("/"):
+            resolved = []
+        parts += [part for part in target.split("/") if part][::-1]
+
+
+def _step(root_fd: int, names: Sequence[str]) -> tuple[str | None, int] | None:
+    """The link target (None for anything else) and the mount id of the entry ``names`` lead to."""
+    fd = os.dup(root_fd)
+    try:
+        for name in names[:-1]:
+            inner = os.open(name, _STEP | os.O_DIRECTORY, dir_fd=fd)
+            os.close(fd)
+            fd = inner
+        entry = os.open(names[-1], _STEP, dir_fd=fd)
+        try:
+            target = os.readlink("", dir_fd=entry) if _is_link(entry) else None
+            return target, mount_id_of(entry)
+        finally:
+            os.close(entry)
+    except (OSError, ValueError):
+        return None
+    finally:
+        os.close(fd)
+
+
+def _is_link(fd: int) -> bool:
+    return stat.S_ISLNK(os.fstat(fd).st_mode)
+
+
+def _text(path: str) -> str | None:
+    try:
+        fd = os.open(path, _FILE)
+    except (OSError, ValueError):
+        return None
+    with open(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return None
+        content = file.read(MOST_TEXT + 1)
+    return None if len(content) > MOST_TEXT else content.decode("utf-8", "surrogateescape")
+
+
+def _nodes(host: str, inside: str) -> Iterator[HostDevice]:
+    try:
+        status = os.stat(host)
+    except (OSError, ValueError):
+        return
+    if _is_node(status):
+        yield HostDevice(inside, (os.major(status.st_rdev), os.minor(status.st_rdev)))
+        return
+    for directory, _, names in os.walk(host):
+        for name in sorted(names):
+            path = os.path.join(directory, name)
+            try:
+                status = os.lstat(path)
+            except OSError:
+                continue
+            if _is_node(status):
+                target = os.path.join(inside, os.path.relpath(path, host))
+                yield HostDevice(target, (os.major(status.st_rdev), os.minor(status.st_rdev)))
+
+
+def _is_node(status: os.stat_result) -> bool:
+    return stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode)

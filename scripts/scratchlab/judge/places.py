@@ -1,0 +1,245 @@
+"""The table of places: where each requested mount of a container lands, and what it then holds.
+
+Prediction and evidence both ask it, each with the requests that its own sources list. A runtime
+mounts in the order of its list and follows links inside the root as it finds them (runc v1.1.5
+libcontainer/rootfs_linux.go with filepath-securejoin): links of the image, but not where the
+engine's init layer put something else, nor below a mount; links on a mount of the user's are facts.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from scratchlab.judge.paths import upwards
+from scratchlab.judge.rules.docker import DEFAULT_FILESYSTEMS, INIT_PROGRAM, INIT_REPLACED
+from scratchlab.judge.versions import numbers
+from scratchlab.ledger import Ledger
+from scratchlab.model import Facts, Kind
+
+# Key in inspect -> target: the engine's own files.
+NETWORK_FILES = {"HostnamePath": "/etc/hostname", "HostsPath": "/etc/hosts",
+                 "ResolvConfPath": "/etc/resolv.conf"}  # fmt: skip
+KERNEL_TYPES = frozenset({"proc", "sysfs", "cgroup", "cgroup2"})  # walked by nobody
+_KERNEL_PATHS = ("/proc", "/sys")
+_LINKS_FOLLOWED = 40  # as many as the kernel: path_resolution(7)
+
+
+class Content(Enum):
+    """What a place holds beside what is known to be put there."""
+
+    NEW = "new"  # nothing: the filesystem was empty when it was mounted
+    KERNEL = "kernel"  # what the kernel makes; never walked
+    USERS = "users"  # somebody's data
+    ENGINES = "engines"  # what the engine put there
+
+
+@dataclass(frozen=True, slots=True)
+class RequestedMount:
+    """One mount that was requested. ``listed_in`` is the kind of evidence that lists it:
+    ``oci-config`` or ``inspect``. ``wish`` is what inspect lists where the user or the image's
+    VOLUME asked for it.
+    """
+
+    target: str
+    type: str
+    source: str
+    options: tuple[str, ...]
+    listed_in: str
+    wish: Mapping[str, Any] | None = None
+
+    @property
+    def is_bind(self) -> bool:
+        """Whether a path of the host is to be bound."""
+        return self.type == "bind" or "bind" in self.options or "rbind" in self.options
+
+    @property
+    def content(self) -> Content:
+        """What the mount holds when it is made."""
+        if self.type in KERNEL_TYPES:
+            return Content.KERNEL
+        if not self.is_bind:
+            return Content.NEW
+        if any(self.source == path or self.source.startswith(f"{path}/") for path in _KERNEL_PATHS):
+            return Content.KERNEL
+        return Content.USERS if self.wish is not None else Content.ENGINES
+
+    def __str__(self) -> str:
+        options = f" ({', '.join(self.options)})" if self.options else ""
+        return f"{self.type} {self.source} on {self.target}{options}"
+
+
+def has_init_layer(facts: Facts) -> bool:
+    """Whether the engine puts a layer of its own between the image and the writable layer."""
+    # moby#46607: 24.0 with the containerd image store made none; fixed in 25.0.
+    engine = facts.engine
+    old_store = engine.containerd_store and numbers(engine.version) < (25,)
+    return engine.name == "docker" and not old_store
+
+
+class Places:
+    """Places of one container, in the order in which they were mounted."""
+
+    def __init__(self, facts: Facts, image: Ledger) -> None:
+        self._image = image
+        self._links = facts.links or {}
+        self._replaced = INIT_REPLACED if has_init_layer(facts) else {}
+        self._content: dict[str, Content] = {}
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._content
+
+    def add(self, path: str, content: Content) -> str:
+        """Mount something at ``path``; returns where it lands."""
+        target = self.resolve(path)
+        self._content[target] = content
+        return target
+
+    def covering(self, path: str) -> str:
+        """The target of the innermost mount at or above ``path``; ``/`` for the root's own."""
+        return next((above for above in upwards(path) if above in self._content), "/")
+
+    def content(self, target: str) -> Content | None:
+        """What the place ``target`` holds; None for the root's own mount."""
+        return self._content.get(target)
+
+    def is_hidden_in_kernel(self, path: str) -> bool:
+        """Whether ``path`` lies inside a kernel filesystem, so that no ledger has it."""
+        above = self.covering(posixpath.dirname(path))
+        return self._content.get(above) is Content.KERNEL
+
+    def resolve(self, path: str) -> str:
+        """``path`` with the symlinks followed that a runtime finds, inside the root."""
+        parts = [part for part in posixpath.normpath("/" + path).split("/") if part][::-1]
+        resolved = "/"
+        links_left = _LINKS_FOLLOWED
+        while parts:
+            part = parts.pop()
+            if part in (".", ".."):
+                resolved = posixpath.dirname(resolved) if part == ".." else resolved
+                continue
+            step = posixpath.join(resolved, part)
+            target = self._link(step)
+            if target and links_left:
+                links_left -= 1
+                if target.startswith("/"):
+                    resolved = "/"
+                parts += [part for part in target.split("/") if part][::-1]
+            else:
+                resolved = step
+        return resolved
+
+    def _link(self, path: str) -> str | None:
+        """The target of the symlink at ``path``; None where something else is, or nothing."""
+        if path in self._content:
+            return None
+        place = self._content.get(self.covering(posixpath.dirname(path)))
+        if place is Content.USERS:
+            return self._links.get(path)
+        if place is not None:
+            return None
+        if path in self._replaced:
+            return self._replaced[path]
+        entry = self._image.get(path)
+        return entry.target if entry is not None and entry.kind is Kind.SYMLINK else None
+
+
+def wishes(inspect: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The mounts that the user or the image's VOLUME asked for, by their target as it was given,
+    as inspect lists them (``Type``, and for most ``Source`` and ``RW``).
+    """
+    host_config = inspect.get("HostConfig") or {}
+    listed = [(mount.get("Destination"), mount) for mount in inspect.get("Mounts") or []]
+    listed += [(target, {"Type": "tmpfs"}) for target in host_config.get("Tmpfs") or {}]
+    listed += [(mount.get("Target"), mount) for mount in host_config.get("Mounts") or []]
+    found: dict[str, Mapping[str, Any]] = {}
+    for target, mount in listed:
+        if target:
+            found.setdefault(clean(str(target)), mount)
+    return found
+
+
+def in_mount_order(targets: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The targets as an engine orders them: outer ones first, else as given."""
+    # moby v20.10.24 daemon/volumes.go, mounts.Less(): by the number of parts.
+    return sorted(targets, key=lambda target: target.count("/"))
+
+
+def clean(path: str) -> str:
+    """``path`` absolute, without ``.``, ``..``, and slashes that mean nothing."""
+    return posixpath.normpath("/" + path.lstrip("/"))
+
+
+def requests(facts: Facts) -> Iterator[RequestedMount]:
+    """The requested mounts, in order.
+
+    config.json is the stronger evidence: the runtime did exactly what it lists. Where it cannot be
+    read, inspect names the user's mounts and the engine's files, and DEFAULT_FILESYSTEMS the rest.
+    """
+    config = facts.container.oci_config
+    if config is None:
+        yield from _listed_in_inspect(facts)
+        return
+    users = wishes(facts.container.inspect)
+    for mount in config.get("mounts") or []:
+        target = clean(str(mount.get("destination", "")))
+        yield RequestedMount(
+            target=target,
+            type=str(mount.get("type") or ""),
+            source=str(mount.get("source") or ""),
+            options=tuple(map(str, mount.get("options") or ())),
+            listed_in="oci-config",
+            wish=users.get(target),
+        )
+
+
+def _listed_in_inspect(facts: Facts) -> Iterator[RequestedMount]:
+    inspect = facts.container.inspect
+    users = wishes(inspect)
+    for target, fstype in DEFAULT_FILESYSTEMS.items():
+        if target not in users:
+            yield RequestedMount(target, fstype, fstype, (), "inspect")
+    for target in in_mount_order(users):
+        wish = users[target]
+        fstype = "tmpfs" if wish.get("Type") == "tmpfs" else "bind"
+        source = "tmpfs" if fstype == "tmpfs" else str(wish.get("Source") or "")
+        options = () if wish.get("RW", True) else ("ro",)
+        yield RequestedMount(target, fstype, source, options, "inspect", wish)
+    for name, target in NETWORK_FILES.items():
+        if inspect.get(name) and target not in users:
+            yield RequestedMount(target, "bind", str(inspect[name]), (), "inspect")
+    if (inspect.get("HostConfig") or {}).get("Init"):
+        yield RequestedMount(INIT_PROGRAM, "bind", "", (), "inspect")
+    run_directory = str(inspect.get("HostsPath") or "").rpartition("/")[0]
+    if facts.engine.name == "podman" and run_directory:
+        # podman v4.3 libpod/container_internal_linux.go makeBindMounts(): beside the others.
+        source = f"{run_directory}/.containerenv"
+        yield RequestedMount("/run/.containerenv", "bind", source, (), "inspect")
+
+
+def placed_requests(facts: Facts, image: Ledger) -> tuple[Places, dict[str, list[RequestedMount]]]:
+    """The places that the requests make, and the requests by the target where each lands."""
+    mounted = {mount.target for mount in facts.mounts}
+    places = Places(facts, image)
+    by_target: dict[str, list[RequestedMount]] = {}
+    for request in requests(facts):
+        landed = places.resolve(request.target)
+        if landed not in mounted and request.target in mounted:
+            landed = request.target
+        places.add(landed, request.content)
+        by_target.setdefault(landed, []).append(request)
+    return places, by_target
+
+
+def user_targets(facts: Facts, image: Ledger) -> dict[str, Mapping[str, Any]]:
+    """The user's mounts by the target where each lands, as inspect lists them."""
+    _, by_target = placed_requests(facts, image)
+    return {
+        target: request.wish
+        for target, listed in by_target.items()
+        for request in listed
+        if request.wish is not None
+    }
