@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import partial
 
 from scratchlab.judge.cause import Cause
+from scratchlab.judge.mount_origins import MADE_LATER
 from scratchlab.judge.paths import upwards
 from scratchlab.judge.prediction.predictions import Prediction, Predictions
 from scratchlab.model import Entry, Mount, Origin
@@ -21,9 +23,15 @@ _PREDICTABLE = frozenset({
 })  # fmt: skip
 
 
-def of_entry(predictions: Predictions, live: Entry, mount: Mount | None, cause: Cause) -> str:
+def of_entry(
+    predictions: Predictions,
+    live: Entry,
+    mount: Mount | None,
+    cause: Cause,
+    origins_at: Collection[Origin] = (),
+) -> str:
     """How the prediction for ``live`` (on ``mount``) compares with the ``cause`` that was found:
-    AGREES, NONE, or a sentence.
+    AGREES, NONE, or a sentence. ``origins_at`` are the origins of all mounts on its path.
     """
     sentences = [cause.doubt] if cause.doubt else []
     prediction = predictions.by_path.get(live.path)
@@ -32,18 +40,25 @@ def of_entry(predictions: Predictions, live: Entry, mount: Mount | None, cause: 
         if predictions.complete and predictable:
             sentences.append(f"not predicted: no rule expects {cause.origin} at this path")
         return "; ".join(sentences) or NONE
+    if cause.origin in MADE_LATER and (prediction.mount is None or prediction.origin in origins_at):
+        # What was predicted is there, and was covered since the start: that is drift.
+        return "; ".join(sentences) or NONE
     sentences += _other_origin(prediction, cause)
     sentences += prediction.contradictions(live, mount)
     return "; ".join(sentences) or AGREES
 
 
-def of_mount(predictions: Predictions, mount: Mount, cause: Cause) -> str:
+def of_mount(
+    predictions: Predictions, mount: Mount, cause: Cause, origins_at: Collection[Origin] = ()
+) -> str:
     """The same for a mount that has no entry in the live root."""
     sentences = [cause.doubt] if cause.doubt else []
     prediction = _of_stacked(predictions, mount, cause)
     if prediction is None:
         if predictions.complete and cause.origin is Origin.RUNTIME_MASK:
             sentences.append("not predicted: the engine's lists do not have this path")
+        return "; ".join(sentences) or NONE
+    if cause.origin in MADE_LATER and prediction.origin in origins_at:
         return "; ".join(sentences) or NONE
     sentences += _other_origin(prediction, cause)
     sentences += prediction.mount_contradictions(mount)

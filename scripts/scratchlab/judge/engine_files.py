@@ -46,7 +46,7 @@ def changed_since(file: EngineFile, container: Container) -> str | None:
 
 
 def _hostname(text: str, config: Mapping[str, Any]) -> str:
-    # moby v20.10.24 daemon/container_operations_unix.go buildHostnameFile(); with the domain before.
+    # moby v20.10.24 daemon/container_operations_unix.go buildHostnameFile(), once with domain.
     name, domain = str(config.get("Hostname") or ""), str(config.get("Domainname") or "")
     written = f"{name}\n"
     if text in (written, f"{name}.{domain}\n"):

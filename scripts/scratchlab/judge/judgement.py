@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from scratchlab.evidence import EvidenceSet
 from scratchlab.idmap import IdMap
 from scratchlab.judge import agreement, conformance
+from scratchlab.judge.cause import Cause
 from scratchlab.judge.compare import Pair, compare
 from scratchlab.judge.elimination import eliminated
 from scratchlab.judge.entry_origins import EntryOrigins
 from scratchlab.judge.ghosts import GhostFinder
-from scratchlab.judge.mount_origins import MountOrigins
+from scratchlab.judge.mount_origins import MADE_LATER, MountOrigins
 from scratchlab.judge.prediction.predictions import Predictions
 from scratchlab.ledger import sort_key
 from scratchlab.model import Check, Entry, Finding, Ghost, Mount, MountFinding, Origin, Status
@@ -115,7 +116,7 @@ class _Comparison:
         if status is Status.SAME and pair.path != "/":
             prediction = agreement.AGREES if self._predictions.by_path else agreement.NONE
         else:
-            prediction = agreement.of_entry(self._predictions, live, mount, cause)
+            prediction = self._agreement(live, mount, cause)
         finding = Finding(
             path=pair.path,
             status=status,
@@ -129,6 +130,10 @@ class _Comparison:
         )
         return finding, pair.image if replaced else None
 
+    def _agreement(self, live: Entry, mount: Mount | None, cause: Cause) -> str:
+        origins = self._mounts.origins_at(live.path) if cause.origin in MADE_LATER else ()
+        return agreement.of_entry(self._predictions, live, mount, cause, origins)
+
     def _predicted_only(self) -> Iterator[Finding]:
         """What was predicted and is neither in the container nor in the image."""
         mounted = {mount.target for mount in self._evidence.facts.mounts}
@@ -139,7 +144,7 @@ class _Comparison:
                 known = path in self._evidence.live or path in self._evidence.image
             else:
                 known = path in mounted
-            if not known:
+            if not known and not self._mounts.is_covered_later(path):
                 yield Finding(
                     path, Status.MISSING, prediction.origin, rule=prediction.rule,
                     prediction=agreement.of_missing(prediction),
@@ -149,11 +154,12 @@ class _Comparison:
         cause = self._mounts[mount]
         live = self._evidence.live.get(mount.target)
         if live is not None and live.mount == mount.id:
-            prediction = agreement.of_entry(self._predictions, live, mount, cause)
+            prediction = self._agreement(live, mount, cause)
             return MountFinding(
                 mount, cause.origin, cause.evidence, cause.rule, prediction, entry=True
             )
-        prediction = agreement.of_mount(self._predictions, mount, cause)
+        origins = self._mounts.origins_at(mount.target) if cause.origin in MADE_LATER else ()
+        prediction = agreement.of_mount(self._predictions, mount, cause, origins)
         return MountFinding(mount, cause.origin, cause.evidence, cause.rule, prediction)
 
 

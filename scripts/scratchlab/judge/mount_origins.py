@@ -13,9 +13,10 @@ import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from scratchlab import mountinfo
 from scratchlab.idmap import IdMap
 from scratchlab.judge.cause import Cause, mount_line
-from scratchlab.judge.paths import is_below, parents
+from scratchlab.judge.paths import is_below, parents, upwards
 from scratchlab.judge.places import (
     KERNEL_TYPES,
     NETWORK_FILES,
@@ -35,6 +36,7 @@ _TYPES = {"cgroup": ("cgroup", "cgroup2", "tmpfs"), "cgroup2": ("cgroup2",)}
 _ENFORCED = frozenset({"ro", "nosuid", "noexec", "nodev"})
 _CGROUP = "/sys/fs/cgroup"
 _SECRETS = "/run/secrets"
+MADE_LATER = frozenset({Origin.MOUNTED_INSIDE, Origin.HOST_MOUNT})
 _DELETED = "//deleted"  # end of the root of a bind whose source was removed: fs/d_path.c
 
 
@@ -62,6 +64,9 @@ class MountOrigins:
         self._dev_null = {
             mount.device for mount in facts.mounts if mount.target in ("/dev", "/dev/null")
         }
+        self._visible = {
+            mount.id for mount in mountinfo.visible_mounts(facts.mounts, root).values()
+        }
         self._late_from = _first_late(facts.mounts, self._masked | self._readonly)
         self._matched: dict[int, RequestedMount] = {}  # by the id of the mount
         self._causes: dict[int, Cause] = {}
@@ -69,6 +74,9 @@ class MountOrigins:
         for number, mount in enumerate(facts.mounts):
             late = self._late_from is not None and number >= self._late_from
             self._causes[mount.id] = self._cause(mount, pending.get(mount.target, []), late)
+        self._covered_later = {
+            mount.target for mount in facts.mounts if self._causes[mount.id].origin in MADE_LATER
+        }
 
     def __getitem__(self, mount: Mount) -> Cause:
         """Who made ``mount``."""
@@ -94,6 +102,15 @@ class MountOrigins:
     def requested(self, target: str) -> RequestedMount | None:
         """The mount that was requested at ``target``; the last one of several."""
         return self._requests[target][-1] if target in self._requests else None
+
+    def origins_at(self, target: str) -> frozenset[Origin]:
+        """The origins of all mounts on ``target``, hidden ones too."""
+        mounts = (mount for mount in self._facts.mounts if mount.target == target)
+        return frozenset(self._causes[mount.id].origin for mount in mounts)
+
+    def is_covered_later(self, path: str) -> bool:
+        """Whether a mount that was made since the start lies on ``path`` or above it."""
+        return not self._covered_later.isdisjoint(upwards(path))
 
     def resolve(self, path: str) -> str:
         """Where ``path`` leads in the container, the links that a runtime finds followed."""
@@ -203,7 +220,14 @@ class MountOrigins:
         if mount.root.endswith(_DELETED) and any(path.endswith(root) for path in named):
             detail = f"its root is {root}, which the host has removed or replaced since"
             return Evidence("mountinfo", detail)
-        if self._on_host.intersection(named):
+        if mount.id not in self._visible:
+            # Another mount covers it, so that stat(2) shows that one: its device and root decide.
+            for source in self._facts.sources:
+                same_root = source.path.endswith(root) or root == "/"
+                if source.path in named and source.device == mount.device and same_root:
+                    detail = f"its root is {root}, of the device that {source.path} is on"
+                    return Evidence("mountinfo", detail)
+        elif self._on_host.intersection(named):
             return None  # the host has the named file, and it is another one
         # The engine's files cannot be seen from here: it runs in another container, or the facts
         # come from a debug container.
