@@ -175,6 +175,37 @@ def troubled() -> Report:
     return report(rows, ghosts=ghosts, checks=checks, problems=problems)
 
 
+NOTES = [
+    "no prediction: docker 99.1 is not among the versions that the rules were read in; origins are "
+    "found by evidence alone",
+    "layer 0: ../a leads out of the root: read as /a",
+]
+
+
+def drifted() -> Report:
+    """All explained, but written to, mounted on and deleted from since the start; with notes."""
+    shipped = side(layer=0, size=18)
+    directory = side("directory", sha256=None)
+    rows = [
+        *_sleep(),
+        entry("/volume", "user-mount", directory, rule="docker-user-mount"),
+        entry("/volume/mine", "user-data", side(mount=40), evidence=[fact("mountinfo", "/volume")]),
+        entry("/volume/copy", "volume-copy", side(mount=40), shipped),
+        entry("/later", "host-mount", side("directory", sha256=None, mount=41)),
+        entry("/mounted", "mounted-inside", side("directory", sha256=None, mount=42)),
+        entry("/notes", "written-later", side(),
+              evidence=[fact("writable-layer", "/var/lib/docker/overlay2/bb/diff/notes")]),
+        entry("/run.conf", "written-later", side(size=20), shipped, status="altered",
+              differences=["size"]),
+        entry("/busy", "written-later", side(note="changed while read")),
+    ]  # fmt: skip
+    ghosts = [
+        ghost("/app", "deleted", "written-later", "the writable layer"),
+        ghost("/etc/old", "changed", "written-later", "the writable layer"),
+    ]
+    return report(rows, ghosts=ghosts, checks=[check("E01")], notes=NOTES)
+
+
 def _answer(path: str, given: str, right: str, verdict: str, *, hint: bool = False) -> Json:
     return {"path": path, "given": given, "answer": right, "verdict": verdict, "hint": hint}
 

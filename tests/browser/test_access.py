@@ -37,6 +37,15 @@ def test_page_has_no_violation(show: Show, disk: Disk, scheme: str, window: dict
     assert violations(page) == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_page_of_a_drifted_container_has_no_violation(show: Show, disk: Disk, scheme: str) -> None:
+    page = show(disk(reports.drifted()), color_scheme=scheme)
+    assert violations(page) == []
+    for path in ("/busy", "/volume/mine", "/later"):
+        page.locator("#rows .row", has_text=path.rpartition("/")[2]).first.click()
+        assert violations(page) == []
+
+
 def test_ladder_and_timelapse_have_no_violation(show: Show, disk: Disk) -> None:
     page = show(disk(reports.climbed()))
     page.locator("#timelapse input").press("End")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from scratchlab.model import Status
+from scratchlab.model import Origin, Status
 from scratchlab.report import Report
 from tests.browser import reports
 from tests.browser.conftest import Show
@@ -29,7 +29,7 @@ def chip(page: Page, value: str) -> None:
 
 
 def test_made_up_reports_are_valid(disk: Disk) -> None:
-    for make in (reports.sleep, reports.troubled, reports.hostile):
+    for make in (reports.sleep, reports.troubled, reports.drifted, reports.hostile):
         assert disk(make()).stat().st_size
 
 
@@ -56,17 +56,19 @@ def test_image_and_instance_are_side_by_side(show: Show, disk: Disk) -> None:
 
 
 def test_every_origin_has_a_colour_and_a_label(show: Show, disk: Disk) -> None:
-    page = show(disk(reports.troubled()))
-    page.click("#open-all")
     colours = {}
-    for origin in page.locator("#rows .row[data-o]").all():
-        name = origin.get_attribute("data-o") or ""
-        assert origin.locator(".badge-o .label").inner_text()
-        assert origin.locator(".sign").inner_text()
-        colours[name] = origin.locator(".right").evaluate(
-            "cell => getComputedStyle(cell).borderLeftColor"
-        )
-    assert len(set(colours.values())) == len(colours) == 14
+    for report in (reports.troubled(), reports.drifted()):
+        page = show(disk(report))
+        page.click("#open-all")
+        for origin in page.locator("#rows .row[data-o]").all():
+            name = origin.get_attribute("data-o") or ""
+            assert origin.locator(".badge-o .label").inner_text()
+            assert origin.locator(".sign").inner_text()
+            colours[name] = origin.locator(".right").evaluate(
+                "cell => getComputedStyle(cell).borderLeftColor"
+            )
+    assert set(colours) == set(Origin)
+    assert len(set(colours.values())) == len(colours)
 
 
 def test_click_shows_evidence_rule_and_both_sides(show: Show, disk: Disk) -> None:
@@ -117,7 +119,11 @@ def test_ghosts_are_shown_at_their_path(show: Show, disk: Disk) -> None:
 
 def test_disagreement_is_emphasized(show: Show, disk: Disk) -> None:
     page = show(disk(reports.troubled()))
-    assert "Something here needs a look" in page.inner_text(".verdict")
+    assert page.locator(".verdict.alarm b").inner_text() == (
+        "1 unexplained, 1 missing, 2 checks failed (E07, E12), 1 problem of the image archive: "
+        "/lost (missing), /opt/secret (unexplained); also 2 written, 1 changed, 1 deleted since "
+        "the start"
+    )
     expect(page.locator(".problems li")).to_have_text(
         "manifest.json and index.json name other layers"
     )
@@ -126,6 +132,39 @@ def test_disagreement_is_emphasized(show: Show, disk: Disk) -> None:
     )
     page.click(row(page, "secret"))
     expect(page.locator("#detail .loud")).to_contain_text("Not as predicted")
+
+
+def test_drift_is_neither_an_alarm_nor_as_expected(show: Show, disk: Disk) -> None:
+    page = show(disk(reports.drifted()))
+    verdict = page.locator(".verdict.drifted")
+    assert verdict.locator("b").inner_text() == (
+        "2 written, 2 mounted, 1 changed, 1 deleted since the start, 1 changed while read, all "
+        "explained: /busy (changed while read), /later (mounted), /mounted (mounted), ..."
+    )
+    assert verdict.locator(".mark").inner_text() == "△"
+    expect(page.locator(".verdict .bad")).to_have_count(0)
+    assert page.locator(".look a").all_inner_texts() == ["/busy", "/later", "/mounted"]
+    assert "deleted or changed since the start" in page.inner_text(".look")
+    expect(page.locator(".notes li")).to_have_text(reports.NOTES)
+    story = " ".join(page.inner_text(".story").split())
+    for part in ("1 from your mounts", "1 from a copy of the image", "1 from the host",
+                 "1 from a later mount", "3 from a later write"):  # fmt: skip
+        assert part in story
+    for chip_ in ("your data", "copied to mount", "later host mount", "mounted inside",
+                  "written later"):  # fmt: skip
+        expect(page.locator(".chip[data-filter='origin']", has_text=chip_)).to_have_count(1)
+    for status in ("deleted", "changed"):
+        title = page.get_attribute(f".chip[data-filter='status'][data-value='{status}']", "title")
+        assert title is not None
+        assert "since the start" in title
+        assert "process" not in title
+
+
+def test_page_of_an_unknown_engine_is_as_expected_with_a_note(show: Show, disk: Disk) -> None:
+    page = show(disk(reports.sleep(notes=reports.NOTES[:1])))
+    expect(page.locator(".verdict.as-expected")).to_have_count(1)
+    expect(page.locator(".notes li")).to_have_text(reports.NOTES[:1])
+    expect(page.locator(".look")).to_have_count(0)
 
 
 def test_first_lines_link_to_what_differs(show: Show, disk: Disk) -> None:

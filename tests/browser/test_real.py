@@ -38,8 +38,8 @@ def test_real_container_on_the_page(
         report = build(evidence, judgement, judgement.checks)
         write(report, str(tmp_path / "report.json"))
     page = show(tmp_path / "report.json", viewport={"width": 1400, "height": 2000})
-    expect(page.locator(".verdict")).to_contain_text("Something here needs a look")
-    expect(page.locator(".story")).to_contain_text("1 from the process")
+    expect(page.locator(".verdict")).to_contain_text("1 written since the start, all explained")
+    expect(page.locator(".story")).to_contain_text("1 from a later write")
 
     def row(name: str) -> str:
         return f'#rows .row:has(.left .name:text-is("{name}"), .right .name:text-is("{name}"))'

@@ -70,12 +70,12 @@ ORIGINS: Mapping[Origin, OriginWords] = {
         "you", "your mount", "US", "A volume, bind or tmpfs that the user or the image asked for."
     ),
     Origin.USER_DATA: OriginWords(
-        "you", "your data", "UD",
+        "your mounts", "your data", "UD",
         "It lies on a mount of yours. Who wrote it, and when, is not known from here.",
     ),
     Origin.VOLUME_COPY: OriginWords(
-        "the engine", "copied to volume", "VC",
-        "It is as in the image: the engine copied it to the mount when the container was created.",
+        "a copy of the image", "copied to mount", "VC",
+        "It is as in the image: engine or runtime copied it from there to an empty mount.",
     ),
     Origin.HOST_MOUNT: OriginWords(
         "the host", "later host mount", "HM",
@@ -86,7 +86,8 @@ ORIGINS: Mapping[Origin, OriginWords] = {
         "It was mounted inside the running container: by a process, a hook or a tool.",
     ),
     Origin.HOOK_OR_TOOL: OriginWords(
-        "a hook or tool", "hook or tool", "HK", "A hook, a plugin or a debugging tool put it there."
+        "a hook or tool", "hook or tool", "HK",
+        "A hook or a tool put it there: its configuration names it.",
     ),
     Origin.WRITTEN_LATER: OriginWords(
         "a later write", "written later", "WL",

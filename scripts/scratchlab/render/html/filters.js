@@ -8,8 +8,8 @@ const STATUS_MEANS = {
   shadowed: "The image has it, and a mount above hides it.",
   replaced: "The image has it, and the engine's init layer replaces it.",
   overridden: "The image has it, and a mount on this very path hides it.",
-  deleted: "The image has it, and a process deleted it.",
-  changed: "The image has it, and a process changed it.",
+  deleted: "The image has it, and since the start it was deleted.",
+  changed: "The image has it, and since the start something else took its place.",
 };
 
 class Filters {

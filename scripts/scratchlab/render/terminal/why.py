@@ -18,6 +18,19 @@ _WHEN = {
     "start": "when the container was started, before its process ran",
     "run": "while the container runs",
 }
+# Where evidence shows only so much, whatever the stage of the rule is.
+_WHEN_BY_ORIGIN = {
+    Origin.WRITTEN_LATER: "since the start",
+    Origin.MOUNTED_INSIDE: "since the start",
+    Origin.HOST_MOUNT: "since the start",
+    Origin.USER_DATA: "not known from here",
+    Origin.UNEXPLAINED: "not known from here",
+}
+# A volume that an earlier container filled looks the same.
+_WHEN_VOLUME_COPY = {
+    "create": "when this container, or an earlier one with the same volume, was created",
+    "start": "when this container, or an earlier one with the same volume, was started",
+}
 _PREDICTIONS = {
     "agrees": "predicted from configuration and versions, before the container was read",
     "none": "none was made",
@@ -84,7 +97,12 @@ def _rows(explanation: Explanation) -> Iterator[_Row]:
         yield _ghost_row(ghost)
         yield _origin_row("hidden by", ghost.origin)
     if rule is not None:
-        yield from _rule_rows(rule, explanation.source)
+        yield _Row("why", rule.title)
+    when = _when(explanation)
+    if when:
+        yield _Row("when", when)
+    if rule is not None:
+        yield from _source_rows(rule, explanation.source)
     for proof in _proofs(explanation):
         yield _Row("proof", f"{proof.kind}: {visible(proof.detail)}")
     yield from _prediction_rows(explanation)
@@ -103,9 +121,30 @@ def _ghost_row(ghost: Ghost) -> _Row:
     return _Row("the image's", visible(f"{image}, {ghost.kind} by {ghost.actor}"), "yellow")
 
 
-def _rule_rows(rule: Rule, source: Permalink | None) -> Iterator[_Row]:
-    yield _Row("why", rule.title)
-    yield _Row("when", _WHEN[rule.stage])
+def _when(explanation: Explanation) -> str:
+    """When it was put there, or hidden, as far as evidence shows; empty where no rule says it."""
+    rule = explanation.rule
+    origin = _explained_origin(explanation)
+    if origin in _WHEN_BY_ORIGIN:
+        return _WHEN_BY_ORIGIN[origin]
+    if rule is None:
+        return ""
+    if rule.id.endswith("-volume-copy"):
+        return _WHEN_VOLUME_COPY[rule.stage]
+    return _WHEN[rule.stage]
+
+
+def _explained_origin(explanation: Explanation) -> Origin | None:
+    """The origin that rule and time belong to."""
+    if explanation.finding is not None:
+        return explanation.finding.origin
+    if explanation.mounts:
+        inside = explanation.mounts[0].mount.target != explanation.path
+        return Origin.KERNEL if inside else explanation.mounts[0].origin
+    return explanation.ghost.origin if explanation.ghost is not None else None
+
+
+def _source_rows(rule: Rule, source: Permalink | None) -> Iterator[_Row]:
     if rule.level:
         yield _Row("clause", f"{rule.level}: {rule.clause}")
     if source is not None:
