@@ -301,9 +301,10 @@ def test_secret_and_config_of_a_swarm_are_engine_mounts(saved: Saved) -> None:
     assert findings["/run/secrets"].origin is Origin.RUNTIME_MOUNTPOINT
 
 
-def test_an_image_mount_is_a_user_mount(saved: Saved) -> None:
+def test_an_image_mount_is_a_user_mount_with_user_data_in_it(saved: Saved) -> None:
     findings = by_path(judged(saved("docker-28.5.2-image-mount")))
-    assert {findings[path].origin for path in ("/img", "/img/bin/busybox")} == {Origin.USER_MOUNT}
+    assert findings["/img"].origin is Origin.USER_MOUNT
+    assert findings["/img/bin/busybox"].origin is Origin.USER_DATA
 
 
 def test_a_mount_that_only_config_json_lists_is_from_a_hook_or_tool(saved: Saved) -> None:
