@@ -24,6 +24,7 @@ _DEFAULT_HOSTS = {
     "ff02::2": {"ip6-allrouters"},
 }
 _RESOLVER = "127.0.0.11"  # the address of the resolver that the engine runs in a network
+_NETWORKS_WITHOUT_RESOLVER = {"bridge", "host", "none"}
 _SHORT_ID = re.compile("[0-9a-f]{12}")
 _MOST_SHOWN = 3
 
@@ -39,7 +40,7 @@ def changed_since(file: EngineFile, container: Container) -> str | None:
     if file.target == "/etc/hostname":
         return _hostname(file.text, inspect.get("Config") or {})
     if file.target == "/etc/resolv.conf":
-        return _resolv_conf(file, mode)
+        return _resolv_conf(file, inspect)
     if file.target == "/etc/hosts" and mode != "host":  # there it is a copy of the host's
         return _hosts(file.text, inspect)
     return None
@@ -54,14 +55,15 @@ def _hostname(text: str, config: Mapping[str, Any]) -> str:
     return f"it holds {text[:80]!r}, and the engine wrote {written!r}"
 
 
-def _resolv_conf(file: EngineFile, mode: str) -> str | None:
+def _resolv_conf(file: EngineFile, inspect: Mapping[str, Any]) -> str | None:
     if not file.recorded:
         return None
     assert file.text is not None  # noqa: S101 - for the type checker
     digest = hashlib.sha256(file.text.encode("utf-8", "surrogateescape")).hexdigest()
     if file.recorded.removeprefix("sha256:") == digest:
         return ""
-    if mode not in ("default", "bridge", "host", "none"):
+    networks = (inspect.get("NetworkSettings") or {}).get("Networks") or {}
+    if not set(networks) <= _NETWORKS_WITHOUT_RESOLVER:
         # In a network of the user's the engine writes it once more, for its own resolver, and keeps
         # the old digest (moby v20.10.24 libnetwork/sandbox_dns_unix.go rebuildDNS()).
         lines = [line.split() for line in file.text.split("\n")]

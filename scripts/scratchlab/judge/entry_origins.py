@@ -17,6 +17,7 @@ from scratchlab.judge import elimination, unpacking
 from scratchlab.judge.cause import Cause, mount_line
 from scratchlab.judge.compare import Pair
 from scratchlab.judge.engine_files import changed_since
+from scratchlab.judge.ghosts import is_opaque
 from scratchlab.judge.hard_links import HardLinks
 from scratchlab.judge.mount_origins import MountOrigins
 from scratchlab.judge.paths import parents
@@ -65,8 +66,21 @@ class EntryOrigins:
                 return Cause(Origin.UNEXPLAINED, None, ()), Status.ONLY_LIVE
             return self._mounts[mount], Status.ONLY_LIVE if pair.image is None else pair.status
         if pair.status is Status.SAME and pair.image is not None:
-            return _of_image(pair.image), Status.SAME
+            again = self._made_again(live)
+            return again or _of_image(pair.image), Status.SAME
         return self._on_root(pair, live)
+
+    def _made_again(self, live: Entry) -> Cause | None:
+        """A directory that was removed and made again: it is as in the image, and hides what the
+        image has below it (Linux Documentation/filesystems/overlayfs.rst, opaque directories).
+        """
+        writable = self._evidence.writable
+        if writable is None or live.kind is not Kind.DIRECTORY or live.path == "/":
+            return None
+        made = writable.get(live.path)
+        if made is None or not is_opaque(made):
+            return None
+        return Cause(Origin.WRITTEN_LATER, None, (self._in_writable(made),))
 
     # On the root's own mount, different from the image:
 

@@ -64,7 +64,7 @@ class GhostFinder:
                     return self._ghost(entry, above, Status.REPLACED, writable)
                 if above.kind is entry.kind:
                     return None
-            deleted = above.is_whiteout or (path != entry.path and _opaque(above))
+            deleted = above.is_whiteout or (path != entry.path and is_opaque(above))
             replaced = not deleted and path == entry.path
             if deleted or replaced or above.kind is not Kind.DIRECTORY:
                 kind = Status.DELETED if path != entry.path or deleted else Status.CHANGED
@@ -85,6 +85,6 @@ class GhostFinder:
         return Ghost(entry.path, kind, origin, actor, (proof,), entry)
 
 
-def _opaque(entry: Entry) -> bool:
+def is_opaque(entry: Entry) -> bool:
     """Whether a directory of an upper layer hides everything that lower layers have below it."""
     return any(name in _OPAQUE for name, _ in entry.xattrs)

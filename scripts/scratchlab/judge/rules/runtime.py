@@ -142,7 +142,7 @@ KERNEL_RULES = (
         "what lies on a mount of the user's is the user's, whoever wrote it",
         Origin.USER_DATA, "run",
         Citation("torvalds/linux", "Documentation/filesystems/sharedsubtree.rst"),
-        removed_by="the mount without it",
+        removed_by="run without that mount, or with an empty one",
     ),
     Rule(
         "host-mount",
