@@ -45,7 +45,7 @@ def hold_container(
     pid = running_pid(inspect, client.name)
     with ExitStack() as stack:
         try:
-            process = stack.enter_context(hold_process(pid))
+            process = stack.enter_context(hold_process(pid, at_namespace_root=True))
         except LabError as error:
             _check_same_run(client, inspect)
             if not client.url.startswith("unix://"):

@@ -84,7 +84,11 @@ class HostView:
             engine_files=container_facts.engine_files(inspect),
             devices=container_facts.host_devices(inspect),
             host_namespaces=_host_namespaces(),
-            problems=tuple(problem for problem in (config.problem, layers_problem) if problem),
+            problems=tuple(
+                problem
+                for problem in (config.problem, layers_problem, _chrooted(process))
+                if problem
+            ),
         )
 
     def live(self, progress: Progress) -> Ledger:
@@ -118,6 +122,15 @@ class HostView:
     def _read_root(self, progress: Progress) -> Ledger:
         count = progress.step("reading the live root", "entries")
         return live.read_root(self._process.root_fd, self._process.mounts, progress=count)
+
+
+def _chrooted(process: Process) -> str:
+    if not process.chroot:
+        return ""
+    return (
+        f"the container's process lives in {process.chroot} (chroot): the root of its mount "
+        "namespace was read, which docker exec enters"
+    )
 
 
 def _host_namespaces() -> Mapping[str, str]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 from scratchlab import idmap, mountinfo
 from scratchlab.collect.live.file_status import status_of
+from scratchlab.collect.namespace_root import is_chrooted, namespace_entered
 from scratchlab.errors import LabError
 from scratchlab.model import Mount
 from scratchlab.procfs import KERNEL_THREAD, ProcessStat, parse_stat
@@ -30,7 +31,9 @@ class Process:
     ``start_time`` is in clock ticks after boot (field 22 of /proc/PID/stat); ``uid_map`` holds
     (inside, outside, count); ``root_fd`` is an O_PATH descriptor of the process's root directory;
     ``mounts`` are those that the process sees, targets relative to that root; ``root_mount`` is
-    the id of the mount that the root lies on.
+    the id of the mount that the root lies on. ``chroot`` is the process's own root directory where
+    that is another one than the root of its mount namespace, which then is the one that was opened;
+    otherwise empty.
     """
 
     pid: int
@@ -42,6 +45,7 @@ class Process:
     root_fd: int
     root_mount: int
     mounts: tuple[Mount, ...]
+    chroot: str = ""
 
     def recheck(self) -> None:
         """Check that the process still runs and still has what was read.
@@ -56,11 +60,10 @@ class Process:
             raise LabError(f"process {self.pid} was replaced while it was read", again)
         if _namespaces(self.proc_fd, self.pid).get("mnt") != self.namespaces.get("mnt"):
             raise LabError(f"process {self.pid} moved to another mount namespace", again)
-        root_fd = _open_root(self.proc_fd, self.pid)
+        root_fd, mounts = _root_and_mounts(self.proc_fd, self.pid, at_namespace_root=self.chroot)
         try:
             if status_of(root_fd).identity != status_of(self.root_fd).identity:
                 raise LabError(f"process {self.pid} changed its root directory", again)
-            mounts = _mounts(self.proc_fd, self.pid, root_fd)
         finally:
             os.close(root_fd)
         if changed := mountinfo.changes(self.mounts, mounts):
@@ -71,8 +74,11 @@ class Process:
 
 
 @contextmanager
-def hold_process(pid: int) -> Iterator[Process]:
+def hold_process(pid: int, *, at_namespace_root: bool = False) -> Iterator[Process]:
     """Hold process ``pid`` during the block, and read what decides what it can see.
+
+    ``at_namespace_root``: of a process that was chrooted in a mount namespace of its own, hold the
+    root of that namespace instead.
 
     A caller that got ``pid`` from an engine must ask the engine again once the process is held:
     the number may have been reused before. Raises LabError if there is no such process, if it is a
@@ -88,18 +94,21 @@ def hold_process(pid: int) -> Iterator[Process]:
         stack.callback(os.close, pidfd)
         # Read below proc_fd after pidfd_open: if it can be read, both are the same process.
         stat = _stat(proc_fd, pid)
-        root_fd = _open_root(proc_fd, pid)
+        namespaces = _namespaces(proc_fd, pid)
+        chroot = _chroot(proc_fd, pid, namespaces) if at_namespace_root else ""
+        root_fd, mounts = _root_and_mounts(proc_fd, pid, at_namespace_root=chroot)
         stack.callback(os.close, root_fd)
         process = Process(
             pid=pid,
             pidfd=pidfd,
             proc_fd=proc_fd,
             start_time=stat.start_time,
-            namespaces=_namespaces(proc_fd, pid),
+            namespaces=namespaces,
             uid_map=idmap.parse(_read(proc_fd, "uid_map", pid)),
             root_fd=root_fd,
             root_mount=status_of(root_fd).mount,
-            mounts=_mounts(proc_fd, pid, root_fd),
+            mounts=mounts,
+            chroot=chroot,
         )
         yield process
 
@@ -131,6 +140,35 @@ def _namespaces(proc_fd: int, pid: int) -> dict[str, str]:
         raise _refusal(pid, error) from error
     finally:
         os.close(directory)
+
+
+def _chroot(proc_fd: int, pid: int, namespaces: Mapping[str, str]) -> str:
+    """The process's root directory within its own mount namespace; empty where it is its root."""
+    if namespaces.get("mnt") == os.readlink("/proc/self/ns/mnt"):
+        return ""
+    root_fd = _open_root(proc_fd, pid)
+    try:
+        return os.readlink("root", dir_fd=proc_fd) if is_chrooted(root_fd) else ""
+    except OSError as error:
+        raise _refusal(pid, error) from error
+    finally:
+        os.close(root_fd)
+
+
+def _root_and_mounts(
+    proc_fd: int, pid: int, *, at_namespace_root: str
+) -> tuple[int, tuple[Mount, ...]]:
+    """The process's root and mounts; those of its mount namespace where ``at_namespace_root``."""
+    if at_namespace_root:
+        with namespace_entered(proc_fd) as entered:
+            root_fd = _open_root(entered, pid)
+            return root_fd, mountinfo.parse(_read(entered, "mountinfo", pid))
+    root_fd = _open_root(proc_fd, pid)
+    try:
+        return root_fd, _mounts(proc_fd, pid, root_fd)
+    except BaseException:
+        os.close(root_fd)
+        raise
 
 
 def _open_root(proc_fd: int, pid: int) -> int:

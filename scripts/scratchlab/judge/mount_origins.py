@@ -325,7 +325,8 @@ class MountOrigins:
         """The cause of a mount that no list names but that follows from one."""
         path = mount.target
         cgroup = self.requested(_CGROUP)
-        if path.startswith(_CGROUP + "/") and mount.fstype == "cgroup" and cgroup is not None:
+        own = cgroup is not None and cgroup.wish is None  # not with a bind of the user's
+        if path.startswith(_CGROUP + "/") and mount.fstype == "cgroup" and cgroup and own:
             evidence = Evidence(cgroup.listed_in, str(cgroup))
             return Cause(Origin.RUNTIME_FILESYSTEM, "engine-filesystem", (evidence, line))
         if path in self._devices or path in DEVICES:
