@@ -84,11 +84,7 @@ class HostView:
             engine_files=container_facts.engine_files(inspect),
             devices=container_facts.host_devices(inspect),
             host_namespaces=_host_namespaces(),
-            problems=tuple(
-                problem
-                for problem in (config.problem, layers_problem, _chrooted(process))
-                if problem
-            ),
+            problems=tuple(filter(None, (config.problem, layers_problem, _chrooted(process)))),
         )
 
     def live(self, progress: Progress) -> Ledger:

@@ -148,8 +148,7 @@ class MountOrigins:
         """
         line = mount_line(mount)
         if mount.id == self._root:
-            driver = ROOT_DRIVERS.get(self._facts.engine.storage_driver, "")
-            return Cause(Origin.STORAGE_DRIVER, f"{self._engine}-root{driver}", (line,))
+            return self._root_cause(mount, line)
         if not late:
             made = (
                 self._as_requested(mount, pending, line)
@@ -163,6 +162,36 @@ class MountOrigins:
             or self._by_hook(mount, line)
             or self._inside(mount, pending, line, late)
         )
+
+    def _root_cause(self, mount: Mount, line: Evidence) -> Cause:
+        """The root is the engine's if the engine's mount namespace has it where the engine says, or
+        its books name the directory. What a process can repeat, such as mount options, is no proof.
+        """
+        driver = ROOT_DRIVERS.get(self._facts.engine.storage_driver, "")
+        rule = f"{self._engine}-root{driver}"
+        if self._facts.host_mounts is None:
+            return Cause(Origin.STORAGE_DRIVER, rule, (line,))
+        named = [posixpath.normpath(path) for path in self._root_names() if path]
+        for other in self._facts.host_mounts:
+            same = (other.device, other.root) == (mount.device, mount.root)
+            if same and _is_named(other.target, named):
+                proof = Evidence("host", f"the engine mounted it on {other.target}")
+                return Cause(Origin.STORAGE_DRIVER, rule, (proof, line))
+        if mount.root != "/" and _is_named(mount.root, named):
+            proof = Evidence("host", f"the engine keeps it in {mount.root}")
+            return Cause(Origin.STORAGE_DRIVER, rule, (proof, line))
+        where = ", ".join(named) or "a place that is not known"
+        detail = f"the engine's mount namespace does not have this root on {where}"
+        return Cause(Origin.UNEXPLAINED, None, (Evidence("host", detail), line))
+
+    def _root_names(self) -> Iterator[str]:
+        """Where the engine says that it mounted the root, or keeps it."""
+        data = (self._facts.container.inspect.get("GraphDriver") or {}).get("Data") or {}
+        yield str(data.get("MergedDir") or "")
+        path = str((self._config.get("root") or {}).get("path") or "")
+        bundle = posixpath.dirname(self._facts.container.oci_config_path)
+        yield posixpath.join(bundle, path) if path else ""
+        yield self._facts.layers.upper or ""
 
     # What was asked for:
 
@@ -356,10 +385,15 @@ class MountOrigins:
         recursive = "rbind" in request.options or request.listed_in == "inspect"
         rule = f"{self._engine}-user-mount"
         if self._facts.host_mounts is None:
-            if not recursive:
+            # Without a master, the bind passes nothing on: proc_pid_mountinfo(5).
+            passes_on = any(tag.startswith("master:") for tag in above.propagation)
+            if not passes_on and (late or not recursive):
                 return None
             detail = "whether the host has this mount as well is not known from here"
-            return Cause(Origin.USER_MOUNT, rule, (listed, Evidence("host", detail), line))
+            unknown = Evidence("host", detail)
+            if late:
+                return Cause(Origin.HOST_MOUNT, "host-mount", (unknown, listed, line))
+            return Cause(Origin.USER_MOUNT, rule, (listed, unknown, line))
         below = posixpath.relpath(mount.target, above.target)
         sources = [path for path in self._names(request) if path]
         paths = {posixpath.normpath(posixpath.join(source, below)) for source in sources}
@@ -417,6 +451,12 @@ class MountOrigins:
         host_config = self._facts.container.inspect.get("HostConfig") or {}
         mode = str(host_config.get("IpcMode") or "private")
         return Content.NEW if mode in ("private", "shareable", "") else Content.USERS
+
+
+def _is_named(path: str, named: Sequence[str]) -> bool:
+    """Whether ``path`` is one of ``named``, of which a link may lead to the beginning."""
+    end = posixpath.join(*path.split("/")[-3:])
+    return any(path == name or name.endswith(f"/{end}") for name in named)
 
 
 def _first_late(mounts: Sequence[Mount], masks: set[str]) -> int | None:
