@@ -12,13 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from scratchlab import mountinfo
+from scratchlab.collect.host_facts import ENGINE_FILES, MOST_TEXT
 from scratchlab.collect.live.file_status import mount_id_of
 from scratchlab.model import EngineFile, HostDevice, Json, Mount
 
-# The engine's own files, as inspect names their sources, and where they are mounted.
-ENGINE_FILES = {"HostnamePath": "/etc/hostname", "HostsPath": "/etc/hosts",
-                "ResolvConfPath": "/etc/resolv.conf"}  # fmt: skip
-MOST_TEXT = 64 << 10  # bytes of a file that the engine wrote
 MOST_MOUNTINFO = 64 << 20  # bytes
 _MOST_LINKS = 40  # as the kernel: path_resolution(7)
 _MOST_DEVICES = 10_000

@@ -41,6 +41,13 @@ MASK_CANDIDATES = (
 )
 PER_CPU_MASKS = "/sys/devices/system/cpu/cpu[0-9]*/thermal_throttle"
 _CGROUP = "/sys/fs/cgroup"
+# The files that an engine writes for a container: key in inspect -> where it mounts them.
+ENGINE_FILES = {
+    "HostnamePath": "/etc/hostname",
+    "HostsPath": "/etc/hosts",
+    "ResolvConfPath": "/etc/resolv.conf",
+}
+MOST_TEXT = 64 << 10  # bytes of such a file
 
 
 def read_host(candidates: Iterable[str] = MASK_CANDIDATES) -> Host:

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, NoReturn
 
 from scratchlab import idmap, mountinfo
 from scratchlab.collect.holding import running_pid, same_run
-from scratchlab.collect.host_facts import MASK_CANDIDATES, PER_CPU_MASKS, cgroups
+from scratchlab.collect.host_facts import (
+    ENGINE_FILES,
+    MASK_CANDIDATES,
+    MOST_TEXT,
+    PER_CPU_MASKS,
+    cgroups,
+)
 from scratchlab.collect.live.file_status import FileStatus
 from scratchlab.collect.live.limits import KERNEL_FILESYSTEMS, UNHASHED_FILESYSTEMS, WalkLimits
 from scratchlab.collect.remote.container import run_agent
@@ -23,7 +29,18 @@ from scratchlab.collect.remote.protocol import (
 from scratchlab.errors import LabError
 from scratchlab.evidence import EvidenceSet
 from scratchlab.ledger import Ledger
-from scratchlab.model import Container, Engine, Facts, Host, Image, Json, Layers, Mount, Runtime
+from scratchlab.model import (
+    Container,
+    Engine,
+    EngineFile,
+    Facts,
+    Host,
+    Image,
+    Json,
+    Layers,
+    Mount,
+    Runtime,
+)
 from scratchlab.procfs import parse_stat
 
 if TYPE_CHECKING:
@@ -273,6 +290,7 @@ class DebugView:
             ),
             mounts=process.mounts,
             layers=Layers(driver=_driver(self._inspect, engine)),
+            engine_files=self._engine_files(),
             problems=self._debug.problems(),
         )
 
@@ -289,6 +307,17 @@ class DebugView:
             root.close()
             raise
         return EvidenceSet(facts, image, root)
+
+    def _engine_files(self) -> tuple[EngineFile, ...]:
+        """The engine's files as its API reads them. The digest that it keeps is out of reach."""
+        files = []
+        for name, target in ENGINE_FILES.items():
+            source = self._inspect.get(name)
+            if isinstance(source, str) and source:
+                content = self._client.read_file(self._inspect["Id"], target, MOST_TEXT)
+                text = None if content is None else content.decode("utf-8", "surrogateescape")
+                files.append(EngineFile(target, source, text))
+        return tuple(files)
 
     def _runtime(self) -> Runtime:
         return self._client.runtime(self._inspect, local=False)
