@@ -106,6 +106,27 @@ def test_deleted_image_is_built_again() -> None:
     assert set(lab_command.verdicts().values()) == {"pass"}
 
 
+def test_drift_of_the_labs_container_is_named_by_the_last_line() -> None:
+    docker("cp", "/etc/hostname", "sleep:/drift")
+    try:
+        done = lab_command.run()
+        assert done.returncode == 2, "0 or 2, whatever scratchlab's own status is"
+        last = done.stdout.rstrip().splitlines()[-1]
+        assert last.startswith("1 check failed (E07)")
+        assert last.endswith("also 1 written since the start")
+        assert lab_command.verdicts()["E07"] == "fail"
+        assert lab_command.report()["verdict"]["status"] == 1
+        room = (lab_command.REPORT.parents[1] / "room.tap").read_text()
+        assert "not ok 1 - localhost" in room
+        page = lab_command.REPORT.with_name("index.html").read_text()
+        assert '<p class="verdict alarm">' in page
+    finally:
+        docker("rm", "--force", "sleep")
+    done = lab_command.run()
+    assert done.returncode == 0, done.stdout
+    assert lab_command.report()["verdict"]["status"] == 0
+
+
 def test_full_disk_is_reported_and_the_next_run_converges() -> None:
     build = Path("/var/lib/scratchlab/build/sleep")
     (build / "sleep").unlink()

@@ -85,8 +85,9 @@ def decide(head: HeadFields, entries: Iterable[EntrySection]) -> VerdictSection:
     }  # fmt: skip
     faults: list[str] = []  # paths that the sentence names
     drift: list[str] = []
-    predicted = False
+    verified = predicted = False
     for entry in entries:
+        verified = True
         predicted = predicted or entry["prediction"] == "agrees"
         _count(trouble_of(entry), entry["path"], counts, faults, drift)
     for mount in head.get("mounts", ()):
@@ -117,7 +118,9 @@ def decide(head: HeadFields, entries: Iterable[EntrySection]) -> VerdictSection:
     else:
         status = ExitStatus.EXPLAINED
         sentence = "all explained, and as predicted"
-        if not predicted:
+        if not verified:
+            sentence = "no check failed; no container was verified"
+        elif not predicted:
             sentence = "all explained; nothing was predicted"
     return {
         "status": int(status),

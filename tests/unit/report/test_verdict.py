@@ -208,11 +208,16 @@ def test_problem_is_1_and_a_note_is_not() -> None:
     assert verdict(entry(), notes=["no prediction: docker 99 is not known"])["status"] == 0
 
 
-@pytest.mark.parametrize("entries", [[], [entry(prediction="none")]])
-def test_nothing_predicted_is_0_and_the_sentence_says_so(entries: list[Any]) -> None:
-    found = verdict(*entries)
+def test_nothing_predicted_is_0_and_the_sentence_says_so() -> None:
+    found = verdict(entry(prediction="none"), checks=[check("pass")])
     assert found["status"] == 0
     assert found["sentence"] == "all explained; nothing was predicted"
+
+
+def test_report_without_entries_claims_nothing_of_a_container() -> None:
+    found = verdict(checks=[check("pass")])
+    assert found["status"] == 0
+    assert found["sentence"] == "no check failed; no container was verified"
 
 
 def test_one_entry_as_predicted_is_enough_for_the_sentence() -> None:
