@@ -199,6 +199,8 @@ class EntryOrigins:
                 node = Evidence("stat", f"devpts node {major}:{minor}")
                 return Cause(Origin.KERNEL, "devpts-node", (node, line))
         if content is Content.USERS:
+            if configured := self._configured_device(live):
+                return Cause(Origin.RUNTIME_DEVICE, "configured-device", (configured, line))
             return self._on_users_mount(pair, mount, line)
         if content is Content.NEW:
             return self._in_new_filesystem(pair, live, mount, line)

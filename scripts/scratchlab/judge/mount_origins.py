@@ -385,9 +385,10 @@ class MountOrigins:
         recursive = "rbind" in request.options or request.listed_in == "inspect"
         rule = f"{self._engine}-user-mount"
         if self._facts.host_mounts is None:
-            # Without a master, the bind passes nothing on: proc_pid_mountinfo(5).
-            passes_on = any(tag.startswith("master:") for tag in above.propagation)
-            if not passes_on and (late or not recursive):
+            # What comes by propagation lies on a slave and is one (Linux fs/pnode.c propagate_one();
+            # proc_pid_mountinfo(5): master).
+            came = all(_is_slave(passed) for passed in (above, mount))
+            if not came and (late or not recursive):
                 return None
             detail = "whether the host has this mount as well is not known from here"
             unknown = Evidence("host", detail)
@@ -457,6 +458,10 @@ def _is_named(path: str, named: Sequence[str]) -> bool:
     """Whether ``path`` is one of ``named``, of which a link may lead to the beginning."""
     end = posixpath.join(*path.split("/")[-3:])
     return any(path == name or name.endswith(f"/{end}") for name in named)
+
+
+def _is_slave(mount: Mount) -> bool:
+    return any(tag.startswith("master:") for tag in mount.propagation)
 
 
 def _first_late(mounts: Sequence[Mount], masks: set[str]) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,15 +12,22 @@ from scratchlab import evidence
 from scratchlab.evidence import EvidenceSet
 
 SAVED = Path(__file__).with_name("evidence")
+_PACKED = ".tar.gz"
+NAMES = sorted(path.name.removesuffix(_PACKED) for path in SAVED.iterdir())
 
 
 @pytest.fixture
-def saved() -> Iterator[Callable[[str], EvidenceSet]]:
-    """A function that loads evidence by the name of its directory; closed after the test."""
+def saved(tmp_path: Path) -> Iterator[Callable[[str], EvidenceSet]]:
+    """A function that loads evidence by its name; closed after the test."""
     loaded: list[EvidenceSet] = []
 
     def load(name: str) -> EvidenceSet:
-        loaded.append(evidence.load(str(SAVED / name)))
+        directory = SAVED / name
+        if not directory.exists():
+            directory = tmp_path / name
+            with tarfile.open(SAVED / f"{name}{_PACKED}") as archive:
+                archive.extractall(directory, filter="data")
+        loaded.append(evidence.load(str(directory)))
         return loaded[-1]
 
     yield load
