@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from scratchlab.errors import LabError
 from scratchlab.model import Mount
@@ -84,18 +84,34 @@ def visible_mounts(mounts: Sequence[Mount], root: int | None = None) -> dict[str
     start = by_id.get(root) if root is not None else None
     base = start if start is not None else _topmost(None, "/", mountpoints)
     visible = {} if base is None else {"/": base}
-    for target in dict.fromkeys(mount.target for mount in mounts):
-        if target == "/":
-            continue
-        reached = base
-        for prefix in _prefixes(target):
-            reached = _topmost(reached, prefix, mountpoints)
-        if reached is not None and reached.target == target:
-            visible[target] = reached
+    targets = dict.fromkeys(mount.target for mount in mounts if mount.target != "/")
+    reached = _reached(targets, base, mountpoints)
+    for target in targets:
+        mount = reached[target]
+        if mount is not None and mount.target == target:
+            visible[target] = mount
     return visible
 
 
 _Mountpoints = dict[tuple[int | None, str], Mount]
+
+
+def _reached(
+    targets: Iterable[str], base: Mount | None, mountpoints: _Mountpoints
+) -> dict[str, Mount | None]:
+    """The mount that the path to each target ends on.
+
+    In this order each path follows the one above it: every stack of mounts is climbed once.
+    """
+    reached: dict[str, Mount | None] = {}
+    above: list[tuple[str, Mount | None]] = []  # targets on the way, each with a "/" at the end
+    for target in sorted(targets, key=lambda path: path.replace("/", "\0")):
+        while above and not target.startswith(above[-1][0]):
+            above.pop()
+        below = above[-1][1] if above else base
+        reached[target] = _topmost(below, target, mountpoints)
+        above.append((f"{target}/", reached[target]))
+    return reached
 
 
 def _parent(mount: Mount, by_id: dict[int, Mount]) -> int | None:
@@ -113,14 +129,6 @@ def _topmost(below: Mount | None, path: str, mountpoints: _Mountpoints) -> Mount
         seen.add(above.id)
         top = above
     return top
-
-
-def _prefixes(path: str) -> Iterator[str]:
-    at = path.find("/", 1)
-    while at != -1:
-        yield path[:at]
-        at = path.find("/", at + 1)
-    yield path
 
 
 def changes(before: Iterable[Mount], after: Iterable[Mount]) -> tuple[str, ...]:
