@@ -10,8 +10,6 @@ since. No name alone is a proof.
 
 from __future__ import annotations
 
-from typing import Any
-
 from scratchlab.evidence import EvidenceSet
 from scratchlab.judge import elimination, unpacking
 from scratchlab.judge.cause import Cause, mount_line
@@ -43,10 +41,6 @@ class EntryOrigins:
         workdir = mounts.resolve(config.get("WorkingDir") or "/")
         self._workdir = frozenset((*parents(workdir), workdir)) - {"/"}
         self._user = str(config.get("User") or "")
-        linux = (facts.container.oci_config or {}).get("linux") or {}
-        self._devices: dict[str, dict[str, Any]] = {
-            mounts.resolve(str(device.get("path"))): device for device in linux.get("devices") or []
-        }
         self._files = {file.target: file for file in facts.engine_files}
         self._hard_links = HardLinks(evidence)
 
@@ -253,14 +247,16 @@ class EntryOrigins:
         return Cause(Origin.WRITTEN_LATER, None, (Evidence("stat", detail), line))
 
     def _configured_device(self, live: Entry) -> Evidence | None:
-        configured = self._devices.get(live.path)
-        if configured is None or live.device is None:
+        if live.path not in self._mounts.devices or live.device is None:
             return None
-        if (configured.get("major"), configured.get("minor")) != live.device:
+        number = self._mounts.devices[live.path]
+        if number is None:
+            detail = f"a device {live.path} is asked for; its number is not known from here"
+            return Evidence("inspect", detail)
+        if number != live.device:
             return None
-        return Evidence(
-            "oci-config", "device {} {}:{} is configured".format(live.path, *live.device)
-        )
+        listed_in = "inspect" if self._evidence.facts.container.oci_config is None else "oci-config"
+        return Evidence(listed_in, "device {} {}:{} is configured".format(live.path, *live.device))
 
     def _device_or_link(self, live: Entry) -> tuple[str, Evidence] | None:
         """The rule and the proof of a device node or link that the runtime makes in /dev."""

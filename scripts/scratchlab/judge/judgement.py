@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scratchlab.evidence import EvidenceSet
 from scratchlab.idmap import IdMap
@@ -18,7 +18,20 @@ from scratchlab.judge.ghosts import GhostFinder
 from scratchlab.judge.mount_origins import MADE_LATER, MountOrigins
 from scratchlab.judge.prediction.predictions import Predictions
 from scratchlab.ledger import sort_key
-from scratchlab.model import Check, Entry, Finding, Ghost, Mount, MountFinding, Origin, Status
+from scratchlab.model import (
+    Check,
+    Entry,
+    Evidence,
+    Finding,
+    Ghost,
+    Mount,
+    MountFinding,
+    Origin,
+    Sight,
+    Status,
+)
+
+CHANGED_WHILE_READ = "changed while read"  # note of a live entry: scratchlab.collect.live
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +81,7 @@ class _Comparison:
         self._origins = EntryOrigins(evidence, self._mounts)
         self._finder = GhostFinder(evidence, self._mounts, root)
         self._ids = IdMap(evidence.facts.container.uid_map)
+        self._sights = {look.path: look.sight for look in evidence.facts.second_look}
         self._ghosts: tuple[Ghost, ...] | None = None  # None: no iteration came to its end yet
 
     def findings(self) -> Iterator[Finding]:
@@ -98,9 +112,24 @@ class _Comparison:
             if ghost is not None:
                 ghosts.append(ghost)
             if finding is not None:
-                yield finding
+                yield self._at_second_look(finding)
             elif ghost is None:
-                yield Finding(pair.path, Status.MISSING, Origin.UNEXPLAINED, image=pair.image)
+                yield self._at_second_look(
+                    Finding(pair.path, Status.MISSING, Origin.UNEXPLAINED, image=pair.image)
+                )
+
+    def _at_second_look(self, finding: Finding) -> Finding:
+        """``finding``, or that the path was gone or changed while it was read."""
+        sight = self._sights.get(finding.path, Sight.SAME)
+        if sight is Sight.SAME or finding.origin is not Origin.UNEXPLAINED:
+            return finding
+        words = "gone" if sight is Sight.GONE else "changed"
+        proof = Evidence("stat", f"it was {words} when it was looked at again")
+        live = replace(finding.live, note=CHANGED_WHILE_READ) if finding.live is not None else None
+        status = Status.CHANGED if finding.status is Status.MISSING else finding.status
+        return replace(
+            finding, status=status, origin=Origin.WRITTEN_LATER, evidence=(proof,), live=live
+        )
 
     def _judged(self, pair: Pair) -> tuple[Finding | None, Entry | None]:
         """The finding for the live entry of ``pair``, if it has one, and the entry of the image

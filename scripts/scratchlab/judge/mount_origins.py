@@ -22,6 +22,7 @@ from scratchlab.judge.places import (
     NETWORK_FILES,
     Content,
     RequestedMount,
+    configured_devices,
     placed_requests,
 )
 from scratchlab.judge.rules.docker import INIT_PROGRAM as DOCKER_INIT
@@ -41,7 +42,9 @@ _DELETED = "//deleted"  # end of the root of a bind whose source was removed: fs
 
 
 class MountOrigins:
-    """The mounts of one container and the cause of each: ``origins[mount]``."""
+    """The mounts of one container and the cause of each: ``origins[mount]``. ``devices`` are the
+    configured devices: where each lands, and its number (None: not known from here).
+    """
 
     def __init__(self, facts: Facts, image: Ledger, root: int | None) -> None:
         """``root`` is the id of the mount that the live root lies on."""
@@ -57,8 +60,8 @@ class MountOrigins:
         host_config = facts.container.inspect.get("HostConfig") or {}
         self._masked = {*(linux.get("maskedPaths") or host_config.get("MaskedPaths") or ())}
         self._readonly = {*(linux.get("readonlyPaths") or host_config.get("ReadonlyPaths") or ())}
-        self._devices = {
-            self._places.resolve(str(device.get("path"))) for device in linux.get("devices") or []
+        self.devices = {
+            self._places.resolve(path): number for path, number in configured_devices(facts)
         }
         self._on_host = {source.path for source in facts.sources}
         self._dev_null = {
@@ -138,9 +141,7 @@ class MountOrigins:
         directories above them and above configured devices.
         """
         targets = (path for target in self._requests for path in (*parents(target), target))
-        return frozenset(
-            (*targets, *(path for device in self._devices for path in parents(device)))
-        )
+        return frozenset((*targets, *(path for device in self.devices for path in parents(device))))
 
     def _cause(self, mount: Mount, pending: list[RequestedMount], late: bool) -> Cause:
         """``pending`` are the requests for the target that no earlier mount fulfils; ``late``:
@@ -358,7 +359,7 @@ class MountOrigins:
         if path.startswith(_CGROUP + "/") and mount.fstype == "cgroup" and cgroup and own:
             evidence = Evidence(cgroup.listed_in, str(cgroup))
             return Cause(Origin.RUNTIME_FILESYSTEM, "engine-filesystem", (evidence, line))
-        if path in self._devices or path in DEVICES:
+        if path in self.devices or path in DEVICES:
             bound = [source for source in self._facts.sources if source.mount == mount.id]
             if mount.root == "/" + posixpath.basename(path) and (bound or not self._facts.sources):
                 rule = "oci-device" if path in DEVICES else "configured-device"
@@ -385,8 +386,8 @@ class MountOrigins:
         recursive = "rbind" in request.options or request.listed_in == "inspect"
         rule = f"{self._engine}-user-mount"
         if self._facts.host_mounts is None:
-            # What comes by propagation lies on a slave and is one (Linux fs/pnode.c propagate_one();
-            # proc_pid_mountinfo(5): master).
+            # What comes by propagation lies on a slave and is one (Linux fs/pnode.c
+            # propagate_one(); proc_pid_mountinfo(5): master).
             came = all(_is_slave(passed) for passed in (above, mount))
             if not came and (late or not recursive):
                 return None

@@ -220,6 +220,30 @@ def _listed_in_inspect(facts: Facts) -> Iterator[RequestedMount]:
         yield RequestedMount("/run/.containerenv", "bind", source, (), "inspect")
 
 
+def asked_devices(facts: Facts) -> Iterator[tuple[str, tuple[int, int] | None]]:
+    """Paths, as given, and numbers of the devices that --device asks for; None where the host's
+    node, and so its number, cannot be read from here.
+    """
+    if facts.devices is not None:
+        yield from ((device.target, device.device) for device in facts.devices)
+        return
+    host_config = facts.container.inspect.get("HostConfig") or {}
+    for device in host_config.get("Devices") or []:
+        yield str(device.get("PathInContainer") or ""), None
+
+
+def configured_devices(facts: Facts) -> Iterator[tuple[str, tuple[int, int] | None]]:
+    """The same for the devices that the runtime makes beside the default ones, as config.json
+    lists them; where that cannot be read, as they were asked for.
+    """
+    config = facts.container.oci_config
+    if config is None:
+        yield from asked_devices(facts)
+        return
+    for device in (config.get("linux") or {}).get("devices") or []:
+        yield str(device.get("path") or ""), (device.get("major"), device.get("minor"))
+
+
 def placed_requests(facts: Facts, image: Ledger) -> tuple[Places, dict[str, list[RequestedMount]]]:
     """The places that the requests make, and the requests by the target where each lands."""
     mounted = {mount.target for mount in facts.mounts}

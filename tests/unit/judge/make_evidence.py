@@ -128,14 +128,8 @@ CASES = {
     "debug-mounted-inside": Case(
         (*MAY_MOUNT, "-v", "/data"), "mkdir /data/x; mount -t tmpfs t /data/x", vantage="debug"
     ),
-    "debug-devices": Case(("--device", "/dev/fuse:/dev/a/b/fuse", "--device", "/dev/zero:/opt/zero"),
-                          vantage="debug"),
-    "debug-host-mount-later": Case(
-        ("--mount", f"type=bind,src={HOST}/shared,dst=/media,bind-propagation=rslave"),
-        before=f"mkdir -p {HOST}/shared/sub; mount --bind {HOST}/shared {HOST}/shared; "
-               f"mount --make-shared {HOST}/shared",
-        host=f"mount -t tmpfs late {HOST}/shared/sub; echo usb > {HOST}/shared/sub/stick",
-        vantage="debug",
+    "debug-devices": Case(
+        ("--device", "/dev/fuse:/dev/a/b/fuse", "--device", "/dev/zero:/opt/zero"), vantage="debug"
     ),
     "debug-host-mounts-below": Case(
         ("-v", f"{HOST}/dir:/b"),

@@ -10,7 +10,7 @@ from typing import Any
 
 from scratchlab.idmap import IdMap
 from scratchlab.judge.paths import parents, upwards
-from scratchlab.judge.places import KERNEL_TYPES, Content, Places, wishes
+from scratchlab.judge.places import KERNEL_TYPES, Content, Places, asked_devices, wishes
 from scratchlab.judge.rules.runtime import DEVICES, LINKS, SPEC_FILESYSTEMS, stub_modes
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Facts, Kind, Mount, Origin
@@ -232,13 +232,7 @@ class PredictionBuilder:
         if self.host_config.get("DeviceRequests"):
             # A plugin (CDI, --gpus) decides what they are.
             self.complete = False
-        targets: list[tuple[str, tuple[int, int] | None]]
-        if self.facts.devices is None:  # the host's nodes cannot be read from here
-            targets = [(str(device["PathInContainer"]), None)
-                       for device in self.host_config.get("Devices") or []]  # fmt: skip
-        else:
-            targets = [(device.target, device.device) for device in self.facts.devices]
-        for name, numbers in targets:
+        for name, numbers in asked_devices(self.facts):
             path = self._places.resolve(name)
             self._needs_parents.append(path)
             self.add(
