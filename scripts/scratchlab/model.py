@@ -263,6 +263,22 @@ class HostDevice:
     device: tuple[int, int]
 
 
+class Sight(StrEnum):
+    """What a second look at a path showed."""
+
+    SAME = "same"
+    GONE = "gone"
+    CHANGED = "changed"  # another entry, or one where there was none
+
+
+@dataclass(frozen=True, slots=True)
+class SecondLook:
+    """A path that came out unexplained or missing, looked at once more."""
+
+    path: str
+    sight: Sight
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """The evidence without the ledgers: what engine, runtime, kernel and host report."""
@@ -288,6 +304,7 @@ class Facts:
     engine_files: tuple[EngineFile, ...] = ()
     # HostConfig.Devices with directories expanded; None where the host's nodes cannot be read.
     devices: tuple[HostDevice, ...] | None = None
+    second_look: tuple[SecondLook, ...] = ()
     problems: tuple[str, ...] = ()  # sentences: facts that could not be read, and why
 
 

@@ -6,18 +6,25 @@ Linux only: ``collect.vantage`` imports this module late.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
-from scratchlab.collect import container_facts, layer_ledgers, live, runtime_config, storage
+from scratchlab.collect import (
+    container_facts,
+    layer_ledgers,
+    live,
+    runtime_config,
+    second_look,
+    storage,
+)
 from scratchlab.collect.holding import hold_container, parent_pid
 from scratchlab.collect.host_facts import read_host
 from scratchlab.collect.process import Process
 from scratchlab.evidence import EvidenceSet
 from scratchlab.ledger import Ledger
-from scratchlab.model import Container, Engine, Facts, Image, Json
+from scratchlab.model import Container, Engine, Facts, Image, Json, SecondLook
 
 if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient
@@ -114,6 +121,10 @@ class HostView:
             self._process.recheck()
             undo.pop_all()
         return EvidenceSet(facts, image, root, init, writable)
+
+    def look_again(self, live: Ledger, paths: Iterable[str]) -> tuple[SecondLook, ...]:
+        """What is at ``paths`` now; see ``ContainerView``."""
+        return second_look.look_again(self._process.root_fd, live, paths)
 
     def _read_root(self, progress: Progress) -> Ledger:
         count = progress.step("reading the live root", "entries")

@@ -8,9 +8,9 @@ The way from a container's name to its root: :func:`open_container` here, ``host
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from scratchlab.collect.holding import running_pid
@@ -18,7 +18,7 @@ from scratchlab.collect.image import from_engine, ledger_cache
 from scratchlab.errors import LabError
 from scratchlab.evidence import EvidenceSet
 from scratchlab.ledger import Ledger
-from scratchlab.model import Engine, Facts, Image, Json
+from scratchlab.model import Engine, Facts, Image, Json, SecondLook
 from scratchlab.progress import Progress
 
 if TYPE_CHECKING:
@@ -36,6 +36,9 @@ class ContainerView(Protocol):
 
     def examine(self, facts: Facts, image: Ledger, progress: Progress) -> EvidenceSet:
         """Read the live ledger and what else this vantage can read. Raises LabError."""
+
+    def look_again(self, live: Ledger, paths: Iterable[str]) -> tuple[SecondLook, ...]:
+        """What is at ``paths`` of the ledger ``live`` now; empty where this vantage cannot look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,11 @@ class OpenContainer:
         replaced meanwhile.
         """
         return self._view.examine(self.facts, self.image, self._progress)
+
+    def look_again(self, evidence: EvidenceSet, paths: Iterable[str]) -> EvidenceSet:
+        """``evidence`` with a second look at ``paths``."""
+        looks = self._view.look_again(evidence.live, paths)
+        return replace(evidence, facts=replace(evidence.facts, second_look=looks))
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from scratchlab import evidence
@@ -9,10 +11,13 @@ from scratchlab.collect.vantage import open_container
 from scratchlab.evidence import EvidenceSet
 from scratchlab.judge import Judgement, judge
 from scratchlab.judge.prediction import predict
+from scratchlab.model import Origin, Status
 from scratchlab.progress import Progress
 
 if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient
+
+MOST_LOOKED_AT = 10_000  # paths of one second look
 
 
 def verify(
@@ -33,7 +38,20 @@ def verify(
     ) as opened:
         expected = predict(opened.facts, opened.image)
         collected = opened.collect()
-    return collected, judge(collected, expected)
+        judgement = judge(collected, expected)
+        # Within the block: the process is still held.
+        doubtful = list(islice(_doubtful(judgement), MOST_LOOKED_AT))
+        if doubtful:
+            collected = opened.look_again(collected, doubtful)
+            judgement = judge(collected, expected)
+    return collected, judgement
+
+
+def _doubtful(judgement: Judgement) -> Iterator[str]:
+    """Paths that a container which writes meanwhile may have made come out wrong."""
+    for finding in judgement.findings:
+        if finding.status is Status.MISSING or finding.origin is Origin.UNEXPLAINED:
+            yield finding.path
 
 
 def replay(directory: str) -> tuple[EvidenceSet, Judgement]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn
@@ -40,6 +40,7 @@ from scratchlab.model import (
     Layers,
     Mount,
     Runtime,
+    SecondLook,
 )
 from scratchlab.procfs import parse_stat
 
@@ -318,6 +319,10 @@ class DebugView:
                 text = None if content is None else content.decode("utf-8", "surrogateescape")
                 files.append(EngineFile(target, source, text))
         return tuple(files)
+
+    def look_again(self, live: Ledger, paths: Iterable[str]) -> tuple[SecondLook, ...]:  # noqa: ARG002
+        """Nothing: the agent reads a root once."""
+        return ()
 
     def _runtime(self) -> Runtime:
         return self._client.runtime(self._inspect, local=False)

@@ -1,0 +1,52 @@
+"""A second look at paths that came out wrong: two looks at a moving thing differ.
+
+The live root and the writable layer are read one after the other, so that a file that is made or
+removed meanwhile belongs to neither. Linux only.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from scratchlab.collect.live.file_status import status_of, to_entry
+from scratchlab.ledger import Ledger
+from scratchlab.model import Entry, Kind, SecondLook, Sight
+
+_COMPARED = ("kind", "mode", "uid", "gid", "size", "device", "mtime", "mount")
+_ENTRY = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def look_again(root_fd: int, live: Ledger, paths: Iterable[str]) -> tuple[SecondLook, ...]:
+    """What is at ``paths`` now, below the container's root ``root_fd``, against ``live``."""
+    looks = []
+    for path in paths:
+        before, now = live.get(path), _entry(root_fd, path)
+        if before is None or now is None:
+            sight = Sight.GONE if now is None else Sight.CHANGED
+            if before is None and now is None:
+                sight = Sight.SAME
+        else:
+            sight = Sight.SAME if _same(before, now) else Sight.CHANGED
+        looks.append(SecondLook(path, sight))
+    return tuple(looks)
+
+
+def _same(before: Entry, now: Entry) -> bool:
+    names = _COMPARED if now.kind is Kind.FILE else _COMPARED[:-2]  # times of others mean nothing
+    return all(getattr(before, name) == getattr(now, name) for name in names)
+
+
+def _entry(root_fd: int, path: str) -> Entry | None:
+    names = [name for name in path.split("/") if name]
+    fd = os.dup(root_fd)
+    try:
+        for name in names:
+            inner = os.open(os.fsencode(name), _ENTRY, dir_fd=fd)
+            os.close(fd)
+            fd = inner
+        return to_entry(path, status_of(fd), ())
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
