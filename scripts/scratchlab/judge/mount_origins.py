@@ -10,12 +10,14 @@ after those that the runtime makes last. What is left was mounted inside the run
 from __future__ import annotations
 
 import posixpath
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from scratchlab import mountinfo
 from scratchlab.idmap import IdMap
 from scratchlab.judge.cause import Cause, mount_line
+from scratchlab.judge.host_mounts import HostMounts
 from scratchlab.judge.paths import is_below, parents, upwards
 from scratchlab.judge.places import (
     KERNEL_TYPES,
@@ -30,7 +32,7 @@ from scratchlab.judge.rules.podman import INIT_PROGRAM as PODMAN_INIT
 from scratchlab.judge.rules.rule import ROOT_DRIVERS
 from scratchlab.judge.rules.runtime import DEVICES, SPEC_FILESYSTEMS
 from scratchlab.ledger import Ledger
-from scratchlab.model import Evidence, Facts, Mount, Origin
+from scratchlab.model import BindSource, Evidence, Facts, Mount, Origin
 
 # Requested type -> types in mountinfo: a cgroup of version 1 is a tmpfs with mounts in it.
 _TYPES = {"cgroup": ("cgroup", "cgroup2", "tmpfs"), "cgroup2": ("cgroup2",)}
@@ -64,6 +66,12 @@ class MountOrigins:
             self._places.resolve(path): number for path, number in configured_devices(facts)
         }
         self._on_host = {source.path for source in facts.sources}
+        self._sources_at: defaultdict[int, list[BindSource]] = defaultdict(list)  # by mount id
+        for source in facts.sources:
+            self._sources_at[source.mount].append(source)
+        self._devices_of = {(source.path, source.device) for source in facts.sources}
+        self._mounts_of_device = Counter(mount.device for mount in facts.mounts)
+        self._host_mounts = HostMounts(facts.host_mounts or ())
         self._dev_null = {
             mount.device for mount in facts.mounts if mount.target in ("/dev", "/dev/null")
         }
@@ -73,12 +81,18 @@ class MountOrigins:
         self._late_from = _first_late(facts.mounts, self._masked | self._readonly)
         self._matched: dict[int, RequestedMount] = {}  # by the id of the mount
         self._causes: dict[int, Cause] = {}
+        # The nearest mount below each that fulfils a request, of as many as did then.
+        self._above: dict[int, Mount | None] = {}
+        self._above_known = 0
         pending = {target: list(listed) for target, listed in self._requests.items()}
         for number, mount in enumerate(facts.mounts):
             late = self._late_from is not None and number >= self._late_from
             self._causes[mount.id] = self._cause(mount, pending.get(mount.target, []), late)
+        self._origins_at: defaultdict[str, set[Origin]] = defaultdict(set)
+        for mount in facts.mounts:
+            self._origins_at[mount.target].add(self._causes[mount.id].origin)
         self._covered_later = {
-            mount.target for mount in facts.mounts if self._causes[mount.id].origin in MADE_LATER
+            target for target, origins in self._origins_at.items() if origins & MADE_LATER
         }
 
     def __getitem__(self, mount: Mount) -> Cause:
@@ -108,8 +122,7 @@ class MountOrigins:
 
     def origins_at(self, target: str) -> frozenset[Origin]:
         """The origins of all mounts on ``target``, hidden ones too."""
-        mounts = (mount for mount in self._facts.mounts if mount.target == target)
-        return frozenset(self._causes[mount.id].origin for mount in mounts)
+        return frozenset(self._origins_at.get(target, ()))
 
     def is_covered_later(self, path: str) -> bool:
         """Whether a mount that was made since the start lies on ``path`` or above it."""
@@ -131,8 +144,7 @@ class MountOrigins:
             return request.content
         if cause.origin in (Origin.USER_MOUNT, Origin.HOST_MOUNT):
             return Content.USERS
-        others = (other for other in self._facts.mounts if other.id != mount.id)
-        copied = any(other.device == mount.device for other in others)
+        copied = self._mounts_of_device[mount.device] > 1
         return Content.ENGINES if mount.root != "/" or copied else Content.NEW
 
     @property
@@ -238,8 +250,8 @@ class MountOrigins:
                 return Evidence("mountinfo", f"its type is {mount.fstype}")
             return None
         named = tuple(path for path in self._names(request) if path)
-        for source in self._facts.sources:
-            if source.mount == mount.id and source.path in named:
+        for source in self._sources_at.get(mount.id, ()):
+            if source.path in named:
                 number = "{}:{}".format(*source.device)
                 detail = (
                     f"{source.path} is inode {source.inode} of {number}, on the host and in the "
@@ -252,10 +264,10 @@ class MountOrigins:
             return Evidence("mountinfo", detail)
         if mount.id not in self._visible:
             # Another mount covers it, so that stat(2) shows that one: its device and root decide.
-            for source in self._facts.sources:
-                same_root = source.path.endswith(root) or root == "/"
-                if source.path in named and source.device == mount.device and same_root:
-                    detail = f"its root is {root}, of the device that {source.path} is on"
+            for path in named:
+                same_root = path.endswith(root) or root == "/"
+                if same_root and (path, mount.device) in self._devices_of:
+                    detail = f"its root is {root}, of the device that {path} is on"
                     return Evidence("mountinfo", detail)
         elif self._on_host.intersection(named):
             return None  # the host has the named file, and it is another one
@@ -360,7 +372,7 @@ class MountOrigins:
             evidence = Evidence(cgroup.listed_in, str(cgroup))
             return Cause(Origin.RUNTIME_FILESYSTEM, "engine-filesystem", (evidence, line))
         if path in self.devices or path in DEVICES:
-            bound = [source for source in self._facts.sources if source.mount == mount.id]
+            bound = self._sources_at.get(mount.id)
             if mount.root == "/" + posixpath.basename(path) and (bound or not self._facts.sources):
                 rule = "oci-device" if path in DEVICES else "configured-device"
                 proof = (Evidence("stat", f"{bound[0].path} of the host"),) if bound else ()
@@ -399,24 +411,41 @@ class MountOrigins:
         below = posixpath.relpath(mount.target, above.target)
         sources = [path for path in self._names(request) if path]
         paths = {posixpath.normpath(posixpath.join(source, below)) for source in sources}
-        for other in self._facts.host_mounts:
-            same = (other.device, other.root) == (mount.device, mount.root)
-            if same and (other.target in paths or other.target.endswith(f"/{below}")):
-                proof = Evidence("host", f"the host has the same mount on {other.target}")
-                if late or not recursive:
-                    return Cause(Origin.HOST_MOUNT, "host-mount", (proof, listed, line))
-                return Cause(Origin.USER_MOUNT, rule, (listed, proof, line))
-        return None
+        other = self._host_mounts.find(mount, sorted(paths), below)
+        if other is None:
+            return None
+        proof = Evidence("host", f"the host has the same mount on {other.target}")
+        if late or not recursive:
+            return Cause(Origin.HOST_MOUNT, "host-mount", (proof, listed, line))
+        return Cause(Origin.USER_MOUNT, rule, (listed, proof, line))
 
     def _user_bind_above(self, mount: Mount) -> Mount | None:
-        above = self._by_id.get(mount.parent)
-        while above is not None and above.id not in (self._root, above.parent):
-            request = self._matched.get(above.id)
-            if request is not None:
-                users = request.wish is not None and request.is_bind
-                return above if users and is_below(mount.target, above.target) else None
-            above = self._by_id.get(above.parent)
-        return None
+        above = self._matched_above(mount)
+        if above is None:
+            return None
+        request = self._matched[above.id]
+        users = request.wish is not None and request.is_bind
+        return above if users and is_below(mount.target, above.target) else None
+
+    def _matched_above(self, mount: Mount) -> Mount | None:
+        """The nearest of the mounts that ``mount`` lies on that fulfils a request."""
+        if self._above_known != len(self._matched):
+            self._above_known = len(self._matched)
+            self._above.clear()
+        passed = {mount.id: None}
+        above = self._below(mount)
+        while above is not None and above.id not in self._matched:
+            if above.id in passed:  # a loop of parents, which no kernel writes
+                above = None
+                break
+            passed[above.id] = None
+            above = self._above[above.id] if above.id in self._above else self._below(above)
+        self._above.update(dict.fromkeys(passed, above))
+        return above
+
+    def _below(self, mount: Mount) -> Mount | None:
+        below = self._by_id.get(mount.parent)
+        return None if below is None or below.id in (self._root, below.parent) else below
 
     def _by_hook(self, mount: Mount, line: Evidence) -> Cause | None:
         """A hook of the runtime's configuration whose own arguments name the path."""
