@@ -53,7 +53,7 @@ def test_every_entry_and_mount_is_explained_and_as_predicted(saved: Saved, name:
     assert [f for f in findings if f.prediction not in ("agrees", "none")] == []
     assert [m for m in judgement.mounts if m.origin is Origin.UNEXPLAINED] == []
     assert [m for m in judgement.mounts if m.prediction not in ("agrees", "none")] == []
-    assert judgement.problems == ()
+    assert (judgement.problems, judgement.notes) == ((), ())
     assert all(finding.evidence for finding in findings)
 
 

@@ -1,0 +1,143 @@
+"""Hand-made facts and ledgers, for what no saved evidence shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from scratchlab.evidence import EvidenceSet
+from scratchlab.judge import Judgement, judge
+from scratchlab.judge.cause import Cause
+from scratchlab.judge.mount_origins import MountOrigins
+from scratchlab.judge.prediction.predictions import Predictions
+from scratchlab.ledger import Ledger
+from scratchlab.model import (
+    BindSource,
+    Container,
+    Engine,
+    Entry,
+    Facts,
+    Finding,
+    Kind,
+    Mount,
+    Origin,
+    Runtime,
+)
+
+ID = "c0ffee"
+DOCKER, PODMAN = Engine("docker", "20.10.24"), Engine("podman", "5.4.2")
+RUNC, CRUN = Runtime("runc", "1.1.5"), Runtime("crun", "1.21")
+
+
+def mount(number: int, target: str, fstype: str = "tmpfs", **changes: Any) -> Mount:
+    """A mount of a filesystem of its own; ``changes`` are fields of Mount."""
+    fields: dict[str, Any] = {
+        "parent": 1, "device": (0, number), "root": "/", "options": ("rw",), "propagation": (),
+        "source": fstype, "super_options": ("rw",),
+    }  # fmt: skip
+    return Mount(id=number, target=target, fstype=fstype, **(fields | changes))
+
+
+ROOT = mount(1, "/", "overlay", parent=0)
+PROC, SYS = mount(2, "/proc", "proc"), mount(3, "/sys", "sysfs")
+DEV = mount(4, "/dev")
+
+
+def bound(number: int, target: str, **changes: Any) -> Mount:
+    """A bind of a file or directory of the host's disk."""
+    fields = {"device": (8, 1), "root": f"/host{target}", "source": "/dev/sda1"}
+    return mount(number, target, "ext4", **(fields | changes))
+
+
+def listed(target: str, type_: str = "tmpfs", source: str = "", *options: str) -> dict[str, Any]:
+    """A mount as config.json lists it."""
+    return {"destination": target, "type": type_, "source": source or type_, "options": options}
+
+
+def bind(target: str, source: str, *options: str) -> dict[str, Any]:
+    """A bind as config.json lists it."""
+    return listed(target, "bind", source, *(options or ("rbind",)))
+
+
+def config(*mounts: Mapping[str, Any], **linux: Any) -> dict[str, Any]:
+    """A runtime's configuration."""
+    return {"mounts": list(mounts), "linux": linux}
+
+
+def source(
+    path: str, mount_id: int, inode: int = 7, device: tuple[int, int] = (8, 1)
+) -> BindSource:
+    return BindSource(path, device, inode, mount_id)
+
+
+def facts(
+    *mounts: Mount,
+    config: Mapping[str, Any] | None = None,
+    inspect: Mapping[str, Any] | None = None,
+    vantage: str = "host",
+    uid_map: tuple[tuple[int, int, int], ...] = (),
+    **changes: Any,
+) -> Facts:
+    """Facts of a container with these mounts below its root's own."""
+    container = Container(
+        id=ID, inspect=inspect or {}, oci_config=config, vantage=vantage, uid_map=uid_map
+    )
+    fields = {"engine": DOCKER, "runtime": RUNC} | changes
+    return Facts(container=container, mounts=(ROOT, *mounts), **fields)
+
+
+def causes(facts: Facts, *image: Entry) -> dict[int, Cause]:
+    """The cause of each mount, by the mount's id."""
+    origins = MountOrigins(facts, Ledger(image), ROOT.id)
+    return {mount.id: origins[mount] for mount in facts.mounts}
+
+
+def origin(facts: Facts, mount_id: int) -> tuple[Origin, str | None]:
+    """Origin and rule of one mount."""
+    cause = causes(facts)[mount_id]
+    return cause.origin, cause.rule
+
+
+def directory(path: str, mount_id: int | None = None, **changes: Any) -> Entry:
+    return Entry(path, Kind.DIRECTORY, **({"mode": 0o755, "mount": mount_id} | changes))
+
+
+def file(path: str, mount_id: int | None = None, **changes: Any) -> Entry:
+    return Entry(path, Kind.FILE, **({"mode": 0o644, "mount": mount_id} | changes))
+
+
+def link(path: str, target: str, mount_id: int | None = None, **changes: Any) -> Entry:
+    fields = {"mode": 0o777, "mount": mount_id, "target": target}
+    return Entry(path, Kind.SYMLINK, **(fields | changes))
+
+
+def node(path: str, device: tuple[int, int], mount_id: int | None = None, **changes: Any) -> Entry:
+    fields = {"mode": 0o666, "mount": mount_id, "device": device}
+    return Entry(path, Kind.CHAR, **(fields | changes))
+
+
+def judged(
+    facts: Facts,
+    *live: Entry,
+    image: Iterable[Entry] = (),
+    init: Iterable[Entry] | None = (),
+    writable: Iterable[Entry] | None = (),
+    predictions: Predictions | None = None,
+) -> Judgement:
+    """The judgement of hand-made evidence, with ``/`` on the root's own mount and without a
+    prediction.
+    """
+    evidence = EvidenceSet(
+        facts,
+        Ledger(image),
+        Ledger([directory("/", ROOT.id), *live]),
+        None if init is None else Ledger(init),
+        None if writable is None else Ledger(writable),
+    )
+    return judge(evidence, predictions or Predictions())
+
+
+def finding(judgement: Judgement, path: str) -> Finding:
+    """The finding at ``path``."""
+    (found,) = (item for item in judgement.findings if item.path == path)
+    return found
