@@ -82,7 +82,7 @@ def facts(
     container = Container(
         id=ID, inspect=inspect or {}, oci_config=config, vantage=vantage, uid_map=uid_map
     )
-    fields = {"engine": DOCKER, "runtime": RUNC} | changes
+    fields: dict[str, Any] = {"engine": DOCKER, "runtime": RUNC} | changes
     return Facts(container=container, mounts=(ROOT, *mounts), **fields)
 
 
@@ -141,3 +141,39 @@ def finding(judgement: Judgement, path: str) -> Finding:
     """The finding at ``path``."""
     (found,) = (item for item in judgement.findings if item.path == path)
     return found
+
+
+INSIDE = (Origin.MOUNTED_INSIDE, "mounted-inside")
+USERS = (Origin.USER_MOUNT, "docker-user-mount")
+RUNTIME = Origin.RUNTIME_FILESYSTEM
+MASK = (Origin.RUNTIME_MASK, "masked-path")
+READONLY = (Origin.RUNTIME_MASK, "readonly-path")
+VOLUME = {"Type": "volume", "Name": "v", "Source": "/v/_data", "Destination": "/data"}
+BIND = {"Type": "bind", "Source": "/src", "Destination": "/data"}
+SLAVE = ("master:7",)
+
+
+def kernel(number: int, target: str, below: Mount = PROC, **changes: Any) -> Mount:
+    """A bind of a path of a kernel filesystem over itself, read-only."""
+    root = target.removeprefix(below.target)
+    fields = {"parent": below.id, "device": below.device, "root": root, "options": ("ro",)}
+    return mount(number, target, below.fstype, **(fields | changes))
+
+
+MASKS = (
+    mount(20, "/proc/m", options=("ro",), parent=PROC.id),
+    kernel(21, "/sys/r", SYS),
+)
+
+
+def with_volume(*more: Mount, wish: dict[str, Any] = BIND, **changes: Any) -> Facts:
+    """A container with a bind of the user's on /data, whose mount is number 10."""
+    fields: dict[str, Any] = {
+        "config": config(bind("/data", wish["Source"]), maskedPaths=["/proc/m"],
+                         readonlyPaths=["/sys/r"]),
+        "inspect": {"Mounts": [wish]},
+        "sources": (source(wish["Source"], 10),),
+        "host_mounts": (),
+    }  # fmt: skip
+    data = changes.pop("data", bound(10, "/data", root=wish["Source"]))
+    return facts(PROC, SYS, data, *more, **(fields | changes))

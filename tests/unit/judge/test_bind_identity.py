@@ -1,0 +1,213 @@
+"""A bind is the one that was asked for if the file behind it is the one that is named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.unit.judge.handmade import (
+    BIND,
+    ID,
+    INSIDE,
+    RUNTIME,
+    USERS,
+    VOLUME,
+    bind,
+    bound,
+    causes,
+    config,
+    facts,
+    mount,
+    origin,
+    source,
+)
+
+from scratchlab.model import Engine, Facts, Image, Origin
+
+# Binds: identity of the file behind them.
+
+
+def engine_file(**changes: Any) -> Facts:
+    fields: dict[str, Any] = {
+        "config": config(bind("/etc/hosts", f"/var/lib/docker/containers/{ID}/hosts")),
+        "inspect": {"HostsPath": f"/var/lib/docker/containers/{ID}/hosts"},
+    }
+    shown = changes.pop("shown", bound(9, "/etc/hosts", root=f"/docker/containers/{ID}/hosts"))
+    return facts(shown, **(fields | changes))
+
+
+def test_a_bind_with_the_inode_of_the_named_file_is_the_engines() -> None:
+    path = f"/var/lib/docker/containers/{ID}/hosts"
+    found = engine_file(sources=(source(path, 9),))
+    assert origin(found, 9) == (Origin.ENGINE_MOUNT, "docker-network-files")
+    kinds = [(item.kind, item.detail) for item in causes(found)[9].evidence]
+    assert ("stat", f"{path} is inode 7 of 8:1, on the host and in the container") in kinds
+
+
+def test_a_bind_of_another_file_is_unexplained_where_the_host_has_the_named_one() -> None:
+    path = f"/var/lib/docker/containers/{ID}/hosts"
+    for sources in ((source(path, 0),), (source(path, 5),), (source("/x", 9), source(path, 0))):
+        assert origin(engine_file(sources=sources), 9) == (Origin.UNEXPLAINED, None)
+
+
+def test_where_the_host_cannot_be_read_the_root_decides() -> None:
+    same = bound(9, "/etc/hosts", root=f"/x/{ID}/hosts")
+    assert origin(engine_file(shown=same), 9)[0] is Origin.ENGINE_MOUNT
+    assert (
+        causes(engine_file(shown=same))[9].evidence[1].detail
+        == f"its root is /x/{ID}/hosts, in the container's own directory"
+    )
+    ending = bound(9, "/etc/hosts", root=f"/containers/{ID}/hosts")
+    assert origin(engine_file(shown=ending), 9)[0] is Origin.ENGINE_MOUNT
+    for root in (f"/x/{ID}/hostname", "/x/hosts", "/etc/shadow"):
+        other = bound(9, "/etc/hosts", root=root)
+        assert origin(engine_file(shown=other), 9) == (Origin.UNEXPLAINED, None)
+
+
+def test_a_bind_whose_source_is_gone_shows_its_old_root() -> None:
+    gone = bound(9, "/data", root="/src//deleted")
+    asked: dict[str, Any] = {
+        "config": config(bind("/data", "/mnt/src")), "inspect": {"Mounts": [BIND]},
+    }  # fmt: skip
+    found = facts(gone, **asked)
+    assert origin(found, 9) == USERS
+    assert "has removed or replaced since" in causes(found)[9].evidence[2].detail
+    # The host has another file of that name now.
+    assert origin(facts(gone, **asked, sources=(source("/mnt/src", 0),)), 9) == USERS
+    other = replace(gone, root="/other//deleted")
+    assert origin(facts(other, **asked), 9) == (Origin.UNEXPLAINED, None)
+
+
+def test_a_whole_filesystem_is_a_source_only_where_no_source_is_known() -> None:
+    whole = bound(9, "/data", root="/")
+    asked: dict[str, Any] = {
+        "config": config(bind("/data", "/src")), "inspect": {"Mounts": [BIND]},
+    }  # fmt: skip
+    assert origin(facts(whole, **asked), 9) == USERS
+    assert causes(facts(whole, **asked))[9].evidence[2].detail == "all of /dev/sda1 (ext4)"
+    assert origin(facts(whole, **asked, sources=(source("/y", 5),)), 9) == (
+        Origin.UNEXPLAINED, None,
+    )  # fmt: skip
+
+
+def test_a_covered_bind_is_proved_by_device_and_root() -> None:
+    covered = bound(8, "/data", root="/src")
+    above = mount(9, "/data", parent=8)
+    asked: dict[str, Any] = {
+        "config": config(bind("/data", "/mnt/src")), "inspect": {"Mounts": [BIND]},
+    }  # fmt: skip
+    same = facts(covered, above, **asked, sources=(source("/mnt/src", 0),))
+    assert origin(same, 8) == USERS
+    assert causes(same)[8].evidence[2].detail == (
+        "its root is /src, of the device that /mnt/src is on"
+    )
+    assert origin(same, 9) == INSIDE
+    whole = facts(replace(covered, root="/"), above, **asked, sources=(source("/mnt/src", 0),))
+    assert origin(whole, 8) == USERS
+    for path, device in (("/mnt/src", (8, 2)), ("/other", (8, 1))):
+        other = facts(
+            replace(covered, root="/elsewhere"), above, **asked,
+            sources=(source(path, 0, device=device),),
+        )  # fmt: skip
+        assert origin(other, 8) == (Origin.UNEXPLAINED, None)
+
+
+@pytest.mark.parametrize("key", ["VolumeOptions", "ImageOptions"])
+def test_a_subpath_of_a_volume_is_named_by_both(key: str) -> None:
+    option = {"Target": "/data", key: {"Subpath": "a/../b"}}
+    found = facts(
+        bound(9, "/data"),
+        config=config(bind("/data", "/run/temporary")),
+        inspect={"Mounts": [VOLUME], "HostConfig": {"Mounts": [option]}},
+        sources=(source("/v/_data/b", 9),),
+    )
+    assert origin(found, 9) == USERS
+    other = replace(found, sources=(source("/v/_data/c", 9), source("/v/_data/b", 0)))
+    assert origin(other, 9) == (Origin.UNEXPLAINED, None)
+
+
+def test_a_subpath_at_another_target_names_nothing() -> None:
+    option = {"Target": "/other", "VolumeOptions": {"Subpath": "b"}}
+    found = facts(
+        bound(9, "/data", root="/b"),
+        config=config(bind("/data", "/run/temporary")),
+        inspect={"Mounts": [VOLUME], "HostConfig": {"Mounts": [option]}},
+        sources=(source("/v/_data/b", 9), source("/v/_data", 0)),
+    )
+    assert origin(found, 9) == (Origin.UNEXPLAINED, None)
+
+
+@pytest.mark.parametrize(
+    ("target", "path", "engine", "expected"),
+    [
+        ("/sbin/docker-init", "/usr/bin/tini", "docker",
+         (Origin.ENGINE_MOUNT, "docker-init-program")),
+        ("/run/podman-init", "/usr/bin/catatonit", "podman",
+         (Origin.ENGINE_MOUNT, "podman-init-program")),
+        ("/dev/shm", f"/d/{ID}/mounts/shm", "docker", (Origin.ENGINE_MOUNT, "docker-shm")),
+        ("/dev/shm", "/dev/shm", "docker", (Origin.ENGINE_MOUNT, "docker-shm")),
+        ("/run/secrets/s", "/x/s", "docker", (Origin.ENGINE_MOUNT, "docker-secrets")),
+        ("/cfg", f"/d/{ID}/mounts/secrets/cfg", "docker", (Origin.ENGINE_MOUNT, "docker-secrets")),
+        ("/etc/hosts", f"/d/{ID}/hosts", "docker", (Origin.ENGINE_MOUNT, "docker-network-files")),
+        ("/run/.containerenv", f"/d/{ID}/.containerenv", "podman",
+         (Origin.ENGINE_MOUNT, "podman-files")),
+        ("/etc/hosts", "/of/another/container/hosts", "docker",
+         (Origin.ENGINE_MOUNT, "docker-network-files")),
+        ("/sys", "/sys", "podman", (RUNTIME, "oci-filesystem")),
+        ("/sys/fs/cgroup", "/sys/fs/cgroup", "podman", (RUNTIME, "oci-filesystem")),
+        ("/usr/lib/libcuda.so", "/usr/lib/libcuda.so", "docker", (Origin.HOOK_OR_TOOL, None)),
+        ("/etc/passwd", "/d/beef/passwd", "docker", (Origin.HOOK_OR_TOOL, None)),
+    ],
+)  # fmt: skip
+def test_a_bind_that_the_user_did_not_ask_for_has_its_maker(
+    target: str, path: str, engine: str, expected: tuple[Origin, str | None]
+) -> None:
+    found = facts(
+        bound(9, target), config=config(bind(target, path)), sources=(source(path, 9),),
+        engine=Engine(engine), inspect={"HostsPath": "/of/another/container/hosts"},
+    )  # fmt: skip
+    assert origin(found, 9) == expected
+
+
+def test_no_container_id_means_no_directory_of_the_containers() -> None:
+    found = facts(
+        bound(9, "/x", root="/d//f"),
+        config=config(bind("/x", "/d//f")),
+        sources=(source("/d//f", 9),),
+    )
+    nameless = replace(found, container=replace(found.container, id=""))
+    assert origin(nameless, 9) == (Origin.HOOK_OR_TOOL, None)
+
+
+# The user's mounts, and whose idea they were:
+
+
+@pytest.mark.parametrize(
+    ("host_config", "wish", "volumes", "detail"),
+    [
+        ({}, VOLUME, {}, "volume v on /data is asked for"),
+        ({}, VOLUME, {"/data": {}}, "volume v on /data: the image declares VOLUME /data"),
+        ({"Binds": ["v:/data"]}, VOLUME, {"/data": {}},
+         "volume v on /data is asked for, where the image declares VOLUME"),
+        ({"Binds": ["w:/data"]}, VOLUME, {"/data": {}},
+         "volume v on /data: the image declares VOLUME /data"),
+        ({"Mounts": [{"Target": "/data"}]}, VOLUME, {"/data": {}},
+         "volume v on /data is asked for, where the image declares VOLUME"),
+        ({}, BIND, {"/data": {}}, "bind /src on /data is asked for"),
+        ({}, {"Destination": "/data"}, {}, "a mount on /data is asked for"),
+        ({}, {"Target": "/data", "Type": "tmpfs", "Destination": "/data"}, {},
+         "tmpfs on /data is asked for"),
+    ],
+)  # fmt: skip
+def test_who_asked_for_a_users_mount_is_told(
+    host_config: dict[str, Any], wish: dict[str, Any], volumes: dict[str, Any], detail: str
+) -> None:
+    found = facts(
+        bound(9, "/data", root="/src"),
+        config=config(bind("/data", "/src")),
+        inspect={"Mounts": [wish], "HostConfig": host_config},
+        image=Image(config={"config": {"Volumes": volumes}}),
+    )
+    first = causes(found)[9].evidence[0]
+    assert (first.kind, first.detail) == ("inspect", detail)
