@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from scratchlab.collect.live.limits import WalkLimits
 from scratchlab.ledger import Ledger
@@ -18,6 +18,7 @@ def read_root(
     workers: int = 2,
     progress: Callable[[int], None] | None = None,
     limits: WalkLimits | None = None,
+    engine_devices: Collection[tuple[int, int]] | None = None,
 ) -> Ledger:
     """The live ledger: every entry that a process sees, on every mount that it sees.
 
@@ -26,7 +27,14 @@ def read_root(
     filesystems (proc, sysfs, cgroup and the like) are one entry each; only ``mounts`` shows what is
     mounted below them. ``workers`` threads hash files. ``progress`` is called with the number of
     entries so far. Every entry has the id of its mount, and a ``note`` if it could not be read or
-    changed meanwhile. Raises LabError if the ledger would be larger than ``limits`` allow.
+    changed meanwhile.
+
+    A filesystem that a process or a server answers for is one entry, too, and so is one that is
+    stacked on others (overlay), unless its device is one of ``engine_devices``, of what the engine
+    mounted (:func:`scratchlab.collect.storage.engine_devices`); None: unless it is the root's.
+
+    Raises LabError if the root itself is on such a filesystem or on the kernel's, or if the ledger
+    would be larger than ``limits`` allow.
     """
     # Late: the debug vantage imports this package on systems other than Linux, too.
     from scratchlab.collect.live.hashing import HashPool
@@ -34,7 +42,8 @@ def read_root(
 
     with HashPool(workers) as pool:
         by_id = {mount.id: mount for mount in mounts}
-        return Walk(by_id, limits or WalkLimits(), pool, progress).read(root_fd)
+        walk = Walk(by_id, limits or WalkLimits(), pool, progress, engine_devices)
+        return walk.read(root_fd)
 
 
 def read_tree(
@@ -48,7 +57,7 @@ def read_tree(
 
     ``path_fd`` is a descriptor of it (O_PATH). Other mounts below it are not entered. Whiteouts
     are as on disk (character devices 0:0), with ``trusted.overlay.*`` attributes. Otherwise like
-    :func:`read_root`.
+    :func:`read_root`. Raises LabError for a directory of a kernel filesystem.
     """
     from scratchlab.collect.live.hashing import HashPool
     from scratchlab.collect.live.walk import Walk

@@ -6,6 +6,9 @@ The container is hostile until proved otherwise, and the reader is root. So:
   it. All fields of the entry are read from that descriptor: nothing can be swapped in between.
 * Opening with O_PATH has no effect: no device is opened, no FIFO waited for, no automount
   triggered. Only regular files are opened for reading, through the same descriptor.
+* A filesystem that a process or a server answers for, and one that is stacked on others, could keep
+  the reader waiting for ever, where no signal ends it. It is one entry, and nothing is asked of it.
+  Only what the engine made is entered: its devices are known from the engine's own mounts.
 * A directory whose times changed between its listing and the end of the walk below it has a note:
   names may have been missed or read twice. So has everything that could not be read.
 """
@@ -15,24 +18,28 @@ from __future__ import annotations
 import os
 import stat
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
+from scratchlab import mountinfo
 from scratchlab.collect.live.directories import DirectoryStack, MovedError, OpenDirectory
 from scratchlab.collect.live.file_status import FileStatus, mount_id_of, status_of, to_entry
 from scratchlab.collect.live.hashing import CHANGED, EMPTY, HashPool, UnhashedFile
 from scratchlab.collect.live.limits import (
     ENTRY_COST,
     KERNEL_FILESYSTEMS,
+    STACKED_FILESYSTEMS,
     UNHASHED_FILESYSTEMS,
     WalkLimits,
     error_name,
     is_process_backed,
+    who_answers,
 )
 from scratchlab.collect.live.links import LinkSets
 from scratchlab.collect.live.xattrs import read_xattrs
+from scratchlab.errors import LabError
 from scratchlab.ledger import Ledger
-from scratchlab.model import Entry, Mount
+from scratchlab.model import Entry, Kind, Mount
 
 MOVED = "moved while read"
 _PATH = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -50,9 +57,17 @@ class Walk:
         limits: WalkLimits,
         pool: HashPool,
         progress: Callable[[int], None] | None,
+        engine_devices: Collection[tuple[int, int]] | None = None,
     ) -> None:
-        """``mounts`` are those of the process, by id; None: enter no mount but the root's."""
+        """``mounts`` are those of the process, by id; None: enter no mount but the root's.
+
+        ``engine_devices`` are the devices (major, minor) of what the engine mounted: of stacked
+        filesystems only these are entered. None: the root's only.
+        """
         self._mounts = mounts
+        self._engine_devices = engine_devices
+        self._root_device: tuple[int, int] | None = None
+        self._unopened: dict[str, Mount] = {}
         self._limits = limits
         self._pool = pool
         self._progress = progress
@@ -85,6 +100,7 @@ class Walk:
         return self._ledger
 
     def _start(self, root_fd: int) -> None:
+        self._check_root(mount_id_of(root_fd))
         # A new descriptor, because the walk closes what it enters. "." stays on the root's mount,
         # whatever was mounted over it since.
         fd = os.open(".", _PATH | os.O_DIRECTORY, dir_fd=root_fd)
@@ -97,6 +113,42 @@ class Walk:
             raise
         entry = to_entry("/", status, xattrs, note=note)
         self._directories.push(OpenDirectory("", fd, status, entry))
+
+    def _check_root(self, mount_id: int) -> None:
+        """Raise LabError if the tree is not to be entered; the first request to it comes later."""
+        mount = (_own_mounts() if self._mounts is None else self._mounts).get(mount_id)
+        if mount is None:
+            raise LabError("the directory is on a mount that mountinfo does not list")
+        if mount.fstype in KERNEL_FILESYSTEMS:
+            raise LabError(f"the directory is on a {mount.fstype}, which the kernel generates")
+        if self._mounts is None:
+            return
+        self._root_device = mount.device
+        if self._engine_devices is None:
+            made_by_engine = mount.fstype in STACKED_FILESYSTEMS
+        else:
+            made_by_engine = mount.device in self._engine_devices
+        why = _closed(mount)
+        if why and not made_by_engine:
+            raise LabError(
+                f"the container's root is not read: {why}, and it may never answer",
+                "list it from inside: docker exec CONTAINER ls /",
+            )
+        for target, covering in mountinfo.visible_mounts(
+            [*self._mounts.values()], mount_id
+        ).items():
+            # Even opening a path by O_PATH asks some servers (Linux fs/namei.c complete_walk(),
+            # d_weak_revalidate). FUSE has no such question, and its status is cached.
+            if self._why_closed(covering) and not is_process_backed(covering.fstype):
+                self._unopened[target] = covering
+
+    def _why_closed(self, mount: Mount) -> str | None:
+        """The reason why a mount below the root is not entered; None for one to enter."""
+        if mount.fstype in STACKED_FILESYSTEMS and (
+            mount.device == self._root_device or mount.device in (self._engine_devices or ())
+        ):
+            return None
+        return _closed(mount)
 
     def _step(self) -> None:
         directory = self._directories.last
@@ -130,7 +182,10 @@ class Walk:
                     for item in items:
                         # Directories wait until the listing is closed. The type is that of
                         # readdir(3), to save a call; the descriptor decides later.
-                        if item.is_dir(follow_symlinks=False):
+                        is_directory = item.is_dir(follow_symlinks=False)
+                        if self._is_unopened(item.name, is_directory=is_directory):
+                            continue
+                        if is_directory:
                             self._wait(directory, item.name)
                         else:
                             self._visit(directory, fd, item.name, enter=False)
@@ -138,6 +193,20 @@ class Walk:
                 os.close(listing)
         except OSError as error:
             directory.note = f"unreadable: {error_name(error)}"
+
+    def _is_unopened(self, name: str, *, is_directory: bool) -> bool:
+        """Record ``name`` if it is a mountpoint that is not even opened; returns whether it is."""
+        path = self._below(name)
+        mount = self._unopened.get(path)
+        if mount is None:
+            return False
+        kind = Kind.DIRECTORY if is_directory else Kind.FILE
+        note = f"not read: {self._why_closed(mount)}"
+        self._keep([Entry(path, kind, 0, mount=mount.id, note=note)])
+        return True
+
+    def _below(self, name: str) -> str:
+        return f"/{name}" if self._path == "/" else f"{self._path}/{name}"
 
     def _wait(self, directory: OpenDirectory, name: str) -> None:
         directory.pending.append(name)
@@ -158,7 +227,7 @@ class Walk:
         kept = False
         try:
             status = self._status(fd)
-            path = f"/{name}" if self._path == "/" else f"{self._path}/{name}"
+            path = self._below(name)
             if not stat.S_ISDIR(status.mode):
                 kept = self._record_leaf(path, fd, status)
             elif enter:
@@ -180,7 +249,7 @@ class Walk:
 
     def _is_known_mount(self, mount_id: int) -> bool:
         mount = None if self._mounts is None else self._mounts.get(mount_id)
-        return mount is not None and not is_process_backed(mount.fstype)
+        return mount is not None and self._why_closed(mount) is None
 
     def _enter(self, name: str, path: str, fd: int, status: FileStatus) -> bool:
         """Enter a directory, or only record it. Returns whether ``fd`` was kept open."""
@@ -203,8 +272,8 @@ class Walk:
         mount = self._mounts.get(status.mount)
         if mount is None:
             return True, "not read: on a mount that mountinfo did not list"
-        if is_process_backed(mount.fstype):
-            return True, f"not read: a process answers for {mount.fstype}"
+        if why := self._why_closed(mount):
+            return True, f"not read: {why}"
         return mount.fstype in KERNEL_FILESYSTEMS, None
 
     def _record_leaf(self, path: str, fd: int, status: FileStatus) -> bool:
@@ -270,6 +339,20 @@ class Walk:
         self._unflushed = 0
         if self._progress is not None:
             self._progress(self._count)
+
+
+def _closed(mount: Mount) -> str | None:
+    """The reason not to enter a filesystem that the engine did not make; None without one."""
+    if served_by := who_answers(mount.fstype):
+        return f"{served_by} answers for {mount.fstype}"
+    if mount.fstype in STACKED_FILESYSTEMS:
+        return f"the engine did not make this {mount.fstype}"
+    return None
+
+
+def _own_mounts() -> dict[int, Mount]:
+    with open("/proc/thread-self/mountinfo", "rb") as lines:
+        return {mount.id: mount for mount in mountinfo.parse(lines.read())}
 
 
 def _open_listing(fd: int) -> int:
