@@ -68,15 +68,14 @@ class EvidenceSet:
             ledger.close()
 
     def save(self, directory: str) -> None:
-        """Write the evidence to ``directory``, which must not exist or be empty.
+        """Write the evidence to ``directory``, which must not exist, or be (a symlink to) an empty
+        directory.
 
         The directory appears complete or not at all, with mode 0700: ``docker inspect`` shows
         secrets. Raises LabError when it cannot be written.
         """
-        directory = os.path.abspath(directory)
         try:
-            if os.path.isdir(directory) and os.listdir(directory):
-                raise LabError(f"{directory} is not empty", "name a new directory for the evidence")
+            directory = _free_directory(os.path.abspath(directory))
             os.makedirs(os.path.dirname(directory), exist_ok=True)
             temporary = tempfile.mkdtemp(prefix=".evidence-", dir=os.path.dirname(directory))
         except OSError as error:
@@ -107,6 +106,22 @@ class EvidenceSet:
         with open(os.path.join(directory, _FACTS), "w", encoding="ascii") as text:
             json.dump(head, text, sort_keys=True, indent=1)
             text.write("\n")
+
+
+def _free_directory(path: str) -> str:
+    """Where a symlink at ``path`` leads, otherwise ``path``. Raises LabError if anything other than
+    an empty directory is there, and OSError.
+    """
+    new = "name a new directory"
+    if not os.path.lexists(path):
+        return path
+    if not os.path.exists(path):
+        raise LabError(f"cannot write evidence to {path}: a symlink that leads nowhere", new)
+    if not os.path.isdir(path):
+        raise LabError(f"cannot write evidence to {path}: not a directory", new)
+    if os.listdir(path):
+        raise LabError(f"{path} is not empty", f"{new} for the evidence")
+    return os.path.realpath(path)
 
 
 def problems_and_notes(sentences: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -115,5 +115,5 @@ def save_history(directory: str, result: MachineResult) -> None:
     runs = extended_history(result)
     if runs != result.collected.history:
         path = os.path.join(directory, result.collected.directory, "history.json")
-        with atomic_write(path) as out:
+        with atomic_write(path, only_files=True) as out:
             json.dump({"schema": HISTORY, "runs": [asdict(run) for run in runs]}, out, indent=1)

@@ -55,7 +55,7 @@ def build_classroom(path: str) -> Classroom:
             records.save_history(path, machine)
     _write_sheets(path, classroom)
     for name, render in OUTPUTS.items():
-        with atomic_write(os.path.join(path, name), encoding="utf-8") as out:
+        with atomic_write(os.path.join(path, name), encoding="utf-8", only_files=True) as out:
             render(classroom, out)
     return classroom
 
@@ -74,11 +74,11 @@ def _write_sheets(path: str, classroom: Classroom) -> None:
         report = read_report(os.path.join(directory, "report.json"), MOST_BYTES)
         worksheet = draw_worksheet(report, seed_of(report))
         worksheets.append(worksheet)
-        with atomic_write(file, encoding="utf-8") as out:
+        with atomic_write(file, encoding="utf-8", only_files=True) as out:
             sheets.write_worksheet(worksheet, report.head, out)
-    with atomic_write(os.path.join(path, "key.html"), encoding="utf-8") as out:
+    with atomic_write(os.path.join(path, "key.html"), encoding="utf-8", only_files=True) as out:
         sheets.write_key(worksheets, out)
-    with atomic_write(os.path.join(path, "cards.html"), encoding="utf-8") as out:
+    with atomic_write(os.path.join(path, "cards.html"), encoding="utf-8", only_files=True) as out:
         sheets.write_cards(classroom.machines, out)
 
 
