@@ -17,7 +17,7 @@ from scratchlab.judge.compare import Pair
 from scratchlab.judge.engine_files import changed_since
 from scratchlab.judge.ghosts import is_opaque
 from scratchlab.judge.hard_links import HardLinks
-from scratchlab.judge.mount_origins import MountOrigins
+from scratchlab.judge.mount_origins import MADE_LATER, MountOrigins
 from scratchlab.judge.paths import parents
 from scratchlab.judge.places import Content
 from scratchlab.judge.rules.docker import INIT_RULES
@@ -228,6 +228,9 @@ class EntryOrigins:
 
     def _in_new_filesystem(self, pair: Pair, live: Entry, mount: Mount, line: Evidence) -> Cause:
         """In a filesystem that was empty when it was mounted, whoever asked for it."""
+        if self._mounts[mount].origin in MADE_LATER:
+            detail = f"{mount.target} was mounted, empty, after the start"
+            return Cause(Origin.WRITTEN_LATER, None, (Evidence("stat", detail), line))
         if live.path in self._mountpoints and live.kind is Kind.DIRECTORY:
             proof = self._needed_for(live.path)
             return Cause(Origin.RUNTIME_MOUNTPOINT, "runtime-mountpoint", (proof, line))
