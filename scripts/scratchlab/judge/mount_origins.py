@@ -279,6 +279,10 @@ class MountOrigins:
             return Evidence("mountinfo", f"its root is {root}, in the container's own directory")
         if root == "/" and not self._facts.sources:
             return Evidence("mountinfo", f"all of {mount.source} ({mount.fstype})")
+        if self._facts.container.vantage == "debug" and request.wish is not None:
+            # A link of the host's may lie between: /etc/localtime.
+            detail = f"its root is {root}; that it is {request.source} cannot be seen from here"
+            return Evidence("mountinfo", detail)
         return None
 
     def _below_container_id(self, path: str) -> str:

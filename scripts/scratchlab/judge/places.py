@@ -24,6 +24,7 @@ from scratchlab.model import Facts, Kind
 NETWORK_FILES = {"HostnamePath": "/etc/hostname", "HostsPath": "/etc/hosts",
                  "ResolvConfPath": "/etc/resolv.conf"}  # fmt: skip
 KERNEL_TYPES = frozenset({"proc", "sysfs", "cgroup", "cgroup2"})  # walked by nobody
+_SHM = "/dev/shm"  # noqa: S108 - a container's path
 _KERNEL_PATHS = ("/proc", "/sys")
 _LINKS_FOLLOWED = 40  # as many as the kernel: path_resolution(7)
 
@@ -199,9 +200,15 @@ def requests(facts: Facts) -> Iterator[RequestedMount]:
 def _listed_in_inspect(facts: Facts) -> Iterator[RequestedMount]:
     inspect = facts.container.inspect
     users = wishes(inspect)
+    mode = str((inspect.get("HostConfig") or {}).get("IpcMode") or "private")
     for target, fstype in DEFAULT_FILESYSTEMS.items():
-        if target not in users:
-            yield RequestedMount(target, fstype, fstype, (), "inspect")
+        if target in users or (target == _SHM and mode == "none"):
+            continue
+        if "/dev" in users and target.startswith("/dev/"):
+            continue  # moby v20.10.24 daemon/oci_linux.go WithMounts()
+        bound = target == _SHM and mode != "private"  # another's, or one that others may join
+        yield RequestedMount(target, "bind" if bound else fstype, "" if bound else fstype, (),
+                             "inspect")  # fmt: skip
     for target in in_mount_order(users):
         wish = users[target]
         fstype = "tmpfs" if wish.get("Type") == "tmpfs" else "bind"

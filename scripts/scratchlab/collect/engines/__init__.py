@@ -67,11 +67,6 @@ class EngineClient(Protocol):
         lists them; None where the engine cannot (not every storage driver can).
         """
 
-    def read_file(self, container: str, path: str, most: int) -> bytes | None:
-        """The content of the regular file ``path`` in the container, as `docker cp` reads it; None
-        where there is none, or it has more than ``most`` bytes.
-        """
-
     def save(self, ref: str) -> AbstractContextManager[BinaryIO]:
         """The archive of the image ``ref``, as ``docker save`` writes it, as a stream."""
 

@@ -8,7 +8,6 @@ import io
 import os
 import re
 import subprocess
-import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO, ClassVar, Self
 
@@ -22,7 +21,6 @@ from scratchlab.errors import LabError
 from scratchlab.model import Engine, Json, Runtime
 
 _BUFFER = 1 << 20  # bytes
-_TAR_OVERHEAD = 64 << 10  # bytes: headers and padding around one file
 _TIMEOUT = 10.0  # seconds for RUNTIME --version
 # runc 1.1.5 prints "runc version 1.1.5+ds1", crun 1.8.1 "crun version 1.8.1", gVisor "runsc version
 # release-20240415.0".
@@ -129,24 +127,6 @@ class SdkEngine:
         return {
             str(change["Path"]): _CHANGE_KINDS.get(change["Kind"], "changed") for change in listed
         }
-
-    def read_file(self, container: str, path: str, most: int) -> bytes | None:
-        """The content of one file, as `docker cp` reads it; see ``EngineClient``."""
-        try:
-            chunks, _ = self.client.api.get_archive(container, path)
-            packed = bytearray()
-            for chunk in chunks:
-                packed += chunk
-                if len(packed) > most + _TAR_OVERHEAD:
-                    return None
-            with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-                member = archive.next()
-                if member is None or not member.isreg() or member.size > most:
-                    return None
-                file = archive.extractfile(member)
-                return file.read() if file is not None else None
-        except (docker.errors.APIError, requests.RequestException, tarfile.TarError):
-            return None
 
     def _inspect(self, ref: str) -> Json:
         answer: Json = self.client.api.inspect_container(ref)

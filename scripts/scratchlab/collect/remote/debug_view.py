@@ -13,7 +13,6 @@ from scratchlab.collect.holding import running_pid, same_run
 from scratchlab.collect.host_facts import (
     ENGINE_FILES,
     MASK_CANDIDATES,
-    MOST_TEXT,
     PER_CPU_MASKS,
     cgroups,
 )
@@ -112,6 +111,11 @@ class DebugContainer:
             controllers=controllers,
             existing=frozenset(map(bytes.decode, self._facts.all("exists"))),
         )
+
+    def file(self, path: str) -> str | None:
+        """The content of one of the engine's files as the agent sent it."""
+        contents = self._facts.all(f"file{path}")
+        return contents[0].decode("utf-8", "surrogateescape") if contents else None
 
     def problems(self) -> tuple[str, ...]:
         """What a reader on the host would see and this one cannot, as sentences."""
@@ -310,15 +314,14 @@ class DebugView:
         return EvidenceSet(facts, image, root)
 
     def _engine_files(self) -> tuple[EngineFile, ...]:
-        """The engine's files as its API reads them. The digest that it keeps is out of reach."""
-        files = []
-        for name, target in ENGINE_FILES.items():
-            source = self._inspect.get(name)
-            if isinstance(source, str) and source:
-                content = self._client.read_file(self._inspect["Id"], target, MOST_TEXT)
-                text = None if content is None else content.decode("utf-8", "surrogateescape")
-                files.append(EngineFile(target, source, text))
-        return tuple(files)
+        """The engine's files as the agent read them. The digest that the engine keeps of one is out
+        of reach. (`docker cp` would do as well, but leaves mounts in the container: Docker 20.10.)
+        """
+        return tuple(
+            EngineFile(target, str(self._inspect[name]), text)
+            for name, target in ENGINE_FILES.items()
+            if self._inspect.get(name) and (text := self._debug.file(target)) is not None
+        )
 
     def look_again(self, live: Ledger, paths: Iterable[str]) -> tuple[SecondLook, ...]:  # noqa: ARG002
         """Nothing: the agent reads a root once."""

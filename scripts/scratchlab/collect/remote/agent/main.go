@@ -61,6 +61,9 @@ func run(opts options, out *writer) error {
 	if err := held.send(out, ""); err != nil {
 		return err
 	}
+	if err := held.sendFiles(out, opts.unhashed); err != nil {
+		return err
+	}
 	sendMachine(out, opts.candidates)
 	out.record('G', nil)
 	if err := out.flush(); err != nil {

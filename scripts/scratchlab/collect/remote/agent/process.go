@@ -15,6 +15,10 @@ type process struct {
 	proc, root int
 }
 
+const mostText = 64 << 10 // bytes of a file that the engine writes
+
+var engineFiles = []string{"hostname", "hosts", "resolv.conf"}
+
 var namespaces = []string{"cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"}
 
 // hold opens process pid; for 0, the first process of the container.
@@ -105,6 +109,56 @@ func (p *process) send(out *writer, when string) error {
 	}
 	out.fact(when+"root", st.pack())
 	return nil
+}
+
+// sendFiles sends the content of the files that the engine writes for a container.
+func (p *process) sendFiles(out *writer, unread map[string]bool) error {
+	types, err := p.filesystems()
+	if err != nil {
+		return err
+	}
+	for _, name := range engineFiles {
+		if text, ok := p.file(name, types, unread); ok {
+			out.fact("file/etc/"+name, text)
+		}
+	}
+	return nil
+}
+
+// file is the content of the regular file /etc/NAME of at most mostText bytes. Nothing is looked up
+// on a filesystem that a process answers for, and no symlink is followed.
+func (p *process) file(name string, types map[uint64]string, unread map[string]bool) ([]byte, bool) {
+	etc, err := open(p.root, "etc", oPath|syscall.O_DIRECTORY|syscall.O_NOFOLLOW)
+	if err != nil {
+		return nil, false
+	}
+	defer syscall.Close(etc)
+	if st, err := statusOf(etc, false); err != nil || unread[types[st.mount]] {
+		return nil, false
+	}
+	held, err := open(etc, name, oPath|syscall.O_NOFOLLOW)
+	if err != nil {
+		return nil, false
+	}
+	defer syscall.Close(held)
+	st, err := statusOf(held, false)
+	if err != nil || unread[types[st.mount]] || st.kind() != syscall.S_IFREG || st.size > mostText {
+		return nil, false
+	}
+	fd, err := open(etc, name, syscall.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK)
+	if err != nil {
+		return nil, false
+	}
+	defer syscall.Close(fd)
+	if now, err := statusOf(fd, false); err != nil || now.identity() != st.identity() {
+		return nil, false
+	}
+	text := make([]byte, mostText)
+	n, err := syscall.Pread(fd, text, 0)
+	if err != nil {
+		return nil, false
+	}
+	return text[:n], true
 }
 
 func (p *process) text(name string) ([]byte, error) {
