@@ -17,7 +17,7 @@ def read_layer_ledgers(layers: Layers) -> tuple[Ledger | None, Ledger | None]:
     """The entries that the init layer and the writable layer add, change and hide.
 
     None for a layer that does not exist or is not known. Raises OSError when a layer's directory
-    cannot be opened.
+    cannot be opened: it is opened name by name, and a symlink on the way is not followed.
     """
     if layers.driver == "vfs":
         return _from_whole_trees(layers)
@@ -27,11 +27,22 @@ def read_layer_ledgers(layers: Layers) -> tuple[Ledger | None, Ledger | None]:
 def _read_directory(path: str | None) -> Ledger | None:
     if path is None:
         return None
-    fd = os.open(path, _DIRECTORY)
+    fd = _open_directory(path)
     try:
         return live.read_tree(fd)
     finally:
         os.close(fd)
+
+
+def _open_directory(path: str) -> int:
+    fd = os.open("/", _DIRECTORY)
+    for name in path.strip("/").split("/"):
+        outer = fd
+        try:
+            fd = os.open(name, _DIRECTORY, dir_fd=outer)
+        finally:
+            os.close(outer)
+    return fd
 
 
 def _from_whole_trees(layers: Layers) -> tuple[Ledger | None, Ledger | None]:

@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
+import pytest
+
 from scratchlab.collect import layer_ledgers
 from scratchlab.ledger import Ledger
-from scratchlab.model import Entry, Kind
+from scratchlab.model import Entry, Kind, Layers
+
+
+def test_a_symlink_on_the_way_to_a_layer_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "real/diff").mkdir(parents=True)
+    (tmp_path / "real/diff/file").touch()
+    (tmp_path / "link").symlink_to("real")
+    before = os.listdir("/proc/self/fd")
+    _, writable = layer_ledgers.read_layer_ledgers(Layers(upper=f"{tmp_path}/real/diff"))
+    assert writable is not None
+    with writable:
+        assert [entry.path for entry in writable] == ["/", "/file"]
+    for path in (f"{tmp_path}/link/diff", f"{tmp_path}/link"):
+        with pytest.raises(NotADirectoryError):
+            layer_ledgers.read_layer_ledgers(Layers(upper=path))
+    assert os.listdir("/proc/self/fd") == before
+
 
 ROOT = Entry("/", Kind.DIRECTORY, 0o755)
 DIRECTORY = Entry("/d", Kind.DIRECTORY, 0o755)

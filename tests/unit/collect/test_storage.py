@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +14,28 @@ from scratchlab.collect import storage
 from scratchlab.model import Engine, Layers, Mount
 
 STORE = "/var/lib/docker/overlay2"
-DOCKER = Engine(name="docker", storage_driver="overlay2")
-CONTAINERD = Engine(name="docker", storage_driver="overlayfs", containerd_store=True)
-PODMAN = Engine(name="podman", storage_driver="overlay")
+ROOT = "/var/lib/docker"
+DOCKER = Engine(name="docker", storage_driver="overlay2", root_dir=ROOT)
+CONTAINERD = Engine(name="docker", storage_driver="overlayfs", containerd_store=True, root_dir=ROOT)
+PODMAN = Engine(name="podman", storage_driver="overlay", root_dir="/s")
 
 
 def root(*options: str, fstype: str = "overlay") -> Mount:
     return Mount(9, 1, (0, 39), "/", "/", ("rw",), (), fstype, fstype, options)
 
 
+def engines(mount: Mount, target: str = f"{ROOT}/overlay2/m/merged") -> Mount:
+    """The same filesystem, where the engine mounted it."""
+    return replace(mount, id=mount.id + 1000, target=target)
+
+
 def find(
     engine: Engine, mount: Mount, image_layers: int = 1, **inspect: Any
 ) -> tuple[Layers, str | None]:
     return storage.find_layers(
-        {"Id": "c0ffee", **inspect}, engine, ["x"] * image_layers, [mount], mount.id
-    )
+        {"Id": "c0ffee", **inspect}, engine, ["x"] * image_layers, [mount], mount.id,
+        engine_mounts=[engines(mount, f"{engine.root_dir}/rootfs/c0ffee")],
+    )  # fmt: skip
 
 
 def test_dockers_init_layer_is_on_top_of_the_image() -> None:
@@ -81,6 +90,66 @@ def test_a_disagreement_of_engine_and_kernel_is_a_problem() -> None:
     assert layers.upper == f"{STORE}/m/diff"
     assert problem is not None
     assert "other" in problem
+
+
+HOST = "/srv/host-secret"
+FORGED = root(f"lowerdir={HOST}/l", f"upperdir={HOST}")
+DATA = {"LowerDir": f"{STORE}/m-init/diff:{STORE}/a/diff", "UpperDir": f"{STORE}/m/diff"}
+NOT_KNOWN = (
+    "the engine's mount namespace does not have the container's root: its layers are not known"
+)
+
+
+def found(
+    mount: Mount, engine_mounts: list[Mount], data: dict[str, str] | None, engine: Engine
+) -> tuple[Layers, str | None]:
+    inspect = {"Id": "c0ffee", "GraphDriver": {"Name": engine.storage_driver, "Data": data}}
+    return storage.find_layers(
+        inspect, engine, ["x"], [mount], mount.id, engine_mounts=engine_mounts
+    )
+
+
+def test_the_options_of_a_mount_that_the_engine_does_not_have_are_not_believed() -> None:
+    mine = replace(engines(FORGED), device=(0, 40))
+    for mounts in ([], [mine], [engines(FORGED, "/mnt/shared")]):
+        layers, problem = found(FORGED, mounts, DATA, DOCKER)
+        assert (layers.upper, layers.init) == (DATA["UpperDir"], f"{STORE}/m-init/diff")
+        assert problem is None
+        assert found(FORGED, mounts, None, CONTAINERD) == (Layers(driver="overlayfs"), NOT_KNOWN)
+
+
+def test_a_layer_outside_the_engines_directory_is_not_opened() -> None:
+    layers, problem = found(FORGED, [engines(FORGED)], None, DOCKER)
+    assert layers == Layers(driver="overlay2")
+    assert problem == f"a layer is not in the engine's directory {ROOT}: {HOST}/l"
+    climbing = {"LowerDir": f"{STORE}/a/diff", "UpperDir": f"{STORE}/../../../../etc"}
+    assert found(FORGED, [], climbing, DOCKER)[0] == Layers(driver="overlay2")
+
+
+def test_a_link_of_the_engine_to_its_own_directory_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "disk/overlay2/m/diff").mkdir(parents=True)
+    (tmp_path / "docker").symlink_to("disk")
+    engine = replace(DOCKER, root_dir=f"{tmp_path}/docker")
+    data = {"UpperDir": f"{tmp_path}/docker/overlay2/m/diff"}
+    layers, problem = found(root(), [], data, engine)
+    assert (layers.upper, problem) == (f"{os.path.realpath(tmp_path)}/disk/overlay2/m/diff", None)
+
+
+def test_the_devices_of_the_engine_are_below_its_directory_and_its_own_root() -> None:
+    top = Mount(1, 0, (0, 1), "/", "/", ("rw",), (), "overlay", "overlay", ())
+    merged = replace(top, id=2, parent=1, device=(0, 2), target=f"{STORE}/m/merged")
+    bundle = replace(merged, device=(0, 3), target="/run/containerd/x/c0ffee/rootfs")
+    shared = replace(merged, device=(0, 4), target="/srv/shared/docker")
+    beside = replace(merged, device=(0, 5), target=f"{ROOT}-other/overlay2/m/merged")
+    over = replace(merged, device=(0, 6), target="/")  # came by propagation
+    mounts = [top, merged, bundle, shared, beside, over]
+    assert storage.engine_devices(mounts, ROOT) == frozenset({(0, 1), (0, 2), (0, 3)})
+    assert storage.engine_devices(None, ROOT) is None
+
+
+def test_the_mounts_are_those_of_the_shims_namespace() -> None:
+    assert storage.read_engine_mounts(os.getpid())
+    assert storage.read_engine_mounts(0) == storage.read_engine_mounts(1)
 
 
 def test_an_unknown_driver_is_a_problem() -> None:
