@@ -7,7 +7,6 @@ every mutation was found, and nothing in the unchanged container.
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from typing import Any
 from tests.matrix.mutations import MUTATIONS, Finding, Mutation, Target
 from tests.matrix.run import Engine, image, option_parser
 
-NO_CHANGE = Mutation("nothing", lambda _: None, ())
+NO_CHANGE = Mutation("nothing", lambda _: None, (), status=0)
 
 
 def init_layer(engine: Engine, container: str) -> list[Path]:
@@ -37,39 +36,47 @@ def init_layer(engine: Engine, container: str) -> list[Path]:
     return [max(markers, key=lambda file: file.stat().st_ctime_ns).parent]
 
 
+def configuration(engine: Engine, container: str) -> Path:
+    """The config.json of a running container's bundle."""
+    if engine.name == "podman":
+        return Path(engine.call("inspect", "-f", "{{.OCIConfigPath}}", container))
+    # containerd v1.6 and later: its state directory, whose name differs in Docker's packages.
+    return next(Path("/run").glob(f"**/io.containerd.runtime.v2.task/moby/{container}/config.json"))
+
+
 @contextmanager
 def container(engine: Engine, mutation: Mutation) -> Iterator[tuple[str, int]]:
     """A fresh container with the mutation; yields its id and PID."""
-    name = engine.call("create", *engine.flags, image("mutated"))
-    try:
-        if mutation.early:
-            for directory in init_layer(engine, name):
-                mutation.seed(Target(directory))
-        engine.call("start", name)
-        pid = int(engine.call("inspect", "-f", "{{.State.Pid}}", name))
-        if not mutation.early:
-            mutation.seed(Target(Path(f"/proc/{pid}/root"), pid))
-        yield name, pid
-    finally:
-        engine.call("rm", "-f", "-v", name, check=False)
+    with tempfile.TemporaryDirectory(prefix="scratchlab-mutation-") as files:
+        (Path(files) / "file").write_text("bound from the host\n")
+        flags = [flag.format(files=files) for flag in mutation.flags]
+        name = engine.call("create", *engine.flags, *flags, image("mutated"))
+        try:
+            if mutation.early:
+                for directory in init_layer(engine, name):
+                    mutation.seed(Target(directory, files=Path(files)))
+            engine.call("start", name)
+            pid = int(engine.call("inspect", "-f", "{{.State.Pid}}", name))
+            if not mutation.early:
+                config = configuration(engine, name) if mutation.config else Path()
+                mutation.seed(Target(Path(f"/proc/{pid}/root"), pid, Path(files), config))
+            yield name, pid
+        finally:
+            engine.call("rm", "-f", "-v", name, check=False)
 
 
 def report_of(engine: Engine, name: str) -> tuple[dict[str, Any], int]:
     """The report of a container, and the exit status of the verification."""
     with tempfile.NamedTemporaryFile(suffix=".json") as file:
-        done = subprocess.run(
-            [*engine.scratchlab, "verify", name, "--engine", engine.name, "--json", file.name],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if done.returncode not in (0, 1):
-            raise RuntimeError(done.stderr.strip())
-        return json.loads(Path(file.name).read_text()), done.returncode
+        command = ("verify", name, "--engine", engine.name, "--json", file.name)
+        return engine.scratchlab_report(command, file.name)
 
 
 def lacks(report: dict[str, Any], status: int, mutation: Mutation) -> list[str]:
     """Findings of the mutation that the report lacks, in words."""
-    wanted = 1 if mutation.findings else 0
-    wrong_status = [] if status == wanted else [f"exit status {status}, not {wanted}"]
+    sentence = report["verdict"]["sentence"]
+    wanted = mutation.status
+    wrong_status = [] if status == wanted else [f"exit status {status}, not {wanted}: {sentence}"]
     missing = (_missing(report, finding) for finding in mutation.findings)
     return wrong_status + [message for message in missing if message]
 
@@ -80,6 +87,7 @@ def _missing(report: dict[str, Any], finding: Finding) -> str:
     reported = [item for item in report[finding.where] if item[key] == finding.path]
     for item in reported:
         texts = [item.get("prediction", ""), *item.get("differences", ())]
+        texts += [evidence["detail"] for evidence in item["evidence"]]
         if (
             item["origin"] == finding.origin
             and (not finding.status or item.get(status) == finding.status)

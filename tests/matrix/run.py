@@ -29,7 +29,10 @@ SERVICE = "com.docker.swarm.service.name"
 DOCKERFILE = (
     'FROM scratch\nCOPY tree /\n{lines}ENTRYPOINT ["/bin/busybox"]\nCMD ["sleep", "3600"]\n'
 )
-TOOLS = ("sh", "sleep", "ln", "mkdir", "chmod", "echo", "cat")
+TOOLS = ("sh", "sleep", "ln", "mkdir", "chmod", "chown", "echo", "cat", "rm")
+VERDICTS = (0, 1, 3)  # exit statuses of a verification that found an answer
+GONE = frozenset({"deleted", "changed"})  # kinds of ghosts
+DRIFT = frozenset({"written-later", "mounted-inside", "host-mount"})  # origins
 
 
 class Engine:
@@ -58,21 +61,24 @@ class Engine:
                 self.call("build", "-t", image(name), directory)
 
     def _context(self, directory: Path, wanted: Image) -> None:
-        tools = directory / "tree" / "bin"
-        tools.mkdir(parents=True)
-        shutil.copy(self.busybox, tools / "busybox")
-        for tool in TOOLS:
-            (tools / tool).symlink_to("busybox")
+        tree = directory / "tree"
         for name, content in wanted.tree.items():
-            path = directory / "tree" / name
+            path = tree / name
             path.parent.mkdir(parents=True, exist_ok=True)
             if isinstance(content, int):
                 path.mkdir(exist_ok=True)
                 path.chmod(content)
             elif content.startswith("-> "):
                 path.symlink_to(content[3:])
+            elif content.startswith("= "):
+                path.hardlink_to(tree / content[2:])
             else:
                 path.write_text(content)
+        tools = tree / "bin"  # or where the image's link leads
+        tools.mkdir(parents=True, exist_ok=True)
+        shutil.copy(self.busybox, tools / "busybox")
+        for tool in TOOLS:
+            (tools / tool).symlink_to("busybox")
         (directory / "Dockerfile").write_text(DOCKERFILE.format(lines=wanted.lines))
 
     def cell(self, variant: Variant, files: str) -> dict[str, Any]:
@@ -81,11 +87,10 @@ class Engine:
         """
         names = {"files": files, "name": NAME, "image": image(variant.image)}
         try:
+            self._start_other(variant, names)
             container = self._start(variant, names)
         except RuntimeError as error:
-            created = self.call("ps", "-aq", "--filter", f"label={NAME}", check=False).split()
-            if created:  # but not started
-                self.call("rm", "-f", "-v", *created, check=False)
+            self._remove_all()  # it may be created, but not started
             return _without_numbers(variant, error)
         names["id"] = container
         try:
@@ -99,6 +104,20 @@ class Engine:
             if variant.service:
                 self.call("service", "rm", NAME, check=False)
             self.call("rm", "-f", "-v", container, check=False)
+            self._remove_all()
+
+    def _remove_all(self) -> None:
+        created = self.call("ps", "-aq", "--filter", f"label={NAME}", check=False).split()
+        if created:
+            self.call("rm", "-f", "-v", *created, check=False)
+
+    def _start_other(self, variant: Variant, names: dict[str, str]) -> None:
+        """Start the container that ``variant`` shares namespaces with."""
+        if variant.other is None:
+            return
+        other = ("--label", NAME, "--name", f"{NAME}-other")
+        flags = [flag.format(**names) for flag in variant.other]
+        self.call("run", "-d", *other, *self.flags, *flags, names["image"])
 
     def _start(self, variant: Variant, names: dict[str, str]) -> str:
         flags = [flag.format(**names) for flag in variant.flags]
@@ -138,13 +157,22 @@ class Engine:
             command = ["verify", container, "--engine", self.name, "--json", file.name]
             if self.save:
                 command += ["--save-evidence", f"{self.save}/{variant.name.replace(' ', '-')}"]
-            done = subprocess.run(
-                [*self.scratchlab, *command], capture_output=True, text=True, check=False
-            )
-            if done.returncode not in (0, 1):
-                raise RuntimeError(f"scratchlab: {done.stderr.strip()}")
-            report = json.loads(Path(file.name).read_text())
-        return numbers(report, variant, done.returncode)
+            report, status = self.scratchlab_report(command, file.name)
+        return numbers(report, variant, status)
+
+    def scratchlab_report(self, command: Sequence[str], file: str) -> tuple[dict[str, Any], int]:
+        """The report that `scratchlab COMMAND` writes to ``file``, and its exit status. Raises
+        RuntimeError where it makes none.
+        """
+        done = subprocess.run(
+            [*self.scratchlab, *command], capture_output=True, text=True, check=False
+        )
+        if done.returncode not in VERDICTS:
+            raise RuntimeError(f"scratchlab: {done.stderr.strip()}")
+        report: dict[str, Any] = json.loads(Path(file).read_text())
+        if report["verdict"]["status"] != done.returncode:
+            raise RuntimeError(f"exit status {done.returncode}, but {report['verdict']}")
+        return report, done.returncode
 
 
 def _without_numbers(variant: Variant, error: RuntimeError) -> dict[str, Any]:
@@ -168,15 +196,20 @@ def numbers(report: dict[str, Any], variant: Variant, status: int) -> dict[str, 
             faults.append(f"{path}: {item.get('status', 'mount')} {item['origin']}")
         if item["prediction"] not in ("agrees", "none"):
             faults.append(f"{path}: {item['prediction']}")
-        written = item["origin"] == "written-later"
-        if written and path not in variant.written:
-            faults.append(f"{path}: written-later, but nothing wrote it")
-    reported = {path for path, item in judged if item["origin"] == "written-later"}
-    faults += [f"{path}: written, but not reported" for path in sorted(variant.written - reported)]
+    reported = {path: item["origin"] for path, item in judged if item["origin"] in DRIFT}
+    reported |= {g["path"]: g["kind"] for g in report["ghosts"] if g["kind"] in GONE}
+    faults += [
+        f"{path}: {origin}, but nobody did that"
+        for path, origin in reported.items()
+        if path not in variant.written
+    ]
+    faults += [
+        f"{path}: written, but not reported" for path in sorted(variant.written - {*reported})
+    ]
     faults += [f"problem: {problem}" for problem in report["problems"]]
     faults += [f"{c['id']}: {c['verdict']}" for c in report["checks"] if c["verdict"] == "fail"]
-    if status != (1 if variant.written or faults else 0):
-        faults.append(f"exit status {status}")
+    if status != (3 if variant.written else 0):
+        faults.append(f"exit status {status}: {report['verdict']['sentence']}")
     summary = report["summary"]
     total = summary["explained"] + sum(o["origin"] == "unexplained" for o in entries)
     return {
@@ -194,18 +227,20 @@ def numbers(report: dict[str, Any], variant: Variant, status: int) -> dict[str, 
         "origins": {
             path: [item["rule"] or item["origin"], _shape(item)]
             for path, item in judged
-            if item["origin"] != "image-layer" and not _in_user_mount(item, entries)
+            if item["origin"] not in ("image-layer", "user-data")
+            and not _in_user_mount(item, entries)
         },
         "rules": {rule["id"]: rule for rule in report["rules"]},
     }
 
 
 def _in_user_mount(item: dict[str, Any], entries: list[dict[str, Any]]) -> bool:
-    """Whether the entry is content of a user's mount; the page shows the mount only."""
+    """Whether the entry is a mount below a user's mount; the page shows the upper one only."""
     if item["origin"] != "user-mount" or not item.get("live"):
         return False
     parent = item["path"].rpartition("/")[0]
-    return any(e["path"] == parent and e["origin"] == "user-mount" for e in entries)
+    users = ("user-mount", "user-data")
+    return any(e["path"] == parent and e["origin"] in users for e in entries)
 
 
 def _shape(item: dict[str, Any]) -> str:
@@ -227,6 +262,9 @@ def surroundings(engine: Engine, variants: Sequence[Variant]) -> Iterator[str]:
     swarm = any(variant.service for variant in variants)
     with tempfile.TemporaryDirectory(prefix="scratchlab-matrix-") as files:
         (Path(files) / "file").write_text("bound from the host\n")
+        (Path(files) / "sub").mkdir()
+        (Path(files) / "links").mkdir()
+        (Path(files) / "links/cur").symlink_to("/opt")
         engine.call("network", "create", f"{NAME}-net", check=False)
         if swarm:
             engine.call("swarm", "init", "--advertise-addr", "127.0.0.1")
@@ -237,7 +275,7 @@ def surroundings(engine: Engine, variants: Sequence[Variant]) -> Iterator[str]:
             yield files
         finally:
             engine.call("network", "rm", f"{NAME}-net", check=False)
-            engine.call("volume", "rm", f"{NAME}-vol", check=False)
+            engine.call("volume", "rm", f"{NAME}-vol", f"{NAME}-sub", check=False)
             if swarm:
                 engine.call("swarm", "leave", "--force")
                 engine.call("network", "rm", "docker_gwbridge", check=False)

@@ -15,16 +15,35 @@ PODMAN = frozenset({"podman"})
 @dataclass(frozen=True)
 class Image:
     """The content of an image beside a busybox. ``tree`` maps a path to a file's text, a
-    directory's mode or a link's target (``-> TARGET``). It is copied because RUN would write to
-    the build's own mounts in /etc and /dev. ``lines`` end the Dockerfile.
+    directory's mode, a link's target (``-> TARGET``) or an earlier path, whose second name it is
+    (``= PATH``). It is copied because RUN would write to the build's own mounts in /etc and /dev.
+    ``lines`` end the Dockerfile.
     """
 
     tree: Mapping[str, str | int] = field(default_factory=dict)
     lines: str = ""
 
 
+# A merged-/usr base, as most images are since 2020 (https://wiki.debian.org/UsrMerge), with links
+# on the way to usual mounts, users, hard links, and files of a user who is not root.
+_USR: Mapping[str, str | int] = {
+    "usr/bin": 0o755, "usr/sbin": 0o755, "usr/lib": 0o755, "usr/lib64": 0o755,
+    "bin": "-> usr/bin", "sbin": "-> usr/sbin", "lib": "-> usr/lib", "lib64": "-> usr/lib64",
+    "run": 0o755, "var/run": "-> /run", "var/lock": "-> /run/lock", "var/tmp": 0o1777,
+    "srv/content/file": "content", "data": "-> /srv/content",
+    "etc/mtab": "-> ../proc/self/mounts", "etc/passwd": "root:x:0:0::/:/bin/sh\n",
+    "etc/group": "root:x:0:\n", "opt": 0o755, "tmp": 0o1777, "home/user": 0o700,
+    "home/user/file": "a user's", "usr/share/doc/text": "doc",
+    "usr/bin/perl5.36.0": "a program", "usr/bin/perl": "= usr/bin/perl5.36.0",
+}  # fmt: skip
+_OWNED = "COPY --chown=1000:1000 tree/home/user /home/user\n"
+
 IMAGES = {
     "plain": Image(),
+    "usr": Image(_USR, _OWNED),
+    "usr-volume": Image(_USR, f"{_OWNED}VOLUME /data /var/lib/app\n"),
+    "usr-workdir": Image(_USR, f"{_OWNED}WORKDIR /var/run/work\n"),
+    "usr-user": Image(_USR, f"{_OWNED}USER 1000\nWORKDIR /home/app\n"),
     # Entries that engines and runtimes keep, replace, shadow or override.
     "rich": Image({
         "dev": 0o700, "dev/hidden": "h", "proc": 0o755, "sys": 0o755, "run": 0o1777,
@@ -35,7 +54,10 @@ IMAGES = {
     "volume": Image({"data/copied": "1", "data/too": "2"}, "VOLUME /data\n"),
     "workdir": Image(lines="WORKDIR /made/by/the/image\n"),
     "user": Image(lines="USER 1000:1000\n"),
-    "mutated": Image({"lab/file": "content of a file\n", "lab/link": "-> file"}),
+    "mutated": Image({
+        "lab/file": "content of a file\n", "lab/link": "-> file",
+        "lab/one": "two names", "lab/two": "= lab/one", "data/copied": "copied", "run": 0o755,
+    }),
     "linked": Image({"real/x": "x", "alias": "-> real"}),
 }  # fmt: skip
 
@@ -45,7 +67,8 @@ class Variant:
     """One way to run a container. ``flags`` go between ``run -d`` and the image; {files} is a
     directory with a file, {id} the container. ``then`` are commands of the engine after the start,
     ``keep`` is one that runs during the verification. ``written`` are the paths that a process (or
-    a command of ``then``) writes: only they may have the origin written-later.
+    a command of ``then``) writes or deletes: only they may count as changed since the start.
+    ``other`` are the flags of a container {name}-other that is started first.
     """
 
     name: str
@@ -55,6 +78,7 @@ class Variant:
     then: tuple[tuple[str, ...], ...] = ()
     keep: tuple[str, ...] = ()
     written: frozenset[str] = field(default_factory=frozenset)
+    other: tuple[str, ...] | None = None
     service: bool = False  # as a service of a swarm: ``flags`` are those of `service create`
     refused: tuple[str, ...] = ()  # parts of the error messages of engines that refuse it
 
@@ -64,8 +88,22 @@ def v(name: str, *flags: str, **more: object) -> Variant:
     return Variant(name, flags, **more)  # type: ignore[arg-type]
 
 
+def u(name: str, *flags: str, **more: object) -> Variant:
+    """A variant of the merged-/usr image, in short form."""
+    settings = {"image": "usr", "flags": flags, **more}
+    return Variant(f"usr: {name}", **settings)  # type: ignore[arg-type]
+
+
+def shell(command: str) -> tuple[tuple[str, ...], ...]:
+    """What ``then`` needs to run a shell command in the container."""
+    return (("exec", "{id}", "sh", "-c", command),)
+
+
 _REMAPPED = "when user namespaces are enabled"  # Docker with userns-remap
-VARIANTS = (
+_NO_NODE = ("error creating device nodes", "creating device nodes")  # runc in a user namespace
+_NO_SUBPATH = ("unexpected key 'volume-subpath'", "unknown option", "invalid mount option",
+               "invalid field", "subpath: invalid")  # fmt: skip
+_PLAIN = (
     v("plain"),
     v("tty", "-t"),
     v("interactive", "-i"),
@@ -151,3 +189,173 @@ VARIANTS = (
     v("no tmpfs", "--read-only", "--read-only-tmpfs=false", engines=PODMAN),
     v("no hosts", "--no-hosts", engines=PODMAN),
 )  # fmt: skip
+# The merged-/usr image, whose links lead most of these to another place than their names say.
+_USR_VARIANTS = (
+    u("plain"),
+    u("tty", "-t"),
+    u("init", "--init"),
+    u("read-only", "--read-only"),
+    u("read-only with tmpfs", "--read-only", "--tmpfs", "/run", "--tmpfs", "/tmp"),
+    # Devices, below directories that the runtime has to make, and outside /dev.
+    u("device below a directory", "--device", "/dev/net/tun", refused=_NO_NODE),
+    u("device three below", "--device", "/dev/fuse:/dev/a/b/c", refused=_NO_NODE),
+    u("device directory", "--device", "/dev/net", refused=_NO_NODE),
+    u("device outside dev", "--device", "/dev/zero:/opt/zero", refused=_NO_NODE),
+    u("device through a link", "--device", "/dev/zero:/var/run/zero", refused=_NO_NODE),
+    u("device in content", "--device", "/dev/zero:/data/zero", refused=_NO_NODE),
+    u("device null again", "--device", "/dev/null:/dev/null", refused=_NO_NODE),
+    u("device kmsg", "--device", "/dev/kmsg", refused=_NO_NODE),
+    u("bind a device", "-v", "/dev/net/tun:/dev/net/tun"),
+    u("bind null over a file", "-v", "/dev/null:/etc/passwd"),
+    u("bind null", "-v", "/dev/null:/opt/null"),
+    # Binds and volumes on and below links, and on top of what engine and runtime put there.
+    u("through a link of a bind", "-v", "{files}/links:/nb", "-v", "{files}:/nb/cur/data"),
+    u("volume on etc", "-v", "{name}-vol:/etc"),
+    u("anonymous volume on etc", "-v", "/etc"),
+    u("tmpfs on etc", "--tmpfs", "/etc"),
+    u("cgroup", "-v", "/sys/fs/cgroup:/sys/fs/cgroup"),
+    u("cgroup ro", "-v", "/sys/fs/cgroup:/sys/fs/cgroup:ro"),
+    u("cpuinfo", "-v", "{files}/file:/proc/cpuinfo"),
+    u(
+        "debugfs", "-v", "/sys/kernel/debug:/sys/kernel/debug",
+        refused=("no such file", "operation not permitted", "permission denied"),
+    ),
+    u("tmpfs on a masked path", "--tmpfs", "/proc/acpi"),
+    u("tmpfs in sys", "--tmpfs", "/sys/firmware"),
+    u("bind below var run", "-v", "{files}:/var/run/foo"),
+    u("bind on content", "-v", "{files}:/data"),
+    u("bind below content", "-v", "{files}:/data/sub"),
+    u("volume on content", "-v", "/data"),
+    u("volume below content", "-v", "/data/sub"),
+    u("volume nocopy", "-v", "{name}-vol:/data:nocopy"),
+    u("localtime", "-v", "/etc/localtime:/etc/localtime:ro"),
+    u("library file", "-v", "{files}/file:/lib/file.so"),
+    u("program", "-v", "{files}/file:/sbin/tool"),
+    u("bind var lock", "-v", "{files}:/var/lock"),
+    u("bind usr", "-v", "{files}:/usr/share"),
+    u("bind deep", "-v", "{files}:/var/spool/x/y"),
+    u("binds nested", "-v", "{files}:/a", "-v", "{files}:/a/sub"),
+    u("binds on and below run", "-v", "{files}:/run", "-v", "{files}/sub:/var/run/sub"),
+    u("tmpfs var run", "--tmpfs", "/var/run"),
+    u("tmpfs run", "--tmpfs", "/run"),
+    u("tmpfs content", "--tmpfs", "/data"),
+    u("tmpfs below var run", "--mount", "type=tmpfs,dst=/var/run/x"),
+    u("tmpfs options", "--tmpfs", "/run:rw,noexec,size=1m,mode=1777"),
+    u("secret by hand", "-v", "{files}/file:/run/secrets/s"),
+    u("socket", "-v", "/run/docker.sock:/var/run/docker.sock", engines=DOCKER),
+    # The engine's own files and the runtime's own filesystems, replaced by the user.
+    u("hosts of the host", "-v", "/etc/hosts:/etc/hosts:ro"),
+    u("own resolv.conf", "-v", "{files}/file:/etc/resolv.conf"),
+    u("own hostname", "--mount", "type=bind,src={files}/file,dst=/etc/hostname"),
+    u(
+        "own mtab", "-v", "{files}/file:/etc/mtab",  # a link into /proc
+        refused=("cannot be mounted because it is inside /proc", "is inside /proc"),
+    ),
+    u("own dockerenv", "-v", "{files}/file:/.dockerenv"),
+    u("tmpfs shm", "--tmpfs", "/dev/shm"),
+    u("bind shm", "-v", "{files}:/dev/shm"),
+    u("shm of the host", "-v", "/dev/shm:/dev/shm"),
+    u("bind mqueue", "-v", "{files}:/dev/mqueue"),
+    u(
+        "tmpfs dev", "--tmpfs", "/dev",
+        refused=("reopening /dev/null inside container", "open /dev/null", "/dev/pts"),
+    ),
+    u("dev of the host", "-v", "/dev:/dev"),
+    u("file in dev", "-v", "{files}/file:/dev/core2"),
+    u("file deep in dev", "-v", "{files}/file:/dev/x/y"),
+    u("file over stdin", "-v", "{files}/file:/dev/stdin", refused=("/proc/self/fd/0",)),
+    # What agents bind: -v /:/rootfs:ro is left out until the user's data is no longer read through.
+    u("proc of the host", "-v", "/proc:/host/proc:ro"),
+    u("sys of the host", "-v", "/sys:/host/sys:ro"),
+    u("dev of the host below", "-v", "/dev:/host/dev:ro"),
+    u("kernel modules", "-v", "/lib/modules:/lib/modules:ro", refused=("no such file",)),
+    u(
+        "like systemd", "--cgroupns", "host", "-v", "/sys/fs/cgroup:/sys/fs/cgroup:rw",
+        "--tmpfs", "/run", "--tmpfs", "/run/lock", "-v", "/tmp",
+    ),
+    # Working directories; podman refuses one that the image lacks.
+    u("workdir shm", "-w", "/dev/shm/wd", engines=DOCKER),
+    u("workdir on tmpfs", "--tmpfs", "/run", "-w", "/run/app", engines=DOCKER),
+    u("workdir through a link", "-w", "/var/run/app", engines=DOCKER),
+    u("workdir in content", "-w", "/data/sub/dir", engines=DOCKER),
+    u("workdir on a volume", "-v", "/data", "-w", "/data/sub", engines=DOCKER),
+    u("workdir in dev", "-w", "/dev/wd", engines=DOCKER),
+    u("workdir on a bind", "-v", "{files}:/work", "-w", "/work/made", engines=DOCKER),
+    u("VOLUME", image="usr-volume"),
+    u("VOLUME tmpfs", "--tmpfs", "/data", image="usr-volume"),
+    u("VOLUME bind", "-v", "{files}:/data", image="usr-volume"),
+    u("WORKDIR", image="usr-workdir"),
+    u("USER", image="usr-user"),
+    # Namespaces of another container, and networks.
+    u("network of another", "--network", "container:{name}-other", other=()),
+    u("ipc of another", "--ipc", "container:{name}-other", other=("--ipc", "shareable")),
+    u("pid of another", "--pid", "container:{name}-other", other=()),
+    u("host network and uts", "--network", "host", "--uts", "host", refused=(_REMAPPED,)),
+    u("linked", "--link", "{name}-other:peer", other=(), engines=DOCKER),
+    u("domain", "--hostname", "h.example.org", "--domainname", "d.example", engines=DOCKER),
+    u("hostname with a domain", "--hostname", "h.example.org"),
+    u("dns options", "--dns", "192.0.2.1", "--dns-search", "x.y", "--dns-option", "ndots:2"),
+    u("aliases", "--network", "{name}-net", "--network-alias", "ali",
+      "--add-host", "a:192.0.2.9"),
+    u("add host ipv6", "--add-host", "b:2001:db8::1"),
+    u("add host gateway", "--add-host", "host.internal:host-gateway"),
+    u("no capabilities", "--cap-drop", "ALL"),
+    u(
+        "privileged", "--privileged",
+        refused=("unable to apply caps", "privileged mode is incompatible with user namespaces"),
+    ),
+    # The other container fills the volume: its image has a directory /srv/content.
+    u(
+        "volume subpath", engines=DOCKER, other=("-v", "{name}-sub:/srv"), refused=_NO_SUBPATH,
+        flags=("--mount", "type=volume,src={name}-sub,dst=/data,volume-subpath=content"),
+    ),
+    u(
+        "volume subpath", engines=PODMAN, other=("-v", "{name}-sub:/srv"), refused=_NO_SUBPATH,
+        flags=("--mount", "type=volume,src={name}-sub,dst=/data,subpath=/content"),
+    ),
+    u(
+        "image subpath", engines=DOCKER, refused=("mount type unknown", *_NO_SUBPATH),
+        flags=("--mount", "type=image,source={image},destination=/img,image-subpath=srv/content"),
+    ),
+    u(
+        "image subpath", engines=PODMAN, refused=_NO_SUBPATH,
+        flags=("--mount", "type=image,source={image},destination=/img,subpath=/srv/content"),
+    ),
+    # What happens to a container.
+    u("restarted", then=(("restart", "-t", "0", "{id}"),)),
+    u(
+        "network joined later", then=(("network", "connect", "{name}-net", "{id}"),),
+        refused=("is not supported", "network mode"),
+    ),
+    u("renamed", then=(("rename", "{id}", "{name}-renamed"),)),
+    u("committed", then=(("commit", "{id}", "{name}:committed"), ("rmi", "{name}:committed"))),
+    u("exec writes", then=shell("echo 1 >/opt/new"), written=frozenset({"/opt/new"})),
+    u(
+        "exec writes and restarts",
+        then=(*shell("echo 1 >/opt/new"), ("restart", "-t", "0", "{id}")),
+        written=frozenset({"/opt/new"}),
+    ),
+    u(
+        "exec deletes", then=shell("rm /usr/share/doc/text"),
+        written=frozenset({"/usr/share/doc/text"}),
+    ),
+    u("exec undoes", then=shell("echo 1 >/opt/new && rm /opt/new")),
+    u(
+        "exec makes a directory again",
+        then=shell("rm -r /usr/share/doc && mkdir /usr/share/doc && echo 1 >/usr/share/doc/new"),
+        written=frozenset({"/usr/share/doc", "/usr/share/doc/new", "/usr/share/doc/text"}),
+    ),
+    u(
+        "exec parts a hard link", then=shell("chown 1:1 /usr/bin/perl"),
+        written=frozenset({"/usr/bin/perl"}),
+    ),
+    u(
+        "exec writes a pid file", "--tmpfs", "/run", then=shell("echo 1 >/var/run/nginx.pid"),
+        written=frozenset({"/run/nginx.pid"}),
+    ),
+    u("exec writes to a volume", "-v", "/data", then=shell("echo 1 >/data/new")),
+    u("exec changes a volume", "-v", "/data", then=shell("echo 1 >/data/file")),
+    u("exec writes to a bind", "-v", "{files}:/b", then=shell("echo 1 >/b/new; rm /b/new")),
+    u("cp to a volume", "-v", "/data", then=(("cp", "{files}/file", "{id}:/data/copied"),)),
+)  # fmt: skip
+VARIANTS = (*_PLAIN, *_USR_VARIANTS)

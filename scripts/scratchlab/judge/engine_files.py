@@ -76,13 +76,17 @@ def _resolv_conf(file: EngineFile, inspect: Mapping[str, Any]) -> str | None:
 
 def _hosts(text: str, inspect: Mapping[str, Any]) -> str:
     allowed = list(_allowed_hosts(inspect))
+    lines_found = [line.strip() for line in text.split("\n") if line.strip()]
     foreign = [
-        line.strip()
-        for line in text.split("\n")
-        if line.strip() and not any(_fits(line, address, names) for address, names in allowed)
+        line
+        for line in lines_found
+        if not any(_fits(line, address, names) for address, names in allowed)
     ]
     if not foreign:
-        return ""
+        known = {name for line in lines_found for name in line.split()[1:]}
+        # Of the other lines some depend on networks and on whether there is IPv6.
+        lacking = sorted({"localhost", *(name for name, _ in _extra_hosts(inspect))} - known)
+        return f"the engine wrote lines for {', '.join(lacking)}" if lacking else ""
     more = f" and {len(foreign) - _MOST_SHOWN} more" if len(foreign) > _MOST_SHOWN else ""
     lines = ", ".join(repr(line[:80]) for line in foreign[:_MOST_SHOWN])
     return f"the engine does not write the lines {lines}{more}"
@@ -102,11 +106,7 @@ def _allowed_hosts(inspect: Mapping[str, Any]) -> Iterator[tuple[str | None, set
     """Address (None: any) and names of the lines that Docker writes."""
     yield from _DEFAULT_HOSTS.items()
     config, host_config = inspect.get("Config") or {}, inspect.get("HostConfig") or {}
-    for extra in host_config.get("ExtraHosts") or []:
-        name, separator, address = str(extra).partition("=")
-        if not separator:
-            name, _, address = str(extra).partition(":")
-        address = address.strip("[]")
+    for name, address in _extra_hosts(inspect):
         yield (None if address == "host-gateway" else address), {name}
     name, domain = str(config.get("Hostname") or ""), str(config.get("Domainname") or "")
     own = {name, f"{name}.{domain}", name.partition(".")[0]}
@@ -121,6 +121,15 @@ def _allowed_hosts(inspect: Mapping[str, Any]) -> Iterator[tuple[str | None, set
             yield None, _link_names(str(link))
     for link in host_config.get("Links") or []:
         yield None, _link_names(str(link))
+
+
+def _extra_hosts(inspect: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Name and address of each --add-host."""
+    for extra in (inspect.get("HostConfig") or {}).get("ExtraHosts") or []:
+        name, separator, address = str(extra).partition("=")
+        if not separator:
+            name, _, address = str(extra).partition(":")
+        yield name, address.strip("[]")
 
 
 def _link_names(link: str) -> set[str]:

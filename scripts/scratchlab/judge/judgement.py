@@ -75,6 +75,7 @@ class _Comparison:
     def __init__(self, evidence: EvidenceSet, predictions: Predictions) -> None:
         self._evidence = evidence
         self._predictions = predictions
+        self._predicted = {"/", *predictions.by_path}  # the image's entry may be in a mount's place
         top = evidence.live.get("/")
         root = top.mount if top is not None else None
         self._mounts = MountOrigins(evidence.facts, evidence.image, root)
@@ -142,7 +143,7 @@ class _Comparison:
         mount = self._mounts.get(live.mount)
         # The live entry is another one than the image's, which it hides.
         replaced = status is Status.ONLY_LIVE and pair.image is not None and pair.path != "/"
-        if status is Status.SAME and pair.path != "/":
+        if status is Status.SAME and pair.path not in self._predicted:
             prediction = agreement.AGREES if self._predictions.by_path else agreement.NONE
         else:
             prediction = self._agreement(live, mount, cause)
@@ -160,6 +161,9 @@ class _Comparison:
         return finding, pair.image if replaced else None
 
     def _agreement(self, live: Entry, mount: Mount | None, cause: Cause) -> str:
+        below = mount is not None and mount.target != live.path
+        if mount is not None and below and self._mounts[mount].origin in MADE_LATER:
+            return cause.doubt or agreement.NONE  # what was predicted is covered since the start
         origins = self._mounts.origins_at(live.path) if cause.origin in MADE_LATER else ()
         return agreement.of_entry(self._predictions, live, mount, cause, origins)
 

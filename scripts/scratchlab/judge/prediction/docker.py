@@ -110,7 +110,8 @@ def _mounts(builder: PredictionBuilder) -> None:
             builder.add_user_mounts([target], "docker-user-mount")
         else:
             # /etc itself is the init layer's directory, even where the image has a link there.
+            # The container's root owns them: moby v20.10.24 daemon/volumes_unix.go setupMounts().
             builder.add_mount(
-                target, Origin.ENGINE_MOUNT, "docker-network-files", None, ro,
-                kind=Kind.FILE, mode=(0o644,),
+                target, Origin.ENGINE_MOUNT, "docker-network-files", None, ro, kind=Kind.FILE,
+                mode=(0o644,), uid=builder.ids.uid(0), gid=builder.ids.gid(0),
             )  # fmt: skip
