@@ -6,7 +6,17 @@ from scratchlab.judge.rules.rule import Citation, Rule
 from scratchlab.model import Origin
 
 KNOWN = ((4,), (6,))  # versions that these tables were read in: from, below
-_BIND = Citation("containers/podman", "libpod/container_internal_common.go", "makeBindMounts")
+
+
+def _common(symbol: str) -> Citation:
+    """A function that podman 4.3 moved to a file which FreeBSD shares."""
+    return Citation(
+        "containers/podman", "libpod/container_internal_linux.go", symbol,
+        (((4, 3), "libpod/container_internal_common.go"),),
+    )  # fmt: skip
+
+
+_BIND = _common("makeBindMounts")
 _INTERNAL = Citation("containers/podman", "libpod/container_internal.go", "mountStorage")
 
 
@@ -48,9 +58,7 @@ RULES = (
         "podman-user-files",
         "podman adds the container's user to /etc/passwd and /etc/group where the image lacks it",
         Origin.ENGINE_CREATE, "start",
-        Citation(
-            "containers/podman", "libpod/container_internal_common.go", "generatePasswdAndGroup"
-        ),
+        _common("generatePasswdAndGroup"),
         removed_by="--passwd=false, or an image that has the user",
     ),
     Rule(
@@ -63,7 +71,7 @@ RULES = (
         "podman-workdir",
         "podman makes the image's WORKDIR where the image lacks it",
         Origin.ENGINE_CREATE, "start",
-        Citation("containers/podman", "libpod/container_internal_common.go", "resolveWorkDir"),
+        _common("resolveWorkDir"),
         removed_by="no WORKDIR in the image",
     ),
     Rule(

@@ -29,7 +29,10 @@ class Citation:
         prefix = "" if self.project == "containers/crun" else "v"
         if self.project == "moby/moby" and version >= (29,):
             prefix = "docker-v"  # since v29 its modules have version tags of their own
-        tag = prefix + ".".join(map(str, version)) if version else "HEAD"
+        parts = [str(number) for number in version]
+        if self.project == "moby/moby" and (17,) <= version < (20,):
+            parts[1:2] = [f"{month:02}" for month in version[1:2]]  # named by months: v19.03.15
+        tag = prefix + ".".join(parts) if version else "HEAD"
         return f"https://github.com/{self.project}/blob/{tag}/{path}"
 
 
