@@ -1,0 +1,139 @@
+"""Layers whose directories cannot be read: what follows from the engine's list of changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+from tests.unit.judge.handmade import (
+    DOCKER,
+    PODMAN,
+    ROOT,
+    directory,
+    facts,
+    file,
+    finding,
+    judged,
+    node,
+)
+
+from scratchlab.evidence import EvidenceSet
+from scratchlab.judge.elimination import eliminated
+from scratchlab.ledger import Ledger
+from scratchlab.model import Engine, Entry, Kind
+
+ON_ROOT = ROOT.id
+
+
+# Elimination, where the layers' directories cannot be read:
+
+
+DIRECTORY_OF_IMAGE = [directory("/d"), file("/d/f"), file("/gone")]
+LIVE = [directory("/d", ON_ROOT), file("/d/f", ON_ROOT, mode=0), file("/new", ON_ROOT),
+        file("/.dockerenv", ON_ROOT), file("/v/f", 9)]  # fmt: skip
+
+
+def layers(
+    changes: Mapping[str, str] | None, engine: Engine = DOCKER, *live: Entry,
+    writable: list[Entry] | None = None,
+) -> tuple[list[str] | None, list[str] | None]:  # fmt: skip
+    """The paths of init layer and writable layer; those with ``!`` are whiteouts."""
+    evidence = EvidenceSet(
+        facts(changes=changes, engine=engine), Ledger(DIRECTORY_OF_IMAGE),
+        Ledger([directory("/", ON_ROOT), *(live or LIVE)]), None,
+        None if writable is None else Ledger(writable),
+    )  # fmt: skip
+    found = eliminated(evidence)
+    return tuple(
+        None
+        if ledger is None
+        else [f"!{entry.path}" if entry.is_whiteout else entry.path for entry in ledger]
+        for ledger in (found.init, found.writable)
+    )  # type: ignore[return-value]
+
+
+def test_what_the_engine_lists_is_in_the_writable_layer() -> None:
+    changes = {"/d/f": "changed", "/new": "added", "/gone": "deleted", "/v": "added"}
+    assert layers(changes) == (["/.dockerenv"], ["/d/f", "!/gone", "/new"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "writable"),
+    [
+        ({}, []),
+        ({"/d/f": "deleted"}, []),
+        ({"/gone": "changed"}, []),
+        ({"/new": "changed"}, ["/new"]),
+        ({"/d": "changed"}, []),  # as in the image: a change below it
+    ],
+)
+def test_only_what_the_list_says_is_known(changes: dict[str, str], writable: list[str]) -> None:
+    assert layers(changes) == (["/.dockerenv"], writable)
+
+
+def test_without_a_list_nothing_is_known() -> None:
+    assert layers(None) == (None, None)
+    assert layers({"/new": "added"}, writable=[]) == (None, [])
+
+
+def test_a_change_of_what_the_init_layer_makes_is_the_writable_layers() -> None:
+    assert layers({"/.dockerenv": "changed"}) == ([], ["/.dockerenv"])
+
+
+def test_with_the_containerd_store_the_init_layer_is_listed_too() -> None:
+    store = replace(DOCKER, containerd_store=True)
+    assert layers({"/.dockerenv": "added"}, store) == (["/.dockerenv"], [])
+
+
+def test_a_name_that_is_not_utf8_is_listed_with_a_replacement_character() -> None:
+    live = file("/\udcff", ON_ROOT)
+    assert layers({"/\ufffd": "added"}, DOCKER, live)[1] == ["/\udcff"]
+    assert layers({"/\ufffd\ufffd": "added"}, DOCKER, live)[1] == []
+
+
+def test_in_podman_whatever_differs_from_the_image_is_the_writable_layers() -> None:
+    assert layers(None, PODMAN) == (None, ["/.dockerenv", "/d/f", "!/gone", "/new"])
+
+
+def test_what_an_unreadable_directory_does_not_show_may_still_be_there() -> None:
+    unreadable = directory("/d", ON_ROOT, note="unreadable: EACCES")
+    assert layers(None, PODMAN, unreadable) == (None, ["/d", "!/gone"])
+    assert layers(None, PODMAN, file("/x", ON_ROOT)) == (None, ["!/d", "!/d/f", "!/gone", "/x"])
+
+
+def test_without_a_root_nothing_is_on_it() -> None:
+    evidence = EvidenceSet(facts(engine=PODMAN), Ledger(), Ledger([file("/x", 1)]))
+    assert list(eliminated(evidence).writable or ()) == []
+
+
+@pytest.mark.parametrize(
+    ("engine", "path", "kind", "detail"),
+    [
+        (DOCKER, "/new", "changes", "the engine lists /new among the container's changes"),
+        (DOCKER, "/.dockerenv", "changes",
+         "/.dockerenv is not the image's, and the engine does not list it as a change"),
+        (PODMAN, "/new", "changes", "/new differs from the image, and there is no other layer"),
+    ],
+)  # fmt: skip
+def test_elimination_is_shown_as_evidence(
+    engine: Engine, path: str, kind: str, detail: str
+) -> None:
+    asked = facts(changes={"/new": "added"}, engine=engine)
+    judgement = judged(asked, *LIVE[:4], image=DIRECTORY_OF_IMAGE, init=None, writable=None)
+    evidence = finding(judgement, path).evidence[0]
+    assert (evidence.kind, evidence.detail) == (kind, detail)
+
+
+def test_a_deletion_that_the_engine_lists_is_a_ghost_with_that_evidence() -> None:
+    asked = facts(changes={"/gone": "deleted"})
+    judgement = judged(asked, image=[file("/gone")], init=None, writable=None)
+    (ghost,) = judgement.ghosts
+    assert ghost.evidence[0].detail == "the engine lists /gone among the container's changes"
+
+
+def test_a_device_that_is_a_whiteout_is_one_by_its_number() -> None:
+    assert Entry.whiteout("/x") == Entry("/x", Kind.CHAR, 0, device=(0, 0))
+    assert Entry.whiteout("/x").is_whiteout
+    assert not node("/x", (0, 1)).is_whiteout
+    assert not replace(node("/x", (0, 0)), kind=Kind.BLOCK).is_whiteout
