@@ -184,7 +184,7 @@ def test_user_namespace_hides_no_owner() -> None:
             assert_same(near, far)
         evidence, judgement = verification.verify(engine, container.id or "", vantage="debug")
         with evidence:
-            assert judgement.problems == ()
+            assert (judgement.problems, judgement.notes) == ((), ())
             assert {finding.prediction for finding in judgement.findings} <= {"agrees", "none"}
 
 
@@ -199,7 +199,7 @@ def test_podman_containers_are_read(sleep_image: Image) -> None:
             assert_same(ledger, far)
         evidence, judgement = verification.verify(engine, container.id or "", vantage="debug")
         with evidence:
-            assert judgement.problems == ()
+            assert (judgement.problems, judgement.notes) == ((), ())
             foreign = (Origin.UNEXPLAINED, Origin.WRITTEN_LATER)
             assert [finding for finding in judgement.findings if finding.origin in foreign] == []
             assert {finding.prediction for finding in judgement.findings} <= {"agrees", "none"}

@@ -43,7 +43,7 @@ def test_verify_explains_everything_with_the_same_digest(
             found = list(judgement.findings)
         assert [finding.path for finding in found if finding.origin is Origin.UNEXPLAINED] == []
         assert {finding.prediction for finding in found} <= {"agrees", "none"}
-        assert judgement.problems == ()
+        assert (judgement.problems, judgement.notes) == ((), ())
     assert heads["debug"]["container"]["vantage"] == "debug"
     assert heads["host"]["container"] == {**heads["debug"]["container"], "vantage": "host"}
     assert heads["host"]["image"] == heads["debug"]["image"]

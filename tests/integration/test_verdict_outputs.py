@@ -6,46 +6,44 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import platform
-import subprocess
-import sys
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, redirect_stdout, suppress
+from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import docker
-import docker.errors
 import pytest
 from docker.models.containers import Container
-from docker.models.images import Image
 
 from scratchlab import evidence
 from scratchlab.classroom.comparison import compare_machines
 from scratchlab.classroom.read import differing_paths, read_reports
 from scratchlab.classroom.results import MachineState
 from scratchlab.cli import scratchlab as command
-from scratchlab.collect.engines import EngineClient
 from scratchlab.collect.image import read_archive
 from scratchlab.evidence import EvidenceSet
-from scratchlab.experiments import LABEL as LAB_LABEL
-from scratchlab.experiments import Names
-from scratchlab.experiments import e07_more_than_image as e07
-from scratchlab.experiments import e12_two_things as e12
-from scratchlab.lab.session import Laboratory
 from scratchlab.report import read
-from tests.integration.conftest import BUSYBOX, LABEL, SESSION, Run
-from tests.integration.live_roots import pid, root
-from tests.unit.image.archives import Made, archive, blobs_of, classic, image, index_of
-from tests.unit.image.build import directory, file, layer, sha256
+from tests.unit.image.archives import Made, classic
 
+from .verdict_containers import (
+    IMPLIED_DIRECTORY,
+    PLAIN,
+    Bench,
+    bench,
+    delete_file,
+    leave_alone,
+    multi_platform,
+    scratchlab,
+    several,
+    unmount,
+    write_file,
+)
+
+__all__ = ["bench"]
 pytestmark = [pytest.mark.engine, pytest.mark.root]
-ROOT = Path(__file__).parents[2]
-ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
+
 EXPLAINED = "verify every entry has an origin and is as predicted"
 UNCHANGED = "verify nothing changed since the start"
 IMPLIED = "layer 1 has entries below /lab but none for it"
@@ -97,17 +95,6 @@ class Outputs:
     machine_notes: tuple[str, ...]
 
 
-def scratchlab(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "scratchlab", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "scripts"), "COLUMNS": "130"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 def shown(*arguments: str) -> tuple[int, str]:
     """Exit status and output of a command that needs no engine, without a process of its own."""
     out = io.StringIO()
@@ -115,115 +102,6 @@ def shown(*arguments: str) -> tuple[int, str]:
         status = command.main(list(arguments), standalone_mode=False)
     assert isinstance(status, int)
     return status, out.getvalue()
-
-
-# -- images and containers ------------------------------------------------------------------------
-
-
-def made(*more: bytes) -> Made:
-    """An image by hand, so that its archive can be written in every form."""
-    base = layer(
-        directory("bin/"), file("bin/busybox", BUSYBOX.read_bytes(), mode=0o755),
-        directory("lab/", mode=0o711), file("lab/file", SESSION.encode()),
-    )  # fmt: skip
-    config = {"Cmd": ["/bin/busybox", "sleep", "3600"], "Labels": {LABEL: SESSION}}
-    tag = f"{SESSION}-verdict-{len(more)}:1"
-    return image(base, *more, tags=(tag,), architecture=ARCHITECTURE, config=config)
-
-
-PLAIN = made()
-IMPLIED_DIRECTORY = made(layer(file("lab/new")))
-
-
-def multi_platform() -> bytes:
-    """An OCI archive with PLAIN for this machine, and the image of another platform."""
-    other = image(layer(file("other")), tags=(), architecture="s390x")
-    members, _, descriptors = blobs_of(other, replace(PLAIN, tags=()))
-    index = index_of(descriptors)
-    name = {"io.containerd.image.name": f"docker.io/library/{PLAIN.tags[0]}"}
-    top = [{"digest": f"sha256:{sha256(index)}", "annotations": name}]
-    blob = {f"blobs/sha256/{sha256(index)}": index}
-    return archive({**members, **blob, "index.json": index_of(top)})
-
-
-def in_container(container: Container, *words: str) -> None:
-    """Run a tool of the container's busybox in its mount namespace."""
-    number = pid(container)
-    subprocess.run(
-        ["nsenter", f"--mount=/proc/{number}/ns/mnt", f"--root=/proc/{number}/root",
-         "/bin/busybox", *words],
-        check=True, capture_output=True,
-    )  # fmt: skip
-
-
-def write_file(container: Container) -> None:
-    (root(container) / "written").write_text("x")
-
-
-def delete_file(container: Container) -> None:
-    (root(container) / "lab/file").unlink()
-
-
-def unmount(container: Container) -> None:
-    in_container(container, "umount", "/proc/sys")
-
-
-def several(container: Container) -> None:
-    for change in (write_file, delete_file, unmount):
-        change(container)
-
-
-def leave_alone(_: Container) -> None:
-    """Change nothing."""
-
-
-def plant(container: Container) -> None:
-    """Put a file below every layer that the engine knows: into the directory of the image's own
-    layer, before the start. The image's archive does not have it, and no upper layer has it.
-    """
-    graph = container.attrs["GraphDriver"]
-    assert graph["Name"] == "overlay2"
-    _init, lowest = graph["Data"]["LowerDir"].split(":")
-    (Path(lowest) / "planted").write_text("x")
-
-
-@dataclass(frozen=True)
-class Bench:
-    """What the containers are made with, and a directory for their outputs."""
-
-    client: docker.DockerClient
-    directory: Path
-    clean: ExitStack
-
-    def load(self, image_made: Made) -> Image:
-        (loaded,) = self.client.images.load(classic(image_made))
-        self.clean.callback(self._remove_image, image_made.tags[0])
-        return loaded
-
-    def container(self, image_made: Made, *, planted: bool = False) -> Container:
-        container = self.client.containers.create(
-            image_made.tags[0], labels={LABEL: SESSION}, network_mode="none",
-            name=f"{SESSION}-verdict-{len(os.listdir(self.directory))}-{planted:d}",
-        )  # fmt: skip
-        self.clean.callback(partial(container.remove, force=True, v=True))
-        container.reload()
-        if planted:
-            plant(container)
-        container.start()
-        container.reload()
-        return container
-
-    def _remove_image(self, tag: str) -> None:
-        with suppress(docker.errors.ImageNotFound):
-            self.client.images.remove(tag, force=True)
-
-
-@pytest.fixture(scope="module")
-def bench(
-    docker_client: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Bench]:
-    with ExitStack() as clean:
-        yield Bench(docker_client, tmp_path_factory.mktemp("verdict"), clean)
 
 
 # -- outputs --------------------------------------------------------------------------------------
@@ -429,75 +307,3 @@ def test_image_lists_an_odd_archive_with_a_note(data: bytes, note: str, tmp_path
     done = scratchlab("image", str(file_))
     assert done.returncode == 1, "a contradiction is a problem"
     assert done.stderr.splitlines()[-1].startswith("scratchlab: the archive ends without")
-
-
-# -- the lab's container drifts -------------------------------------------------------------------
-
-
-@pytest.fixture
-def drifting(sleep_image: Image, run_container: Run, tmp_path: Path) -> tuple[Names, Container]:
-    """The lab's container under another name, and the names of the lab."""
-    binary = tmp_path / "sleep"
-    binary.write_bytes(BUSYBOX.read_bytes())
-    name = f"{SESSION}-drifting"
-    container = run_container(sleep_image, name=name, labels={LAB_LABEL: "1", LABEL: SESSION})
-    return Names(container=name, image=sleep_image.tags[0], binary=str(binary)), container
-
-
-def test_experiments_of_a_drifted_container_in_every_output(
-    drifting: tuple[Names, Container], tmp_path: Path
-) -> None:
-    names, container = drifting
-    write_file(container)
-    common = ("experiments", "--container", names.container, "--image", names.image,
-              "--binary", names.binary)  # fmt: skip
-    report, saved = tmp_path / "report.json", tmp_path / "evidence"
-    done = scratchlab(
-        *common, "--only", "E07", "--json", str(report), "--save-evidence", str(saved)
-    )
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert done.stdout.splitlines()[-1] == "1 check failed (E07); also 1 written since the start"
-    verdicts = {check["id"]: check["verdict"] for check in json.loads(report.read_text())["checks"]}
-    assert verdicts["E07"] == "fail"
-    again = scratchlab("report", str(report))
-    assert again.returncode == 1
-    assert " ".join(again.stdout.split()).endswith(read(str(report)).head["verdict"]["sentence"])
-    page = scratchlab("report", str(report), "--html", str(tmp_path / "index.html"))
-    assert page.returncode == 1
-    assert '<p class="verdict alarm">' in (tmp_path / "index.html").read_text("utf-8")
-    # Without the experiments' checks, the evidence shows drift and nothing else.
-    replayed = scratchlab("replay", str(saved), "--json", str(tmp_path / "again.json"))
-    assert replayed.returncode == 3
-    last = "1 written since the start, all explained: /written (written)"
-    assert replayed.stdout.splitlines()[-1] == last
-    page = scratchlab("report", str(tmp_path / "again.json"), "--html", str(tmp_path / "3.html"))
-    assert page.returncode == 3
-    assert '<p class="verdict drifted">' in (tmp_path / "3.html").read_text("utf-8")
-    # Experiments that verify nothing do not claim that nothing changed.
-    done = scratchlab(*common, "--only", "E08", "--json", str(report))
-    assert done.returncode == 0, done.stdout
-    sentence = read(str(report)).head["verdict"]["sentence"]
-    assert sentence == "no check failed; no container was verified"
-
-
-@pytest.mark.parametrize(
-    ("change", "names"),
-    [
-        (lambda root_: (root_ / "written").write_text("x"), "/written"),
-        (lambda root_: (root_ / "sleep").unlink(), "/sleep"),
-        (lambda root_: (root_ / "sleep").chmod(0o700), "/sleep"),
-    ],
-    ids=["written", "deleted", "altered"],
-)
-def test_e07_and_e12_fail_on_any_drift(
-    change: Callable[[Path], object],
-    names: str,
-    drifting: tuple[Names, Container],
-    engine: EngineClient,
-) -> None:
-    lab_names, container = drifting
-    change(root(container))
-    lab = Laboratory(engine, lab_names)
-    outcome = e07.judge(e07.probe(lab))
-    assert (outcome.fault, outcome.placeholders) == ("written", {"paths": names})
-    assert e12.judge(e12.probe(lab)).fault == "drift"
