@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from scratchlab.collect.live import read_root, read_tree
+from scratchlab.collect.live.closed import closed_ways
 from scratchlab.collect.live.file_status import status_of
 from scratchlab.errors import LabError
 from scratchlab.ledger import Ledger
@@ -106,3 +107,16 @@ def test_what_the_engine_stacked_is_entered(root: int) -> None:
     data = replace(top, id=7, parent=top.id, device=ENGINES, target="/data", fstype="overlay")
     assert read(root, top, data, engine_devices={ENGINES}).get("/data/inside")
     assert read(root, top, replace(data, device=top.device)).get("/data/inside") is not None
+
+
+def test_a_way_through_a_closed_mount_is_closed() -> None:
+    top = Mount(1, 0, (0, 5), "/", "/", ("rw",), (), "overlay", "overlay", ("rw",))
+    served = replace(top, id=2, parent=1, device=(0, 9), target="/srv/data", fstype="fuse")
+    below = replace(served, id=3, parent=2, target="/srv/data/in", fstype="tmpfs")
+    ways = closed_ways([top, served, below], 1)
+    for path in ("/srv/data", "/srv/data/in", "/srv/data/in/it"):
+        assert path in ways
+    for path in ("/", "/srv", "/srv/data-2", "/srv/other"):
+        assert path not in ways
+    covered = replace(served, id=4, parent=2, fstype="tmpfs")
+    assert "/srv/data/in" not in closed_ways([top, served, covered], 1)

@@ -6,9 +6,8 @@ The container is hostile until proved otherwise, and the reader is root. So:
   it. All fields of the entry are read from that descriptor: nothing can be swapped in between.
 * Opening with O_PATH has no effect: no device is opened, no FIFO waited for, no automount
   triggered. Only regular files are opened for reading, through the same descriptor.
-* A filesystem that a process or a server answers for, and one that is stacked on others, could keep
-  the reader waiting for ever, where no signal ends it. It is one entry, and nothing is asked of it.
-  Only what the engine made is entered: its devices are known from the engine's own mounts.
+* A filesystem that could keep the reader waiting is one entry, and nothing is asked of it
+  (``closed``).
 * A directory whose times changed between its listing and the end of the walk below it has a note:
   names may have been missed or read twice. So has everything that could not be read.
 """
@@ -22,18 +21,17 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
 from scratchlab import mountinfo
+from scratchlab.collect.live.closed import ClosedMounts
 from scratchlab.collect.live.directories import DirectoryStack, MovedError, OpenDirectory
 from scratchlab.collect.live.file_status import FileStatus, mount_id_of, status_of, to_entry
 from scratchlab.collect.live.hashing import CHANGED, EMPTY, HashPool, UnhashedFile
 from scratchlab.collect.live.limits import (
     ENTRY_COST,
     KERNEL_FILESYSTEMS,
-    STACKED_FILESYSTEMS,
     UNHASHED_FILESYSTEMS,
     WalkLimits,
     error_name,
     is_process_backed,
-    who_answers,
 )
 from scratchlab.collect.live.links import LinkSets
 from scratchlab.collect.live.xattrs import read_xattrs
@@ -66,7 +64,7 @@ class Walk:
         """
         self._mounts = mounts
         self._engine_devices = engine_devices
-        self._root_device: tuple[int, int] | None = None
+        self._closed = ClosedMounts((), 0, None)
         self._unopened: dict[str, Mount] = {}
         self._limits = limits
         self._pool = pool
@@ -123,32 +121,15 @@ class Walk:
             raise LabError(f"the directory is on a {mount.fstype}, which the kernel generates")
         if self._mounts is None:
             return
-        self._root_device = mount.device
-        if self._engine_devices is None:
-            made_by_engine = mount.fstype in STACKED_FILESYSTEMS
-        else:
-            made_by_engine = mount.device in self._engine_devices
-        why = _closed(mount)
-        if why and not made_by_engine:
-            raise LabError(
-                f"the container's root is not read: {why}, and it may never answer",
-                "list it from inside: docker exec CONTAINER ls /",
-            )
-        for target, covering in mountinfo.visible_mounts(
-            [*self._mounts.values()], mount_id
-        ).items():
-            # Even opening a path by O_PATH asks some servers (Linux fs/namei.c complete_walk(),
-            # d_weak_revalidate). FUSE has no such question, and its status is cached.
-            if self._why_closed(covering) and not is_process_backed(covering.fstype):
-                self._unopened[target] = covering
-
-    def _why_closed(self, mount: Mount) -> str | None:
-        """The reason why a mount below the root is not entered; None for one to enter."""
-        if mount.fstype in STACKED_FILESYSTEMS and (
-            mount.device == self._root_device or mount.device in (self._engine_devices or ())
-        ):
-            return None
-        return _closed(mount)
+        self._closed = ClosedMounts([*self._mounts.values()], mount_id, self._engine_devices)
+        self._closed.check_root()
+        # Even opening a path by O_PATH asks some servers (Linux fs/namei.c complete_walk(),
+        # d_weak_revalidate). FUSE has no such question, and its status is cached.
+        self._unopened = {
+            target: covering
+            for target, covering in self._closed.targets().items()
+            if not is_process_backed(covering.fstype)
+        }
 
     def _step(self) -> None:
         directory = self._directories.last
@@ -201,7 +182,7 @@ class Walk:
         if mount is None:
             return False
         kind = Kind.DIRECTORY if is_directory else Kind.FILE
-        note = f"not read: {self._why_closed(mount)}"
+        note = f"not read: {self._closed.why(mount)}"
         self._keep([Entry(path, kind, 0, mount=mount.id, note=note)])
         return True
 
@@ -249,7 +230,7 @@ class Walk:
 
     def _is_known_mount(self, mount_id: int) -> bool:
         mount = None if self._mounts is None else self._mounts.get(mount_id)
-        return mount is not None and self._why_closed(mount) is None
+        return mount is not None and self._closed.why(mount) is None
 
     def _enter(self, name: str, path: str, fd: int, status: FileStatus) -> bool:
         """Enter a directory, or only record it. Returns whether ``fd`` was kept open."""
@@ -272,7 +253,7 @@ class Walk:
         mount = self._mounts.get(status.mount)
         if mount is None:
             return True, "not read: on a mount that mountinfo did not list"
-        if why := self._why_closed(mount):
+        if why := self._closed.why(mount):
             return True, f"not read: {why}"
         return mount.fstype in KERNEL_FILESYSTEMS, None
 
@@ -339,15 +320,6 @@ class Walk:
         self._unflushed = 0
         if self._progress is not None:
             self._progress(self._count)
-
-
-def _closed(mount: Mount) -> str | None:
-    """The reason not to enter a filesystem that the engine did not make; None without one."""
-    if served_by := who_answers(mount.fstype):
-        return f"{served_by} answers for {mount.fstype}"
-    if mount.fstype in STACKED_FILESYSTEMS:
-        return f"the engine did not make this {mount.fstype}"
-    return None
 
 
 def _own_mounts() -> dict[int, Mount]:
