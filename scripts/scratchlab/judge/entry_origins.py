@@ -18,7 +18,7 @@ from scratchlab.judge.engine_files import changed_since
 from scratchlab.judge.ghosts import is_opaque
 from scratchlab.judge.hard_links import HardLinks
 from scratchlab.judge.mount_origins import MADE_LATER, MountOrigins
-from scratchlab.judge.paths import parents
+from scratchlab.judge.paths import parents, upwards
 from scratchlab.judge.places import Content
 from scratchlab.judge.rules.docker import INIT_RULES
 from scratchlab.judge.rules.runtime import DEVICES, LINKS
@@ -250,11 +250,16 @@ class EntryOrigins:
         return Cause(Origin.WRITTEN_LATER, None, (Evidence("stat", detail), line))
 
     def _configured_device(self, live: Entry) -> Evidence | None:
-        if live.path not in self._mounts.devices or live.device is None:
+        if live.device is None:
             return None
-        number = self._mounts.devices[live.path]
+        # What is asked for may be a directory of nodes; the host's are not known from everywhere.
+        devices = self._mounts.devices
+        asked = next((path for path in upwards(live.path) if path in devices), None)
+        if asked is None or (asked != live.path and devices[asked] is not None):
+            return None
+        number = devices[asked]
         if number is None:
-            detail = f"a device {live.path} is asked for; its number is not known from here"
+            detail = f"a device {asked} is asked for; its number is not known from here"
             return Evidence("inspect", detail)
         if number != live.device:
             return None

@@ -153,7 +153,10 @@ class MountOrigins:
         directories above them and above configured devices.
         """
         targets = (path for target in self._requests for path in (*parents(target), target))
-        return frozenset((*targets, *(path for device in self.devices for path in parents(device))))
+        above = (path for device in self.devices for path in parents(device))
+        # Of an unknown node: it may be a directory of nodes.
+        unknown = (path for path, number in self.devices.items() if number is None)
+        return frozenset((*targets, *above, *unknown))
 
     def _cause(self, mount: Mount, pending: list[RequestedMount], late: bool) -> Cause:
         """``pending`` are the requests for the target that no earlier mount fulfils; ``late``:

@@ -233,6 +233,9 @@ class PredictionBuilder:
             # A plugin (CDI, --gpus) decides what they are.
             self.complete = False
         for name, numbers in asked_devices(self.facts):
+            if numbers is None:  # it may be a directory of nodes, which only the host shows
+                self.complete = False
+                continue
             path = self._places.resolve(name)
             self._needs_parents.append(path)
             self.add(
