@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from tests.matrix import __main__ as matrix
 from tests.matrix.columns import COLUMNS
-from tests.matrix.variants import VARIANTS
+from tests.matrix.mutations import MUTATIONS
+from tests.matrix.run import numbers
+from tests.matrix.variants import IMAGES, VARIANTS, Variant
 
 PLAIN = {"/etc": ["docker-init-folder", "0755 0:0"], "/dev/null": ["oci-device", "0666 0:0"]}
 RULE = {"id": "oci-device", "title": "the runtime supplies the default devices", "level": "MUST",
@@ -84,3 +86,65 @@ def test_names_of_variants_are_unique_for_each_engine() -> None:
     for engine in ("docker", "podman"):
         names = [variant.name for variant in VARIANTS if engine in variant.engines]
         assert len(names) == len(set(names))
+
+
+def test_names_of_mutations_are_unique() -> None:
+    names = [mutation.name for mutation in MUTATIONS]
+    assert len(names) == len(set(names))
+
+
+def test_every_variant_has_an_image() -> None:
+    assert {variant.image for variant in VARIANTS} <= {*IMAGES}
+
+
+def entry(path: str, origin: str, **fields: Any) -> dict[str, Any]:
+    return {"path": path, "origin": origin, "rule": None, "status": "only-live", "live": None,
+            "prediction": "none", **fields}  # fmt: skip
+
+
+def report(*entries: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    return {
+        "entries": entries, "mounts": [], "ghosts": [], "checks": [], "rules": [], "problems": [],
+        "summary": {"explained": len(entries), "unexplained": 0, "missing": 0, "ghosts": 0},
+        "engine": {}, "runtime": {}, "host": {}, "verdict": {"sentence": "all explained"}, **fields,
+    }  # fmt: skip
+
+
+def faults(variant: Variant, status: int, *entries: dict[str, Any], **fields: Any) -> list[str]:
+    found: list[str] = numbers(report(*entries, **fields), variant, status)["faults"]
+    return found
+
+
+def test_path_that_a_variant_writes_must_be_reported_and_no_other() -> None:
+    writes = Variant("writes", written=frozenset({"/new", "/gone"}))
+    new, gone = entry("/new", "written-later"), {"path": "/gone", "kind": "deleted"}
+    assert faults(writes, 3, new, ghosts=[gone]) == []
+    assert faults(writes, 3, new) == ["/gone: written, but not reported"]
+    assert faults(Variant("plain"), 3, new, entry("/x", "mounted-inside")) == [
+        "/new: written-later, but nobody did that", "/x: mounted-inside, but nobody did that",
+        "exit status 3: all explained",
+    ]  # fmt: skip
+
+
+def test_exit_status_of_a_variant_follows_from_what_it_writes() -> None:
+    assert faults(Variant("plain"), 0, entry("/etc", "engine-init-layer")) == []
+    assert faults(Variant("plain"), 1) == ["exit status 1: all explained"]
+    writes = Variant("writes", written=frozenset({"/new"}))
+    assert faults(writes, 0, entry("/new", "written-later")) == ["exit status 0: all explained"]
+
+
+def test_missing_unexplained_and_contradicted_entries_are_faults() -> None:
+    assert faults(
+        Variant("plain"), 0, entry("/a", "unexplained"),
+        entry("/b", "engine-mount", status="missing", prediction="predicted, but missing"),
+    ) == [
+        "/a: only-live unexplained", "/b: missing engine-mount", "/b: predicted, but missing",
+    ]  # fmt: skip
+
+
+def test_users_data_is_not_on_the_page() -> None:
+    cell = numbers(
+        report(entry("/data", "user-mount"), entry("/data/x", "user-data"), entry("/y", "kernel")),
+        Variant("plain"), 0,
+    )  # fmt: skip
+    assert [*cell["origins"]] == ["/data", "/y"]
