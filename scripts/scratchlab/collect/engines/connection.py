@@ -7,10 +7,13 @@ import errno
 import os
 import shutil
 import socket
+import ssl
+import struct
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import docker.errors
@@ -24,6 +27,12 @@ _START_ENGINE = {
     "podman": "start podman's service (`sudo systemctl start podman.socket`), "
     "or name its socket with --url",
 }
+_SOCKETS = {"docker": "/var/run/docker.sock", "podman": "/run/podman/podman.sock"}
+_Raised = TypeVar("_Raised", bound=BaseException)
+# What OpenSSL reports when the other side does not speak TLS ...
+_NOT_TLS = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"}
+# ... and Go's crypto/tls, when TLS is required: net/http server.go, 400 Bad Request.
+_WANTS_TLS = "HTTP request to an HTTPS server"
 
 
 def check_socket(path: str, engine: str) -> None:
@@ -38,20 +47,82 @@ def check_socket(path: str, engine: str) -> None:
 
 def unreachable(url: str, engine: str, error: BaseException | None) -> LabError:
     """The LabError for an engine that does not answer at ``url``; its reason is in ``error``."""
-    cause = _os_error(error)
-    if cause is None:
-        return LabError(f"no {engine} engine answers at {url}", _START_ENGINE[engine])
-    if cause.errno in {errno.EACCES, errno.EPERM}:
+    if tls := _inner_error(error, ssl.SSLError):
+        return _tls_refused(url, engine, tls)
+    cause = _inner_error(error, OSError)
+    if cause is not None and cause.errno in {errno.EACCES, errno.EPERM}:
         remedy = "run the same command with sudo"
         return LabError(f"no permission to use the {engine} engine at {url}", remedy)
-    if cause.errno == errno.ENOENT:
+    if cause is not None and cause.errno == errno.ENOENT:
         return LabError(f"no {engine} engine at {url}: no such socket", _START_ENGINE[engine])
+    if program := _other_server(url):
+        return LabError(
+            f"no {engine} engine answers at {url}: it is the socket of {program}, which does not"
+            f" speak {engine.capitalize()}'s API",
+            f"name the engine's own socket, such as --url unix://{_SOCKETS[engine]}",
+        )
+    remedy = _START_ENGINE[engine]
+    if urlsplit(url).scheme in {"tcp", "http"} and cause and cause.errno == errno.ECONNRESET:
+        remedy = _set_tls()
+    if cause is None:
+        return LabError(f"no {engine} engine answers at {url}", remedy)
     reason = os.strerror(cause.errno).lower() if cause.errno else (cause.strerror or str(cause))
-    return LabError(f"no {engine} engine answers at {url}: {reason}", _START_ENGINE[engine])
+    return LabError(f"no {engine} engine answers at {url}: {reason}", remedy)
 
 
-def _os_error(error: BaseException | None) -> OSError | None:
-    """The system's error inside the exceptions that the HTTP libraries wrapped around it."""
+def _tls_refused(url: str, engine: str, error: ssl.SSLError) -> LabError:
+    directory = os.environ.get("DOCKER_CERT_PATH") or "DOCKER_CERT_PATH"
+    what = f"no TLS connection to the {engine} engine at {url}"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        reason = str(error.verify_message).rstrip(".")
+        if "certificate is not valid for" in reason:  # its host name or IP address
+            return LabError(f"{what}: {reason}", "name the engine by a name in its certificate")
+        return LabError(
+            f"{what}: its certificate is not trusted ({reason})",
+            f"put the certificate of the authority that signed it into {directory}/ca.pem",
+        )
+    reason = (error.reason or str(error)).replace("_", " ").lower()
+    if error.reason in _NOT_TLS:
+        return LabError(f"{what}: it does not speak TLS", "unset DOCKER_TLS_VERIFY")
+    if "alert" in reason:  # the engine refused what this program sent
+        return LabError(
+            f"{what}: the engine does not accept this client's certificate ({reason})",
+            f"put one that its authority signed into {directory}/cert.pem, its key into key.pem",
+        )
+    return LabError(f"{what}: {reason}", f"check the certificates in {directory}")
+
+
+def _set_tls() -> str:
+    return (
+        "if it requires TLS, set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to the directory of"
+        " ca.pem, cert.pem and key.pem"
+    )
+
+
+def _other_server(url: str) -> str | None:
+    """The name of the program that listens at ``url`` if it is containerd, else None.
+
+    The kernel names the process that listens (unix(7), SO_PEERCRED); where it cannot be seen, the
+    socket's name decides.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "unix":
+        return None
+    name = ""
+    with contextlib.suppress(OSError, AttributeError), socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(10)
+        probe.connect(parts.path)
+        size = struct.calcsize("3i")
+        peer = probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+        with open(f"/proc/{struct.unpack('3i', peer)[0]}/comm", "rb") as comm:
+            name = comm.read().decode("ascii", "replace").strip()
+    if name in ("", "systemd"):  # not visible; or a socket that systemd opened for a service
+        name = os.path.basename(parts.path).partition(".")[0]
+    return "containerd" if name.startswith("containerd") else None
+
+
+def _inner_error(error: BaseException | None, kind: type[_Raised]) -> _Raised | None:
+    """The error of type ``kind``, with an errno, inside those that the HTTP libraries wrapped."""
     visited: list[BaseException] = []
     queue = [error] if error is not None else []
     while queue:
@@ -63,7 +134,8 @@ def _os_error(error: BaseException | None) -> OSError | None:
         inner = [*current.args, current.__cause__, current.__context__, reason]
         queue += [item for item in inner if isinstance(item, BaseException)]
     # requests' own exceptions are OSErrors too, without an errno.
-    return next((item for item in visited if isinstance(item, OSError) and item.errno), None)
+    found = (item for item in visited if isinstance(item, kind))
+    return next((item for item in found if getattr(item, "errno", None)), None)
 
 
 @contextlib.contextmanager
@@ -72,8 +144,9 @@ def engine_errors(url: str, engine: str) -> Iterator[None]:
     try:
         yield
     except docker.errors.APIError as error:
-        reason = error.explanation or str(error)
-        raise LabError(f"the {engine} engine at {url} refused: {reason}") from error
+        reason = str(error.explanation or error)
+        remedy = _set_tls() if _WANTS_TLS in reason else ""
+        raise LabError(f"the {engine} engine at {url} refused: {reason}", remedy) from error
     except (requests.RequestException, docker.errors.DockerException) as error:
         raise unreachable(url, engine, error) from error
 

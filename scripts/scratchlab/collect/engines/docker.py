@@ -71,6 +71,13 @@ def connect(url: str | None) -> DockerEngine:
     """
     try:
         arguments, url = _sdk_arguments(url)
+    except docker.errors.TLSParameterError as error:
+        directory = os.environ.get("DOCKER_CERT_PATH") or os.path.expanduser("~/.docker")
+        raise LabError(
+            f"DOCKER_TLS_VERIFY is set, and {directory} does not hold all of ca.pem, cert.pem and"
+            " key.pem",
+            "set DOCKER_CERT_PATH to the directory that does",
+        ) from error
     except docker.errors.DockerException as error:
         raise LabError(f"Docker's environment variables are wrong: {error}") from error
     cleanup: Callable[[], None] | None = None
