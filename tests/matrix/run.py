@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import shlex
 import shutil
 import subprocess
@@ -263,6 +264,9 @@ def surroundings(engine: Engine, variants: Sequence[Variant]) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="scratchlab-matrix-") as files:
         (Path(files) / "file").write_text("bound from the host\n")
         (Path(files) / "sub").mkdir()
+        (Path(files) / "nodes/below").mkdir(parents=True)
+        os.mknod(Path(files) / "nodes/zero", 0o020666, os.makedev(1, 5))
+        os.mknod(Path(files) / "nodes/below/full", 0o020666, os.makedev(1, 7))
         (Path(files) / "links").mkdir()
         (Path(files) / "links/cur").symlink_to("/opt")
         engine.call("network", "create", f"{NAME}-net", check=False)
