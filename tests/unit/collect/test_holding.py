@@ -5,11 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from scratchlab.collect.holding import belongs_to, parent_pid, running_pid, same_run
+from scratchlab.collect.holding import (
+    belongs_to,
+    hold_container,
+    parent_pid,
+    running_pid,
+    same_run,
+)
 from scratchlab.collect.process import hold_process
 from scratchlab.errors import LabError
 
@@ -69,3 +76,14 @@ def test_a_process_belongs_to_the_container_of_its_parent_the_shim() -> None:
             assert belongs_to(process, container, parent.pid)
             assert not belongs_to(process, "f" * 64, parent.pid)
         parent.communicate(b"\n")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="others may not see every process")
+def test_a_process_of_a_nested_engine_is_in_another_pid_namespace() -> None:
+    state = {**inspect("running", 2**22 + 7), "Id": "0" * 64}  # above every PID, proc(5) pid_max
+    client: Any = SimpleNamespace(
+        name="docker", url="unix:///nested/docker.sock", inspect_container=lambda _: state
+    )
+    message = "not on this machine: .* another PID namespace.*--vantage debug"
+    with pytest.raises(LabError, match=message), hold_container(client, state):
+        pass
