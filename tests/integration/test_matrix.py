@@ -35,7 +35,8 @@ USR_VARIANTS = {f"usr: {name}" for name in (
     "volume on content", "tmpfs var run", "hosts of the host", "bind shm", "file over stdin",
     "dev of the host below", "like systemd", "workdir shm", "workdir on tmpfs", "VOLUME",
     "network of another", "linked", "aliases", "volume subpath", "restarted",
-    "network joined later", "exec makes a directory again", "exec parts a hard link", "exec changes a volume",
+    "network joined later", "exec makes a directory again", "exec parts a hard link",
+    "exec changes a volume",
 )}  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from tests.matrix.hosts import ContainerHost, VirtualHost
 
 # Both engines, both runtimes, and a static busybox for the images of the variants.
-_EVERYWHERE = "docker.io iptables podman crun runc catatonit busybox-static"
+_EVERYWHERE = "docker.io iptables podman crun runc catatonit busybox-static btrfs-progs"
 _NEWER = f"{_EVERYWHERE} docker-cli docker-buildx netavark aardvark-dns nftables"
 PACKAGES = {
     "bookworm": f"{_EVERYWHERE} containernetworking-plugins",
@@ -23,7 +23,9 @@ _LIMITS = "--ulimit nofile=1024:1024 --ulimit nproc=1024:1024"
 
 @dataclass(frozen=True)
 class Column:
-    """One engine in one set-up. ``daemon`` is Docker's daemon.json."""
+    """One engine in one set-up. ``daemon`` is Docker's daemon.json, ``before`` a shell command that
+    runs before the engine starts.
+    """
 
     name: str
     suite: str
@@ -32,6 +34,7 @@ class Column:
     engine_options: str = ""
     run_options: str = ""
     host: type[ContainerHost | VirtualHost] = ContainerHost
+    before: str = ":"
 
     def setup(self) -> str:
         """The shell command that sets the engine up on its host."""
@@ -41,7 +44,8 @@ class Column:
         return (
             "systemctl stop docker.socket docker.service; systemctl reset-failed; "
             "mkdir -p /etc/docker; "
-            f"echo {settings} >/etc/docker/daemon.json; systemctl start docker.service && "
+            f"{self.before} && "
+            f"echo {settings} >/etc/docker/daemon.json && systemctl start docker.service && "
             "docker info >/dev/null"
         )
 
@@ -55,6 +59,15 @@ def podman(name: str, suite: str, runtime: str, more: str = "") -> Column:
 
 
 _STORE = {"features": {"containerd-snapshotter": True}}
+_NATIVE = {**_STORE, "storage-driver": "native"}
+# A filesystem in a file of the host, whose loop device goes with the host's mounts.
+_MOUNT_BTRFS = (
+    "for n in 0 1 2 3 4 5 6 7; do [ -e /dev/loop$n ] || mknod /dev/loop$n b 7 $n; done; "
+    "[ -e /dev/loop-control ] || mknod /dev/loop-control c 10 237; "
+    "mkdir -p /srv/btrfs && { mountpoint -q /srv/btrfs || { truncate -s 3G /srv/btrfs.img && "
+    "mkfs.btrfs -q -f /srv/btrfs.img && mount -o loop /srv/btrfs.img /srv/btrfs; }; }"
+)
+_BTRFS = {"storage-driver": "btrfs", "data-root": "/srv/btrfs"}
 _REMAP = {"userns-remap": "default"}
 _CRUN = {"default-runtime": "crun", "runtimes": {"crun": {"path": "/usr/bin/crun"}}}
 COLUMNS = (
@@ -64,6 +77,8 @@ COLUMNS = (
     podman("podman-4.3-runc", "bookworm", "runc"),
     Column("docker-26.1", "trixie"),
     Column("docker-26.1-store", "trixie", daemon=_STORE),
+    Column("docker-26.1-native", "trixie", daemon=_NATIVE),
+    Column("docker-26.1-btrfs", "trixie", daemon=_BTRFS, before=_MOUNT_BTRFS),
     Column("docker-26.1-crun", "trixie", daemon=_CRUN),
     Column("docker-26.1-userns", "trixie", daemon=_REMAP),
     Column("docker-26.1-vm", "trixie", host=VirtualHost),

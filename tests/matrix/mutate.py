@@ -26,14 +26,17 @@ def init_layer(engine: Engine, container: str) -> list[Path]:
     if lower.startswith("/"):  # overlay2
         return [Path(lower.split(":")[0])]
     root, driver = engine.call("info", "-f", "{{.DockerRootDir}} {{.Driver}}").split()
-    if driver == "vfs":  # moby v20.10.24 layer/layer_store.go: copied for the container at create
-        layers = Path(root, "image/vfs/layerdb/mounts", container)
-        return [
-            Path(root, "vfs/dir", (layers / name).read_text()) for name in ("init-id", "mount-id")
-        ]
-    # The containerd store numbers its snapshots; the newest .dockerenv is this container's.
-    markers = Path("/var/lib/containerd").glob("*snapshotter*/snapshots/*/fs/.dockerenv")
-    return [max(markers, key=lambda file: file.stat().st_ctime_ns).parent]
+    if driver in ("vfs", "btrfs"):
+        # moby v20.10.24 layer/layer_store.go: copied for the container at create.
+        layers = Path(root, f"image/{driver}/layerdb/mounts", container)
+        directory = Path(root, driver, "dir" if driver == "vfs" else "subvolumes")
+        return [directory / (layers / name).read_text() for name in ("init-id", "mount-id")]
+    # The containerd store numbers its snapshots; the newest .dockerenv is this container's. The
+    # native snapshotter copies it for the container.
+    pattern = "snapshots/*/.dockerenv" if driver == "native" else "snapshots/*/fs/.dockerenv"
+    markers = Path("/var/lib/containerd").glob(f"*snapshotter*/{pattern}")
+    newest = sorted(markers, key=lambda file: file.stat().st_ctime_ns)
+    return [file.parent for file in newest[-2 if driver == "native" else -1 :]]
 
 
 def configuration(engine: Engine, container: str) -> Path:
