@@ -113,6 +113,8 @@ class _Comparison:
             if ghost is not None:
                 ghosts.append(ghost)
             if finding is not None:
+                if hidden is not None and ghost is None:  # nothing is known to hide it
+                    finding = replace(finding, image=hidden, differences=pair.differences)
                 yield self._at_second_look(finding)
             elif ghost is None:
                 yield self._at_second_look(

@@ -325,3 +325,12 @@ def test_terminals_are_the_kernels() -> None:
         replace(node("/dev/pts/n", (5, 2), 9), kind=file("/").kind),
     ):
         assert finding(judged(found, entry), entry.path).origin is Origin.WRITTEN_LATER
+
+
+def test_an_entry_of_the_image_that_nothing_is_known_to_hide_stays_in_the_finding() -> None:
+    judgement = judged(facts(), file("/f", 77, mode=0o600), image=[file("/f")])
+    found = finding(judgement, "/f")
+    assert (found.status, found.image, found.differences) == (
+        Status.ONLY_LIVE, file("/f"), ("mode",),
+    )  # fmt: skip
+    assert list(judgement.ghosts) == []

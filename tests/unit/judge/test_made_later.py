@@ -25,7 +25,7 @@ from tests.unit.judge.handmade import (
     with_volume,
 )
 
-from scratchlab.judge.mount_origins import _first_late
+from scratchlab.judge.mount_identity import first_late
 from scratchlab.model import Mount, Origin
 
 # Mounts below a user's bind: the host's, or made inside.
@@ -165,4 +165,4 @@ def test_the_last_run_of_masks_of_both_filesystems_ends_the_start(
     targets: tuple[str, ...], late: int | None
 ) -> None:
     mounts = [mount(number, target) for number, target in enumerate(targets)]
-    assert _first_late(mounts, {"/proc/a", "/sys/b", "/proc/c"}) == late
+    assert first_late(mounts, {"/proc/a", "/sys/b", "/proc/c"}) == late
