@@ -52,7 +52,7 @@ UNHASHED_FILESYSTEMS = frozenset({"devpts", "mqueue"})
 
 
 # A server answers for them, maybe the container's own.
-_NETWORK_FILESYSTEMS = frozenset({
+NETWORK_FILESYSTEMS = frozenset({
     "9p", "afs", "beegfs", "ceph", "cifs", "coda", "gfs2", "gpfs", "lustre", "ncpfs", "nfs",
     "nfs4", "ocfs2", "orangefs", "panfs", "prl_fs", "pvfs2", "smb3", "smbfs", "vboxsf", "virtiofs",
     "vmhgfs", "wekafs",
@@ -73,7 +73,7 @@ def who_answers(fstype: str) -> str | None:
     """Who serves the filesystem and could keep a reader waiting; None where the kernel does."""
     if is_process_backed(fstype):
         return "a process"
-    return "a server" if fstype in _NETWORK_FILESYSTEMS else None
+    return "a server" if fstype in NETWORK_FILESYSTEMS else None
 
 
 # The reader ran out of something. A note on the entry would blame the container.

@@ -109,14 +109,21 @@ def run_agent(
         name = load_agent_image(client)
         try:
             container = _create(client, inspect, name, arguments)
+            tried = False
             try:
                 # Attached before the start, so that no output is missed.
                 params = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
                 with Connection(api.attach_socket(container, params=params)) as connection:
                     api.start(container)
                     yield connection
+            except LabError as error:
+                tried = True
+                if _remove(api, container):
+                    raise
+                raise _stuck(client.name, container, error) from error
             finally:
-                _remove(api, container)
+                if not tried:
+                    _remove(api, container)
         finally:
             remove_agent_image(client, name)
 
@@ -141,13 +148,33 @@ def _create(client: EngineClient, inspect: Json, image: str, arguments: Sequence
     raise AssertionError
 
 
-def _remove(api: Any, container: str) -> None:
-    """Remove the container, unless it is already gone, and wait for the end of the removal."""
+def _remove(api: Any, container: str) -> bool:
+    """Remove the container, unless it is already gone, and wait for the end of the removal.
+
+    Returns whether it is gone.
+    """
     errors = (docker.errors.APIError, requests.RequestException)
     with contextlib.suppress(*errors):
         api.remove_container(container, force=True, v=True)
     with contextlib.suppress(*errors):
         api.wait(container, timeout=_REMOVAL_TIMEOUT, condition="removed")
+    try:
+        api.inspect_container(container)
+    except docker.errors.NotFound:
+        return True
+    except errors:
+        pass
+    return False
+
+
+def _stuck(engine: str, container: str, error: LabError) -> LabError:
+    """The error for a debug container that no signal ends, because it waits for a filesystem."""
+    short = container[:12]
+    return LabError(
+        f"{error.what}; the debug container {short} cannot be removed: its process ends when the"
+        " filesystem answers",
+        f"then remove it: {engine} rm -f {short}",
+    )
 
 
 def _host_config(client: EngineClient, inspect: Json) -> dict[str, Any]:

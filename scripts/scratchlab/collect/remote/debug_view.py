@@ -17,7 +17,13 @@ from scratchlab.collect.host_facts import (
     cgroups,
 )
 from scratchlab.collect.live.file_status import FileStatus
-from scratchlab.collect.live.limits import KERNEL_FILESYSTEMS, UNHASHED_FILESYSTEMS, WalkLimits
+from scratchlab.collect.live.limits import (
+    KERNEL_FILESYSTEMS,
+    NETWORK_FILESYSTEMS,
+    STACKED_FILESYSTEMS,
+    UNHASHED_FILESYSTEMS,
+    WalkLimits,
+)
 from scratchlab.collect.remote.container import run_agent
 from scratchlab.collect.remote.protocol import (
     Connection,
@@ -197,6 +203,8 @@ def open_debug_container(
         str(inspect["Id"]),
         ",".join(sorted(KERNEL_FILESYSTEMS)),
         ",".join(sorted(UNHASHED_FILESYSTEMS)),
+        ",".join(sorted(NETWORK_FILESYSTEMS)),
+        ",".join(sorted(STACKED_FILESYSTEMS)),
         *map(str, (bounds.file_bytes, bounds.root_bytes, bounds.mount_bytes)),
         *MASK_CANDIDATES,
         PER_CPU_MASKS,

@@ -2,11 +2,13 @@
 // finds to standard output. It is the only file in the image of a debug container. The Python
 // package scratchlab.collect.remote runs it and reads its output.
 //
-// Usage: agent PID CONTAINER KERNEL UNHASHED FILE_BYTES ROOT_BYTES MOUNT_BYTES [CANDIDATE...]
+// Usage: agent PID CONTAINER KERNEL UNHASHED NETWORK STACKED FILE_BYTES ROOT_BYTES MOUNT_BYTES
+// [CANDIDATE...]
 //
 // PID is the process; 0 stands for the first process of CONTAINER (an id), found by what the kernel
 // shows of each. KERNEL lists filesystems that are not entered, UNHASHED those whose files are not
-// opened (names separated by commas). The numbers are those of scratchlab.collect.live.limits.
+// opened, NETWORK those that a server answers for, STACKED those that show others (names separated
+// by commas). The numbers are those of scratchlab.collect.live.limits.
 // A CANDIDATE is a path (a pattern) of the machine whose existence is reported.
 //
 // The facts are written at once; the root is read when a byte arrives on standard input. When
@@ -22,14 +24,15 @@ import (
 )
 
 const (
-	prSetDumpable = 4 // include/uapi/linux/prctl.h
-	candidates    = 8 // index of the first CANDIDATE
+	prSetDumpable = 4  // include/uapi/linux/prctl.h
+	candidates    = 10 // index of the first CANDIDATE
 )
 
 type options struct {
 	pid              int
 	container        string
 	kernel, unhashed map[string]bool
+	network, stacked map[string]bool
 	limits           limits
 	candidates       []string
 }
@@ -61,20 +64,21 @@ func run(opts options, out *writer) error {
 	if err := held.send(out, ""); err != nil {
 		return err
 	}
-	if err := held.sendFiles(out, opts.unhashed); err != nil {
+	walk, err := newWalk(opts, held, out)
+	if err != nil {
 		return err
 	}
+	held.sendFiles(out, walk.mayRead)
 	sendMachine(out, opts.candidates)
 	out.record('G', nil)
 	if err := out.flush(); err != nil {
 		return err
 	}
 	<-start
-	mounts, err := held.filesystems()
-	if err != nil {
+	if walk, err = newWalk(opts, held, out); err != nil {
 		return err
 	}
-	if err := newWalk(opts, mounts, out).read(held.root); err != nil {
+	if err := walk.read(held.root); err != nil {
 		return err
 	}
 	// The same facts again, so that the caller can check that nothing changed meanwhile.
@@ -105,7 +109,9 @@ func parse(arguments []string) options {
 		container:  arguments[2],
 		kernel:     set(arguments[3]),
 		unhashed:   set(arguments[4]),
-		limits:     limits{number(arguments[5]), number(arguments[6]), number(arguments[7])},
+		network:    set(arguments[5]),
+		stacked:    set(arguments[6]),
+		limits:     limits{number(arguments[7]), number(arguments[8]), number(arguments[9])},
 		candidates: arguments[candidates:],
 	}
 }

@@ -37,7 +37,7 @@ func hold(pid int, container string) (*process, error) {
 	if err != nil {
 		return nil, about("/proc/"+strconv.Itoa(pid)+"/root", err)
 	}
-	return &process{pid, proc, root}, nil
+	return &process{pid: pid, proc: proc, root: root}, nil
 }
 
 // search finds the process of the container that started first: its init.
@@ -112,28 +112,23 @@ func (p *process) send(out *writer, when string) error {
 }
 
 // sendFiles sends the content of the files that the engine writes for a container.
-func (p *process) sendFiles(out *writer, unread map[string]bool) error {
-	types, err := p.filesystems()
-	if err != nil {
-		return err
-	}
+func (p *process) sendFiles(out *writer, mayRead func(status) bool) {
 	for _, name := range engineFiles {
-		if text, ok := p.file(name, types, unread); ok {
+		if text, ok := p.file(name, mayRead); ok {
 			out.fact("file/etc/"+name, text)
 		}
 	}
-	return nil
 }
 
 // file is the content of the regular file /etc/NAME of at most mostText bytes. Nothing is looked up
-// on a filesystem that a process answers for, and no symlink is followed.
-func (p *process) file(name string, types map[uint64]string, unread map[string]bool) ([]byte, bool) {
+// on a filesystem that is closed to the walk, and no symlink is followed.
+func (p *process) file(name string, mayRead func(status) bool) ([]byte, bool) {
 	etc, err := open(p.root, "etc", oPath|syscall.O_DIRECTORY|syscall.O_NOFOLLOW)
 	if err != nil {
 		return nil, false
 	}
 	defer syscall.Close(etc)
-	if st, err := statusOf(etc, false); err != nil || unread[types[st.mount]] {
+	if st, err := statusOf(etc, true); err != nil || !mayRead(st) {
 		return nil, false
 	}
 	held, err := open(etc, name, oPath|syscall.O_NOFOLLOW)
@@ -141,8 +136,11 @@ func (p *process) file(name string, types map[uint64]string, unread map[string]b
 		return nil, false
 	}
 	defer syscall.Close(held)
+	if st, err := statusOf(held, true); err != nil || !mayRead(st) {
+		return nil, false
+	}
 	st, err := statusOf(held, false)
-	if err != nil || unread[types[st.mount]] || st.kind() != syscall.S_IFREG || st.size > mostText {
+	if err != nil || st.kind() != syscall.S_IFREG || st.size > mostText {
 		return nil, false
 	}
 	fd, err := open(etc, name, syscall.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK)
@@ -170,20 +168,22 @@ func (p *process) text(name string) ([]byte, error) {
 	return readAll(fd)
 }
 
-// filesystems are the filesystem types of the mounts that the process sees, by mount id.
-func (p *process) filesystems() (map[uint64]string, error) {
+// filesystems are the filesystem types and the devices of the mounts that the process sees, by
+// mount id.
+func (p *process) filesystems() (types, devices map[uint64]string, err error) {
 	text, err := p.text("mountinfo")
 	if err != nil {
-		return nil, about("mountinfo", err)
+		return nil, nil, about("mountinfo", err)
 	}
-	types := map[uint64]string{}
+	types, devices = map[uint64]string{}, map[uint64]string{}
 	for _, line := range bytes.Split(text, []byte("\n")) {
 		// proc_pid_mountinfo(5): a hyphen ends the optional fields; no field before it is one.
 		head, tail, ok := bytes.Cut(line, []byte(" - "))
 		fields, rest := bytes.Split(head, []byte(" ")), bytes.Split(tail, []byte(" "))
 		if ok && len(fields) > 5 {
-			types[number(string(fields[0]))] = string(rest[0])
+			id := number(string(fields[0]))
+			types[id], devices[id] = string(rest[0]), string(fields[2])
 		}
 	}
-	return types, nil
+	return types, devices, nil
 }

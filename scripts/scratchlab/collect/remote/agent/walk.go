@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/binary"
+	"errors"
 	"strconv"
 	"strings"
 	"syscall"
@@ -14,6 +15,7 @@ import (
 type walk struct {
 	opts        options
 	mounts      map[uint64]string
+	devices     map[uint64]string
 	out         *writer
 	reader      reader
 	directories directories
@@ -29,12 +31,35 @@ type version struct {
 	mtime, ctime int64
 }
 
-func newWalk(opts options, mounts map[uint64]string, out *writer) *walk {
-	return &walk{
-		opts: opts, mounts: mounts, out: out,
+// newWalk reads which mounts the process has. It is an error if its root is not to be read.
+func newWalk(opts options, held *process, out *writer) (*walk, error) {
+	mounts, devices, err := held.filesystems()
+	if err != nil {
+		return nil, err
+	}
+	root, err := mountOf(held.root)
+	if err != nil {
+		return nil, about("the root", err)
+	}
+	w := &walk{
+		opts: opts, mounts: mounts, devices: devices, out: out, root: root,
 		reader: reader{make([]byte, bufferSize), out.tick},
 		hashed: map[uint64]uint64{}, linked: map[version]bool{},
 	}
+	return w, w.checkRoot(mounts[root])
+}
+
+// checkRoot is an error if the root could keep the reader waiting, or is the kernel's. That a
+// stacked root is the engine's is not proved: only the engine's machine shows it.
+func (w *walk) checkRoot(fstype string) error {
+	if by := w.answers(fstype); by != "" {
+		return errors.New("the container's root is not read: " + by + " answers for " + fstype +
+			", and it may never answer")
+	}
+	if w.opts.kernel[fstype] {
+		return errors.New("the container's root is on a " + fstype + ", which the kernel generates")
+	}
+	return nil
 }
 
 func (w *walk) read(root int) error {
@@ -47,7 +72,6 @@ func (w *walk) read(root int) error {
 	if err != nil {
 		return about("the root", err)
 	}
-	w.root = st.mount
 	if err := w.enter("", fd, st); err != nil {
 		return err
 	}
@@ -201,7 +225,7 @@ func (w *walk) status(fd int) (status, error) {
 		return status{}, err
 	}
 	fstype, known := w.mounts[mount]
-	return statusOf(fd, mount != w.root && (!known || processBacked(fstype)))
+	return statusOf(fd, mount != w.root && (!known || w.whyClosed(mount, fstype) != ""))
 }
 
 // closed is whether the filesystem is not entered, with the note if something is missing then.
@@ -213,15 +237,40 @@ func (w *walk) closed(st status) (bool, string) {
 	switch {
 	case !known:
 		return true, "not read: on a mount that mountinfo did not list"
-	case processBacked(fstype):
-		return true, "not read: a process answers for " + fstype
+	case w.whyClosed(st.mount, fstype) != "":
+		return true, "not read: " + w.whyClosed(st.mount, fstype)
 	}
 	return w.opts.kernel[fstype], ""
 }
 
-func processBacked(fstype string) bool {
-	return fstype == "fuse" || fstype == "fuseblk" ||
-		strings.HasPrefix(fstype, "fuse.") || strings.HasPrefix(fstype, "fuseblk.")
+// whyClosed is the reason not to enter a mount below the root: it could keep the reader waiting.
+// Of stacked filesystems only the root's own is entered.
+func (w *walk) whyClosed(mount uint64, fstype string) string {
+	if by := w.answers(fstype); by != "" {
+		return by + " answers for " + fstype
+	}
+	if w.opts.stacked[fstype] && w.devices[mount] != w.devices[w.root] {
+		return "whether the engine made this " + fstype + " is not known from here"
+	}
+	return ""
+}
+
+// mayRead is whether files on the mount are opened.
+func (w *walk) mayRead(st status) bool {
+	closed, _ := w.closed(st)
+	return !closed && !w.opts.unhashed[w.mounts[st.mount]]
+}
+
+// answers is who answers for a filesystem, if it is not the kernel alone.
+func (w *walk) answers(fstype string) string {
+	switch {
+	case fstype == "fuse", fstype == "fuseblk", strings.HasPrefix(fstype, "fuse."),
+		strings.HasPrefix(fstype, "fuseblk."):
+		return "a process"
+	case w.opts.network[fstype]:
+		return "a server"
+	}
+	return ""
 }
 
 func (w *walk) leaf(in *directory, name string, fd int, st status, closed bool, why string) error {
