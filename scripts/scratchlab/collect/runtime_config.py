@@ -151,6 +151,7 @@ def source_candidates(
         is_bind = mount.get("type") == "bind" or "bind" in options or "rbind" in options
         if is_bind and str(mount.get("source", "")).startswith("/"):
             yield mount["source"]
+            yield os.path.realpath(mount["source"])  # mountinfo names this one
     # In a user namespace a runtime binds the host's device nodes instead of making its own
     # (runc v1.1.5 libcontainer/rootfs_linux.go bindMountDeviceNode()).
     for name in ("null", "zero", "full", "random", "urandom", "tty"):
