@@ -30,17 +30,27 @@ HERE = Path(__file__).resolve().parent
 LOCK = HERE.parent / "requirements" / "scratchlab.txt"
 SHEBANG = b"#!/usr/bin/python3\n"
 # Python compiles the modules in a zip at every start (0.6 s). Root therefore unpacks the file once,
-# to where Python keeps the compiled modules; without that directory the zip runs all the same.
+# to where Python keeps the compiled modules; without that directory the zip runs all the same. What
+# a killed run left there goes with the next one. Any Python from 2.7 can read this file.
 MAIN = """\
 import os
 import sys
-import zipfile
+
+if sys.version_info < (3, 11):
+    sys.stderr.write(
+        "scratchlab: it needs Python 3.11 or newer, and %s is Python %d.%d;"
+        " install one, and run: python3.11 %s ...\\n"
+        % ((sys.executable,) + tuple(sys.version_info[:2]) + (os.path.dirname(__file__),))
+    )
+    sys.exit(2)
 
 CACHE = "/var/cache/scratchlab/DIGEST"
 
 
 def unpack():
-    temporary = f"{CACHE}.{os.getpid()}"
+    import zipfile
+
+    temporary = "%s.%d" % (CACHE, os.getpid())
     os.umask(0o022)  # only root may write there
     with zipfile.ZipFile(os.path.dirname(os.path.abspath(__file__))) as archive:
         archive.extractall(temporary)
@@ -52,9 +62,25 @@ def unpack():
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def remove_leftovers():
+    # Directories DIGEST.PID of root's whose process is gone.
+    directory = os.path.dirname(CACHE)
+    for name in os.listdir(directory):
+        digest, dot, pid = name.partition(".")
+        path = os.path.join(directory, name)
+        if dot and len(digest) == len("DIGEST") and pid.isdigit() and os.lstat(path).st_uid == 0:
+            if not os.path.exists("/proc/" + pid) and os.path.exists("/proc/self"):
+                import shutil
+
+                shutil.rmtree(path, ignore_errors=True)  # refuses a link
+
+
 try:
-    if os.geteuid() == 0 and not os.path.isdir(CACHE):
-        unpack()
+    if os.geteuid() == 0:
+        if os.path.isdir(os.path.dirname(CACHE)):
+            remove_leftovers()
+        if not os.path.isdir(CACHE):
+            unpack()
     if os.stat(CACHE).st_uid == 0:
         sys.path.insert(0, CACHE)
 except OSError:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -179,3 +181,20 @@ def test_a_closed_pipe_is_not_an_error() -> None:
         child.stdout.close()
         assert child.stderr.read() == b""
         assert child.wait(30) == 128 + signal.SIGPIPE
+
+
+def test_a_full_temporary_directory_is_named(
+    command: Callable[[BaseException], None], capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with contextlib.closing(sqlite3.connect("")) as database:
+        database.execute("PRAGMA max_page_count=1")
+        with pytest.raises(sqlite3.OperationalError) as full:
+            database.execute("CREATE TABLE t (v)")
+    command(full.value)
+    monkeypatch.delenv("SQLITE_TMPDIR", raising=False)
+    monkeypatch.setenv("TMPDIR", "/")
+    assert main(["oops"]) == 2
+    assert capsys.readouterr().err == (
+        "scratchlab: no space left for temporary files in /; free some there,"
+        " or set TMPDIR to a directory with more\n"
+    )

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import socket
 import struct
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
@@ -158,3 +162,29 @@ def test_damaged_output_is_a_ledger_or_a_lab_error() -> None:
             data[chance.randrange(len(data))] = chance.randrange(256)
         with suppress(LabError):
             read(bytes(data)).close()
+
+
+_CLOSE = """\
+import gc, http.client, socket
+from types import SimpleNamespace
+from scratchlab.collect.remote.protocol import Connection
+
+engine, ours = socket.socketpair()
+engine.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Type: application/vnd.docker.raw-stream\\r\\n\\r\\n")
+answer = http.client.HTTPResponse(ours)
+answer.begin()
+attached = answer.fp.raw
+attached._response = SimpleNamespace(close=answer.close)  # as docker-py's api/client.py
+with Connection(attached):
+    pass
+del answer, attached
+gc.collect()
+"""
+
+
+def test_the_answer_is_closed_before_its_socket() -> None:
+    """Python 3.14 prints what goes wrong when it finalizes a file; older ones with -X dev."""
+    program = [sys.executable, "-X", "dev", "-W", "ignore", "-c", _CLOSE]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3] / "scripts")}
+    done = subprocess.run(program, capture_output=True, text=True, check=True, env=environment)
+    assert done.stderr == ""

@@ -82,6 +82,12 @@ class Connection:
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
+        # The SDK ties its HTTP response, a buffered file, to what it returns (docker-py 7.1
+        # api/client.py). Finalized after its socket was closed, it fails: Python 3.14 prints that.
+        response = getattr(self._attached, "_response", None)
+        if response is not None:
+            response.close()
+        self._out.close()
         self._attached.close()
         self._socket.close()
 
