@@ -17,7 +17,6 @@ from scratchlab.collect.live.file_status import status_of
 from scratchlab.errors import LabError
 
 _CLONE_NEWNS = 0x00020000  # include/uapi/linux/sched.h
-_UPWARDS = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def is_chrooted(root_fd: int) -> bool:
@@ -25,7 +24,9 @@ def is_chrooted(root_fd: int) -> bool:
 
     There, and only there, ``..`` leads to itself for a process with another root.
     """
-    above = os.open("..", _UPWARDS, dir_fd=root_fd)
+    # In here: other systems have no O_PATH, and import this module all the same.
+    upwards = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    above = os.open("..", upwards, dir_fd=root_fd)
     try:
         here, there = status_of(root_fd), status_of(above)
         return (here.identity, here.mount) != (there.identity, there.mount)

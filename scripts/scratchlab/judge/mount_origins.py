@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import posixpath
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scratchlab import mountinfo
 from scratchlab.idmap import IdMap
 from scratchlab.judge.cause import Cause, mount_line
 from scratchlab.judge.host_mounts import HostMounts
+from scratchlab.judge.mount_identity import TYPES, MountIdentity, first_late
 from scratchlab.judge.paths import is_below, parents, upwards
 from scratchlab.judge.places import (
     KERNEL_TYPES,
@@ -32,15 +32,12 @@ from scratchlab.judge.rules.podman import INIT_PROGRAM as PODMAN_INIT
 from scratchlab.judge.rules.rule import ROOT_DRIVERS
 from scratchlab.judge.rules.runtime import DEVICES, SPEC_FILESYSTEMS
 from scratchlab.ledger import Ledger
-from scratchlab.model import BindSource, Evidence, Facts, Mount, Origin
+from scratchlab.model import Evidence, Facts, Mount, Origin
 
-# Requested type -> types in mountinfo: a cgroup of version 1 is a tmpfs with mounts in it.
-_TYPES = {"cgroup": ("cgroup", "cgroup2", "tmpfs"), "cgroup2": ("cgroup2",)}
 _ENFORCED = frozenset({"ro", "nosuid", "noexec", "nodev"})
 _CGROUP = "/sys/fs/cgroup"
 _SECRETS = "/run/secrets"
 MADE_LATER = frozenset({Origin.MOUNTED_INSIDE, Origin.HOST_MOUNT})
-_DELETED = "//deleted"  # end of the root of a bind whose source was removed: fs/d_path.c
 
 
 class MountOrigins:
@@ -65,20 +62,13 @@ class MountOrigins:
         self.devices = {
             self._places.resolve(path): number for path, number in configured_devices(facts)
         }
-        self._on_host = {source.path for source in facts.sources}
-        self._sources_at: defaultdict[int, list[BindSource]] = defaultdict(list)  # by mount id
-        for source in facts.sources:
-            self._sources_at[source.mount].append(source)
-        self._devices_of = {(source.path, source.device) for source in facts.sources}
         self._mounts_of_device = Counter(mount.device for mount in facts.mounts)
         self._host_mounts = HostMounts(facts.host_mounts or ())
         self._dev_null = {
             mount.device for mount in facts.mounts if mount.target in ("/dev", "/dev/null")
         }
-        self._visible = {
-            mount.id for mount in mountinfo.visible_mounts(facts.mounts, root).values()
-        }
-        self._late_from = _first_late(facts.mounts, self._masked | self._readonly)
+        self._identity = MountIdentity(facts, root)
+        self._late_from = first_late(facts.mounts, self._masked | self._readonly)
         self._matched: dict[int, RequestedMount] = {}  # by the id of the mount
         self._causes: dict[int, Cause] = {}
         # The nearest mount below each that fulfils a request, of as many as did then.
@@ -164,7 +154,11 @@ class MountOrigins:
         """
         line = mount_line(mount)
         if mount.id == self._root:
-            return self._root_cause(mount, line)
+            driver = ROOT_DRIVERS.get(self._facts.engine.storage_driver, "")
+            proved, proofs = self._identity.of_root(mount)
+            if not proved:
+                return Cause(Origin.UNEXPLAINED, None, (*proofs, line))
+            return Cause(Origin.STORAGE_DRIVER, f"{self._engine}-root{driver}", (*proofs, line))
         if not late:
             made = (
                 self._as_requested(mount, pending, line)
@@ -179,43 +173,13 @@ class MountOrigins:
             or self._inside(mount, pending, line, late)
         )
 
-    def _root_cause(self, mount: Mount, line: Evidence) -> Cause:
-        """The root is the engine's if the engine's mount namespace has it where the engine says, or
-        its books name the directory. What a process can repeat, such as mount options, is no proof.
-        """
-        driver = ROOT_DRIVERS.get(self._facts.engine.storage_driver, "")
-        rule = f"{self._engine}-root{driver}"
-        if self._facts.host_mounts is None:
-            return Cause(Origin.STORAGE_DRIVER, rule, (line,))
-        named = [posixpath.normpath(path) for path in self._root_names() if path]
-        for other in self._facts.host_mounts:
-            same = (other.device, other.root) == (mount.device, mount.root)
-            if same and _is_named(other.target, named):
-                proof = Evidence("host", f"the engine mounted it on {other.target}")
-                return Cause(Origin.STORAGE_DRIVER, rule, (proof, line))
-        if mount.root != "/" and _is_named(mount.root, named):
-            proof = Evidence("host", f"the engine keeps it in {mount.root}")
-            return Cause(Origin.STORAGE_DRIVER, rule, (proof, line))
-        where = ", ".join(named) or "a place that is not known"
-        detail = f"the engine's mount namespace does not have this root on {where}"
-        return Cause(Origin.UNEXPLAINED, None, (Evidence("host", detail), line))
-
-    def _root_names(self) -> Iterator[str]:
-        """Where the engine says that it mounted the root, or keeps it."""
-        data = (self._facts.container.inspect.get("GraphDriver") or {}).get("Data") or {}
-        yield str(data.get("MergedDir") or "")
-        path = str((self._config.get("root") or {}).get("path") or "")
-        bundle = posixpath.dirname(self._facts.container.oci_config_path)
-        yield posixpath.join(bundle, path) if path else ""
-        yield self._facts.layers.upper or ""
-
     # What was asked for:
 
     def _as_requested(
         self, mount: Mount, pending: list[RequestedMount], line: Evidence
     ) -> Cause | None:
         for request in pending:
-            proof = self._proof(mount, request)
+            proof = self._identity.proof(mount, request)
             if proof is None:
                 continue
             pending.remove(request)
@@ -247,67 +211,6 @@ class MountOrigins:
         mounts = [str(mount.get("Target")) for mount in host_config.get("Mounts") or []]
         return target in mounts or any(bind.startswith(f"{name}:{target}") for bind in binds)
 
-    def _proof(self, mount: Mount, request: RequestedMount) -> Evidence | None:
-        if not request.is_bind:
-            if mount.fstype in _TYPES.get(request.type, (request.type,)):
-                return Evidence("mountinfo", f"its type is {mount.fstype}")
-            return None
-        named = tuple(path for path in self._names(request) if path)
-        for source in self._sources_at.get(mount.id, ()):
-            if source.path in named:
-                number = "{}:{}".format(*source.device)
-                detail = (
-                    f"{source.path} is inode {source.inode} of {number}, on the host and in the "
-                    "container"
-                )
-                return Evidence("stat", detail)
-        root = mount.root.removesuffix(_DELETED)
-        if mount.root.endswith(_DELETED) and any(path.endswith(root) for path in named):
-            detail = f"its root is {root}, which the host has removed or replaced since"
-            return Evidence("mountinfo", detail)
-        if mount.id not in self._visible:
-            # Another mount covers it, so that stat(2) shows that one: its device and root decide.
-            for path in named:
-                same_root = path.endswith(root) or root == "/"
-                if same_root and (path, mount.device) in self._devices_of:
-                    detail = f"its root is {root}, of the device that {path} is on"
-                    return Evidence("mountinfo", detail)
-        elif self._on_host.intersection(named):
-            return None  # the host has the named file, and it is another one
-        # The engine's files cannot be seen from here: it runs in another container, or the facts
-        # come from a debug container.
-        if root != "/" and (not named or any(path.endswith(root) for path in named)):
-            return Evidence("mountinfo", f"its root is {root}, of {mount.source}")
-        if self._below_container_id(request.source) == self._below_container_id(root) != "":
-            return Evidence("mountinfo", f"its root is {root}, in the container's own directory")
-        if root == "/" and not self._facts.sources:
-            return Evidence("mountinfo", f"all of {mount.source} ({mount.fstype})")
-        if self._facts.container.vantage == "debug" and request.wish is not None:
-            # A link of the host's may lie between: /etc/localtime.
-            detail = f"its root is {root}; that it is {request.source} cannot be seen from here"
-            return Evidence("mountinfo", detail)
-        return None
-
-    def _below_container_id(self, path: str) -> str:
-        """The part of ``path`` after the container's id, which no other container's path has."""
-        container_id = self._facts.container.id
-        return path.rpartition(container_id)[2] if container_id and container_id in path else ""
-
-    def _names(self, request: RequestedMount) -> Iterator[str]:
-        """The source as config.json and inspect name it, with what is mounted below a volume."""
-        yield request.source
-        wish = request.wish or {}
-        source = str(wish.get("Source") or "")
-        yield source
-        host_config = self._facts.container.inspect.get("HostConfig") or {}
-        for mount in host_config.get("Mounts") or []:
-            if mount.get("Target") != wish.get("Destination") or not source:
-                continue
-            for key in ("VolumeOptions", "ImageOptions"):
-                subpath = (mount.get(key) or {}).get("Subpath")
-                if subpath:
-                    yield posixpath.normpath(posixpath.join(source, str(subpath)))
-
     def _owner(self, target: str, request: RequestedMount) -> tuple[Origin, str | None]:
         """The origin and the rule of the requested mount at ``target``."""
         if request.wish is not None:
@@ -338,7 +241,7 @@ class MountOrigins:
 
     def _doubt(self, mount: Mount, request: RequestedMount) -> str:
         """A sentence where mount options that the request enforces are missing."""
-        if request.type in _TYPES and (self._ids.mapped or mount.fstype == "tmpfs"):
+        if request.type in TYPES and (self._ids.mapped or mount.fstype == "tmpfs"):
             # In a user namespace runc mounts the cgroups writable; of version 1 the mounts in the
             # tmpfs are read-only, not the tmpfs itself
             # (runc v1.1.5 libcontainer/rootfs_linux.go mountCgroupV1()).
@@ -379,7 +282,7 @@ class MountOrigins:
             evidence = Evidence(cgroup.listed_in, str(cgroup))
             return Cause(Origin.RUNTIME_FILESYSTEM, "engine-filesystem", (evidence, line))
         if path in self.devices or path in DEVICES:
-            bound = self._sources_at.get(mount.id)
+            bound = self._identity.sources(mount)
             if mount.root == "/" + posixpath.basename(path) and (bound or not self._facts.sources):
                 rule = "oci-device" if path in DEVICES else "configured-device"
                 proof = (Evidence("stat", f"{bound[0].path} of the host"),) if bound else ()
@@ -416,7 +319,7 @@ class MountOrigins:
                 return Cause(Origin.HOST_MOUNT, "host-mount", (unknown, listed, line))
             return Cause(Origin.USER_MOUNT, rule, (listed, unknown, line))
         below = posixpath.relpath(mount.target, above.target)
-        sources = [path for path in self._names(request) if path]
+        sources = [path for path in self._identity.names(request) if path]
         paths = {posixpath.normpath(posixpath.join(source, below)) for source in sources}
         other = self._host_mounts.find(mount, sorted(paths), below)
         if other is None:
@@ -491,34 +394,5 @@ class MountOrigins:
         return Content.NEW if mode in ("private", "shareable", "") else Content.USERS
 
 
-def _is_named(path: str, named: Sequence[str]) -> bool:
-    """Whether ``path`` is one of ``named``, of which a link may lead to the beginning."""
-    end = posixpath.join(*path.split("/")[-3:])
-    return any(path == name or name.endswith(f"/{end}") for name in named)
-
-
 def _is_slave(mount: Mount) -> bool:
     return any(tag.startswith("master:") for tag in mount.propagation)
-
-
-def _first_late(mounts: Sequence[Mount], masks: set[str]) -> int | None:
-    """The number of the first line of mountinfo that was added after the runtime was done; None
-    where the order does not tell.
-
-    Lines stand in the order in which mounts were attached (Linux fs/namespace.c commit_tree(),
-    since 6.8 by their unique ids), and a runtime hides and protects paths of /proc and /sys last,
-    in one go (runc v1.1.5 libcontainer/standard_init_linux.go; crun 1.21 src/libcrun/linux.c). A
-    namespace that was copied since (unshare) has another order, in which other mounts stand between
-    those below /proc and those below /sys.
-    """
-    runs: list[list[int]] = []
-    for number, mount in enumerate(mounts):
-        if mount.target in masks:
-            if runs and runs[-1][-1] == number - 1:
-                runs[-1].append(number)
-            else:
-                runs.append([number])
-    for run in reversed(runs):
-        if {"proc", "sys"} <= {mounts[number].target.split("/")[1] for number in run}:
-            return run[-1] + 1
-    return None

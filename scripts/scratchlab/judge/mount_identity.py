@@ -1,0 +1,164 @@
+"""Whether a mount is the one that was asked for: identity proves, presence does not.
+
+The evidence is the device and inode of what is mounted and of what is named, mountinfo's root and
+device where stat(2) cannot show them, and the order in which mounts were made.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from scratchlab import mountinfo
+from scratchlab.judge.places import RequestedMount
+from scratchlab.model import BindSource, Evidence, Facts, Mount
+
+# Requested type -> types in mountinfo: a cgroup of version 1 is a tmpfs with mounts in it.
+TYPES = {"cgroup": ("cgroup", "cgroup2", "tmpfs"), "cgroup2": ("cgroup2",)}
+_DELETED = "//deleted"  # end of the root of a bind whose source was removed: fs/d_path.c
+
+
+class MountIdentity:
+    """The identity of the mounts of one container."""
+
+    def __init__(self, facts: Facts, root: int | None) -> None:
+        """``root`` is the id of the mount that the live root lies on."""
+        self._facts = facts
+        self._on_host = {source.path for source in facts.sources}
+        self._sources_at: defaultdict[int, list[BindSource]] = defaultdict(list)  # by mount id
+        for source in facts.sources:
+            self._sources_at[source.mount].append(source)
+        self._devices_of = {(source.path, source.device) for source in facts.sources}
+        self._visible = {
+            mount.id for mount in mountinfo.visible_mounts(facts.mounts, root).values()
+        }
+
+    def sources(self, mount: Mount) -> Sequence[BindSource]:
+        """The named paths that ``mount`` shows, by device and inode."""
+        return self._sources_at.get(mount.id, ())
+
+    def proof(self, mount: Mount, request: RequestedMount) -> Evidence | None:
+        """The evidence that ``mount`` is what ``request`` asks for; None where it is not."""
+        if not request.is_bind:
+            if mount.fstype in TYPES.get(request.type, (request.type,)):
+                return Evidence("mountinfo", f"its type is {mount.fstype}")
+            return None
+        named = tuple(path for path in self.names(request) if path)
+        for source in self._sources_at.get(mount.id, ()):
+            if source.path in named:
+                number = "{}:{}".format(*source.device)
+                detail = (
+                    f"{source.path} is inode {source.inode} of {number}, on the host and in the "
+                    "container"
+                )
+                return Evidence("stat", detail)
+        root = mount.root.removesuffix(_DELETED)
+        if mount.root.endswith(_DELETED) and any(path.endswith(root) for path in named):
+            detail = f"its root is {root}, which the host has removed or replaced since"
+            return Evidence("mountinfo", detail)
+        if mount.id not in self._visible:
+            # Another mount covers it, so that stat(2) shows that one: its device and root decide.
+            for path in self._same_files(named):
+                same_root = path.endswith(root) or root == "/"
+                if same_root and (path, mount.device) in self._devices_of:
+                    detail = f"its root is {root}, of the device that {path} is on"
+                    return Evidence("mountinfo", detail)
+        elif self._on_host.intersection(named):
+            return None  # the host has the named file, and it is another one
+        # The engine's files cannot be seen from here: it runs in another container, or the facts
+        # come from a debug container.
+        if root != "/" and (not named or any(path.endswith(root) for path in named)):
+            return Evidence("mountinfo", f"its root is {root}, of {mount.source}")
+        if self._below_container_id(request.source) == self._below_container_id(root) != "":
+            return Evidence("mountinfo", f"its root is {root}, in the container's own directory")
+        if root == "/" and not self._facts.sources:
+            return Evidence("mountinfo", f"all of {mount.source} ({mount.fstype})")
+        if self._facts.container.vantage == "debug" and request.wish is not None:
+            # A link of the host's may lie between: /etc/localtime.
+            detail = f"its root is {root}; that it is {request.source} cannot be seen from here"
+            return Evidence("mountinfo", detail)
+        return None
+
+    def _same_files(self, named: Sequence[str]) -> Iterator[str]:
+        """``named``, and the paths that their links lead to: mountinfo's root has no links."""
+        yield from named
+        files = {(s.device, s.inode) for s in self._facts.sources if s.path in named}
+        yield from (s.path for s in self._facts.sources if (s.device, s.inode) in files)
+
+    def _below_container_id(self, path: str) -> str:
+        """The part of ``path`` after the container's id, which no other container's path has."""
+        container_id = self._facts.container.id
+        return path.rpartition(container_id)[2] if container_id and container_id in path else ""
+
+    def names(self, request: RequestedMount) -> Iterator[str]:
+        """The source as config.json and inspect name it, with what is mounted below a volume."""
+        yield request.source
+        wish = request.wish or {}
+        source = str(wish.get("Source") or "")
+        yield source
+        host_config = self._facts.container.inspect.get("HostConfig") or {}
+        for mount in host_config.get("Mounts") or []:
+            if mount.get("Target") != wish.get("Destination") or not source:
+                continue
+            for key in ("VolumeOptions", "ImageOptions"):
+                subpath = (mount.get(key) or {}).get("Subpath")
+                if subpath:
+                    yield posixpath.normpath(posixpath.join(source, str(subpath)))
+
+    def of_root(self, mount: Mount) -> tuple[bool, tuple[Evidence, ...]]:
+        """Whether the root's ``mount`` is the engine's, and what shows it: the engine's mount
+        namespace has it where the engine says, or its books name the directory. What a process can
+        repeat, such as mount options, is not a proof. Where that namespace is not known, it counts
+        as the engine's without evidence.
+        """
+        if self._facts.host_mounts is None:
+            return True, ()
+        named = [posixpath.normpath(path) for path in self._root_names() if path]
+        for other in self._facts.host_mounts:
+            same = (other.device, other.root) == (mount.device, mount.root)
+            if same and _is_named(other.target, named):
+                return True, (Evidence("host", f"the engine mounted it on {other.target}"),)
+        if mount.root != "/" and _is_named(mount.root, named):
+            return True, (Evidence("host", f"the engine keeps it in {mount.root}"),)
+        where = ", ".join(named) or "a place that is not known"
+        detail = f"the engine's mount namespace does not have this root on {where}"
+        return False, (Evidence("host", detail),)
+
+    def _root_names(self) -> Iterator[str]:
+        """Where the engine says that it mounted the root, or keeps it."""
+        data = (self._facts.container.inspect.get("GraphDriver") or {}).get("Data") or {}
+        yield str(data.get("MergedDir") or "")
+        path = str(((self._facts.container.oci_config or {}).get("root") or {}).get("path") or "")
+        bundle = posixpath.dirname(self._facts.container.oci_config_path)
+        yield posixpath.join(bundle, path) if path else ""
+        yield self._facts.layers.upper or ""
+
+
+def _is_named(path: str, named: Sequence[str]) -> bool:
+    """Whether ``path`` is one of ``named``, of which a link may lead to the beginning."""
+    end = posixpath.join(*path.split("/")[-3:])
+    return any(path == name or name.endswith(f"/{end}") for name in named)
+
+
+def first_late(mounts: Sequence[Mount], masks: set[str]) -> int | None:
+    """The number of the first line of mountinfo that was added after the runtime was done; None
+    where the order does not tell.
+
+    Lines stand in the order in which mounts were attached (Linux fs/namespace.c commit_tree(),
+    since 6.8 by their unique ids), and a runtime hides and protects paths of /proc and /sys last,
+    in one go (runc v1.1.5 libcontainer/standard_init_linux.go; crun 1.21 src/libcrun/linux.c). A
+    namespace that was copied since (unshare) has another order, in which other mounts stand between
+    those below /proc and those below /sys.
+    """
+    runs: list[list[int]] = []
+    for number, mount in enumerate(mounts):
+        if mount.target in masks:
+            if runs and runs[-1][-1] == number - 1:
+                runs[-1].append(number)
+            else:
+                runs.append([number])
+    for run in reversed(runs):
+        if {"proc", "sys"} <= {mounts[number].target.split("/")[1] for number in run}:
+            return run[-1] + 1
+    return None
