@@ -69,10 +69,11 @@ def read(path: str, most: int = MOST_BYTES) -> Report:
         data = upgraded(data)
     entries = data.pop("entries")
     verdict = decide(cast(HeadFields, data), entries)
-    written = data.setdefault("verdict", verdict)
-    # The sentence is for people: a later version may word it otherwise.
-    if {**written, "sentence": ""} != {**verdict, "sentence": ""}:
+    # The sentence is made again: another version may have worded it otherwise.
+    written = {**data.get("verdict", verdict), "sentence": verdict["sentence"]}
+    if written != verdict:
         raise _damaged(path, "its verdict is not the one that its content leads to")
+    data["verdict"] = verdict
     return Report(cast(Head, data), entries)
 
 

@@ -39,9 +39,19 @@ def test_a_source_under_another_name_is_found(tmp_path: Path, root: int) -> None
     ]
 
 
-def test_a_file_with_the_same_content_is_not_a_source(tmp_path: Path, root: int) -> None:
+def mounts_of(root: int, path: str) -> list[tuple[str, int]]:
+    """The sources found for ``path``, with the ids of the mounts that show them."""
+    sources = runtime_config.find_sources(root, MOUNTS, 1, iter([path]))
+    return [(source.path, source.mount) for source in sources]
+
+
+def test_a_file_with_the_same_content_is_known_and_not_mounted(tmp_path: Path, root: int) -> None:
     (tmp_path / "copy").write_text("x")
-    assert runtime_config.find_sources(root, MOUNTS, 1, iter([f"{tmp_path}/copy"])) == ()
+    assert mounts_of(root, f"{tmp_path}/copy") == [(f"{tmp_path}/copy", 0)]
+
+
+def test_a_path_that_does_not_exist_is_not_a_source(tmp_path: Path, root: int) -> None:
+    assert mounts_of(root, f"{tmp_path}/absent") == []
 
 
 def test_a_symlink_in_the_containers_path_is_not_followed(tmp_path: Path, root: int) -> None:
@@ -49,7 +59,7 @@ def test_a_symlink_in_the_containers_path_is_not_followed(tmp_path: Path, root: 
     (tmp_path / "host/hosts").write_text("secret")
     (tmp_path / "root/etc").rename(tmp_path / "root/away")
     (tmp_path / "root/etc").symlink_to(tmp_path / "host")
-    assert runtime_config.find_sources(root, MOUNTS, 1, iter([f"{tmp_path}/host/hosts"])) == ()
+    assert mounts_of(root, f"{tmp_path}/host/hosts") == [(f"{tmp_path}/host/hosts", 0)]
 
 
 def test_the_root_itself_can_be_a_source(tmp_path: Path, root: int) -> None:
