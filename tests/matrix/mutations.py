@@ -389,6 +389,24 @@ MOUNTED = (
         Finding("mounts", "/proc/sys", "mounted-inside", text="predicted as runtime-mask"),
         status=1,
     ),
+    m(
+        "a read-only root remounted", mount("-o", "remount,rw", "none", "/"),
+        Finding("entries", "/", "storage-driver", text="ro"), flags=("--read-only",), status=1,
+    ),
+    m(
+        "sys remounted", mount("-o", "remount,bind,rw", "none", "/sys"),
+        Finding("entries", "/sys", "runtime-filesystem", "only-live", "ro"), status=1,
+    ),
+    m(
+        "a tmpfs of the user's gone", unmount("/run"),
+        Finding("entries", "/run", "image-layer", "same", "predicted as user-mount"), flags=TMPFS,
+        status=1,
+    ),
+    m(
+        "a volume moved", seeds(make("/lab/x"), mount("--move", "/data", "/lab/x")),
+        inside("/lab/x"), flags=VOLUME, status=1,
+    ),
+    m("a volume bound elsewhere", mount("--bind", "/data", "/lab"), inside("/lab"), flags=VOLUME),
     m("a second proc", mount("-t", "proc", "proc", "/proc"), inside("/proc")),
     m("a proc elsewhere", mount("-t", "proc", "proc", "/lab"), inside("/lab")),
     m("a tmpfs on dev", mount("-t", "tmpfs", "t", "/dev"), inside("/dev"), status=1),
@@ -501,6 +519,13 @@ WRITTEN = (
         "a file in a mount point's directory", write("/deep/new"), wrote("/deep/new", "only-live"),
         flags=("--tmpfs", "/deep/er"),
     ),
+    m(
+        "the mode of a mount point's directory", lambda t: (t.root / "deep").chmod(0o777),
+        Finding("entries", "/deep", "runtime-mountpoint", "only-live", "mode: predicted 0755"),
+        flags=("--tmpfs", "/deep/er"), status=1,
+    ),
+    m("a directory in dev", make("/dev/made"), wrote("/dev/made", "only-live")),
+    m("a file in dev", write("/dev/file"), wrote("/dev/file", "only-live"), nodes=True),
     m(
         "an owner of one of two names", lambda t: os.chown(t.root / "lab/one", 12, -1),
         wrote("/lab/one", "altered", "uid"),

@@ -102,7 +102,7 @@ def shell(command: str) -> tuple[tuple[str, ...], ...]:
 _REMAPPED = "when user namespaces are enabled"  # Docker with userns-remap
 _NO_NODE = ("creating device nodes",)  # runc in a user namespace
 _INSIDE_PROC = "cannot be mounted because it is inside /proc"
-_NO_SUBPATH = ("unexpected key 'volume-subpath'", "unknown option", "invalid mount option",
+_NO_SUBPATH = ("unexpected key", "unknown option", "invalid mount option",
                "invalid field", "subpath: invalid")  # fmt: skip
 _PLAIN = (
     v("plain"),

@@ -19,7 +19,7 @@ def predict(builder: PredictionBuilder) -> None:
     # A mount of the user's at the very path of a default one takes its place, and one on /dev those
     # below /dev as well (moby v20.10.24 daemon/oci_linux.go WithMounts()).
     makes_dev = "/dev" not in builder.wishes
-    builder.add("/", Origin.STORAGE_DRIVER, "docker-root", kind=Kind.DIRECTORY, mode=(0o755,))
+    builder.add_root("docker-root", mode=(0o755,))
     if has_init_layer(builder.facts):
         _init_layer(builder)
     _filesystems(builder, privileged, makes_dev)

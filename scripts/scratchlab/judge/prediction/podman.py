@@ -22,7 +22,7 @@ def predict(builder: PredictionBuilder) -> None:
     builder.complete = False
     users = builder.wishes
     makes_dev = "/dev" not in users
-    builder.add("/", Origin.STORAGE_DRIVER, "podman-root", kind=Kind.DIRECTORY)
+    builder.add_root("podman-root")
     if builder.image.get("/etc") is None:
         builder.add_on_root("/etc", Origin.ENGINE_CREATE, "podman-etc", kind=Kind.DIRECTORY)
     if builder.image.get("/etc/mtab") is None:

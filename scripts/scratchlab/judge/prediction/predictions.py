@@ -140,6 +140,12 @@ class PredictionBuilder:
             self._below.setdefault(path, []).append(old)
         self._by_path[path] = prediction
 
+    def add_root(self, rule: str, **fields: Any) -> None:
+        """Predict the root directory, which --read-only makes read-only."""
+        options = frozenset({"ro"} if self.host_config.get("ReadonlyRootfs") else ())
+        mount = PredictedMount(None, options)
+        self.add("/", Origin.STORAGE_DRIVER, rule, kind=Kind.DIRECTORY, mount=mount, **fields)
+
     def add_on_root(self, path: str, origin: Origin, rule: str, **fields: Any) -> None:
         """Predict an entry of the root's own mount: a mount over it hides it."""
         self.add(path, origin, rule, **fields)
