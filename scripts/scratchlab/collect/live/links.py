@@ -28,6 +28,8 @@ class LinkSets:
         self._db.execute("PRAGMA journal_mode=OFF")
         self._db.execute("PRAGMA cache_size=-1024")
         self._db.execute("CREATE TABLE p (f TEXT, k BLOB, v TEXT, path BLOB, PRIMARY KEY (f, k))")
+        # Names of one file may have as many versions, where a process touches it all the time.
+        self._db.execute("CREATE INDEX versions ON p (f, v)")
         self._db.execute("BEGIN")
 
     def add(self, status: FileStatus, path: str) -> bool:
