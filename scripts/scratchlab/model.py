@@ -230,13 +230,15 @@ class Layers:
 class BindSource:
     """A file or directory that the engine names as the source of a bind mount.
 
-    Proved by stat(2): ``device`` (major, minor) and ``inode`` are the same on both sides.
+    Proved by stat(2): ``device`` (major, minor) and ``inode`` are the same on both sides. ``root``
+    is its path within its filesystem, as mountinfo names it; empty where that is not known.
     """
 
     path: str
     device: tuple[int, int]
     inode: int
     mount: int  # mountinfo id of the bind mount; 0: it exists on the host and is not mounted
+    root: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from scratchlab import mountinfo
+from scratchlab.errors import LabError
 from scratchlab.model import BindSource, Engine, Json, Mount
 
 _MOST_BYTES = 64 << 20  # of a config.json; a real one has some ten thousand
@@ -105,6 +106,7 @@ def find_sources(
         status = _stat_below(root_fd, target)
         if status is not None:
             mounted.setdefault((status.st_dev, status.st_ino), []).append(mount.id)
+    roots = _Roots()
     sources = []
     for path in dict.fromkeys(candidates):
         status = _stat_source(path, parent)
@@ -112,10 +114,31 @@ def find_sources(
             continue
         device = (os.major(status.st_dev), os.minor(status.st_dev))
         sources += [
-            BindSource(path, device, status.st_ino, mount)
+            BindSource(path, device, status.st_ino, mount, roots(path))
             for mount in mounted.get((status.st_dev, status.st_ino), [0])
         ]
     return tuple(sorted(sources, key=lambda source: (source.mount, source.path)))
+
+
+class _Roots:
+    """Paths of this machine as paths within their filesystems, as mountinfo names them."""
+
+    def __init__(self) -> None:
+        self._mounts: dict[str, Mount] = {}
+        with contextlib.suppress(OSError, LabError), open("/proc/self/mountinfo", "rb") as file:
+            self._mounts = mountinfo.visible_mounts(mountinfo.parse(file.read(_MOST_BYTES)))
+
+    def __call__(self, path: str) -> str:
+        """``path`` with its links followed, within its filesystem; empty where it is not known."""
+        real = target = os.path.realpath(path)
+        if not os.path.exists(real):
+            return ""
+        while target not in self._mounts:
+            if target == "/":
+                return ""
+            target = os.path.dirname(target)
+        below = os.path.relpath(real, target)
+        return os.path.normpath(os.path.join(self._mounts[target].root, below))
 
 
 def _stat_source(path: str, parent: int) -> os.stat_result | None:
@@ -151,7 +174,6 @@ def source_candidates(
         is_bind = mount.get("type") == "bind" or "bind" in options or "rbind" in options
         if is_bind and str(mount.get("source", "")).startswith("/"):
             yield mount["source"]
-            yield os.path.realpath(mount["source"])  # mountinfo names this one
     # In a user namespace a runtime binds the host's device nodes instead of making its own
     # (runc v1.1.5 libcontainer/rootfs_linux.go bindMountDeviceNode()).
     for name in ("null", "zero", "full", "random", "urandom", "tty"):

@@ -27,9 +27,10 @@ class MountIdentity:
         self._facts = facts
         self._on_host = {source.path for source in facts.sources}
         self._sources_at: defaultdict[int, list[BindSource]] = defaultdict(list)  # by mount id
+        self._sources_of: defaultdict[str, list[BindSource]] = defaultdict(list)  # by path
         for source in facts.sources:
             self._sources_at[source.mount].append(source)
-        self._devices_of = {(source.path, source.device) for source in facts.sources}
+            self._sources_of[source.path].append(source)
         self._visible = {
             mount.id for mount in mountinfo.visible_mounts(facts.mounts, root).values()
         }
@@ -59,10 +60,12 @@ class MountIdentity:
             return Evidence("mountinfo", detail)
         if mount.id not in self._visible:
             # Another mount covers it, so that stat(2) shows that one: its device and root decide.
-            for path in self._same_files(named):
-                same_root = path.endswith(root) or root == "/"
-                if same_root and (path, mount.device) in self._devices_of:
-                    detail = f"its root is {root}, of the device that {path} is on"
+            for source in (source for path in named for source in self._sources_of.get(path, ())):
+                # stat(2) gives a subvolume of btrfs a device of its own.
+                same_device = mount.device == source.device or mount.fstype == "btrfs"
+                likely = not source.root and (source.path.endswith(root) or root == "/")
+                if same_device and (source.root == root or likely):
+                    detail = f"its root is {root}, of the device that {source.path} is on"
                     return Evidence("mountinfo", detail)
         elif self._on_host.intersection(named):
             return None  # the host has the named file, and it is another one
@@ -79,12 +82,6 @@ class MountIdentity:
             detail = f"its root is {root}; that it is {request.source} cannot be seen from here"
             return Evidence("mountinfo", detail)
         return None
-
-    def _same_files(self, named: Sequence[str]) -> Iterator[str]:
-        """``named``, and the paths that their links lead to: mountinfo's root has no links."""
-        yield from named
-        files = {(s.device, s.inode) for s in self._facts.sources if s.path in named}
-        yield from (s.path for s in self._facts.sources if (s.device, s.inode) in files)
 
     def _below_container_id(self, path: str) -> str:
         """The part of ``path`` after the container's id, which no other container's path has."""

@@ -1,0 +1,40 @@
+"""A mount that another one covers: stat(2) shows the other, so its root and device decide."""
+
+from __future__ import annotations
+
+import pytest
+from tests.unit.judge.handmade import bind, bound, config, facts, mount, origin
+
+from scratchlab.model import BindSource, Mount, Origin
+
+DISK = (8, 1)
+COVER = mount(21, "/sbin/docker-init", parent=20)
+
+
+def of_covered(covered: Mount, source: BindSource) -> Origin:
+    asked = config(bind("/sbin/docker-init", "/usr/bin/docker-init"))
+    return origin(facts(covered, COVER, config=asked, sources=(source,)), covered.id)[0]
+
+
+def covered(root: str, **changes: object) -> Mount:
+    return bound(20, "/sbin/docker-init", root=root, **changes)
+
+
+@pytest.mark.parametrize("root", ["/usr/bin/tini-static", "/volumes/x/usr/bin/docker-init"])
+def test_its_root_is_where_the_source_lies_in_its_filesystem(root: str) -> None:
+    source = BindSource("/usr/bin/docker-init", DISK, 7, 0, root)
+    assert of_covered(covered(root), source) is Origin.ENGINE_MOUNT
+    assert of_covered(covered("/evil"), source) is not Origin.ENGINE_MOUNT
+
+
+def test_its_device_is_the_sources_but_for_subvolumes_of_btrfs() -> None:
+    source = BindSource("/usr/bin/docker-init", (0, 99), 7, 0, "/tini")
+    assert of_covered(covered("/tini"), source) is not Origin.ENGINE_MOUNT
+    btrfs = mount(20, "/sbin/docker-init", "btrfs", root="/tini", device=(0, 40))
+    assert of_covered(btrfs, source) is Origin.ENGINE_MOUNT
+
+
+def test_where_the_root_is_not_known_the_path_must_end_with_it() -> None:
+    source = BindSource("/usr/bin/docker-init", DISK, 7, 0)
+    assert of_covered(covered("/bin/docker-init"), source) is Origin.ENGINE_MOUNT
+    assert of_covered(covered("/bin/other"), source) is not Origin.ENGINE_MOUNT
