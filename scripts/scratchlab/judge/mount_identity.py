@@ -144,7 +144,8 @@ def first_late(mounts: Sequence[Mount], masks: set[str]) -> int | None:
 
     Lines stand in the order in which mounts were attached (Linux fs/namespace.c commit_tree(),
     since 6.8 by their unique ids), and a runtime hides and protects paths of /proc and /sys last,
-    in one go (runc v1.1.5 libcontainer/standard_init_linux.go; crun 1.21 src/libcrun/linux.c). A
+    in one go (runc v1.1.5 libcontainer/standard_init_linux.go; crun 1.21 src/libcrun/linux.c), and
+    crun binds the terminal after that (crun 1.21 src/libcrun/container.c container_init()). A
     namespace that was copied since (unshare) has another order, in which other mounts stand between
     those below /proc and those below /sys.
     """
@@ -157,5 +158,8 @@ def first_late(mounts: Sequence[Mount], masks: set[str]) -> int | None:
                 runs.append([number])
     for run in reversed(runs):
         if {"proc", "sys"} <= {mounts[number].target.split("/")[1] for number in run}:
-            return run[-1] + 1
+            late = run[-1] + 1
+            console = mounts[late : late + 1]
+            is_console = any((m.target, m.fstype) == ("/dev/console", "devpts") for m in console)
+            return late + is_console
     return None

@@ -1,10 +1,11 @@
-"""A mount that another one covers: stat(2) shows the other, so its root and device decide."""
+"""Mounts whose file stat(2) cannot show, and mounts that the runtime makes after the masks."""
 
 from __future__ import annotations
 
 import pytest
 from tests.unit.judge.handmade import bind, bound, config, facts, mount, origin
 
+from scratchlab.judge.mount_identity import first_late
 from scratchlab.model import BindSource, Mount, Origin
 
 DISK = (8, 1)
@@ -38,3 +39,13 @@ def test_where_the_root_is_not_known_the_path_must_end_with_it() -> None:
     source = BindSource("/usr/bin/docker-init", DISK, 7, 0)
     assert of_covered(covered("/bin/docker-init"), source) is Origin.ENGINE_MOUNT
     assert of_covered(covered("/bin/other"), source) is not Origin.ENGINE_MOUNT
+
+
+def test_only_a_console_right_after_the_masks_is_the_runtimes() -> None:
+    masks = [mount(10, "/proc/acpi"), mount(11, "/sys/firmware")]
+    console, other = mount(12, "/dev/console", "devpts"), mount(13, "/dev/console")
+    hidden = {mask.target for mask in masks}
+    assert first_late(masks, hidden) == 2
+    assert first_late([*masks, console], hidden) == 3
+    assert first_late([*masks, other], hidden) == 2
+    assert first_late([*masks, mount(14, "/x"), console], hidden) == 2
