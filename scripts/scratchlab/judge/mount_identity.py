@@ -145,7 +145,7 @@ def first_late(mounts: Sequence[Mount], masks: set[str]) -> int | None:
     Lines stand in the order in which mounts were attached (Linux fs/namespace.c commit_tree(),
     since 6.8 by their unique ids), and a runtime hides and protects paths of /proc and /sys last,
     in one go (runc v1.1.5 libcontainer/standard_init_linux.go; crun 1.21 src/libcrun/linux.c), and
-    crun binds the terminal after that (crun 1.21 src/libcrun/container.c container_init()). A
+    crun binds the terminal after that (crun 1.21 src/libcrun/container.c container_init_setup()). A
     namespace that was copied since (unshare) has another order, in which other mounts stand between
     those below /proc and those below /sys.
     """
