@@ -187,8 +187,10 @@ DIGESTS = {
 
 
 def test_no_rule_is_added_removed_or_altered_unseen() -> None:
-    rows: list[Any] = [*docker.RULES, *podman.RULES, *runtime.RULES, *runtime.KERNEL_RULES, *spec.SPEC_ROWS,
-            spec.CONSOLE, *spec.LIBCONTAINER_ROWS]  # fmt: skip
+    rows: list[Any] = [
+        *docker.RULES, *podman.RULES, *runtime.RULES, *runtime.KERNEL_RULES, *spec.SPEC_ROWS,
+        spec.CONSOLE, *spec.LIBCONTAINER_ROWS,
+    ]  # fmt: skip
     assert {row.id: digest(row) for row in rows} == DIGESTS
     assert len(rows) == len(DIGESTS)
 

@@ -1,0 +1,44 @@
+"""The root is the engine's if the engine has it where it says: not because it is a root."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.unit.judge.handmade import ROOT, causes, facts
+
+from scratchlab.model import Mount, Origin
+
+MERGED = "/var/lib/docker/overlay2/a/merged"
+DATA = {"GraphDriver": {"Data": {"MergedDir": MERGED}}}
+HOSTS = replace(ROOT, id=99, target=MERGED)
+
+
+def root(host_mounts: tuple[Mount, ...] | None, own: Mount = ROOT, **changes: Any) -> Origin:
+    asked = facts(host_mounts=host_mounts, inspect=DATA, **changes)
+    return causes(replace(asked, mounts=(own,)))[ROOT.id].origin
+
+
+def test_the_root_that_the_engine_mounted_is_the_storage_drivers() -> None:
+    assert root((HOSTS,)) is Origin.STORAGE_DRIVER
+    assert root(None) is Origin.STORAGE_DRIVER
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        (),
+        (replace(HOSTS, device=(0, 77)),),
+        (replace(HOSTS, root="/inner"),),
+        (replace(HOSTS, target="/var/lib/docker/overlay2/b/merged"),),
+    ],
+)
+def test_a_root_that_the_engine_does_not_have_is_not_its(host: tuple[Mount, ...]) -> None:
+    assert root(host) is not Origin.STORAGE_DRIVER
+
+
+def test_a_root_that_is_a_directory_of_the_engines_is_the_storage_drivers() -> None:
+    plain = replace(ROOT, fstype="ext4", root=MERGED)
+    assert root((), plain) is Origin.STORAGE_DRIVER
+    assert root((), replace(plain, root="/elsewhere")) is not Origin.STORAGE_DRIVER
