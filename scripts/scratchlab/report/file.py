@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib import resources
 from typing import Any, TextIO, cast
@@ -13,8 +13,10 @@ from scratchlab.atomic import atomic_write
 from scratchlab.errors import LabError
 from scratchlab.model import Json
 from scratchlab.report.build import SCHEMA, Report
-from scratchlab.report.sections import Head, HeadFields
-from scratchlab.report.upgrade import upgraded
+from scratchlab.report.sections import EntrySection, Head, HeadFields
+from scratchlab.report.spool import SectionSpool
+from scratchlab.report.stream import load_object
+from scratchlab.report.upgrade import upgraded, upgraded_section
 from scratchlab.report.verdict import decide
 
 READABLE = ("scratchlab-report-1", SCHEMA)
@@ -48,10 +50,10 @@ def write(report: Report, path: str) -> None:
 def read(path: str, most: int = MOST_BYTES) -> Report:
     """Read and validate a report of schema 1 or 2; one of schema 1 becomes one of schema 2.
 
-    Raises LabError when it is damaged, of another schema, or larger than ``most`` bytes, and when
-    its verdict is not the one that its content leads to.
+    Its entries are kept on disk. Raises LabError when it is damaged, of another schema, or larger
+    than ``most`` bytes, and when its verdict is not the one that its content leads to.
     """
-    data = _load(path, most)
+    data, spool = _load(path, most)
     if not isinstance(data, dict) or data.get("schema") not in READABLE:
         other = data.get("schema") if isinstance(data, dict) else None
         what = f"{path} is not a report of schema {SCHEMA}"
@@ -61,20 +63,50 @@ def read(path: str, most: int = MOST_BYTES) -> Report:
         )
     import fastjsonschema  # 30 ms that only readers of reports pay
 
+    entries = _Entries(spool, data["schema"])
     try:
         _validator(data["schema"])(data)
+        if data["schema"] != SCHEMA:
+            data = upgraded(data)
+        del data["entries"]
+        verdict = decide(cast(HeadFields, data), entries.validated())
     except fastjsonschema.JsonSchemaValueException as error:
         raise _damaged(path, str(error.message)[:200]) from error
-    if data["schema"] != SCHEMA:
-        data = upgraded(data)
-    entries = data.pop("entries")
-    verdict = decide(cast(HeadFields, data), entries)
     # The sentence is made again: another version may have worded it otherwise.
     written = {**data.get("verdict", verdict), "sentence": verdict["sentence"]}
     if written != verdict:
         raise _damaged(path, "its verdict is not the one that its content leads to")
     data["verdict"] = verdict
     return Report(cast(Head, data), entries)
+
+
+class _Entries:
+    """The entries of a report of ``schema``, as entries of the newest schema."""
+
+    def __init__(self, spool: SectionSpool, schema: str) -> None:
+        self._spool = spool
+        self._schema = schema
+
+    def __iter__(self) -> Iterator[EntrySection]:
+        return map(self._newest, self._spool)
+
+    def validated(self) -> Iterator[EntrySection]:
+        """The same; raises JsonSchemaValueException at the first that the schema does not allow."""
+        import fastjsonschema
+
+        validate = _entry_validator(self._schema)
+        for number, entry in enumerate(self._spool):
+            try:
+                validate(entry)
+            except fastjsonschema.JsonSchemaValueException as error:
+                where = f"data.entries[{number}]{error.message.removeprefix('data')}"
+                raise fastjsonschema.JsonSchemaValueException(where) from error
+            yield self._newest(entry)
+
+    def _newest(self, entry: EntrySection) -> EntrySection:
+        if self._schema == SCHEMA:
+            return entry
+        return cast(EntrySection, upgraded_section(cast(Json, entry)))
 
 
 def canonical(report: Report) -> Json:
@@ -111,13 +143,25 @@ def _validator(name: str) -> Callable[[Any], Any]:
     return validate
 
 
-def _load(path: str, most: int) -> Any:
+@cache
+def _entry_validator(name: str) -> Callable[[Any], Any]:
+    """The compiled schema of one entry."""
+    import fastjsonschema
+
+    definitions = schema(name)["definitions"]
+    rule = {**definitions["entry"], "definitions": definitions}
+    validate: Callable[[Any], Any] = fastjsonschema.compile(rule, use_formats=False)
+    return validate
+
+
+def _load(path: str, most: int) -> tuple[Any, SectionSpool]:
+    """The JSON in ``path`` without its entries, and these, not yet validated."""
+    spool = SectionSpool()
     try:
         with open(path, "rb") as raw:
-            size = os.fstat(raw.fileno()).st_size
-            if size > most:
+            if os.fstat(raw.fileno()).st_size > most:
                 raise LabError(f"{path} is larger than {most} bytes", "name a report")
-            return json.loads(raw.read(most + 1))
+            return load_object(raw, "entries", spool.add, most=most), spool
     except OSError as error:
         remedy = "write one with scratchlab verify --json FILE CONTAINER"
         raise LabError(f"cannot read {path}: {error.strerror}", remedy) from error

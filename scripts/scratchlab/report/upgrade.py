@@ -21,22 +21,23 @@ def upgraded(data: Json) -> Json:
     report = {key: value for key, value in data.items() if key != "problems"}
     for key in ("entries", "mounts", "ghosts"):
         if key in data:
-            report[key] = [_with_new_origin(section) for section in data[key]]
+            report[key] = [upgraded_section(section) for section in data[key]]
     for key in ("ladder", "timelapse"):
         if key in data:
-            entries = [_with_new_origin(entry) for entry in data[key]["entries"]]
+            entries = [upgraded_section(entry) for entry in data[key]["entries"]]
             report[key] = {**data[key], "entries": entries}
     if "quiz" in data:
         report["quiz"] = upgraded_quiz(data["quiz"])
     if "rules" in data:
-        report["rules"] = [_with_new_origin(rule) for rule in data["rules"]]
+        report["rules"] = [upgraded_section(rule) for rule in data["rules"]]
     problems, notes = problems_and_notes(data["problems"])
     report["problems"], report["notes"] = list(problems), list(notes)
     report["schema"] = SCHEMA
     return report
 
 
-def _with_new_origin(section: Json) -> Json:
+def upgraded_section(section: Json) -> Json:
+    """An entry, mount, ghost or rule of schema 1 with the names of schema 2."""
     changes: Json = {}
     if section.get("origin") == _OLD:
         changes["origin"] = _NEW
