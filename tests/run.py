@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from junitparser import JUnitXml
+
+from tests import mutants as faults
 
 ROOT = Path(__file__).resolve().parents[1]
 NETWORKS = Path("/sys/class/net")
@@ -69,10 +72,11 @@ class Count:
 @dataclass(frozen=True)
 class Stage:
     """One stage: ``run`` runs it and counts. An ``on_request`` one runs with --all or by its name
-    only."""
+    only; by its name only without ``with_all``."""
 
     run: Callable[[], Count]
     on_request: bool = False
+    with_all: bool = True
 
 
 def lint() -> Count:
@@ -122,6 +126,27 @@ def unit() -> Count:
     the source tree, saves a third of their processor time."""
     bytecode = str(ROOT / ".cache" / "bytecode")
     return pytest("tests/unit", PYTHONDONTWRITEBYTECODE="", PYTHONPYCACHEPREFIX=bytecode)
+
+
+def coverage() -> Count:
+    """Run the judge's unit tests; they have to take every branch of the judge."""
+    with tempfile.TemporaryDirectory() as directory:
+        return pytest(
+            "tests/unit/judge",
+            "--cov=scratchlab.judge",
+            "--cov-branch",
+            "--cov-report=term-missing:skip-covered",
+            "--cov-fail-under=100",
+            COVERAGE_FILE=f"{directory}/coverage",
+        )
+
+
+def mutants() -> Count:
+    """Put faults into the judge, one at a time: its unit tests have to notice. Takes hours."""
+    found = faults.run()
+    print("\n".join(found.survivors))
+    print(f"{found.killed} killed, {len(found.survivors)} not: {found.share:.1%}")
+    return Count(passed=1) if found.share >= faults.LEAST else Count(failed=1)
 
 
 def integration() -> Count:
@@ -200,6 +225,8 @@ CI_SCENARIOS = ("default", "adopt")
 STAGES: dict[str, Stage] = {
     "lint": Stage(lint),
     "unit": Stage(unit),
+    "coverage": Stage(coverage, on_request=True),
+    "mutants": Stage(mutants, on_request=True, with_all=False),
     "before": tests("tests/e2e/test_1_before.py"),
     "first": tests(
         "tests/e2e/test_2_first_run.py",
@@ -228,7 +255,8 @@ def main(wanted: list[str]) -> int:
         return 2
     counts: dict[str, Count] = {}
     for name, stage in STAGES.items():
-        if name not in wanted and (wanted or (stage.on_request and not everything)):
+        left_out = stage.on_request and not (everything and stage.with_all)
+        if name not in wanted and (wanted or left_out):
             continue
         print(f"=== {name}", flush=True)
         start = time.monotonic()

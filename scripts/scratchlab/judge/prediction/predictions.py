@@ -262,10 +262,6 @@ class PredictionBuilder:
                 if path in self.facts.host.existing:
                     self.add_mount(path, Origin.RUNTIME_MASK, rule, None, has_entry=False)
 
-    def is_mounted(self, path: str) -> bool:
-        """Whether a mount was added where ``path`` leads."""
-        return self._places.resolve(path) in self._places
-
     def _add_mountpoint(self, path: str) -> None:
         """Predict the directories above a mount or device that nothing else provides."""
         modes = stub_modes(self.facts.runtime.name)
