@@ -322,9 +322,9 @@ def test_checkout_of_root_is_named_with_the_command(owned: str) -> None:
             (here / path).parent.mkdir(exist_ok=True)
             (here / path).write_text("")
         if owned:
-            for path in (here, *here.rglob("*")):
-                if path != here / owned:
-                    os.chown(path, nobody.pw_uid, nobody.pw_gid, follow_symlinks=False)
+            for file in (here, *here.rglob("*")):
+                if file != here / owned:
+                    os.chown(file, nobody.pw_uid, nobody.pw_gid, follow_symlinks=False)
         status, output = lab.run(user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[])
         assert (status, lab.calls()) == (2, [])
         (line,) = output.splitlines()
