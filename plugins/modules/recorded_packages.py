@@ -105,10 +105,13 @@ def main():
         supports_check_mode=True,
     )
     act = present if module.params["state"] == "present" else absent
+    packages = Packages(repository=module.params["repository"])
     try:
-        result = act(module, Packages(repository=module.params["repository"]))
+        result = act(module, packages)
     except PackageError as error:
         module.fail_json(msg=str(error))
+    for warning in packages.warnings:
+        module.warn(f"the packages that the lab needs are installed, but {warning}")
     module.exit_json(**result)
 
 
