@@ -20,7 +20,7 @@ from scratchlab.room import record
 from scratchlab.room.judge import without_prefix
 from scratchlab.text import printable, visible
 
-QUESTIONS = ("clock", "root", "python", "disk", "memory", "mirror")
+QUESTIONS = ("clock", "root", "python", "disk", "memory", "mirror", "packages")
 
 
 def answers(status: Json | None) -> dict[str, Json]:

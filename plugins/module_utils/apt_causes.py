@@ -230,7 +230,7 @@ def _overwrites(run, match):
     archive = re.search(r"^dpkg: error processing archive .*?/(?:\d+-)?([^/_]+)_", run.stderr, re.M)
     other = archive.group(1) if archive else _list(run.wanted)
     return Cause(
-        f"{path} belongs to the package {name}, and {other} has the same file",
+        f"{path} belongs to the package {name}, and {other} has that file too",
         f"apt-get remove {name}",
     )
 

@@ -36,7 +36,7 @@ EXPECTED = {
     "no-release-file": ("http://deb.debian.org/nothing/dists/bookworm/InRelease: 400", "check"),
     "no-sources": ("no source of this machine has docker.io", "add the distribution's own"),
     "overwrite": (
-        "/usr/bin/docker belongs to the package my-docker, and docker.io has the same file",
+        "/usr/bin/docker belongs to the package my-docker, and docker.io has that file too",
         "apt-get remove my-docker",
     ),
     "pinned": ("docker.io is pinned", "grep -r docker.io /etc/apt/preferences"),
