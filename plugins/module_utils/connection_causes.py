@@ -73,8 +73,8 @@ TABLE = (
     (
         r"Incorrect sudo password",
         "sudo on {host} refuses the password",
-        "add -K and type the password of {user} on {host}; or, if {user} may not use sudo, there as "
-        "root: usermod -aG sudo USER",
+        "add -K and type the password of {user} on {host}; or, if {user} may not use sudo there, "
+        "as root: usermod -aG sudo USER",
     ),
     (
         r"sorry, you must have a tty",
@@ -85,7 +85,8 @@ TABLE = (
     (
         r"(?i)is not in the sudoers file|may not run sudo|sudo: (?:command )?not found",
         "{user} may not use sudo on {host}",
-        "on {host}, as root: apt-get install sudo; usermod -aG sudo USER; or log in as root (-u root)",
+        "on {host}, as root: apt-get install sudo; usermod -aG sudo USER; or log in as root: "
+        "-u root",
     ),
     (
         r"Could not resolve hostname (?P<name>[^:\s]+)",
