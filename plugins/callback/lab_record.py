@@ -92,7 +92,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
             "hosts": [host.name for host in hosts],
             "chosen": [],
         }
-        for host in inventory.get_hosts("all"):
+        for host in inventory.get_hosts("all", ignore_restrictions=True):
             host_variables = variables.get_vars(play=play, host=host, include_hostvars=False)
             self._classroom["chosen"].append(host.name)
             self._hosts[host.name] = {
