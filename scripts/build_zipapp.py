@@ -95,10 +95,13 @@ def dependencies(build: Path) -> Path:
             "-r",
             str(LOCK),
         ]
-        done = subprocess.run([*installer, *wish], capture_output=True, text=True, check=False)
+        # A pip.conf with user = true would forbid --target.
+        environment = {**os.environ, "PIP_USER": "0"}
+        done = subprocess.run(
+            [*installer, *wish], capture_output=True, text=True, check=False, env=environment
+        )
         if done.returncode == 0:
-            aside.rename(folder)
-            return folder
+            return put_in_place(aside, folder)
         said.append(f"{installer[0]}: {done.stderr.strip()[-400:]}")
     shutil.rmtree(aside, ignore_errors=True)
     raise BuildError(
@@ -106,6 +109,17 @@ def dependencies(build: Path) -> Path:
         + ("; ".join(said) or "neither uv nor pip is here")
         + " -- check the network and run ./lab"
     )
+
+
+def put_in_place(temporary: Path, directory: Path) -> Path:
+    """Rename a complete directory; one that another build put there meanwhile is as good."""
+    try:
+        temporary.rename(directory)
+    except OSError:
+        if not directory.is_dir():
+            raise
+        shutil.rmtree(temporary, ignore_errors=True)
+    return directory
 
 
 def installers() -> Iterator[list[str]]:
