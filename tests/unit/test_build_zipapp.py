@@ -16,7 +16,7 @@ INSTALLER = """
 import os, sys, time
 place = sys.argv[sys.argv.index("--target") + 1]
 os.makedirs(place)
-open(place + "/module.py", "w").write(os.environ["PIP_USER"])
+open(place + "/module.py", "w").write(os.environ.get("PIP_USER", ""))
 time.sleep(0.5)
 """
 
