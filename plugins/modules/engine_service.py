@@ -152,6 +152,7 @@ def stop(module, systemd):
 
 def main():
     """Run the module."""
+    os.umask(0o022)  # sudo keeps the mask of the user
     states = ["started", "restarted", "stopped"]
     module = AnsibleModule(
         argument_spec={"state": {"choices": states, "default": "started"}},

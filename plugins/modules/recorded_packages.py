@@ -52,6 +52,8 @@ kept:
   returned: when state is absent
 """
 
+import os
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
     PackageError,
@@ -95,6 +97,7 @@ def report(names, arriving):
 
 def main():
     """Run the module."""
+    os.umask(0o022)  # sudo keeps the mask of the user
     module = AnsibleModule(
         argument_spec={
             "state": {"choices": ["present", "absent"], "default": "present"},

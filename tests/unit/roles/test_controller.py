@@ -41,7 +41,8 @@ def test_run_without_machines_fails_and_says_how_to_name_them(
 
 
 def test_machines_and_their_number_are_as_before(tmp_path: Path) -> None:
-    status, output = play(tmp_path, "-i", "desk01,desk02,")
+    # Molecule skips tags of its own.
+    status, output = play(tmp_path, "-i", "desk01,desk02,", "--skip-tags", "molecule-notest")
     assert status == 0, output
     recap = output.partition("PLAY RECAP")[2]
     assert "desk01" in recap
@@ -53,10 +54,6 @@ def test_machines_and_their_number_are_as_before(tmp_path: Path) -> None:
     [
         ("--tags=e07", "no stage or experiment is called e07; did you mean --tags E07"),
         ("--tags=E01,E99", "no stage or experiment is called E99. Experiments: E01 to E15"),
-        (
-            "--skip-tags=reports",
-            "called reports. Experiments: E01 to E15; stages: provision, build",
-        ),
     ],
 )
 def test_tag_that_means_nothing_is_refused(tmp_path: Path, option: str, words: str) -> None:
