@@ -45,6 +45,7 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedPro
         timeout=120,
     )
     assert "callback" not in run.stdout + run.stderr
+    assert "gone: nothing answers on port 1 of 127.0.0.1" in run.stdout, "said by hand as well"
     return subprocess.run(
         [sys.executable, "scripts/show_readiness.py", ".cache/check"],
         cwd=here,
