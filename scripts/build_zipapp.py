@@ -123,10 +123,13 @@ def dependencies(build: Path) -> Path:
             "-r",
             str(LOCK),
         ]
-        done = subprocess.run([*installer, *arguments], capture_output=True, text=True, check=False)
+        # A pip.conf with user = true would forbid --target.
+        environment = {**os.environ, "PIP_USER": "0"}
+        done = subprocess.run(
+            [*installer, *arguments], capture_output=True, text=True, check=False, env=environment
+        )
         if done.returncode == 0:
-            temporary.rename(directory)
-            return directory
+            return put_in_place(temporary, directory)
         failures.append(f"{installer[0]}: {done.stderr.strip()[-400:]}")
     shutil.rmtree(temporary, ignore_errors=True)
     raise BuildError(
@@ -134,6 +137,17 @@ def dependencies(build: Path) -> Path:
         + ("; ".join(failures) or "neither uv nor pip is installed")
         + " -- check the network and run ./lab"
     )
+
+
+def put_in_place(temporary: Path, directory: Path) -> Path:
+    """Rename a complete directory; one that another build put there meanwhile is as good."""
+    try:
+        temporary.rename(directory)
+    except OSError:
+        if not directory.is_dir():
+            raise
+        shutil.rmtree(temporary, ignore_errors=True)
+    return directory
 
 
 def installers() -> Iterator[list[str]]:

@@ -35,6 +35,7 @@ SHELL = [
     ".ci/run",
     "roles/docker_host/files/engine",
     "molecule/adopt/theirs.sh",
+    "molecule/causes/make-package.sh",
     "tests/benchmarks/plain.sh",
 ]
 LINTERS: dict[str, list[str]] = {

@@ -1,8 +1,7 @@
 """Installs Debian packages in one recorded transaction, and undoes exactly that transaction.
 
-Needs only Python's standard library, and imports nothing from this collection: modules import it,
-and ``./lab`` runs it as a script before Ansible is there (``python3 lab_packages.py install
-PACKAGE...``).
+Needs only Python's standard library: modules import it, and ``./lab`` runs it as a script before
+Ansible is there (``python3 lab_packages.py install PACKAGE...``).
 
 Receipts: ``packages.pending`` is the list of packages before a transaction. It is on disk before
 apt starts, and is removed when ``packages.json`` names the packages that were added. A run that is
@@ -22,6 +21,12 @@ import sys
 import tarfile
 from pathlib import Path
 from urllib.parse import quote
+
+try:
+    from ansible_collections.scratchlab.lab.plugins.module_utils import apt_causes
+except ImportError:  # run as a script
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    import apt_causes
 
 STATE = Path("/var/lib/scratchlab")
 POLICY = Path("/usr/sbin/policy-rc.d")
@@ -86,6 +91,7 @@ class Packages:
         self.home = state / "apt"
         self.pending = self.receipts / "packages.pending"
         self.receipt = self.receipts / "packages.json"
+        self.warnings = []  # what failed although the wanted packages are installed
 
     @contextlib.contextmanager
     def locked(self):
@@ -97,7 +103,7 @@ class Packages:
 
     def missing(self, names):
         """Return those of ``names`` that are not installed and configured. Changes nothing."""
-        present = {plain(name) for name, state in states().items() if state == "ii"}
+        present = {plain(name) for name, state in states().items() if apt_causes.complete(state)}
         return [name for name in names if name not in present]
 
     def unfinished(self):
@@ -137,8 +143,12 @@ class Packages:
                 done = self._apt(
                     "install", "--yes", "--no-install-recommends", "--no-remove", *names, *known
                 )
-            if done.returncode:
-                raise PackageError(self._reason(done, update, names))
+            # apt fails as well for a package of someone else that does not install.
+            reason = self._reason(done, update, names) if done.returncode else ""
+            missing = self.missing(names)
+            if missing:
+                raise PackageError(reason or self._half_installed(missing[0]))
+            self.warnings = [reason] if reason else []
             # 140 MB that nobody needs again; apt's own clean would remove its caches as well.
             for archive in (self.home / "archives").glob("*.deb"):
                 archive.unlink()
@@ -258,21 +268,19 @@ class Packages:
         return known
 
     def _reason(self, done, update, names):
-        lines = [
-            line
-            for run in (update, done)
-            if run is not None
-            for line in run.stderr.splitlines()
-            if line.startswith(("E:", "Err"))
-        ]
-        reason = " ".join(dict.fromkeys(lines)) or (done.stderr or done.stdout).strip()[-600:]
-        remedy = (
-            "does the bundle fit this machine? Make it again, ./lab bundle"
-            if self.repository
-            else "check the network, the mirror in /etc/apt/sources.list* and the proxy in "
-            "/etc/apt/apt.conf.d; 'apt-get update' must succeed; then run ./lab again"
-        )
-        return f"apt could not handle {' '.join(map(plain, names))}: {reason} -- {remedy}"
+        plain_names = [plain(name) for name in names]
+        update_errors = update.stderr if update else ""
+        run = apt_causes.Run(plain_names, update_errors, done.stdout, done.stderr, "")
+        policy = self._apt_cache("policy", *apt_causes.named(run))
+        cause = apt_causes.find(run._replace(policy=policy))
+        if self.repository:
+            cause = cause._replace(remedy=f"{cause.remedy}; or make the bundle again: ./lab bundle")
+        return apt_causes.sentence(plain_names, cause)
+
+    @staticmethod
+    def _half_installed(name):
+        state = {plain(full): state for full, state in states().items()}.get(name, "un")
+        return apt_causes.sentence([name], apt_causes.half_installed(name, state))
 
     def _options(self):
         # Lists and archives of our own: the system's stay as they are, and destroy is easy.

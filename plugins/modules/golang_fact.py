@@ -41,6 +41,7 @@ version:
 """
 
 import json
+import os
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -58,6 +59,7 @@ def numbers(version):
 
 def main():
     """Run the module."""
+    os.umask(0o022)  # sudo keeps the mask of the user
     module = AnsibleModule(
         argument_spec={
             "path": {"default": ""},

@@ -109,6 +109,7 @@ def sysctl(name):
 
 def main():
     """Run the module."""
+    os.umask(0o022)  # sudo keeps the mask of the user
     names = {"type": "list", "elements": "str", "default": []}
     module = AnsibleModule(
         argument_spec={

@@ -52,6 +52,8 @@ kept:
   returned: when state is absent
 """
 
+import os
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
     PackageError,
@@ -95,6 +97,7 @@ def report(names, arriving):
 
 def main():
     """Run the module."""
+    os.umask(0o022)  # sudo keeps the mask of the user
     module = AnsibleModule(
         argument_spec={
             "state": {"choices": ["present", "absent"], "default": "present"},
@@ -105,10 +108,13 @@ def main():
         supports_check_mode=True,
     )
     act = present if module.params["state"] == "present" else absent
+    packages = Packages(repository=module.params["repository"])
     try:
-        result = act(module, Packages(repository=module.params["repository"]))
+        result = act(module, packages)
     except PackageError as error:
         module.fail_json(msg=str(error))
+    for warning in packages.warnings:
+        module.warn(f"the packages that the lab needs are installed, but {warning}")
     module.exit_json(**result)
 
 
