@@ -84,7 +84,6 @@ def dependencies(build: Path) -> Path:
     said = []
     for installer in installers():
         wish = [
-            "install",
             "--quiet",
             "--no-deps",
             "--require-hashes",
@@ -109,11 +108,11 @@ def dependencies(build: Path) -> Path:
 
 
 def installers() -> Iterator[list[str]]:
-    """Commands that understand ``install --require-hashes``, the quickest first."""
+    """Commands that take ``--require-hashes`` and keep nothing in ~/.cache, the quickest first."""
     near = [Path(sys.executable).with_name("uv"), HERE.parent / ".venv" / "bin" / "uv"]
     uv = next((str(path) for path in near if path.exists()), shutil.which("uv"))
     if uv:
-        yield [uv, "pip"]
+        yield [uv, "pip", "install", "--no-cache"]
     for python in (sys.executable, str(HERE.parent / ".venv" / "bin" / "python")):
         probe = [python, "-m", "pip"]
         if (
@@ -122,7 +121,7 @@ def installers() -> Iterator[list[str]]:
                 [*probe, "--version"], capture_output=True, check=False
             ).returncode
         ):
-            yield probe
+            yield [*probe, "install", "--no-cache-dir"]
 
 
 def members(root: Path) -> Iterator[tuple[str, bytes]]:
