@@ -71,7 +71,10 @@ def objects(ask: Callable[[str], Any] = answer) -> Listing:
 
 
 def everything(containerd: bool, data: str = ENGINE_DATA) -> Listing:
-    """Return all that the engine holds; with ``containerd`` its namespaces too. Raises Unanswered."""
+    """Return all that the engine holds; with ``containerd`` its namespaces too.
+
+    Raises Unanswered.
+    """
     info = answer("/info")
     return replace(
         objects(),

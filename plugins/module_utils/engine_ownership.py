@@ -74,7 +74,8 @@ def known(receipt: Mapping[str, Any], names: Iterable[str] = ()) -> Known:
 def judge(listing: Listing, knows: Known) -> Ownership:
     """Return whose the objects of ``listing`` are."""
     images = _Images(listing, knows)
-    ours, others = [], []
+    ours: list[Item] = []
+    others: list[Item] = []
     for container in listing.containers:
         (ours if images.lab_container(container) else others).append(container)
     used: dict[str, list[str]] = {}
@@ -130,7 +131,8 @@ def _volumes(
 ) -> tuple[list[str], list[str]]:
     """Divide the volumes: the lab's are labelled, or anonymous ones of its containers alone."""
     mounted, borrowed = _mounted(ours), _mounted(others)
-    lab, theirs = [], []
+    lab: list[str] = []
+    theirs: list[str] = []
     for volume in listing.volumes:
         name, labels = volume["Name"], volume.get("Labels") or {}
         anonymous = ANONYMOUS.fullmatch(name) and name in mounted - borrowed

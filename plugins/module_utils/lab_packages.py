@@ -23,20 +23,22 @@ import sys
 import tarfile
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 STATE = Path("/var/lib/scratchlab")
 INDEX = "index.json"  # names of all receipts that were written and not removed
-# Receipts: what to write where one is damaged (if nothing, it is removed), and what follows.
+# Receipts: what to write where one is damaged or gone (nothing: remove it), and what follows.
 REMEDIES = (
     ("before.json", ("{}", "then all that is on this machine counts as there before the lab")),
     ("packages.json", ("{}", "then the packages that the lab added stay")),
-    ("packages.pending", ("", "then the packages of the interrupted installation stay")),
+    ("packages.pending", ("null", "then the packages of the interrupted installation stay")),
     ("images.json", ("{}", "then labels alone tell which images are the lab's")),
     ("engine.json", ("{}", "then packages alone tell whether the engine is the lab's")),
     ("members-*.json", ("[]", "then the users that the lab added stay in the group")),
-    ("file-*.json", ("", "then the file that it describes stays as it is")),
-    ("*", ("", "then the lab writes it again")),
+    ("file-*.json", ("null", "then the file that it describes stays as it is")),
+    (INDEX, ("", "then the lab writes it again")),
+    ("*", ("null", "then the lab writes it again")),
 )
 POLICY = Path("/usr/sbin/policy-rc.d")
 # invoke-rc.d(8): 101 forbids the action. Docker must not start before daemon.json is written, and
@@ -58,14 +60,14 @@ class ReceiptError(PackageError):
     """A receipt is damaged; the text names the file and the remedy."""
 
 
-def remedy(path):
+def remedy(path: Path) -> str:
     """Return how to go on when the receipt ``path`` is damaged or gone."""
     write, then = next(how for pattern, how in REMEDIES if fnmatch(path.name, pattern))
     command = f"echo '{write}' >{path}" if write else f"rm {path}"
     return f"put it back from a backup, or run: {command} ({then})"
 
 
-def read_json(path, default):
+def read_json(path: Path, default: Any) -> Any:
     """Return the JSON document at ``path``, or ``default`` if there is none.
 
     Raises ReceiptError if the file is not JSON, or of another type than ``default``.
@@ -84,7 +86,7 @@ def read_json(path, default):
     return document
 
 
-def write_json(path, document):
+def write_json(path: Path, document: Any) -> None:
     """Replace ``path`` by ``document``; a reader sees the old or the new file, never a part.
 
     A receipt is also listed in an index, so that one that is gone is missed.
@@ -97,14 +99,14 @@ def write_json(path, document):
         _list(path, True)
 
 
-def remove_json(path):
+def remove_json(path: Path) -> None:
     """Remove a receipt, first from the index; one that is not there is no error."""
     if path.parent.is_dir():
         _list(path, False)
     path.unlink(missing_ok=True)
 
 
-def _list(path, there):
+def _list(path: Path, there: bool) -> None:
     index = path.with_name(INDEX)
     names = set(read_json(index, []))
     if (path.name in names) != there:

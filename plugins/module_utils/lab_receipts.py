@@ -5,6 +5,7 @@ Needs only the standard library.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from fnmatch import fnmatch
 from pathlib import Path
@@ -17,7 +18,7 @@ from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import
     remedy,
 )
 
-# A type; a list of one shape; a tuple of the possible values; a dictionary of keys, "*" for any.
+# A type; a list of one shape; a tuple of possible shapes; a dictionary of keys, "*" for any; a value.
 # A key that ends in "?" may be missing.
 TEXTS = {"*": str}
 SHAPES: tuple[tuple[str, Any], ...] = (
@@ -36,23 +37,26 @@ SHAPES: tuple[tuple[str, Any], ...] = (
         },
     ),
     ("packages.json", {"*": ("purge", "remove")}),
-    ("packages.pending", TEXTS),
+    ("packages.pending", (TEXTS, None)),
     ("images.json", {"*": {"content": str, "id": str, "earlier?": [str]}}),
     ("engine.json", {"supervisor?": str}),
     ("members-*.json", [str]),
     (
         "file-*.json",
-        {
-            "content": (str, None),
-            "mode": (int, None),
-            "uid": (int, None),
-            "gid": (int, None),
-            "keys": [str],
-            "written": str,
-        },
+        (
+            {
+                "content": (str, None),
+                "mode": (int, None),
+                "uid": (int, None),
+                "gid": (int, None),
+                "keys": [str],
+                "written": str,
+            },
+            None,
+        ),
     ),
-    ("files.json", {"files": [str], "before": [str]}),
-    ("decision.json", {"*": object}),
+    ("files.json", ({"files": [str], "before": [str]}, None)),
+    ("decision.json", ({"*": object}, None)),
     (INDEX, [str]),
 )
 # Written once the lab has begun to change the machine; older versions of the lab kept no index.
@@ -111,45 +115,47 @@ def _gone(receipts: Path) -> list[Path]:
 
 def misfit(value: Any, shape: Any, where: str = "it") -> str:
     """Return what in ``value`` does not have the ``shape``, or nothing."""
-    match shape:
-        case type():
-            # In JSON, and unlike in Python, true is no number.
-            good = isinstance(value, shape) and (shape is not int or not isinstance(value, bool))
-            return "" if good else f"{where} is {_kind(value)}, not {_article(shape)}"
-        case tuple():
-            if any(_is_one_of(value, one) for one in shape):
-                return ""
-            return f"{where} is {_kind(value)}, not {' or '.join(map(_article, shape))}"
-        case list():
-            if not isinstance(value, list):
-                return f"{where} is {_kind(value)}, not a list"
-            inner = (misfit(one, shape[0], f"{where}[{n}]") for n, one in enumerate(value))
-            return next(filter(None, inner), "")
-    if not isinstance(value, dict):
-        return f"{where} is {_kind(value)}, not an object"
-    missing = [key for key in shape if key[-1] not in "?*" and key not in value]
-    if missing:
-        return f"{where} has no {missing[0]}"
-    known = {key.removesuffix("?"): inner for key, inner in shape.items()}
-    for key, inner_value in value.items():
-        inner_shape = known.get(key, known.get("*", object))
-        wrong = misfit(inner_value, inner_shape, key if where == "it" else f"{where}.{key}")
-        if wrong:
-            return wrong
-    return ""
+    if isinstance(shape, tuple):
+        wrong = [misfit(value, one, where) for one in shape]
+        if not all(wrong):
+            return ""
+        inner = [text for text in wrong if f"{where} is " not in text]
+        return inner[0] if inner else f"{where} is {_shown(value)}, not {_shown(shape)}"
+    if isinstance(shape, list) and isinstance(value, list):
+        return _first(misfit(one, shape[0], f"{where}[{n}]") for n, one in enumerate(value))
+    if isinstance(shape, dict) and isinstance(value, dict):
+        return _misfit_of_keys(value, shape, where)
+    if isinstance(shape, type):
+        # In JSON, and unlike in Python, true is no number.
+        good = isinstance(value, shape) and not (shape is int and isinstance(value, bool))
+    else:
+        good = not isinstance(shape, dict | list) and value == shape
+    return "" if good else f"{where} is {_shown(value)}, not {_shown(shape)}"
 
 
-def _is_one_of(value: Any, one: Any) -> bool:
+def _misfit_of_keys(value: dict[str, Any], shape: dict[str, Any], where: str) -> str:
+    for key in shape:
+        if key[-1] not in "?*" and key not in value:
+            return f"{where} has no {key}"
+    shapes = {key.removesuffix("?"): inner for key, inner in shape.items()}
+    prefix = "" if where == "it" else f"{where}."
+    return _first(
+        misfit(inner, shapes.get(key, shapes.get("*", object)), prefix + key)
+        for key, inner in value.items()
+    )
+
+
+def _first(texts: Iterable[str]) -> str:
+    return next(filter(None, texts), "")
+
+
+def _shown(one: Any) -> str:
+    """Return a value or a shape in words."""
+    if isinstance(one, tuple):
+        return " or ".join(map(_shown, one))
+    types: dict[Any, str] = {str: "a text", int: "a number", bool: "true or false"}
     if isinstance(one, type):
-        return isinstance(value, one) and not isinstance(value, bool)
-    return type(value) is type(one) and bool(value == one)
-
-
-def _kind(value: Any) -> str:
-    names = {dict: "an object", list: "a list", str: "a text", bool: "true or false"}
-    return "null" if value is None else names.get(type(value), "a number")
-
-
-def _article(shape: Any) -> str:
-    names = {dict: "an object", str: "a text", bool: "true or false", int: "a number"}
-    return names.get(shape, "null" if shape is None else repr(shape))
+        return types.get(one, "an object")
+    if isinstance(one, dict):
+        return "an object"
+    return "a list" if isinstance(one, list) else json.dumps(one)

@@ -137,7 +137,7 @@ def remove(path):
 
 def own_files(params, stays):
     """Return whose the files in the lab's directories are, without the receipts."""
-    recorded = read_json(RECEIPTS / "files.json", {})
+    recorded = read_json(RECEIPTS / "files.json", None) or {}
     found = lab_files.divide(
         params["directories"],
         lab_files.Patterns({*params["files"], *recorded.get("files", [])}),

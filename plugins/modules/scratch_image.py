@@ -245,7 +245,7 @@ def main():
         module.fail_json(msg=f"no engine answers ({error}); run ./lab --tags provision,build")
     except json.JSONDecodeError as error:
         module.fail_json(
-            msg=f"the engine's answer is not JSON ({error}); restart the engine, then run this again"
+            msg=f"the engine's answer is not JSON ({error}); restart it, then run this again"
         )
     module.exit_json(**result)
 
