@@ -21,6 +21,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -281,6 +282,10 @@ class Packages:
         kept |= {name: ["apt-mark hold"] for name in removing if present[name].startswith("h")}
         if not removing:
             return {}, {}
+        with self._aside():
+            return self._divide(removing, kept)
+
+    def _divide(self, removing, kept):
         needs = dependencies()
         self._spread(kept, removing, needs)
         while going := [name for name in removing if name not in kept]:
@@ -330,16 +335,28 @@ class Packages:
                 if any(plain(name) == "docker.io" for name in removing):
                     with contextlib.suppress(OSError):
                         NUKE.chmod(0o644)
-                for how in ("purge", "remove"):
-                    names = [name for name, verb in removing.items() if verb == how]
-                    done = self._apt(how, "--yes", *names) if names else None
-                    if done is not None and done.returncode:
-                        raise PackageError(self._reason(done, None, names))
+                with self._aside():
+                    for how in ("purge", "remove"):
+                        names = [name for name, verb in removing.items() if verb == how]
+                        done = self._apt(how, "--yes", *names) if names else None
+                        if done is not None and done.returncode:
+                            raise PackageError(self._reason(done, None, names))
             if kept:
                 write_json(self.receipt, {name: added[name] for name in kept})
             else:
                 remove_json(self.receipt)
             return sorted(removing), kept
+
+    @contextlib.contextmanager
+    def _aside(self):
+        """Let apt keep its files in a temporary directory: who removes needs no lists."""
+        home = self.home
+        with tempfile.TemporaryDirectory(prefix="scratchlab-apt-") as place:
+            self.home = Path(place)
+            try:
+                yield
+            finally:
+                self.home = home
 
     def _foreign(self, names):
         """Return the packages of others that would go with ``names``. Raises PackageError."""

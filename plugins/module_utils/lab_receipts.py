@@ -18,7 +18,7 @@ from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import
     remedy,
 )
 
-# A type; a list of one shape; a tuple of possible shapes; a dictionary of keys, "*" for any; a value.
+# A type, a value, a list of one shape, a tuple of possible shapes, a dictionary by key ("*": any).
 # A key that ends in "?" may be missing.
 TEXTS = {"*": str}
 SHAPES: tuple[tuple[str, Any], ...] = (

@@ -53,7 +53,6 @@ ansible_facts:
   returned: always
 """
 
-import os
 import shutil
 
 from ansible.module_utils.basic import AnsibleModule
@@ -199,10 +198,11 @@ def main():
         fact = look(module.params)
     except PackageError as error:
         module.fail_json(msg=str(error))
-    if os.geteuid() == 0 and RECEIPTS.is_dir() and not module.check_mode:
+    changed = RECEIPTS.is_dir() and read_json(RECEIPTS / "decision.json", None) != fact
+    if changed and not module.check_mode:
         write_json(RECEIPTS / "decision.json", fact)
     module.exit_json(
-        changed=False,
+        changed=changed,
         ansible_facts={"lab_engine": fact},
         diff={
             "before": "",
