@@ -25,7 +25,8 @@ def described(
     if engine["ours"] and engine["stays"]:
         parts = ["its packages", "its group"]
         parts += ["its configuration", "its data"] if engine["data_stays"] else []
-        lines.append(f"the Docker engine with {_list(parts)}, because {_list(engine['why'])}")
+        because = "; and because ".join(engine["why"])
+        lines.append(f"the Docker engine with {_list(parts)}, because {because}")
         if engine["silent"] and engine["data_stays"]:
             remedies.append("start the engine, then ./lab destroy (it asks the engine)")
     lines += engine["needed"]
