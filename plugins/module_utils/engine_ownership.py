@@ -23,6 +23,7 @@ DEFAULT_NETWORKS = {"bridge", "host", "none", "docker_gwbridge", "ingress"}
 # Namespaces of containerd that dockerd uses, and those of the lab's ladder.
 NAMESPACES = re.compile(r"moby|plugins\.moby|scratchlab.*")
 ANONYMOUS = re.compile(r"[0-9a-f]{64}")  # name of a volume that `docker run` made by itself
+HELD = "apt-mark hold"  # stands for the user where a package is held
 CACHE_MOUNT = "exec.cachemount"  # what RUN --mount=type=cache keeps; the lab never uses it
 
 Item = Mapping[str, Any]
@@ -180,7 +181,8 @@ class _Images:
         self._ours: dict[str, bool] = {}
 
     def lab_name(self, tag: str) -> bool:
-        return tag in self.names or tag.rpartition(":")[0] == AGENT
+        name = re.sub("^(localhost|docker.io/library)/", "", tag)  # as podman writes it
+        return name in self.names or name.rpartition(":")[0] == AGENT
 
     def labels(self, image_id: str) -> Mapping[str, str]:
         return self.by_id.get(image_id, {}).get("Labels") or {}
@@ -290,7 +292,9 @@ def decide(engine: Engine, destroy_data: bool) -> Fate:
     """Return what becomes of the engine; ``destroy_data`` gives up what it holds of the user's."""
     if not engine.ours:
         return Fate(engine=True, data=True)
-    needed = [f"{', '.join(engine.needed_by)} needs {engine.package}"] if engine.needed_by else []
+    others = [name for name in engine.needed_by if name != HELD]
+    needed = [f"{', '.join(others)} needs {engine.package}"] if others else []
+    needed += [f"{engine.package} is held ({HELD})"] if HELD in engine.needed_by else []
     holds = [engine.silence] if engine.silence else []
     if engine.theirs:
         holds.append(f"it holds {', '.join(engine.theirs)}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-HELD = "apt-mark hold"
+from ansible_collections.scratchlab.lab.plugins.module_utils.engine_ownership import HELD
+
 ALL = "./lab destroy -e lab_destroy_data=true"
 
 

@@ -53,6 +53,7 @@ ansible_facts:
   returned: always
 """
 
+import os
 import shutil
 
 from ansible.module_utils.basic import AnsibleModule
@@ -60,7 +61,6 @@ from ansible_collections.scratchlab.lab.plugins.module_utils import (
     engine_listing,
     engine_ownership,
     lab_removal,
-    lab_stayed,
 )
 from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
     STATE,
@@ -95,8 +95,9 @@ class Look:
             if plain(name) in params["packages"] and present.get(name, "rc") != "rc"
         }
         self.dockerd = shutil.which("dockerd", path=SEARCH) or ""
-        owner = output("dpkg-query", "--search", self.dockerd) if self.dockerd else ""
-        self.owner = owner.partition(":")[0]
+        places = [self.dockerd, os.path.realpath(self.dockerd)] if self.dockerd else []
+        owners = [output("dpkg-query", "--search", place).partition(":")[0] for place in places]
+        self.owner = next(filter(None, owners), "")
 
     def ours(self):
         """Return whether the engine is the lab's: not if someone has replaced it since."""
@@ -159,7 +160,7 @@ def look(params):
         "why": list(fate.why),
         "theirs": theirs,
         "needed": list(judged.needed) if judged else [],
-        "needed_by": [name for name in needed_by if name != lab_stayed.HELD],
+        "needed_by": [name for name in needed_by if name != engine_ownership.HELD],
         "silent": bool(silence) and ours,
         "keep": sorted(found.installed) if fate.engine and ours else [],
         "data": found.data,
