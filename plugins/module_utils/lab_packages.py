@@ -64,7 +64,7 @@ class ReceiptError(PackageError):
 def remedy(path: Path) -> str:
     """Return how to go on when the receipt ``path`` is damaged or gone."""
     write, then = next(how for pattern, how in REMEDIES if fnmatch(path.name, pattern))
-    command = f"echo '{write}' >{path}" if write else f"rm {path}"
+    command = f"echo {write} >{path}" if write else f"rm {path}"
     return f"put it back from a backup, or run: {command} ({then})"
 
 

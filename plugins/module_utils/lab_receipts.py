@@ -81,7 +81,7 @@ def problems(receipts: Path, traces: Iterable[Path] = ()) -> list[str]:
             return []
         return [
             f"{receipts} is gone, although the lab was here ({', '.join(found)}): put it back "
-            f"from a backup, or run: mkdir -p {receipts} && echo '{{}}' >{path} (then all that is "
+            f"from a backup, or run: mkdir -p {receipts} && echo {{}} >{path} (then all that is "
             "on this machine counts as there before the lab)"
         ]
     bad = []

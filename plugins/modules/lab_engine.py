@@ -10,7 +10,8 @@ description:
     container, a tag, an image without the lab's label, or a namespace of containerd; if it cannot
     be asked; or if a package of the user's needs it. With it stay its data, its group, its
     configuration and its packages.
-  - Records the decision in the receipt C(decision.json).
+  - Records the decision in the receipt C(decision.json), so that an interrupted run still knows
+    the engine as the lab's.
 options:
   packages:
     description: Packages of the engine.
@@ -74,6 +75,7 @@ from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import
 from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import SEARCH, output
 
 RECEIPTS = STATE / "receipts"
+DECISION = RECEIPTS / "decision.json"
 
 
 class Look:
@@ -82,7 +84,9 @@ class Look:
     def __init__(self, params):
         self.params = params
         self.before = read_json(RECEIPTS / "before.json", {})
-        self.started = bool(read_json(RECEIPTS / "engine.json", {}))
+        # An interrupted run may have removed the other evidence that the engine is the lab's.
+        decided = bool((read_json(DECISION, None) or {}).get("ours"))
+        self.started = bool(read_json(RECEIPTS / "engine.json", {})) or decided
         paths = self.before.get("paths", {})
         # Data that was there before the lab is not removed, so nothing in it is at risk.
         self.data = [path for path in params["data"] if paths.get(path) in ("absent", "empty")]
@@ -199,9 +203,9 @@ def main():
         fact = look(module.params)
     except PackageError as error:
         module.fail_json(msg=str(error))
-    changed = RECEIPTS.is_dir() and read_json(RECEIPTS / "decision.json", None) != fact
+    changed = RECEIPTS.is_dir() and fact["ours"] and read_json(DECISION, None) != fact
     if changed and not module.check_mode:
-        write_json(RECEIPTS / "decision.json", fact)
+        write_json(DECISION, fact)
     module.exit_json(
         changed=changed,
         ansible_facts={"lab_engine": fact},

@@ -90,6 +90,7 @@ from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import
     STATE,
     ReceiptError,
     read_json,
+    remove_json,
 )
 from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import group_exists
 
@@ -208,6 +209,8 @@ def main():
             remove_if_alone(path) if path in files.directories else remove(path)
         for group in groups:
             module.run_command(["groupdel", group])
+        if not module.params["engine"]["stays"]:
+            remove_json(RECEIPTS / "decision.json")
         # Receipts last: until then an interrupted destroy can be repeated.
         for path in last:
             path.unlink(missing_ok=True)
