@@ -78,6 +78,8 @@ def judge(listing: Listing, knows: Known) -> Ownership:
     ours: list[Item] = []
     others: list[Item] = []
     for container in listing.containers:
+        if _of_a_build(container):
+            continue
         (ours if images.lab_container(container) else others).append(container)
     used: dict[str, list[str]] = {}
     for container in others:
@@ -105,6 +107,14 @@ def judge(listing: Listing, knows: Known) -> Ownership:
         theirs=tuple(theirs),
         needed=tuple(needed),
     )
+
+
+def _of_a_build(container: Item) -> bool:
+    """Return whether an interrupted build left the container: the classic builder makes one for
+    each step that only changes metadata or copies files, and never starts it.
+    """
+    command = str(container.get("Command") or "")
+    return container.get("State") == "created" and command.startswith("/bin/sh -c #(nop) ")
 
 
 def _rest(listing: Listing) -> list[str]:

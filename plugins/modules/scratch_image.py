@@ -122,6 +122,8 @@ def build(module, name, context):
             "docker",
             "build",
             "--quiet",
+            # BuildKit has no intermediate containers that a failing build could leave.
+            *(["--force-rm"] if chosen == "classic" else []),
             "--label",
             module.params["label"] + "=1",
             "--tag",

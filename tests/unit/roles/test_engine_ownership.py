@@ -14,6 +14,7 @@ LISTINGS = Path(__file__).parent / "listings"
 NAMES = ("scratchtest", "sleep", "scratchlab-debug", "scratchlab-limits")
 LAB, IMAGE = {ownership.LABEL: "1"}, {ownership.IMAGE_LABEL: "1"}
 A_VOLUME = "a" * 64
+STEP = '/bin/sh -c #(nop) ENTRYPOINT ["/sleep"]'
 # Both engines had the lab; what a user had made there with molecule/userdata/theirs.sh:
 THEIRS = {
     "container web",
@@ -118,6 +119,7 @@ def test_theirs(lists: Any, theirs: Any) -> None:
         {"images": [image("a", "docker.io/library/sleep:latest", labels=IMAGE)]},
         {"images": [image("a", labels=LAB)], "containers": [container("exercise", "a", LAB)]},
         {"volumes": [{"Name": "v", "Labels": LAB}]},
+        {"containers": [container("step", "a") | {"State": "created", "Command": STEP}]},
         {"networks": [{"Name": "n", "Id": "1", "Labels": LAB}]},
         {"containers": [container("c", "a", LAB, A_VOLUME)], "volumes": [{"Name": A_VOLUME}]},
     ],
