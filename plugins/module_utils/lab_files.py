@@ -23,6 +23,19 @@ class Files:
     theirs: list[str] = field(default_factory=list)
     directories: set[str] = field(default_factory=set)
 
+    def give_up(self, roots: Iterable[str]) -> None:
+        """Count the user's as the lab's, with the directories in ``roots`` that hold them."""
+        places = set(roots)
+        above = {
+            str(parent)
+            for path in self.theirs
+            for parent in Path(path).parents
+            if places & {str(parent), *map(str, parent.parents)}
+        }
+        self.ours += [*self.theirs, *sorted(above, reverse=True)]
+        self.directories |= above
+        self.theirs = []
+
 
 class Patterns:
     """Patterns of paths: ``*`` and ``?`` stand for a part of one name, ``**`` at the end for

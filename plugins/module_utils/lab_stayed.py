@@ -30,8 +30,8 @@ def described(
         lines.append(f"the Docker engine with {_list(parts)}, because {because}")
         if engine["silent"] and engine["data_stays"]:
             remedies.append("start the engine, then ./lab destroy (it asks the engine)")
-    lines += engine["needed"]
-    if engine["needed"]:
+    if engine["needed"] and not engine["ours"]:
+        lines += engine["needed"]
         remedies.append("remove these containers, then ./lab destroy")
     for by, names in needed.items():
         held = by == HELD

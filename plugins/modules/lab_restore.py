@@ -148,8 +148,7 @@ def own_files(params, stays):
     inside = RECEIPTS.iterdir() if RECEIPTS.is_dir() else ()
     found.theirs += sorted(str(path) for path in inside if path not in mine)
     if params["destroy_data"]:
-        found.ours += found.theirs
-        found.theirs = []
+        found.give_up(params["directories"])
     return found
 
 

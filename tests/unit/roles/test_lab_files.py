@@ -110,6 +110,19 @@ def test_whatever_else_is_there_is_the_users_and_stays(root: Path) -> None:
     assert files == set(KEPT)
 
 
+def test_users_files_are_given_up_with_the_directories_that_hold_them(tmp_path: Path) -> None:
+    fill(tmp_path, *KEPT, "var/cache/other/file")
+    roots = [f"{tmp_path}{path}" for path in VARIABLES["__lab_machine_directories"]]
+    patterns = lab_files.Patterns(f"{tmp_path}{pattern}" for pattern in PATTERNS)
+    found = lab_files.divide(roots, patterns)
+    found.give_up(roots)
+    assert found.theirs == []
+    found.ours = [path.removeprefix(f"{tmp_path}/") for path in found.ours]
+    remove(tmp_path, found)
+    left = [path for path in tmp_path.rglob("*") if path.is_file() or "scratchlab" in path.name]
+    assert left == [tmp_path / "var/cache/other/file"]
+
+
 def test_what_was_there_before_is_neither_removed_nor_named(root: Path) -> None:
     found = divide(root, "var/lib/scratchlab/report.json", "usr/local/bin/scratchlab")
     assert found.theirs == []
