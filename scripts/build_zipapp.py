@@ -112,7 +112,6 @@ def dependencies(build: Path) -> Path:
     failures = []
     for installer in installers():
         arguments = [
-            "install",
             "--quiet",
             "--no-deps",
             "--require-hashes",
@@ -151,11 +150,11 @@ def put_in_place(temporary: Path, directory: Path) -> Path:
 
 
 def installers() -> Iterator[list[str]]:
-    """The commands that support ``install --require-hashes``, the fastest first."""
+    """Commands that support ``--require-hashes`` and keep nothing in ~/.cache, the fastest first."""
     paths = [Path(sys.executable).with_name("uv"), HERE.parent / ".venv" / "bin" / "uv"]
     uv = next((str(path) for path in paths if path.exists()), shutil.which("uv"))
     if uv:
-        yield [uv, "pip"]
+        yield [uv, "pip", "install", "--no-cache"]
     for python in (sys.executable, str(HERE.parent / ".venv" / "bin" / "python")):
         probe = [python, "-m", "pip"]
         if (
@@ -164,7 +163,7 @@ def installers() -> Iterator[list[str]]:
                 [*probe, "--version"], capture_output=True, check=False
             ).returncode
         ):
-            yield probe
+            yield [*probe, "install", "--no-cache-dir"]
 
 
 def members(root: Path) -> Iterator[tuple[str, bytes]]:

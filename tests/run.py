@@ -36,6 +36,7 @@ SHELL = [
     "roles/docker_host/files/engine",
     "molecule/adopt/theirs.sh",
     "molecule/causes/make-package.sh",
+    "molecule/userdata/theirs.sh",
     "tests/benchmarks/plain.sh",
 ]
 LINTERS: dict[str, list[str]] = {

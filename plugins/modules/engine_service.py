@@ -7,13 +7,19 @@ short_description: Start or stop the Docker engine on behalf of the lab
 description:
   - Uses the engine's unit under systemd, and C(/usr/local/lib/scratchlab/engine) elsewhere.
   - Writes the receipt C(engine.json) before the engine starts. V(stopped) stops an engine only if
-    that receipt says that the lab runs it.
+    that receipt says that the lab runs it, or if O(data) gives up its data.
 options:
   state:
-    description: The state that the engine must have.
+    description:
+      - The state that the engine must have. V(emptied) stops it, empties O(data) and starts it.
     type: str
-    choices: [started, restarted, stopped]
+    choices: [started, restarted, stopped, emptied]
     default: started
+  data:
+    description: Directories with the engine's data, to empty while it is stopped.
+    type: list
+    elements: path
+    default: []
 author: ["scratchlab"]
 """
 
@@ -41,10 +47,12 @@ import time
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.scratchlab.lab.plugins.module_utils import lab_network
+from ansible_collections.scratchlab.lab.plugins.module_utils import lab_network, lab_removal
 from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
     STATE,
+    ReceiptError,
     read_json,
+    remove_json,
     write_json,
 )
 from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import (
@@ -132,37 +140,54 @@ def start(module, systemd, restart):
 
 
 def stop(module, systemd):
-    """Stop the engine if the lab runs it; restore the state of its units."""
-    if not RECEIPT.exists():
+    """Stop the engine if the lab runs it, and empty its data; restore the state of its units."""
+    data = [path for path in module.params["data"] if os.path.isdir(path)]
+    if not RECEIPT.exists() and not data:
         return False
     if module.check_mode:
         return True
+    before = read_json(BEFORE, {})
     if systemd:
-        before = read_json(BEFORE, {}).get("units", {})
         for unit in UNITS:
-            if not before.get(unit, {}).get("active") and output("systemctl", "is-active", unit):
+            active = before.get("units", {}).get(unit, {}).get("active")
+            if not active and output("systemctl", "is-active", unit):
                 call(module, "systemctl", "stop", unit)
     elif os.path.exists(SCRIPT):
         call(module, SCRIPT, "stop")
     if not engine_version():
-        lab_network.restore(read_json(BEFORE, {}))
-    RECEIPT.unlink()
+        lab_network.restore(before)
+        for path in data:
+            lab_removal.empty(path)
+    elif data:
+        module.fail_json(
+            msg="the Docker engine still answers, although the lab's was stopped: someone started "
+            "another one -- stop it (pidof dockerd names it), then run this again"
+        )
+    remove_json(RECEIPT)
     return True
 
 
 def main():
     """Run the module."""
     os.umask(0o022)  # sudo keeps the mask of the user
-    states = ["started", "restarted", "stopped"]
+    states = ["started", "restarted", "stopped", "emptied"]
     module = AnsibleModule(
-        argument_spec={"state": {"choices": states, "default": "started"}},
+        argument_spec={
+            "state": {"choices": states, "default": "started"},
+            "data": {"type": "list", "elements": "path", "default": []},
+        },
         supports_check_mode=True,
     )
     systemd = os.path.isdir("/run/systemd/system")
-    if module.params["state"] == "stopped":
-        changed = stop(module, systemd)
-    else:
-        changed = start(module, systemd, module.params["state"] == "restarted")
+    state = module.params["state"]
+    changed = False
+    try:
+        if state in ("stopped", "emptied"):
+            changed = stop(module, systemd)
+        if state != "stopped":
+            changed = start(module, systemd, state == "restarted") or changed
+    except ReceiptError as error:
+        module.fail_json(msg=str(error))
     module.exit_json(changed=changed, version=engine_version().get("Version", ""))
 
 

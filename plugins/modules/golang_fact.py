@@ -45,7 +45,11 @@ import os
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import STATE, read_json
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
+    STATE,
+    ReceiptError,
+    read_json,
+)
 from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import go, go_at
 
 BEFORE = STATE / "receipts" / "before.json"
@@ -82,7 +86,10 @@ def main():
     document = {"method": module.params["method"], **program}
     text = json.dumps(document, indent=2, sort_keys=True) + "\n"
     before = FACT.read_text() if FACT.exists() else ""
-    theirs = read_json(BEFORE, {}).get("paths", {}).get(str(FACT)) == "present"
+    try:
+        theirs = read_json(BEFORE, {}).get("paths", {}).get(str(FACT)) == "present"
+    except ReceiptError as error:
+        module.fail_json(msg=str(error))
     if theirs:  # someone else's fact: never written
         module.exit_json(changed=False, **program)
     if text != before and not module.check_mode:

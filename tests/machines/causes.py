@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.e2e.door import ROOT
-from tests.machines.seen import Machine
+from tests.e2e.lab_command import ROOT
+from tests.machines.scenario import Machine
 
 SOURCES = "/etc/apt/sources.list.d"
 

@@ -12,7 +12,7 @@ from tests.machines.causes import (
     provision,
     state,
 )
-from tests.machines.seen import Machine
+from tests.machines.scenario import Machine
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 PIN = "printf 'Package: {}\\nPin: release *\\nPin-Priority: -1\\n' >/etc/apt/preferences.d/pin"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.machines.seen import Machine
+from tests.machines.scenario import Machine
 
 STATE = "sha256sum /etc/docker/daemon.json /var/lib/scratchlab/receipts/file*"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.machines.causes import check
-from tests.machines.seen import Machine
+from tests.machines.scenario import Machine
 
 SSH = (
     'ansible_ssh_common_args=-o ProxyCommand="docker exec --interactive --user root '
