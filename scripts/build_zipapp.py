@@ -150,7 +150,7 @@ def put_in_place(temporary: Path, directory: Path) -> Path:
 
 
 def installers() -> Iterator[list[str]]:
-    """Commands that support ``--require-hashes`` and keep nothing in ~/.cache, the fastest first."""
+    """Commands that support ``--require-hashes`` and leave no cache, the fastest first."""
     paths = [Path(sys.executable).with_name("uv"), HERE.parent / ".venv" / "bin" / "uv"]
     uv = next((str(path) for path in paths if path.exists()), shutil.which("uv"))
     if uv:

@@ -1,8 +1,8 @@
 """Why a machine cannot be reached or root cannot be had there, and the command that fixes it.
 
 Pure. The texts are what OpenSSH (sshconnect.c, sshconnect2.c, readconf of 9.2), sudo 1.9 and
-Ansible (plugins/connection, plugins/become) print; tests/unit/classroom/test_connection_causes.py holds
-them as captured.
+Ansible (plugins/connection, plugins/become) print, as captured in
+tests/unit/classroom/test_connection_causes.py.
 """
 
 from __future__ import annotations
