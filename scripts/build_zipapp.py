@@ -112,7 +112,6 @@ def dependencies(build: Path) -> Path:
     failures = []
     for installer in installers():
         arguments = [
-            "install",
             "--quiet",
             "--no-deps",
             "--require-hashes",
@@ -123,10 +122,13 @@ def dependencies(build: Path) -> Path:
             "-r",
             str(LOCK),
         ]
-        done = subprocess.run([*installer, *arguments], capture_output=True, text=True, check=False)
+        # A pip.conf with user = true would forbid --target.
+        environment = {**os.environ, "PIP_USER": "0"}
+        done = subprocess.run(
+            [*installer, *arguments], capture_output=True, text=True, check=False, env=environment
+        )
         if done.returncode == 0:
-            temporary.rename(directory)
-            return directory
+            return put_in_place(temporary, directory)
         failures.append(f"{installer[0]}: {done.stderr.strip()[-400:]}")
     shutil.rmtree(temporary, ignore_errors=True)
     raise BuildError(
@@ -136,12 +138,23 @@ def dependencies(build: Path) -> Path:
     )
 
 
+def put_in_place(temporary: Path, directory: Path) -> Path:
+    """Rename a complete directory; one that another build put there meanwhile is as good."""
+    try:
+        temporary.rename(directory)
+    except OSError:
+        if not directory.is_dir():
+            raise
+        shutil.rmtree(temporary, ignore_errors=True)
+    return directory
+
+
 def installers() -> Iterator[list[str]]:
-    """The commands that support ``install --require-hashes``, the fastest first."""
+    """Commands that support ``--require-hashes`` and leave no cache, the fastest first."""
     paths = [Path(sys.executable).with_name("uv"), HERE.parent / ".venv" / "bin" / "uv"]
     uv = next((str(path) for path in paths if path.exists()), shutil.which("uv"))
     if uv:
-        yield [uv, "pip"]
+        yield [uv, "pip", "install", "--no-cache"]
     for python in (sys.executable, str(HERE.parent / ".venv" / "bin" / "python")):
         probe = [python, "-m", "pip"]
         if (
@@ -150,7 +163,7 @@ def installers() -> Iterator[list[str]]:
                 [*probe, "--version"], capture_output=True, check=False
             ).returncode
         ):
-            yield probe
+            yield [*probe, "install", "--no-cache-dir"]
 
 
 def members(root: Path) -> Iterator[tuple[str, bytes]]:

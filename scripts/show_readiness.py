@@ -20,7 +20,7 @@ from scratchlab.model import Json
 from scratchlab.render.terminal import console, text
 from scratchlab.text import printable, visible
 
-QUESTIONS = ("clock", "root", "python", "disk", "memory", "mirror")
+QUESTIONS = ("clock", "root", "python", "disk", "memory", "mirror", "packages")
 
 
 def answers(status: Json | None) -> dict[str, Json]:

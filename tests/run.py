@@ -38,6 +38,8 @@ SHELL = [
     ".ci/run",
     "roles/docker_host/files/engine",
     "molecule/adopt/theirs.sh",
+    "molecule/causes/make-package.sh",
+    "molecule/userdata/theirs.sh",
     "tests/benchmarks/plain.sh",
 ]
 LINTERS: dict[str, list[str]] = {

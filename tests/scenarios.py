@@ -161,7 +161,9 @@ def steps(log: str) -> Iterator[Step]:
     """The steps in a log of Molecule."""
     parts = re.split(r"^INFO +\[\S+ > (.+?)\] Executing$", log, flags=re.M)
     for name, text in zip(parts[1::2], parts[2::2], strict=True):
-        yield Step(name, text, "Executed: Failed" not in text)
+        # Molecule calls a step without tests successful.
+        failed = "Executed: Failed" in text or "no tests found" in text
+        yield Step(name, text, not failed)
 
 
 def recap(text: str) -> dict[str, dict[str, int]]:
@@ -189,9 +191,11 @@ def judge(name: str, log: str, status: int, seconds: float) -> ScenarioResult:
     )
     passed, tests, engines = proofs(JUNIT.glob(f"molecule-{name}-*.xml"))
     bad = [step.name for step in by_name.values() if not step.ok]
+    if not bad and (status or tests == 0):
+        bad = ["start" if status else "verify: it has no tests"]
     return ScenarioResult(
         name=name,
-        ok=status == 0,
+        ok=not bad,
         seconds=seconds,
         machines=len(converged),
         engines=engines,
@@ -199,7 +203,7 @@ def judge(name: str, log: str, status: int, seconds: float) -> ScenarioResult:
         changed_again=total(recap(again.text), "changed") if again else None,
         experiments=(sum(int(p) for p, _ in verdicts), sum(int(a) for _, a in verdicts)),
         proofs=(passed, tests),
-        failed_step="" if status == 0 else (bad[0] if bad else "start"),
+        failed_step=bad[0] if bad else "",
     )
 
 

@@ -3,7 +3,8 @@
 Ansible's own recap scrolls away, and an unreachable host leaves no trace. This callback writes
 ``reports/run.json`` (the room) and ``reports/HOST/status.json`` (the last run of one host) at each
 stage and at the end: an interrupted run leaves a record that is marked as not ended. ``./lab
-check`` writes the same files in ``.cache/check``. scratchlab reads both.
+check`` writes the same files in ``.cache/check``. scratchlab reads both. At the end of any run it
+prints what fixes the connection to a machine, unless ``./lab`` prints a table that says so.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 
 from ansible import context
 from ansible.plugins.callback import CallbackBase
+from ansible_collections.scratchlab.lab.plugins.module_utils.connection_causes import explain
 
 DOCUMENTATION = """
 name: lab_record
@@ -49,6 +51,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
         self._hosts: dict[str, dict[str, Any]] = {}
         self._since: dict[tuple[str, str], float] = {}
         self._stage = ""
+        self._variables: Any = None
+        self._causes: dict[str, str] = {}
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """Record the lab only, and only a run that fetches reports."""
@@ -62,6 +66,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         """Note the new stage for every host that has not dropped out."""
+        self._variables = play.get_variable_manager()
         if self._reports is None:
             return
         self._stage = play.get_name()
@@ -73,7 +78,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
         self._save()
 
     def _begin(self, play: Any) -> None:
-        variables = play.get_variable_manager()
+        variables = self._variables
         inventory = variables._inventory
         now = _now()
         hosts = inventory.get_hosts("all", ignore_limits=True, ignore_restrictions=True)
@@ -87,7 +92,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
             "hosts": [host.name for host in hosts],
             "chosen": [],
         }
-        for host in inventory.get_hosts(play.hosts):
+        for host in inventory.get_hosts("all", ignore_restrictions=True):
             host_variables = variables.get_vars(play=play, host=host, include_hostvars=False)
             self._classroom["chosen"].append(host.name)
             self._hosts[host.name] = {
@@ -135,17 +140,18 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         """Record that the host drops out, and why."""
         record = self._finish(result)
-        if record is not None and not ignore_errors:
+        if not ignore_errors:
             self._drop(record, "failed", result)
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
         """Record that the host drops out, and why."""
-        record = self._finish(result)
-        if record is not None:
-            self._drop(record, "unreachable", result)
+        self._drop(self._finish(result), "unreachable", result)
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         """Record the end: a remaining host is done, unless another host's failure ended its run."""
+        if not (self._classroom and os.environ.get("SCRATCHLAB_SHOWS_TABLE")):
+            for name, cause in self._causes.items():
+                self._display.display(f"{name}: {cause}", color="red")
         if not self._classroom:
             return
         self._classroom["ended"] = _now()
@@ -166,12 +172,26 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
             record["seconds"] = round(record["seconds"] + time.monotonic() - began, 3)
         return record
 
-    def _drop(self, record: dict[str, Any], state: str, result: Any) -> None:
+    def _drop(self, record: dict[str, Any] | None, state: str, result: Any) -> None:
+        reason = _reason(result._result)
+        cause = explain(reason, result._host.name, *self._login(result._host))
+        if cause:
+            self._causes[result._host.name] = cause
+        if record is None:
+            return
         record["state"] = state
         record["task"] = result._task.get_name().rpartition(" : ")[2]
-        record["reason"] = _reason(result._result)[:LONGEST]
+        record["reason"] = (cause or reason)[:LONGEST]
         record["ended"] = _now()
         self._save()
+
+    def _login(self, host: Any) -> tuple[str, str, str]:
+        """Return address, user and port of a host as the inventory has them."""
+        if self._variables is None:
+            return "", "", ""
+        variables = self._variables.get_vars(host=host, include_hostvars=False)
+        address, user, port = (_text(variables.get(key)) for key in ADDRESS[:3])
+        return address, user or _text(context.CLIARGS.get("remote_user")), port
 
     def _save(self) -> None:
         assert self._reports is not None  # noqa: S101 - the callers checked

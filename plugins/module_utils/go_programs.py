@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
     STATE,
+    ReceiptError,
     read_json,
     write_json,
 )
@@ -58,7 +59,7 @@ def _build_program(compiler, source, output, epoch, scratch):
     stamp = output.with_name(output.name + ".receipt")
     inputs = {"go": compiler["version"], "flags": FLAGS, "source": _sha256(source)}
     current = _sha256(output)
-    if current and read_json(stamp, {}) == {**inputs, "program": current}:
+    if current and _read(stamp) == {**inputs, "program": current}:
         if int(output.stat().st_mtime) == epoch:
             return False
         if scratch:
@@ -74,6 +75,14 @@ def _build_program(compiler, source, output, epoch, scratch):
         temporary.replace(output)
         write_json(stamp, {**inputs, "program": _sha256(output)})
     return True
+
+
+def _read(stamp):
+    """Return what a program was built from; nothing, and so stale, if the file is damaged."""
+    try:
+        return read_json(stamp, {})
+    except ReceiptError:
+        return {}
 
 
 def _compile(program, source, output, scratch):

@@ -1,8 +1,7 @@
 """Installs Debian packages in one recorded transaction, and undoes exactly that transaction.
 
-Needs only Python's standard library, and imports nothing from this collection: modules import it,
-and ``./lab`` runs it as a script before Ansible is there (``python3 lab_packages.py install
-PACKAGE...``).
+Needs only Python's standard library: modules import it, and ``./lab`` runs it as a script before
+Ansible is there (``python3 lab_packages.py install PACKAGE...``).
 
 Receipts: ``packages.pending`` is the list of packages before a transaction. It is on disk before
 apt starts, and is removed when ``packages.json`` names the packages that were added. A run that is
@@ -16,14 +15,37 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
+from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
+try:
+    from ansible_collections.scratchlab.lab.plugins.module_utils import apt_causes
+except ImportError:  # run as a script
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    import apt_causes
+
 STATE = Path("/var/lib/scratchlab")
+INDEX = "index.json"  # names of all receipts that were written and not removed
+# Receipts: what to write where one is damaged or gone (nothing: remove it), and what follows.
+REMEDIES = (
+    ("before.json", ("{}", "then all that is on this machine counts as there before the lab")),
+    ("packages.json", ("{}", "then the packages that the lab added stay")),
+    ("packages.pending", ("null", "then the packages of the interrupted installation stay")),
+    ("images.json", ("{}", "then labels alone tell which images are the lab's")),
+    ("engine.json", ("{}", "then packages alone tell whether the engine is the lab's")),
+    ("members-*.json", ("[]", "then the users that the lab added stay in the group")),
+    ("file-*.json", ("null", "then the file that it describes stays as it is")),
+    (INDEX, ("", "then the lab writes it again")),
+    ("*", ("null", "then the lab writes it again")),
+)
 POLICY = Path("/usr/sbin/policy-rc.d")
 # invoke-rc.d(8): 101 forbids the action. Docker must not start before daemon.json is written, and
 # its init script must not fail the installation if no init system runs.
@@ -40,20 +62,61 @@ class PackageError(Exception):
     """apt or dpkg failed; the text names the reason and the remedy."""
 
 
-def read_json(path, default):
-    """Return the JSON document at ``path``, or ``default`` if there is none."""
+class ReceiptError(PackageError):
+    """A receipt is damaged; the text names the file and the remedy."""
+
+
+def remedy(path: Path) -> str:
+    """Return how to go on when the receipt ``path`` is damaged or gone."""
+    write, then = next(how for pattern, how in REMEDIES if fnmatch(path.name, pattern))
+    command = f"echo {write} >{path}" if write else f"rm {path}"
+    return f"put it back from a backup, or run: {command} ({then})"
+
+
+def read_json(path: Path, default: Any) -> Any:
+    """Return the JSON document at ``path``, or ``default`` if there is none.
+
+    Raises ReceiptError if the file is not JSON, or of another type than ``default``.
+    """
     try:
-        return json.loads(path.read_text())
+        document = json.loads(path.read_text())
     except FileNotFoundError:
         return default
+    except ValueError as error:
+        raise ReceiptError(f"{path} is damaged ({error}): {remedy(path)}") from error
+    if default is not None and not isinstance(document, type(default)):
+        raise ReceiptError(
+            f"{path} is damaged (a JSON {type(document).__name__}, not a "
+            f"{type(default).__name__}): {remedy(path)}"
+        )
+    return document
 
 
-def write_json(path, document):
-    """Replace ``path`` by ``document``; a reader sees the old or the new file, never a part."""
+def write_json(path: Path, document: Any) -> None:
+    """Replace ``path`` by ``document``; a reader sees the old or the new file, never a part.
+
+    A receipt is also listed in an index, so that one that is gone is missed.
+    """
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".new")
     temporary.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n")
     temporary.replace(path)
+    if path.parent.name == "receipts" and path.name != INDEX:
+        _list(path, True)
+
+
+def remove_json(path: Path) -> None:
+    """Remove a receipt, first from the index; one that is not there is no error."""
+    if path.parent.is_dir():
+        _list(path, False)
+    path.unlink(missing_ok=True)
+
+
+def _list(path: Path, there: bool) -> None:
+    index = path.with_name(INDEX)
+    names = set(read_json(index, []))
+    if (path.name in names) != there:
+        write_json(index, sorted(names | {path.name} if there else names - {path.name}))
 
 
 def states():
@@ -66,6 +129,39 @@ def states():
     ).stdout
     pairs = (line.split("\t") for line in listing.splitlines())
     return {name: abbrev.strip() for abbrev, name in pairs if abbrev[1] != "n"}
+
+
+def dependencies():
+    """Return on which packages each installed package depends: ``{"docker.io": {"runc"}}``.
+
+    Any alternative counts, and everything that provides a virtual package.
+    """
+    listing = subprocess.run(
+        ["dpkg-query", "-W", "-f", "${Package}\t${Provides}\t${Pre-Depends}, ${Depends}\n"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    return parse_dependencies(listing)
+
+
+def parse_dependencies(listing):
+    """Take the lines of :func:`dependencies` apart (deb-control(5))."""
+    needs, provided = {}, {}
+    for line in listing.splitlines():
+        package, provides, depends = line.split("\t")
+        for virtual in _names(provides):
+            provided.setdefault(virtual, set()).add(package)
+        needs.setdefault(package, set()).update(_names(depends))
+    return {
+        package: names.union(*(provided.get(name, ()) for name in names))
+        for package, names in needs.items()
+    }
+
+
+def _names(field):
+    found = (one.split("(")[0].split(":")[0].strip() for one in re.split(r"[,|]", field))
+    return {name for name in found if name}
 
 
 def plain(name):
@@ -86,6 +182,7 @@ class Packages:
         self.home = state / "apt"
         self.pending = self.receipts / "packages.pending"
         self.receipt = self.receipts / "packages.json"
+        self.warnings = []  # what failed although the wanted packages are installed
 
     @contextlib.contextmanager
     def locked(self):
@@ -97,7 +194,7 @@ class Packages:
 
     def missing(self, names):
         """Return those of ``names`` that are not installed and configured. Changes nothing."""
-        present = {plain(name) for name, state in states().items() if state == "ii"}
+        present = {plain(name) for name, state in states().items() if apt_causes.complete(state)}
         return [name for name in names if name not in present]
 
     def unfinished(self):
@@ -137,8 +234,12 @@ class Packages:
                 done = self._apt(
                     "install", "--yes", "--no-install-recommends", "--no-remove", *names, *known
                 )
-            if done.returncode:
-                raise PackageError(self._reason(done, update, names))
+            # apt fails as well for a package of someone else that does not install.
+            reason = self._reason(done, update, names) if done.returncode else ""
+            missing = self.missing(names)
+            if missing:
+                raise PackageError(reason or self._half_installed(missing[0]))
+            self.warnings = [reason] if reason else []
             # 140 MB that nobody needs again; apt's own clean would remove its caches as well.
             for archive in (self.home / "archives").glob("*.deb"):
                 archive.unlink()
@@ -174,57 +275,115 @@ class Packages:
         temporary.replace(target)
         archive.unlink()
 
-    def remove(self):
-        """Remove the packages that the lab added, and no others.
+    def plan(self, keep=()):
+        """Return how to remove each package that the lab added, and which of them stay.
 
-        Returns the names removed, and the names kept because a package of someone else now needs
-        them. Raises PackageError.
+        The second is ``{"docker.io:amd64": ["webserver"]}``: who needs the package. ``keep`` are
+        names that stay, with what they depend on; nobody is named for them. Changes nothing.
+        Raises PackageError.
+        """
+        added, present = self.added(), states()
+        removing = {
+            name: how
+            for name, how in added.items()
+            if name in present and (how == "purge" or present[name] != "rc")
+        }
+        kept = {name: [] for name in removing if plain(name) in keep}
+        kept |= {name: ["apt-mark hold"] for name in removing if present[name].startswith("h")}
+        if not removing:
+            return {}, {}
+        with self._aside():
+            return self._divide(removing, kept)
+
+    def _divide(self, removing, kept):
+        needs = dependencies()
+        self._spread(kept, removing, needs)
+        while going := [name for name in removing if name not in kept]:
+            foreign = self._foreign(going)
+            if not foreign:
+                break
+            asked = {package: [package] for package in sorted(foreign)}
+            self._spread(asked, going, needs)
+            new = {name: by for name, by in asked.items() if name in going}
+            # apt knows better than the dependencies in dpkg's list why they would go.
+            kept |= new or {name: sorted(foreign) for name in going}
+        return {name: how for name, how in removing.items() if name not in kept}, kept
+
+    @staticmethod
+    def _spread(kept, removing, needs):
+        """Add to ``kept`` those of ``removing`` that a package in it depends on, and for whom."""
+        by_plain = {plain(name): name for name in removing}
+        queue = list(kept)
+        while queue:
+            name = queue.pop()
+            for needed in needs.get(plain(name), ()):
+                other = by_plain.get(needed)
+                if other is not None and other not in kept:
+                    kept[other] = kept[name]
+                    queue.append(other)
+
+    def remove(self, keep=()):
+        """Remove the packages that the lab added, and no others; see :meth:`plan`.
+
+        Returns the names removed, and those that stay with the names of who needs them. Their
+        receipt remains. Raises PackageError.
         """
         with self.locked():
             with dpkg_idle():
                 added = self.added()
             if not added:
-                return [], []
+                return [], {}
             write_json(self.receipt, added)
-            # When it is purged, Debian's docker.io deletes /var/lib/docker, whoever owns it, by a
-            # script that it saved there. Disable the script; the lab removes its own files itself.
-            with contextlib.suppress(OSError):
-                NUKE.chmod(0o644)
             with forbidden_services():
                 if self.unfinished():
                     self._repair()
-                present = states()
-                removing = {
-                    name: how
-                    for name, how in added.items()
-                    if name in present and (how == "purge" or present[name] != "rc")
-                }
-                kept = self._needed_by_others(removing)
-                removing = {name: how for name, how in removing.items() if name not in kept}
-                for how in ("purge", "remove"):
-                    names = [name for name, verb in removing.items() if verb == how]
-                    done = self._apt(how, "--yes", *names) if names else None
-                    if done is not None and done.returncode:
-                        raise PackageError(self._reason(done, None, names))
-            return sorted(removing), sorted(kept)
+                    remove_json(self.pending)
+                removing, kept = self.plan(keep)
+                # When it is purged, Debian's docker.io deletes /var/lib/docker, whoever owns it, by
+                # a script that it saved there. Disable the script; the lab removes its own files
+                # itself.
+                if any(plain(name) == "docker.io" for name in removing):
+                    with contextlib.suppress(OSError):
+                        NUKE.chmod(0o644)
+                with self._aside():
+                    for how in ("purge", "remove"):
+                        names = [name for name, verb in removing.items() if verb == how]
+                        done = self._apt(how, "--yes", *names) if names else None
+                        if done is not None and done.returncode:
+                            raise PackageError(self._reason(done, None, names))
+            if kept:
+                write_json(self.receipt, {name: added[name] for name in kept})
+            else:
+                remove_json(self.receipt)
+            return sorted(removing), kept
 
-    def _needed_by_others(self, removing):
-        """Return those of ``removing`` whose removal would also remove someone else's package."""
-        if not self._foreign(removing, removing):
-            return set()
-        return {name for name in removing if self._foreign([name], removing)}
+    @contextlib.contextmanager
+    def _aside(self):
+        """Let apt keep its files in a temporary directory: who removes needs no lists."""
+        home = self.home
+        with tempfile.TemporaryDirectory(prefix="scratchlab-apt-") as place:
+            self.home = Path(place)
+            try:
+                yield
+            finally:
+                self.home = home
 
-    def _foreign(self, names, ours):
-        if not names:
-            return set()
-        plan = self._apt("--simulate", "purge", *names).stdout
-        gone = {line.split()[1] for line in plan.splitlines() if line.startswith(("Purg", "Remv"))}
-        return gone - {plain(name) for name in ours} - set(ours)
+    def _foreign(self, names):
+        """Return the packages of others that would go with ``names``. Raises PackageError."""
+        done = self._apt("--simulate", "purge", *names)
+        if done.returncode:
+            raise PackageError(self._reason(done, None, names))
+        gone = {
+            line.split()[1]
+            for line in done.stdout.splitlines()
+            if line.startswith(("Purg", "Remv"))
+        }
+        return gone - {plain(name) for name in names} - set(names)
 
     def _settle(self):
         added = self.added()
         write_json(self.receipt, added)
-        self.pending.unlink(missing_ok=True)
+        remove_json(self.pending)
         return added
 
     def _repair(self):
@@ -258,21 +417,19 @@ class Packages:
         return known
 
     def _reason(self, done, update, names):
-        lines = [
-            line
-            for run in (update, done)
-            if run is not None
-            for line in run.stderr.splitlines()
-            if line.startswith(("E:", "Err"))
-        ]
-        reason = " ".join(dict.fromkeys(lines)) or (done.stderr or done.stdout).strip()[-600:]
-        remedy = (
-            "does the bundle fit this machine? Make it again, ./lab bundle"
-            if self.repository
-            else "check the network, the mirror in /etc/apt/sources.list* and the proxy in "
-            "/etc/apt/apt.conf.d; 'apt-get update' must succeed; then run ./lab again"
-        )
-        return f"apt could not handle {' '.join(map(plain, names))}: {reason} -- {remedy}"
+        plain_names = [plain(name) for name in names]
+        update_errors = update.stderr if update else ""
+        run = apt_causes.Run(plain_names, update_errors, done.stdout, done.stderr, "")
+        policy = self._apt_cache("policy", *apt_causes.named(run))
+        cause = apt_causes.find(run._replace(policy=policy))
+        if self.repository:
+            cause = cause._replace(remedy=f"{cause.remedy}; or make the bundle again: ./lab bundle")
+        return apt_causes.sentence(plain_names, cause)
+
+    @staticmethod
+    def _half_installed(name):
+        state = {plain(full): state for full, state in states().items()}.get(name, "un")
+        return apt_causes.sentence([name], apt_causes.half_installed(name, state))
 
     def _options(self):
         # Lists and archives of our own: the system's stay as they are, and destroy is easy.

@@ -17,12 +17,14 @@ import shutil
 import socket
 import subprocess
 
+from ansible_collections.scratchlab.lab.plugins.module_utils.apt_causes import unfinished
+
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SOCKET = "/var/run/docker.sock"
 
 
 class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path):
+    def __init__(self, path: str) -> None:
         super().__init__("localhost", timeout=10)
         self._path = path
 
@@ -79,6 +81,18 @@ def output(*command, env=None):
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout if done.returncode == 0 else ""
+
+
+def dockerd():
+    """Return the path of dockerd, or an empty string."""
+    return shutil.which("dockerd", path=SEARCH) or ""
+
+
+def unfinished_packages():
+    """Return the packages that dpkg left unfinished, with their state: ``{"docker.io": "iU"}``."""
+    listing = output("dpkg-query", "-W", "-f", "${db:Status-Abbrev}\t${Package}\n")
+    pairs = (line.split("\t") for line in listing.splitlines())
+    return {name: state.strip() for state, name in pairs if unfinished(state.strip())}
 
 
 def go_at(path):
@@ -176,8 +190,9 @@ def machine():
         "engine": {
             "running": bool(engine),
             "version": engine.get("Version", ""),
-            "dockerd": shutil.which("dockerd", path=SEARCH) or "",
+            "dockerd": dockerd(),
         },
+        "unfinished": unfinished_packages(),
         "go": go(),
         "python": output(
             "/usr/bin/python3", "-c", "import platform; print(platform.python_version())"

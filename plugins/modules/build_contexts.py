@@ -53,6 +53,8 @@ built:
   returned: always
 """
 
+import os
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scratchlab.lab.plugins.module_utils import (
     busybox,
@@ -64,6 +66,7 @@ from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import
 
 def main():
     """Run the module."""
+    os.umask(0o022)  # sudo keeps the mask of the user
     module = AnsibleModule(
         argument_spec={
             "files": {"type": "dict", "default": {}},

@@ -41,10 +41,15 @@ version:
 """
 
 import json
+import os
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import STATE, read_json
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
+    STATE,
+    ReceiptError,
+    read_json,
+)
 from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import go, go_at
 
 BEFORE = STATE / "receipts" / "before.json"
@@ -58,6 +63,7 @@ def numbers(version):
 
 def main():
     """Run the module."""
+    os.umask(0o022)  # sudo keeps the mask of the user
     module = AnsibleModule(
         argument_spec={
             "path": {"default": ""},
@@ -80,7 +86,10 @@ def main():
     document = {"method": module.params["method"], **program}
     text = json.dumps(document, indent=2, sort_keys=True) + "\n"
     before = FACT.read_text() if FACT.exists() else ""
-    theirs = read_json(BEFORE, {}).get("paths", {}).get(str(FACT)) == "present"
+    try:
+        theirs = read_json(BEFORE, {}).get("paths", {}).get(str(FACT)) == "present"
+    except ReceiptError as error:
+        module.fail_json(msg=str(error))
     if theirs:  # someone else's fact: never written
         module.exit_json(changed=False, **program)
     if text != before and not module.check_mode:

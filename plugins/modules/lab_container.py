@@ -27,8 +27,8 @@ options:
     default: io.scratchlab.lab
   state:
     description:
-      - V(started) runs the container. V(absent) removes every container with the label, and every
-        image with the label and without a name.
+      - V(started) runs the container. V(absent) removes every container, network and volume with
+        the label, and every image with the label and without a name.
     type: str
     choices: [started, absent]
     default: started
@@ -54,6 +54,10 @@ import subprocess
 from urllib.parse import quote
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.scratchlab.lab.plugins.module_utils import (
+    engine_listing,
+    engine_ownership,
+)
 from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import (
     ask_engine,
     docker_environment,
@@ -117,24 +121,27 @@ def started(module):
 
 def absent(module):
     """Remove every container with the label, and every image with it but without a name (made by
-    exercises)."""
-    label = {"label": [module.params["label"]]}
-    query = quote(json.dumps(label))
-    containers = ask_engine(f"/containers/json?all=true&filters={query}") or []
-    names = sorted(
-        container["Names"][0].lstrip("/") if container["Names"] else container["Id"][:12]
-        for container in containers
-    )
-    if containers and not module.check_mode:
-        ids = (container["Id"] for container in containers)
+    exercises). A label that an image of the user's handed on does not count.
+    """
+    owned = engine_ownership.judge(engine_listing.objects(), engine_ownership.Known())
+    names = [name for _, name in owned.containers]
+    if names and not module.check_mode:
+        ids = (container_id for container_id, _ in owned.containers)
         docker(module, "rm", "--force", "--volumes", *ids)
-    nameless = quote(json.dumps({**label, "dangling": ["true"]}))
+    networks = [network_id for network_id, _ in owned.networks]
+    volumes = [name for name in owned.volumes if not engine_ownership.ANONYMOUS.fullmatch(name)]
+    for kind, found in (("network", networks), ("volume", volumes)):
+        names += found
+        if found and not module.check_mode:
+            docker(module, kind, "rm", *found)
+    nameless = quote(json.dumps({"label": [module.params["label"]], "dangling": ["true"]}))
     images = [image["Id"] for image in ask_engine(f"/images/json?filters={nameless}") or []]
+    images = [image_id for image_id in images if image_id in owned.images]
     names += images
     if images and not module.check_mode:
-        docker(module, "rmi", "--force", *images)
+        docker(module, "rmi", *images)
     return {
-        "changed": bool(containers or images),
+        "changed": bool(names),
         "diff": {"before": "".join(f"{name}\n" for name in names), "after": ""},
     }
 
@@ -154,7 +161,7 @@ def main():
     starting = module.params["state"] == "started"
     try:
         result = started(module) if starting else absent(module)
-    except OSError as error:
+    except (OSError, engine_listing.Unanswered) as error:
         if module.check_mode or not starting:
             module.exit_json(changed=starting, msg=f"no engine answers ({error})")
         module.fail_json(msg=f"no engine answers ({error}); run ./lab")

@@ -6,8 +6,11 @@ module: lab_machine
 short_description: Collect facts of a machine, and record once its state before the lab
 description:
   - Returns the facts that the lab's roles need, in a fraction of the time of gathering facts.
-  - With O(record), writes C(/var/lib/scratchlab/receipts/before.json) unless it exists. The lab
-    never removes anything that this file lists as present.
+  - Reads all receipts of the lab first. If one is damaged or gone, fails with its file and the
+    remedy, before anything was changed.
+  - With O(record), writes the receipts C(before.json) and C(files.json) in
+    C(/var/lib/scratchlab/receipts) unless they exist. The lab never removes anything that
+    C(before.json) lists as present, and in its own directories only what C(files.json) describes.
 options:
   record:
     description: Write the receipt if there is none.
@@ -33,6 +36,18 @@ options:
     type: list
     elements: str
     default: []
+  directories:
+    description: Directories and programs of the lab.
+    type: list
+    elements: path
+    default: []
+  files:
+    description:
+      - Patterns of the files that the lab writes in O(directories). C(*) and C(?) stand for a part
+        of a name, C(**) at the end for everything below. C(PATTERN -> TARGET) is a symbolic link.
+    type: list
+    elements: str
+    default: []
 author: ["scratchlab"]
 """
 
@@ -54,9 +69,11 @@ ansible_facts:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.scratchlab.lab.plugins.module_utils import lab_files, lab_receipts
 from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
     STATE,
     read_json,
+    remove_json,
     write_json,
 )
 from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import (
@@ -66,6 +83,21 @@ from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import (
 )
 
 BEFORE = STATE / "receipts" / "before.json"
+FILES = BEFORE.with_name("files.json")
+DECISION = BEFORE.with_name("decision.json")
+# Never there without receipts.
+TRACES = [STATE / name for name in ("apt", "build", "report.json")]
+# What is known where the receipt is an empty one, which its owner wrote.
+NOTHING = {
+    "paths": {},
+    "groups": {},
+    "units": {},
+    "sysctls": {},
+    "interfaces": [],
+    "firewall": {},
+    "engine": {"dockerd": "", "running": False},
+    "go": {"path": "", "version": ""},
+}
 
 
 def snapshot(params, facts):
@@ -107,8 +139,19 @@ def sysctl(name):
         return ""
 
 
+def record_files(params, first):
+    """Record which files in the lab's directories are the lab's, and which were there before."""
+    known = read_json(FILES, None)
+    patterns = sorted({*params["files"], *(known or {}).get("files", [])})
+    if known is None:
+        known = {"before": lab_files.earlier(params["directories"]) if first else []}
+    if known.get("files") != patterns:
+        write_json(FILES, known | {"files": patterns})
+
+
 def main():
     """Run the module."""
+    os.umask(0o022)  # sudo keeps the mask of the user
     names = {"type": "list", "elements": "str", "default": []}
     module = AnsibleModule(
         argument_spec={
@@ -117,20 +160,34 @@ def main():
             "groups": names,
             "units": names,
             "sysctls": names,
+            "directories": {"type": "list", "elements": "path", "default": []},
+            "files": names,
         },
         supports_check_mode=True,
     )
+    damaged = lab_receipts.problems(BEFORE.parent, TRACES)
+    if damaged:
+        module.fail_json(
+            msg=f"nothing was changed, because the lab cannot tell what it added: "
+            f"{'. '.join(damaged)}. Then run the same command again"
+        )
     facts = machine()
     before = read_json(BEFORE, None)
     facts["receipts"] = any(BEFORE.parent.glob("*"))
     facts["engine"]["receipt"] = read_json(BEFORE.with_name("engine.json"), {})
+    record = module.params["record"] and facts["root"] and facts["system"] == "Linux"
     changed = False
     if before is None:
         before = snapshot(module.params, facts) if facts["system"] == "Linux" else {}
-        changed = module.params["record"] and facts["root"] and facts["system"] == "Linux"
-        if changed and not module.check_mode:
+        changed = record
+    if record and not module.check_mode:
+        record_files(module.params, first=changed)
+        remove_json(DECISION)  # of a destroy that did not come to its end
+        if changed:
             write_json(BEFORE, before)
-    module.exit_json(changed=changed, ansible_facts={"lab_machine": facts, "lab_before": before})
+    module.exit_json(
+        changed=changed, ansible_facts={"lab_machine": facts, "lab_before": NOTHING | before}
+    )
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ DOCUMENTATION = r"""
 module: lab_readiness
 short_description: Check whether a machine is ready for the lab, and change nothing
 description:
-  - Checks clock, user, Python, disk, memory and the source of packages, and returns an answer for
-    each. Fails for none of them.
+  - Checks clock, user, Python, disk, memory, the sources of packages and whether apt would install
+    what the lab needs, and returns an answer for each. Fails for none of them.
 options:
   disk_mib:
     description: Free space that the machine must have below C(/var/lib), in MiB.
@@ -28,6 +28,16 @@ options:
     description: Whether packages come from a bundle, so that no mirror is needed.
     type: bool
     default: false
+  engine_packages:
+    description: Packages that the lab installs where there is no engine.
+    type: list
+    elements: str
+    default: []
+  go_packages:
+    description: Packages that the lab installs where there is no Go.
+    type: list
+    elements: str
+    default: []
 author: ["scratchlab"]
 """
 
@@ -38,6 +48,8 @@ EXAMPLES = r"""
     memory_mib: 512
     clock_seconds: 120
     now: "{{ now(utc=true, fmt='%s') | int }}"
+    engine_packages: [docker.io, iptables]
+    go_packages: [golang-go]
 """
 
 RETURN = r"""
@@ -48,6 +60,7 @@ readiness:
   returned: always
 """
 
+import concurrent.futures
 import os
 import re
 import shutil
@@ -57,8 +70,16 @@ import urllib.error
 import urllib.request
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.scratchlab.lab.plugins.module_utils import (
+    apt_causes,
+    apt_forecast,
+    lab_packages,
+    lab_probe,
+)
 
-SECONDS = 15  # for the mirror to answer
+SECONDS = 15  # for a mirror to answer
+# apt of root writes its caches even when it only shows something.
+QUIET = ("-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=")
 
 
 def answer(name, ready, observed, remedy):
@@ -89,23 +110,79 @@ def clock(now, wanted):
     return answer("clock", abs(off) <= wanted, observed, "timedatectl set-ntp true, or: date -s")
 
 
-def engine_or_mirror(bundle):
-    """Check that apt's first source answers, unless engine and Go are present or in a bundle."""
-    if shutil.which("dockerd") and shutil.which("go"):
+def wanted_packages(engine, go):
+    """Return the packages that the lab would install, and the states of all that dpkg knows."""
+    if not shutil.which("dpkg-query"):
+        return [*engine, *go], {}
+    found = {lab_packages.plain(name): state for name, state in lab_packages.states().items()}
+    unfinished = {name for name, state in found.items() if apt_causes.unfinished(state)}
+    names = [] if lab_probe.dockerd() and not unfinished.intersection(engine) else list(engine)
+    names += [] if lab_probe.go()["path"] else go
+    return [name for name in names if not apt_causes.complete(found.get(name, ""))], found
+
+
+def mirror(names, bundle):
+    """Check that apt can read its sources, and that one that answers has what the lab needs."""
+    if not names:
         return answer("mirror", True, "not needed: engine and Go are installed", "")
-    if bundle and shutil.which("apt-get"):
-        return answer("mirror", True, "not needed: packages come from the bundle", "")
     if not shutil.which("apt-get"):
         remedy = "install Docker and Go as this distribution describes"
         return answer("mirror", False, "there is no engine and no apt-get", remedy)
-    uris = output("apt-get", "--print-uris", "update")
-    first = re.search(r"^'([^']+)'", uris, re.M)
-    if first is None:
-        return answer("mirror", False, "apt has no sources", "check /etc/apt/sources.list")
-    uri = first.group(1)
-    reason = unreachable(uri)
-    observed = f"{uri} does not answer: {reason}" if reason else f"{uri} answers"
-    return answer("mirror", not reason, observed, "check the network, the proxy and /etc/apt")
+    if bundle:
+        return answer("mirror", True, "not needed: packages come from the bundle", "")
+    listing = run("apt-get", *QUIET, "--print-uris", "update")
+    if listing.returncode:
+        cause = apt_causes.find(apt_causes.Run(names, "", listing.stdout, listing.stderr, ""))
+        return answer("mirror", False, cause.what, cause.remedy)
+    uris = apt_forecast.addresses(listing.stdout)
+    with concurrent.futures.ThreadPoolExecutor(max_workers=8) as pool:
+        reasons = dict(zip(uris, pool.map(unreachable, uris), strict=True))
+    dead = {uri: reason for uri, reason in reasons.items() if reason}
+    policy = run("apt-cache", *QUIET, "policy", *names).stdout
+    codename = lab_probe.distribution()["codename"]
+    ready, observed = apt_forecast.judge_sources(names, uris, dead, policy, codename)
+    remedy = "check the network, the proxy and the address in /etc/apt/sources.list*"
+    return answer("mirror", ready, observed, remedy)
+
+
+def packages(names, states, bundle):
+    """Check whether apt would install what the lab needs, by its own simulation."""
+    cause, note = apt_forecast.judge_states(names, states)
+    if cause is None and names and shutil.which("dpkg"):
+        owner = output("dpkg", "-S", "/usr/bin/docker")
+        cause = simulated(names) if not bundle else None
+        cause = cause or apt_forecast.judge_owner(names, owner)
+    if cause is not None:
+        return answer("packages", False, cause.what, cause.remedy)
+    able = f"apt would install {', '.join(names)}" if names else "engine and Go are installed"
+    if names and not bundle and not lists():
+        able = (
+            f"apt has no package lists yet, so it cannot say whether {', '.join(names)} would fit"
+        )
+    return answer("packages", True, f"{able}{note}", "")
+
+
+def simulated(names):
+    """Return the Cause why apt would not install ``names``, or None if it would or cannot tell."""
+    if not lists():
+        return None
+    options = [*QUIET, "-o", "Debug::NoLocking=true", "--simulate"]
+    plan = run(
+        "apt-get", *options, "install", "--no-install-recommends", "--no-remove", "-y", *names
+    )
+    if plan.returncode == 0:
+        return None
+    failed = apt_causes.Run(names, "", plan.stdout, plan.stderr, "")
+    policy = run("apt-cache", *QUIET, "policy", *apt_causes.named(failed)).stdout
+    return apt_causes.find(failed._replace(policy=policy))
+
+
+def lists():
+    """Return whether apt has lists of packages on this machine."""
+    files = output(
+        "apt-get", *QUIET, "indextargets", "--format", "$(FILENAME)", "Created-By: Packages"
+    )
+    return any(os.path.exists(file) for file in files.splitlines())
 
 
 def unreachable(uri):
@@ -121,9 +198,11 @@ def unreachable(uri):
         request = urllib.request.Request(uri, method="HEAD")  # noqa: S310 - the scheme was checked above
         opener.open(request, timeout=SECONDS).close()
     except (OSError, ValueError) as error:
-        # Any answer will do, even 404: the list of a release may be gone, but the mirror answers.
         if isinstance(error, urllib.error.HTTPError):
-            return ""
+            # An archive without InRelease has Release (wiki.debian.org/DebianRepository/Format).
+            if uri.endswith("/InRelease") and error.code == 404:
+                return unreachable(uri.removesuffix("InRelease") + "Release")
+            return f"{error.code} {error.reason}"
         return str(getattr(error, "reason", error))
     return ""
 
@@ -142,10 +221,18 @@ def root():
     return answer("root", os.geteuid() == 0, f"user id {os.geteuid()}", remedy)
 
 
+def run(*command):
+    """Run ``command`` and return it with its output as text. Raises OSError, TimeoutExpired."""
+    environment = {**os.environ, "LC_ALL": "C.UTF-8"}
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False, env=environment
+    )
+
+
 def output(*command):
     """Return the standard output of ``command``, empty if it cannot run or fails."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = run(*command)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout if done.returncode == 0 else ""
@@ -154,21 +241,26 @@ def output(*command):
 def main():
     """Run the module."""
     number = {"type": "int", "required": True}
+    names = {"type": "list", "elements": "str", "default": []}
     module = AnsibleModule(
         argument_spec={
             **dict.fromkeys(("disk_mib", "memory_mib", "clock_seconds", "now"), number),
             "bundle": {"type": "bool", "default": False},
+            "engine_packages": names,
+            "go_packages": names,
         },
         supports_check_mode=True,
     )
     options = module.params
+    wanted, states = wanted_packages(options["engine_packages"], options["go_packages"])
     answers = [
         clock(options["now"], options["clock_seconds"]),
         root(),
         python(),
         disk(options["disk_mib"]),
         memory(options["memory_mib"]),
-        engine_or_mirror(options["bundle"]),
+        mirror(wanted, options["bundle"]),
+        packages(wanted, states, options["bundle"]),
     ]
     module.exit_json(changed=False, readiness=answers)
 

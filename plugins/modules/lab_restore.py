@@ -6,15 +6,56 @@ module: lab_restore
 short_description: Remove everything that the lab added outside packages, then the receipts
 description:
   - Removes the paths and groups that were absent according to the receipt C(before.json), and the
-    content of directories that were empty. Removes the receipts last, so that an interrupted run
-    can be repeated.
-options: {}
+    content of directories that were empty. If the engine stays, its paths and its group stay.
+  - In the lab's own directories, removes only what the receipt C(files.json) describes.
+  - Removes the receipts last, so that an interrupted run can be repeated. If anything stays that
+    the lab brought or that stands in its directories, the receipts stay too.
+options:
+  engine:
+    description: The fact that M(scratchlab.lab.lab_engine) returned.
+    type: dict
+    required: true
+  paths:
+    description: Paths outside of O(directories) that the lab, its engine and packages create.
+    type: list
+    elements: path
+    default: []
+  engine_paths:
+    description: Those of them and of O(files) that belong to the engine.
+    type: list
+    elements: path
+    default: []
+  engine_groups:
+    description: Groups of the engine.
+    type: list
+    elements: str
+    default: []
+  packages:
+    description: Packages of the lab that stay, and the packages of others that need them.
+    type: dict
+    default: {}
+  directories:
+    description: Directories and programs of the lab.
+    type: list
+    elements: path
+    default: []
+  files:
+    description: Patterns of the files that the lab writes there, for receipts of older versions.
+    type: list
+    elements: str
+    default: []
+  destroy_data:
+    description: Remove the files of others in the lab's directories too.
+    type: bool
+    default: false
 author: ["scratchlab"]
 """
 
 EXAMPLES = r"""
 - name: Remove everything else that the lab added
   scratchlab.lab.lab_restore:
+    engine: "{{ ansible_facts.lab_engine }}"
+    directories: [/var/lib/scratchlab]
 """
 
 RETURN = r"""
@@ -22,20 +63,38 @@ removed:
   description: Paths and groups that were removed, or would be in check mode.
   type: list
   returned: always
+stays:
+  description: What stays, and why; empty if nothing is left of the lab.
+  type: list
+  elements: str
+  returned: always
+remedies:
+  description: Commands that remove what stays.
+  type: list
+  elements: str
+  returned: always
 """
 
 import contextlib
 import os
-import shutil
-import subprocess
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import STATE, read_json
-from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import SEARCH, group_exists
+from ansible_collections.scratchlab.lab.plugins.module_utils import (
+    lab_files,
+    lab_receipts,
+    lab_removal,
+    lab_stayed,
+)
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
+    STATE,
+    ReceiptError,
+    read_json,
+    remove_json,
+)
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import group_exists
 
-# Directories of the lab on every machine.
-OURS = ("/run/scratchlab", "/var/log/scratchlab", "/var/cache/scratchlab")
+RECEIPTS = STATE / "receipts"
 # Directories that may hold other people's files: removed only if empty.
 SHARED = (
     "/etc/ansible",
@@ -48,81 +107,128 @@ SHARED = (
 )
 
 
-def leftovers(before):
-    """Return the paths to remove, children before parents."""
-    paths = [
-        path
-        for path, state in before.get("paths", {}).items()
-        if state == "absent" and os.path.lexists(path)
-    ]
+def leftovers(before, paths, stays):
+    """Return the ``paths`` to remove according to the receipt, children before parents."""
+    known = before.get("paths", {})
+    paths = [path for path in paths if path not in stays]
+    absent = [path for path in paths if known.get(path) == "absent" and os.path.lexists(path)]
     inside = [
         os.path.join(path, name)
-        for path, state in before.get("paths", {}).items()
-        if state == "empty" and os.path.isdir(path)
+        for path in paths
+        if known.get(path) == "empty" and os.path.isdir(path)
         for name in os.listdir(path)
     ]
-    ours = [path for path in OURS if os.path.lexists(path)]
-    return sorted({*paths, *inside, *ours}, reverse=True)
-
-
-def unmount(path):
-    """Detach every mount at or below ``path``."""
-    with open("/proc/self/mountinfo") as mounts:
-        targets = [line.split()[4].encode().decode("unicode_escape") for line in mounts]
-    for target in reversed(targets):
-        if target == path or target.startswith(path + "/"):
-            subprocess.run(
-                ["umount", "--lazy", target],
-                capture_output=True,
-                check=False,
-                env={**os.environ, "PATH": SEARCH},
-            )
+    return sorted({*absent, *inside}, reverse=True)
 
 
 def remove(path):
     """Remove a path; a shared directory only if it is empty."""
-    if path in SHARED:
-        with contextlib.suppress(OSError):
-            if path == "/etc/docker":  # the engine's own identity, up to Docker 23
-                Path(path, "key.json").unlink(missing_ok=True)
-            if path == "/opt/containerd":
-                for name in ("bin", "lib"):
-                    with contextlib.suppress(FileNotFoundError):
-                        Path(path, name).rmdir()
-            os.rmdir(path)
+    if path not in SHARED:
+        lab_removal.remove(path)
         return
-    unmount(path)
-    if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path)
-    else:
-        os.unlink(path)
+    with contextlib.suppress(OSError):
+        if path == "/etc/docker":  # the engine's own identity, up to Docker 23
+            Path(path, "key.json").unlink(missing_ok=True)
+        if path == "/opt/containerd":
+            for name in ("bin", "lib"):
+                with contextlib.suppress(FileNotFoundError):
+                    Path(path, name).rmdir()
+        os.rmdir(path)
+
+
+def own_files(params, stays):
+    """Return whose the files in the lab's directories are, without the receipts."""
+    recorded = read_json(RECEIPTS / "files.json", None) or {}
+    found = lab_files.divide(
+        params["directories"],
+        lab_files.Patterns({*params["files"], *recorded.get("files", [])}),
+        [*recorded.get("before", []), *stays, str(RECEIPTS)],
+    )
+    mine = set(receipts())
+    inside = RECEIPTS.iterdir() if RECEIPTS.is_dir() else ()
+    found.theirs += sorted(str(path) for path in inside if path not in mine)
+    if params["destroy_data"]:
+        found.give_up(params["directories"])
+    return found
+
+
+def receipts():
+    """Return the receipts, and what an interrupted run left of them; no other file."""
+    if not RECEIPTS.is_dir():
+        return []
+    return [
+        path
+        for path in RECEIPTS.iterdir()
+        if path.name == "packages.lock" or lab_receipts.is_receipt(path.name.removesuffix(".new"))
+    ]
+
+
+def clean(params):
+    """Return what to remove, what stays and how that is removed."""
+    engine = params["engine"]
+    before = read_json(RECEIPTS / "before.json", {})
+    stays = set(params["engine_paths"]) if engine["stays"] else set()
+    files = own_files(params, stays)
+    paths = leftovers(before, params["paths"], {*stays, *params["directories"]})
+    groups = [
+        name
+        for name, there in before.get("groups", {}).items()
+        if not there
+        and group_exists(name)
+        and not (engine["stays"] and name in params["engine_groups"])
+    ]
+    lines, remedies = lab_stayed.described(engine, params["packages"], files.theirs)
+    return files, paths, groups, lines, remedies
 
 
 def main():
     """Run the module."""
-    module = AnsibleModule(argument_spec={}, supports_check_mode=True)
-    before = read_json(STATE / "receipts" / "before.json", {})
-    paths = leftovers(before)
-    groups = [
-        name for name, there in before.get("groups", {}).items() if not there and group_exists(name)
-    ]
+    names = {"type": "list", "elements": "str", "default": []}
+    places = {"type": "list", "elements": "path", "default": []}
+    module = AnsibleModule(
+        argument_spec={
+            "engine": {"type": "dict", "required": True},
+            "paths": places,
+            "engine_paths": places,
+            "engine_groups": names,
+            "packages": {"type": "dict", "default": {}},
+            "directories": places,
+            "files": names,
+            "destroy_data": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        files, paths, groups, lines, remedies = clean(module.params)
+    except ReceiptError as error:
+        module.fail_json(msg=str(error))
+    last = [] if lines else receipts()
     if not module.check_mode:
-        for path in paths:
-            remove(path)
+        for path in [*files.ours, *paths]:
+            remove_if_alone(path) if path in files.directories else remove(path)
         for group in groups:
             module.run_command(["groupdel", group])
+        if not module.params["engine"]["stays"]:
+            remove_json(RECEIPTS / "decision.json")
         # Receipts last: until then an interrupted destroy can be repeated.
-        for entry in [*STATE.glob("*")] if STATE.is_dir() else []:
-            if entry.name != "receipts":
-                remove(str(entry))
-        shutil.rmtree(STATE / "receipts", ignore_errors=True)  # the next destroy sees the rest
-        with contextlib.suppress(OSError):
-            STATE.rmdir()
+        for path in last:
+            path.unlink(missing_ok=True)
+        for path in (RECEIPTS, STATE):
+            remove_if_alone(path)
+    removed = [*files.ours, *paths, *groups, *map(str, last)]
     module.exit_json(
-        changed=bool(paths or groups) or (module.check_mode and STATE.exists()),
-        removed=paths + groups,
-        diff={"before": "".join(f"{name}\n" for name in [*paths, *groups]), "after": ""},
+        changed=bool(removed),
+        removed=removed,
+        stays=lines,
+        remedies=remedies,
+        diff={"before": "".join(f"{name}\n" for name in removed), "after": ""},
     )
+
+
+def remove_if_alone(path):
+    """Remove a directory, unless something is in it."""
+    with contextlib.suppress(OSError):
+        os.rmdir(path)
 
 
 if __name__ == "__main__":

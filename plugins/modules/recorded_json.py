@@ -52,7 +52,9 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
     STATE,
+    ReceiptError,
     read_json,
+    remove_json,
     write_json,
 )
 from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import SEARCH
@@ -133,7 +135,10 @@ def main():
     )
     path = Path(module.params["path"])
     receipt_path = receipt_of(path)
-    receipt = read_json(receipt_path, None)
+    try:
+        receipt = read_json(receipt_path, None)
+    except ReceiptError as error:
+        module.fail_json(msg=str(error))
     content = path.read_bytes() if path.exists() else None
     if module.params["state"] == "absent":
         after = content if receipt is None else restored(module, path, content, receipt)
@@ -186,7 +191,7 @@ def apply(module, path, contents, receipt):
         elif after != content:
             module.params["validate"] = []
             replace(module, path, after, receipt)
-        receipt_path.unlink()
+        remove_json(receipt_path)
         return
     if after == content:
         return

@@ -40,7 +40,9 @@ import pwd
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
     STATE,
+    ReceiptError,
     read_json,
+    remove_json,
     write_json,
 )
 
@@ -70,7 +72,10 @@ def main():
         members = set(grp.getgrnam(group).gr_mem)
     except KeyError:
         members = set()
-    recorded = set(read_json(receipt, []))
+    try:
+        recorded = set(read_json(receipt, []))
+    except ReceiptError as error:
+        module.fail_json(msg=str(error))
     adding = module.params["state"] == "present"
     moving = sorted(set(users) - members if adding else recorded & members)
     unknown = [user for user in moving if adding and not exists(user)]
@@ -87,7 +92,7 @@ def main():
                 ["gpasswd", "--add" if adding else "--delete", user, group], check_rc=True
             )
         if not adding:
-            receipt.unlink(missing_ok=True)
+            remove_json(receipt)
     after = sorted(members | set(moving) if adding else members - set(moving))
     module.exit_json(
         changed=bool(moving),

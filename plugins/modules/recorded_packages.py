@@ -8,7 +8,8 @@ description:
   - Installs packages with apt-get in one transaction. Its receipt, in
     C(/var/lib/scratchlab/receipts), makes it possible to undo exactly that transaction.
   - Keeps package lists and archives in a directory of the lab. Does not touch the system's own.
-  - Does not start any service. Does not remove any package that was there before.
+  - Does not start any service. Does not remove any package that was there before, or that a
+    package of someone else needs.
 options:
   state:
     description: V(present) installs O(names); V(absent) removes every package that was added.
@@ -31,6 +32,11 @@ options:
         machine's own sources.
     type: path
     default: ""
+  keep:
+    description: Packages that O(state=absent) leaves installed, with what they depend on.
+    type: list
+    elements: str
+    default: []
 author: ["scratchlab"]
 """
 
@@ -47,10 +53,14 @@ packages:
   type: list
   returned: always
 kept:
-  description: Packages of the lab that stay because another package now needs them.
-  type: list
+  description:
+    - Packages of the lab that stay, and the packages of others that need them; an empty list for
+      those in O(keep).
+  type: dict
   returned: when state is absent
 """
+
+import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
@@ -72,13 +82,11 @@ def present(module, packages):
 
 def absent(module, packages):
     """Remove the packages that were added."""
-    added = sorted(packages.added()) if packages.receipts.is_dir() else []
-    if not added:
-        return {"changed": False, "packages": [], "kept": []}
-    if module.check_mode:
-        return report(added, False) | {"kept": []}
-    removed, kept = packages.remove()
-    return report(removed, False) | {"kept": kept}
+    if not packages.receipts.is_dir() or not packages.added():
+        return {"changed": False, "packages": [], "kept": {}}
+    act = packages.plan if module.check_mode else packages.remove
+    removed, kept = act(module.params["keep"])
+    return report(sorted(removed), False) | {"kept": kept}
 
 
 def report(names, arriving):
@@ -95,20 +103,25 @@ def report(names, arriving):
 
 def main():
     """Run the module."""
+    os.umask(0o022)  # sudo keeps the mask of the user
     module = AnsibleModule(
         argument_spec={
             "state": {"choices": ["present", "absent"], "default": "present"},
             "names": {"type": "list", "elements": "str", "default": []},
             "optional": {"type": "list", "elements": "str", "default": []},
             "repository": {"type": "path", "default": ""},
+            "keep": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
     act = present if module.params["state"] == "present" else absent
+    packages = Packages(repository=module.params["repository"])
     try:
-        result = act(module, Packages(repository=module.params["repository"]))
+        result = act(module, packages)
     except PackageError as error:
         module.fail_json(msg=str(error))
+    for warning in packages.warnings:
+        module.warn(f"the packages that the lab needs are installed, but {warning}")
     module.exit_json(**result)
 
 

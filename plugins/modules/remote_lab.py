@@ -34,8 +34,13 @@ options:
     description: Its image.
     type: str
     default: ""
+  names:
+    description: Names of the lab's images, for O(absent). Another name is the user's.
+    type: list
+    elements: str
+    default: []
   absent:
-    description: Kinds of objects with the lab's label to remove.
+    description: Kinds of objects of the lab to remove.
     type: list
     elements: str
     choices: [containers, images]
@@ -71,6 +76,7 @@ version:
   returned: always
 """
 
+import contextlib
 import hashlib
 import importlib
 import io
@@ -80,6 +86,7 @@ import tarfile
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.scratchlab.lab.plugins.module_utils import engine_ownership
 
 CONTENT = "io.scratchlab.content"
 
@@ -167,19 +174,38 @@ class Lab:
         )
         self.api.start(created["Id"])
 
+    def listing(self):
+        """Return what the engine lists of images and containers."""
+        images = self.api.images(all=True)
+        labelled = [one["Id"] for one in images if self.image_label in (one["Labels"] or {})]
+        inspected = {one: self.inspected(self.api.inspect_image, one) or {} for one in labelled}
+        return engine_ownership.Listing(
+            images=images,
+            containers=self.api.containers(all=True),
+            layers={
+                one: found.get("RootFS", {}).get("Layers", ()) for one, found in inspected.items()
+            },
+        )
+
     def remove(self, kinds):
-        """Remove the objects with the label."""
+        """Remove the lab's objects, and nothing that the user made of them."""
+        if not kinds:
+            return
+        knows = engine_ownership.Known(frozenset(self.module.params["names"]))
+        owned = engine_ownership.judge(self.listing(), knows)
         if "containers" in kinds:
-            for container in self.api.containers(all=True, filters={"label": self.label}):
-                names = container["Names"] or [container["Id"][:12]]
-                self.changes.append(f"container {names[0].lstrip('/')}")
+            for container_id, name in owned.containers:
+                self.changes.append(f"container {name}")
                 if not self.module.check_mode:
-                    self.api.remove_container(container["Id"], force=True, v=True)
+                    self.api.remove_container(container_id, force=True, v=True)
         if "images" in kinds:
-            for image in self.api.images(filters={"label": self.image_label}):
-                self.changes.append(f"image {(image['RepoTags'] or [image['Id']])[0]}")
+            for name in owned.images:
+                self.changes.append(f"image {name}")
                 if not self.module.check_mode:
-                    self.api.remove_image(image["Id"], force=True)
+                    with contextlib.suppress(self.not_found):  # gone with its child
+                        self.api.remove_image(name)
+            for one in owned.needed:
+                self.module.warn(f"stays on that engine: {one}")
 
 
 def main():
@@ -192,6 +218,7 @@ def main():
             "epoch": {"type": "int", "default": 0},
             "container": {"default": ""},
             "image": {"default": ""},
+            "names": {"type": "list", "elements": "str", "default": []},
             "absent": {
                 "type": "list",
                 "elements": "str",

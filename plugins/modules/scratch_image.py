@@ -53,12 +53,17 @@ import json
 import os
 import subprocess
 from pathlib import Path
-from urllib.parse import quote
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.scratchlab.lab.plugins.module_utils import (
+    engine_listing,
+    engine_ownership,
+)
 from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
     STATE,
+    ReceiptError,
     read_json,
+    remove_json,
     write_json,
 )
 from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import (
@@ -68,6 +73,7 @@ from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import (
 )
 
 RECEIPT = STATE / "receipts" / "images.json"
+KEPT = 50  # ids of earlier builds
 FIRST_ENGINE_WITH_EPOCH = 23  # BuildKit 0.11: SOURCE_DATE_EPOCH (moby v23.0)
 
 
@@ -116,6 +122,8 @@ def build(module, name, context):
             "docker",
             "build",
             "--quiet",
+            # BuildKit has no intermediate containers that a failing build could leave.
+            *(["--force-rm"] if chosen == "classic" else []),
             "--label",
             module.params["label"] + "=1",
             "--tag",
@@ -151,13 +159,14 @@ def present(module, images):
                 f"give it another name (docker tag {name} my-{name}; docker rmi {name}) "
                 f"or the lab's one (see roles/scratch_images/README.md)"
             )
-        if not current or receipt.get(name) != {"content": content, "id": current}:
+        known = receipt.get(name, {})
+        if not current or (known.get("content"), known.get("id")) != (content, current):
             changed = True
             diff[0] += f"{name} {current}\n"
             if not module.check_mode:
                 chosen = build(module, name, context)
                 current = image(name)[0]
-                receipt[name] = {"content": content, "id": current}
+                receipt[name] = {"content": content, "id": current, "earlier": earlier(known)}
                 write_json(RECEIPT, receipt)
             diff[1] += f"{name} {'(built)' if module.check_mode else current}\n"
         ids[name] = current
@@ -170,41 +179,43 @@ def present(module, images):
     }
 
 
-def leftovers():
-    """Return leftovers of an interrupted scratchlab: the image of its debug container."""
-    query = quote(json.dumps({"reference": ["scratchlab-agent"]}))
-    images = ask_engine(f"/images/json?filters={query}") or []
-    return [tag for image in images for tag in image.get("RepoTags") or []]
+def earlier(known):
+    """Return the ids of earlier builds of an image, which may still be there without a name."""
+    ids = [*known.get("earlier", []), *([known["id"]] if known else [])]
+    return ids[-KEPT:]
 
 
 def absent(module, images):
-    """Remove the images that the lab built. Their containers must be gone."""
+    """Remove the lab's images. Their containers must be gone; what the user's need stays."""
     receipt = read_json(RECEIPT, {})
-    removed = []
-    for name in sorted({*receipt, *images, *leftovers()}):
-        current, labels = image(name)
-        if current and module.params["label"] in labels:
-            removed.append(name)
-            if not module.check_mode:
-                done = subprocess.run(
-                    ["docker", "rmi", name],
-                    env=docker_environment(),
-                    capture_output=True,
-                    text=True,
-                    check=False,
-                )
-                if done.returncode:
-                    module.fail_json(
-                        msg=f"docker rmi {name}: {done.stderr.strip()} -- remove the "
-                        "containers that it names, then run this again"
-                    )
+    knows = engine_ownership.known(receipt, images)
+    owned = engine_ownership.judge(engine_listing.objects(), knows)
+    for name in owned.images if not module.check_mode else ():
+        done = subprocess.run(
+            ["docker", "rmi", name],
+            env=docker_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        # Removing an image removes its untagged parents too.
+        if done.returncode and "No such image" not in done.stderr:
+            module.fail_json(
+                msg=f"docker rmi {name}: {done.stderr.strip()} -- remove the "
+                "containers that it names, then run this again"
+            )
     if not module.check_mode:
-        RECEIPT.unlink(missing_ok=True)
+        left = {name: entry for name, entry in receipt.items() if name not in owned.images}
+        left = {name: entry for name, entry in left.items() if image(name)[0] == entry["id"]}
+        if left != receipt:
+            write_json(RECEIPT, left)
+        if not left:
+            remove_json(RECEIPT)
     return {
-        "changed": bool(removed),
+        "changed": bool(owned.images),
         "images": {},
         "builder": "",
-        "diff": {"before": "".join(f"{name}\n" for name in removed), "after": ""},
+        "diff": {"before": "".join(f"{name}\n" for name in owned.images), "after": ""},
     }
 
 
@@ -223,7 +234,9 @@ def main():
     act = present if module.params["state"] == "present" else absent
     try:
         result = act(module, module.params["images"])
-    except OSError as error:
+    except ReceiptError as error:
+        module.fail_json(msg=str(error))
+    except (OSError, engine_listing.Unanswered) as error:
         if module.check_mode or module.params["state"] == "absent":
             module.exit_json(
                 changed=module.params["state"] == "present",
@@ -234,8 +247,7 @@ def main():
         module.fail_json(msg=f"no engine answers ({error}); run ./lab --tags provision,build")
     except json.JSONDecodeError as error:
         module.fail_json(
-            msg=f"the engine's answer or {RECEIPT} is not JSON ({error}); "
-            f"rm {RECEIPT}, then run ./lab again"
+            msg=f"the engine's answer is not JSON ({error}); restart it, then run this again"
         )
     module.exit_json(**result)
 

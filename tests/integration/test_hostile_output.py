@@ -53,7 +53,7 @@ def evil(docker_client: docker.DockerClient, run_container: Run) -> Iterator[Con
     Path(os.fsdecode(inside + b"/x" + evil_name)).write_bytes(b"x")
     os.setxattr(inside + b"/x" + evil_name, "user.\x1b[31m", b"\x1b[31m")
     yield container
-    container.remove(force=True)
+    container.remove(force=True, v=True)
     docker_client.images.remove(name, force=True)
 
 

@@ -60,9 +60,13 @@ class Machine:
 
     def lab(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the lab on this machine; output and errors come as one text in ``stdout``."""
+        return self.play("lab.yml", *arguments)
+
+    def play(self, playbook: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run one of the lab's playbooks on this machine, like :meth:`lab`."""
         inventory = f"{os.environ['MOLECULE_SCENARIO_DIRECTORY']}/inventory"
         return subprocess.run(
-            ["ansible-playbook", "-i", inventory, "-l", self.name, "lab.yml", *arguments],
+            ["ansible-playbook", "-i", inventory, "-l", self.name, playbook, *arguments],
             cwd=lab_command.ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -147,7 +147,7 @@ class Engine:
             try:
                 yield
             finally:
-                self.call("rm", "-f", other, check=False)
+                self.call("rm", "-f", "-v", other, check=False)
             return
         self.call(command[0], "-d", *command[1:])
         yield  # it ends with the container

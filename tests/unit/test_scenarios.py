@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 from junitparser import JUnitXml
 from rich.console import Console
 from tests import scenarios
@@ -89,5 +90,40 @@ def test_table_names_the_failed_step() -> None:
         assert word in row
 
 
-def test_scenarios_of_the_project_are_listed() -> None:
+VERIFIED = """\
+INFO     [default > verify] Executing
+INFO     Executing Testinfra tests found in /molecule/default/tests/...
+INFO     [default > verify] Executed: Successful
+"""
+
+
+def test_scenario_whose_tests_passed_is_ok() -> None:
+    assert scenarios.judge("default", VERIFIED, 0, 90.0).ok
+
+
+def test_step_without_tests_is_a_failure() -> None:
+    log = VERIFIED.replace("Executing Testinfra", "Skipping, no tests found.\nINFO")
+    outcome = scenarios.judge("default", log, 0, 90.0)
+    assert (outcome.ok, outcome.failed_step) == (False, "verify")
+
+
+def test_scenario_without_tests_is_a_failure(junit: Path) -> None:
+    (junit / "molecule-default-lab.xml").unlink()
+    outcome = scenarios.judge("default", LOG.partition("INFO     [default > idem")[0], 0, 90.0)
+    assert (outcome.ok, outcome.failed_step) == (False, "verify: it has no tests")
+
+
+@pytest.mark.parametrize("name", scenarios.names())
+def test_molecule_verify_by_hand_finds_tests(name: str) -> None:
+    home = scenarios.ROOT / "molecule" / name
+    settings = yaml.safe_load((home / "molecule.yml").read_text())
+    assert settings["scenario"]["name"] == name
+    directory = settings.get("verifier", {}).get("directory", "tests")
+    assert list((home / directory).rglob("test_*.py")), directory
+    for step in settings["scenario"].get("test_sequence", ()):
+        for argument in step.split()[1:] if step.startswith("verify") else ():
+            assert list((home / argument).rglob("test_*.py")), argument
+
+
+def test_every_scenario_of_the_project_is_found() -> None:
     assert {"default", "sid", "podman", "adopt", "broken"} <= set(scenarios.names())

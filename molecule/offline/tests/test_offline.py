@@ -32,3 +32,8 @@ def test_ansible_came_from_the_wheels(machine: Machine) -> None:
     if machine.name == "alone":
         program = "from ansible.release import __version__; print(__version__)"
         assert machine.output("~student/lab/.venv/bin/python -c %s", program).startswith("2.")
+
+
+def test_files_are_readable_although_the_user_hides_new_ones(machine: Machine) -> None:
+    modes = machine.output("stat --format %a /etc/ansible/facts.d /var/lib/scratchlab").split()
+    assert modes == ["755", "755"]

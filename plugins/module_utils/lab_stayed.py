@@ -1,0 +1,55 @@
+"""Says what stays on a machine when the lab is removed, why, and how that is removed too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.scratchlab.lab.plugins.module_utils.engine_ownership import HELD
+
+ALL = "./lab destroy -e lab_destroy_data=true"
+
+
+def described(
+    engine: Mapping[str, Any], packages: Mapping[str, Sequence[str]], files: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    """Return what stays, one line each, and the commands that remove it.
+
+    ``engine`` is the fact of the module lab_engine, ``packages`` names those that stay and who
+    needs them, ``files`` are of the user's in the lab's directories.
+    """
+    lines, remedies = [], []
+    needed: dict[str, list[str]] = {}
+    for name, by in packages.items():
+        if by:
+            needed.setdefault(", ".join(by), []).append(name.rpartition(":")[0] or name)
+    if engine["ours"] and engine["stays"]:
+        parts = ["its packages", "its group"]
+        parts += ["its configuration", "its data"] if engine["data_stays"] else []
+        because = "; and because ".join(engine["why"])
+        lines.append(f"the Docker engine with {_list(parts)}, because {because}")
+        if engine["silent"] and engine["data_stays"]:
+            remedies.append("start the engine, then ./lab destroy (it asks the engine)")
+    if engine["needed"] and not engine["ours"]:
+        lines += engine["needed"]
+        remedies.append("remove these containers, then ./lab destroy")
+    for by, names in needed.items():
+        held = by == HELD
+        lines.append(f"packages {_list(sorted(names))}: {'held' if held else f'{by} needs them'}")
+        if held:
+            remedies.append(f"apt-mark unhold {' '.join(sorted(names))}, then ./lab destroy")
+    lines += files
+    if files or (engine["ours"] and engine["stays"] and engine["data_stays"]):
+        remedies.append(ALL)
+    others = sorted({*engine["needed_by"], *_others(needed)})
+    if others:
+        remedies.append(f"apt-get purge {' '.join(others)}, then ./lab destroy")
+    return lines, remedies
+
+
+def _others(needed: Mapping[str, Sequence[str]]) -> set[str]:
+    return {name for by in needed for name in by.split(", ") if by != HELD}
+
+
+def _list(parts: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1] if parts else ""]))

@@ -1,0 +1,38 @@
+"""Show what ``./lab destroy`` left on the machines: ``show_stayed.py LAB [OPTION...]``.
+
+``LAB`` is the directory of ``./lab``; its ``.cache/destroyed`` has a file for each machine on which
+something stays. The options are those of this run: the commands that are shown repeat them.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+COMMAND = "./lab destroy"
+
+
+def lines(stays: Iterable[tuple[str, dict[str, list[str]]]], options: Sequence[str]) -> list[str]:
+    """What stays on each machine, and the commands that remove it; nothing if nothing stays."""
+    found, commands = [], []
+    for machine, what in stays:
+        found.append(f"on {machine} stays:")
+        found += [f"  {one}" for one in what["stays"]]
+        commands += [one for one in what["remedies"] if one not in commands]
+    again = " ".join([COMMAND, *map(shlex.quote, options)])
+    return found + [f"to remove it: {one.replace(COMMAND, again)}" for one in commands]
+
+
+def main(lab: str, options: Sequence[str]) -> None:
+    """Print it; where nothing stays, that it is done."""
+    files = sorted((Path(lab) / ".cache" / "destroyed").glob("*.json"))
+    stays = [(file.stem, json.loads(file.read_text("utf-8"))) for file in files]
+    for line in lines(stays, options) or [f"done; only this directory is left: {lab}"]:
+        print(f"lab: {line}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])

@@ -1,0 +1,87 @@
+"""What destroy says in its last lines: what stays, why, and the command that removes it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.scratchlab.lab.plugins.module_utils import lab_stayed
+
+import show_stayed
+
+SCRIPT = Path(show_stayed.__file__)
+GONE = {
+    "ours": True,
+    "stays": False,
+    "data_stays": False,
+    "why": [],
+    "needed": [],
+    "needed_by": [],
+    "silent": False,
+}
+STAYS = GONE | {"stays": True, "data_stays": True, "why": ["it holds volume data"]}
+ALL = "./lab destroy -e lab_destroy_data=true"
+PURGE = "apt-get purge mytool, then ./lab destroy"
+
+
+@pytest.mark.parametrize(
+    ("engine", "packages", "files", "lines", "remedies"),
+    [
+        (GONE, {}, [], [], []),
+        (GONE | {"ours": False, "stays": True}, {}, [], [], []),
+        (STAYS, {"docker.io:amd64": []}, [],
+         ["the Docker engine with its packages, its group, its configuration and its data, "
+          "because it holds volume data"], [ALL]),
+        (STAYS | {"data_stays": False, "why": ["mytool needs docker.io"], "needed_by": ["mytool"]},
+         {"docker.io:amd64": []}, [],
+         ["the Docker engine with its packages and its group, because mytool needs docker.io"],
+         [PURGE]),
+        (STAYS | {"silent": True, "why": ["it cannot be asked"]}, {}, [],
+         ["the Docker engine with its packages, its group, its configuration and its data, "
+          "because it cannot be asked"],
+         ["start the engine, then ./lab destroy (it asks the engine)", ALL]),
+        (GONE, {"golang-go:amd64": ["mytool"], "golang-src:all": ["mytool"]}, [],
+         ["packages golang-go and golang-src: mytool needs them"], [PURGE]),
+        (GONE, {"runc:amd64": ["apt-mark hold"]}, [],
+         ["packages runc: held"], ["apt-mark unhold runc, then ./lab destroy"]),
+        (GONE, {}, ["/var/lib/scratchlab/notes.txt"], ["/var/lib/scratchlab/notes.txt"], [ALL]),
+        (GONE | {"ours": False, "stays": True, "needed": ["image sleep, from which web runs"]},
+         {}, [], ["image sleep, from which web runs"],
+         ["remove these containers, then ./lab destroy"]),
+    ],
+    ids=["nothing", "not ours", "data", "needed", "silent", "packages", "held", "files", "image"],
+)  # fmt: skip
+def test_described(engine: Any, packages: Any, files: Any, lines: Any, remedies: Any) -> None:
+    assert lab_stayed.described(engine, packages, files) == (lines, remedies)
+
+
+def shown(lab: Path, *options: str) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), str(lab), *options],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout.splitlines()
+
+
+def test_last_lines_name_what_stays_and_the_commands(tmp_path: Path) -> None:
+    place = tmp_path / ".cache" / "destroyed"
+    place.mkdir(parents=True)
+    for name in ("desk1", "desk2"):
+        found = {"stays": [f"/notes of {name}"], "remedies": [ALL, PURGE], "changed": False}
+        (place / f"{name}.json").write_text(json.dumps(found))
+    assert shown(tmp_path, "-i", "inventory/a class.yml") == [
+        "lab: on desk1 stays:",
+        "lab:   /notes of desk1",
+        "lab: on desk2 stays:",
+        "lab:   /notes of desk2",
+        "lab: to remove it: ./lab destroy -i 'inventory/a class.yml' -e lab_destroy_data=true",
+        "lab: to remove it: apt-get purge mytool, then ./lab destroy -i 'inventory/a class.yml'",
+    ]
+
+
+def test_last_line_where_nothing_stays(tmp_path: Path) -> None:
+    assert shown(tmp_path) == [f"lab: done; only this directory is left: {tmp_path}"]
