@@ -13,6 +13,7 @@ from typing import Any
 
 from scratchlab import mountinfo
 from scratchlab.collect.host_facts import ENGINE_FILES, MOST_TEXT
+from scratchlab.collect.live.closed import ClosedWays, closed_ways
 from scratchlab.collect.live.file_status import mount_id_of
 from scratchlab.model import EngineFile, HostDevice, Json, Mount
 
@@ -89,19 +90,25 @@ def destinations(inspect: Json, config: Mapping[str, Any] | None) -> Iterator[st
         yield str(device.get("path") or "")
 
 
-def links_on_mounts(root_fd: int, root_mount: int, paths: Iterable[str]) -> dict[str, str]:
+def links_on_mounts(
+    root_fd: int, root_mount: int, paths: Iterable[str], mounts: Sequence[Mount]
+) -> dict[str, str]:
     """The symlinks on the way to ``paths`` that lie on another mount than the root's.
 
-    ``root_fd`` is a descriptor of the container's root, ``root_mount`` the id of its mount.
+    ``root_fd`` is a descriptor of the container's root, ``root_mount`` the id of its mount, and
+    ``mounts`` are those of its process: nothing on a closed one is asked.
     """
     links: dict[str, str] = {}
+    closed = closed_ways(mounts, root_mount)
     for path in dict.fromkeys(paths):
         if path.startswith("/"):
-            _follow(root_fd, root_mount, path, links)
+            _follow(root_fd, root_mount, path, links, closed)
     return links
 
 
-def _follow(root_fd: int, root_mount: int, path: str, links: dict[str, str]) -> None:
+def _follow(
+    root_fd: int, root_mount: int, path: str, links: dict[str, str], closed: ClosedWays
+) -> None:
     parts = [part for part in path.split("/") if part][::-1]
     resolved: list[str] = []
     left = _MOST_LINKS
@@ -110,6 +117,8 @@ def _follow(root_fd: int, root_mount: int, path: str, links: dict[str, str]) -> 
         if part in (".", ".."):
             resolved = resolved[:-1] if part == ".." else resolved
             continue
+        if "/" + "/".join([*resolved, part]) in closed:
+            return
         step = _step(root_fd, [*resolved, part])
         if step is None:
             return
@@ -156,11 +165,14 @@ def _text(path: str) -> str | None:
         fd = os.open(path, _FILE)
     except (OSError, ValueError):
         return None
-    with open(fd, "rb") as file:
+    try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             return None
-        content = file.read(MOST_TEXT + 1)
-    return None if len(content) > MOST_TEXT else content.decode("utf-8", "surrogateescape")
+        with open(fd, "rb", closefd=False) as file:
+            content = file.read(MOST_TEXT + 1)
+        return None if len(content) > MOST_TEXT else content.decode("utf-8", "surrogateescape")
+    finally:
+        os.close(fd)
 
 
 def _nodes(host: str, inside: str) -> Iterator[HostDevice]:

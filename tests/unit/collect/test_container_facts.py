@@ -1,0 +1,188 @@
+"""Facts of a container: by names of the engine's, or below its root without following a link."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scratchlab.collect import container_facts
+from scratchlab.collect.container_facts import (
+    destinations,
+    engine_files,
+    engine_mounts,
+    host_devices,
+    links_on_mounts,
+)
+from scratchlab.collect.host_facts import MOST_TEXT
+from scratchlab.collect.live.file_status import mount_id_of
+from scratchlab.model import EngineFile, HostDevice, Mount
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Iterator[int]:
+    fd = os.open(tmp_path, os.O_PATH | os.O_DIRECTORY)
+    yield fd
+    os.close(fd)
+
+
+# The engine's mounts:
+
+
+def own_mounts() -> tuple[Mount, ...]:
+    from scratchlab import mountinfo  # noqa: PLC0415
+
+    return mountinfo.parse(Path("/proc/self/mountinfo").read_bytes())
+
+
+def test_only_mounts_that_show_the_same_are_kept() -> None:
+    proc = next(mount for mount in own_mounts() if mount.target == "/proc")
+    found = engine_mounts(os.getpid(), [proc])
+    assert found is not None
+    assert {(mount.device, mount.root) for mount in found} == {(proc.device, proc.root)}
+    assert engine_mounts(os.getpid(), []) == ()
+
+
+def test_without_a_parent_it_is_the_first_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+
+    def refused(path: str, mode: str) -> object:
+        opened.append(path)
+        raise PermissionError
+
+    monkeypatch.setattr(container_facts, "open", refused, raising=False)
+    assert engine_mounts(0, []) is None
+    assert engine_mounts(77, []) is None
+    assert opened == ["/proc/1/mountinfo", "/proc/77/mountinfo", "/proc/1/mountinfo"]
+
+
+# The engine's files:
+
+
+def test_the_files_that_inspect_names_are_read(tmp_path: Path) -> None:
+    (tmp_path / "hosts").write_bytes(b"\xff\n")
+    (tmp_path / "resolv.conf").write_text("r")
+    (tmp_path / "resolv.conf.hash").write_text("sha256:ab\n")
+    (tmp_path / "hosts.hash").write_text("not asked for")
+    inspect = {"HostsPath": f"{tmp_path}/hosts", "ResolvConfPath": f"{tmp_path}/resolv.conf",
+               "HostnamePath": f"{tmp_path}/absent"}  # fmt: skip
+    assert set(engine_files(inspect)) == {
+        EngineFile("/etc/hosts", f"{tmp_path}/hosts", "\udcff\n"),
+        EngineFile("/etc/resolv.conf", f"{tmp_path}/resolv.conf", "r", "sha256:ab"),
+        EngineFile("/etc/hostname", f"{tmp_path}/absent"),
+    }
+
+
+@pytest.mark.parametrize("path", ["", None, "relative", 7])
+def test_what_is_not_an_absolute_path_is_not_opened(path: object) -> None:
+    assert engine_files({"HostsPath": path}) == ()
+
+
+def test_a_link_a_pipe_a_directory_and_a_large_file_are_not_read(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("s")
+    (tmp_path / "link").symlink_to("secret")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "most").write_text("x" * MOST_TEXT)
+    (tmp_path / "large").write_text("x" * (MOST_TEXT + 1))
+    for name, is_read in (("link", False), ("pipe", False), (".", False), ("large", False),
+                          ("most", True)):  # fmt: skip
+        (file,) = engine_files({"HostsPath": f"{tmp_path}/{name}"})
+        assert (file.text is not None) is is_read
+
+
+# Devices:
+
+
+def asked(*pairs: tuple[str, str]) -> dict[str, object]:
+    devices = [{"PathOnHost": host, "PathInContainer": inside} for host, inside in pairs]
+    return {"HostConfig": {"Devices": devices}}
+
+
+def test_a_device_has_the_number_of_the_hosts_node() -> None:
+    found = host_devices(asked(("/dev/null", "/x/null"), ("/dev/zero", "/zero")))
+    assert found == (HostDevice("/x/null", (1, 3)), HostDevice("/zero", (1, 5)))
+
+
+def test_what_is_not_a_node_is_not_a_device(tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("x")
+    for host, inside in ((f"{tmp_path}/f", "/f"), (f"{tmp_path}/absent", "/f"), ("", "/f"),
+                         ("/dev/null", "relative"), ("relative", "/f")):  # fmt: skip
+        assert host_devices(asked((host, inside))) == ()
+    assert host_devices({}) == host_devices({"HostConfig": None}) == ()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="makes device nodes")
+def test_a_directory_stands_for_the_nodes_below_it(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    try:
+        os.mknod(tmp_path / "deep/b", stat.S_IFBLK | 0o600, os.makedev(7, 1))
+        os.mknod(tmp_path / "c", stat.S_IFCHR | 0o600, os.makedev(1, 3))
+    except PermissionError:
+        pytest.skip("nodes cannot be made here")
+    (tmp_path / "f").write_text("x")
+    (tmp_path / "link").symlink_to("/dev/null")
+    assert set(host_devices(asked((str(tmp_path), "/in")))) == {
+        HostDevice("/in/c", (1, 3)), HostDevice("/in/deep/b", (7, 1)),
+    }  # fmt: skip
+
+
+# Names that may lead through links:
+
+
+def test_destinations_are_those_of_engine_and_runtime() -> None:
+    inspect = {
+        "Mounts": [{"Destination": "/m"}, {}],
+        "HostConfig": {"Mounts": [{"Target": "/t"}], "Tmpfs": {"/tmpfs": ""},
+                       "Devices": [{"PathInContainer": "/d"}]},
+        "Config": {"WorkingDir": "/w"},
+    }  # fmt: skip
+    config = {"mounts": [{"destination": "/c"}], "linux": {"devices": [{"path": "/cd"}]}}
+    assert set(destinations(inspect, config)) == {
+        "/m", "", "/t", "/tmpfs", "/d", "/w", "/c", "/cd",
+    }  # fmt: skip
+    assert set(destinations({}, None)) == {""}
+
+
+def follow(root: int, *paths: str, on_root: bool = False) -> dict[str, str]:
+    """The links on the way: all of them lie on another mount, unless ``on_root``."""
+    mount = mount_id_of(root)
+    return links_on_mounts(root, mount if on_root else mount + 1_000_000, paths)
+
+
+def test_links_on_another_mount_are_recorded(tmp_path: Path, root: int) -> None:
+    (tmp_path / "a/b").mkdir(parents=True)
+    (tmp_path / "a/up").symlink_to("../a/b/.")
+    (tmp_path / "absolute").symlink_to("/a")
+    assert follow(root, "/a/up/x") == {"/a/up": "../a/b/."}
+    assert follow(root, "/absolute/up") == {"/absolute": "/a", "/a/up": "../a/b/."}
+    assert follow(root, "/a/b", "relative", "/absent/x", "") == {}
+    assert follow(root, "/a/../absolute", "/./absolute") == {"/absolute": "/a"}
+    assert follow(root, "/../../absolute") == {"/absolute": "/a"}
+    assert follow(root, "/a/up", "/absolute", on_root=True) == {}
+
+
+def test_a_link_cannot_lead_out_of_the_root(tmp_path: Path, root: int) -> None:
+    (tmp_path / "out").symlink_to("../../../../../../etc")
+    (tmp_path / "etc").symlink_to("inner")
+    assert follow(root, "/out/hosts") == {"/out": "../../../../../../etc", "/etc": "inner"}
+
+
+def test_links_without_an_end_are_given_up(tmp_path: Path, root: int) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    assert follow(root, "/loop/x") == {"/loop": "loop"}
+    for number in range(60):
+        (tmp_path / f"l{number}").symlink_to(f"l{number + 1}")
+    assert len(follow(root, "/l0")) == 40
+
+
+def test_a_file_on_the_way_ends_it_and_no_descriptor_is_left_open(
+    tmp_path: Path, root: int
+) -> None:
+    (tmp_path / "f").write_text("x")
+    (tmp_path / "link").symlink_to("f/x")
+    before = len(os.listdir("/proc/self/fd"))
+    assert follow(root, "/link/y", "/f/x", "/f\0") == {"/link": "f/x"}
+    assert len(os.listdir("/proc/self/fd")) == before

@@ -1,0 +1,79 @@
+"""A kept ledger is used only if root alone can have written it, for this image, undamaged."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scratchlab.collect.image.ledger_cache import LedgerCache
+from scratchlab.ledger import Ledger
+from scratchlab.model import Entry, Image, Kind
+
+IMAGE = Image(id="sha256:" + "a" * 64, diff_ids=("sha256:1",))
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the cache is root's")
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> LedgerCache:
+    found = LedgerCache(tmp_path / "ledgers")
+    found.keep("docker", IMAGE, Ledger([Entry("/x", Kind.FILE, 0o644)]))
+    return found
+
+
+def test_what_was_kept_is_found(cache: LedgerCache) -> None:
+    found = cache.find("docker", IMAGE.id, IMAGE.diff_ids)
+    assert found is not None
+    assert found[0] == replace(IMAGE, source="kept")
+    assert [entry.path for entry in found[1]] == ["/x"]
+
+
+def test_another_image_engine_or_list_of_layers_is_not_found(cache: LedgerCache) -> None:
+    assert cache.find("docker", "sha256:" + "b" * 64, IMAGE.diff_ids) is None
+    assert cache.find("podman", IMAGE.id, IMAGE.diff_ids) is None
+    assert cache.find("docker", IMAGE.id, ("sha256:2",)) is None
+    assert cache.find("docker", IMAGE.id, ()) is None
+    assert cache.find("docker", "../" + IMAGE.id, IMAGE.diff_ids) is None
+
+
+@pytest.mark.parametrize("mode", [0o701, 0o710, 0o720, 0o702, 0o777, 0o755])
+def test_a_directory_that_others_can_reach_is_not_read(
+    cache: LedgerCache, tmp_path: Path, mode: int
+) -> None:
+    os.chmod(tmp_path / "ledgers", mode)
+    assert cache.find("docker", IMAGE.id, IMAGE.diff_ids) is None
+
+
+def test_a_directory_of_somebody_else_or_a_link_is_not_read(
+    cache: LedgerCache, tmp_path: Path
+) -> None:
+    (tmp_path / "link").symlink_to("ledgers")
+    assert LedgerCache(tmp_path / "link").find("docker", IMAGE.id, IMAGE.diff_ids) is None
+    os.chown(tmp_path / "ledgers", 1000, 0)
+    assert cache.find("docker", IMAGE.id, IMAGE.diff_ids) is None
+
+
+def test_nothing_is_kept_where_others_write(tmp_path: Path) -> None:
+    (tmp_path / "ledgers").mkdir()
+    os.chmod(tmp_path / "ledgers", 0o777)
+    LedgerCache(tmp_path / "ledgers").keep("docker", IMAGE, Ledger())
+    assert os.listdir(tmp_path / "ledgers") == []
+
+
+def test_a_damaged_ledger_is_not_used(cache: LedgerCache, tmp_path: Path) -> None:
+    (file,) = (tmp_path / "ledgers").glob("*.ledger")
+    file.write_bytes(file.read_bytes() + b"\0")
+    assert cache.find("docker", IMAGE.id, IMAGE.diff_ids) is None
+
+
+def test_a_damaged_record_is_not_used(cache: LedgerCache, tmp_path: Path) -> None:
+    (file,) = (tmp_path / "ledgers").glob("*.json")
+    whole = json.loads(file.read_text())
+    damaged: list[Any] = [{}, [], {**whole, "sha256": "0" * 64}, {**whole, "image": {"id": 7}}]
+    for record in damaged:
+        file.write_text(json.dumps(record))
+        assert cache.find("docker", IMAGE.id, IMAGE.diff_ids) is None
