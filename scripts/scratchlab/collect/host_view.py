@@ -58,7 +58,12 @@ class HostView:
         parent = parent_pid(process)
         config = runtime_config.find_config(inspect, engine, self._client.info(), parent)
         layers, layers_problem = storage.find_layers(
-            inspect, engine, image.diff_ids, process.mounts, process.root_mount
+            inspect,
+            engine,
+            image.diff_ids,
+            process.mounts,
+            process.root_mount,
+            engine_mounts=storage.read_engine_mounts(parent) or (),
         )
         candidates = runtime_config.source_candidates(inspect, config.data, engine)
         destinations = container_facts.destinations(inspect, config.data)
@@ -86,7 +91,7 @@ class HostView:
             ),
             host_mounts=container_facts.engine_mounts(parent, process.mounts),
             links=container_facts.links_on_mounts(
-                process.root_fd, process.root_mount, destinations
+                process.root_fd, process.root_mount, destinations, process.mounts
             ),
             engine_files=container_facts.engine_files(inspect),
             devices=container_facts.host_devices(inspect),
@@ -128,7 +133,12 @@ class HostView:
 
     def _read_root(self, progress: Progress) -> Ledger:
         count = progress.step("reading the live root", "entries")
-        return live.read_root(self._process.root_fd, self._process.mounts, progress=count)
+        process = self._process
+        mounts = storage.read_engine_mounts(parent_pid(process))
+        devices = storage.engine_devices(mounts, self._client.facts().root_dir)
+        return live.read_root(
+            process.root_fd, process.mounts, progress=count, engine_devices=devices
+        )
 
 
 def _chrooted(process: Process) -> str:

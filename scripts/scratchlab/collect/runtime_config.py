@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from scratchlab import mountinfo
+from scratchlab.collect.live.closed import closed_ways
 from scratchlab.errors import LabError
 from scratchlab.model import BindSource, Engine, Json, Mount
 
@@ -102,7 +103,10 @@ def find_sources(
     shim or conmon: rootless engines have a mount namespace of their own.
     """
     mounted: dict[tuple[int, int], list[int]] = {}
+    closed = closed_ways(mounts, root_mount)
     for target, mount in mountinfo.visible_mounts(mounts, root_mount).items():
+        if target in closed:
+            continue
         status = _stat_below(root_fd, target)
         if status is not None:
             mounted.setdefault((status.st_dev, status.st_ino), []).append(mount.id)
