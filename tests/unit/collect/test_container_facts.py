@@ -146,10 +146,12 @@ def test_destinations_are_those_of_engine_and_runtime() -> None:
     assert set(destinations({}, None)) == {""}
 
 
-def follow(root: int, *paths: str, on_root: bool = False) -> dict[str, str]:
+def follow(
+    root: int, *paths: str, on_root: bool = False, mounts: tuple[Mount, ...] = ()
+) -> dict[str, str]:
     """The links on the way: all of them lie on another mount, unless ``on_root``."""
     mount = mount_id_of(root)
-    return links_on_mounts(root, mount if on_root else mount + 1_000_000, paths)
+    return links_on_mounts(root, mount if on_root else mount + 1_000_000, paths, mounts)
 
 
 def test_links_on_another_mount_are_recorded(tmp_path: Path, root: int) -> None:

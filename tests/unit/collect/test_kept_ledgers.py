@@ -21,7 +21,8 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the cache is root's")
 @pytest.fixture
 def cache(tmp_path: Path) -> LedgerCache:
     found = LedgerCache(tmp_path / "ledgers")
-    found.keep("docker", IMAGE, Ledger([Entry("/x", Kind.FILE, 0o644)]))
+    with Ledger([Entry("/x", Kind.FILE, 0o644)]) as ledger:
+        found.keep("docker", IMAGE, ledger)
     return found
 
 
@@ -29,7 +30,8 @@ def test_what_was_kept_is_found(cache: LedgerCache) -> None:
     found = cache.find("docker", IMAGE.id, IMAGE.diff_ids)
     assert found is not None
     assert found[0] == replace(IMAGE, source="kept")
-    assert [entry.path for entry in found[1]] == ["/x"]
+    with found[1] as ledger:
+        assert [entry.path for entry in ledger] == ["/x"]
 
 
 def test_another_image_engine_or_list_of_layers_is_not_found(cache: LedgerCache) -> None:
@@ -60,7 +62,8 @@ def test_a_directory_of_somebody_else_or_a_link_is_not_read(
 def test_nothing_is_kept_where_others_write(tmp_path: Path) -> None:
     (tmp_path / "ledgers").mkdir()
     os.chmod(tmp_path / "ledgers", 0o777)
-    LedgerCache(tmp_path / "ledgers").keep("docker", IMAGE, Ledger())
+    with Ledger() as ledger:
+        LedgerCache(tmp_path / "ledgers").keep("docker", IMAGE, ledger)
     assert os.listdir(tmp_path / "ledgers") == []
 
 
