@@ -179,11 +179,10 @@ def key(machines: tuple[str, ...]) -> int:
 
 
 def _verified_report(client: EngineClient, container: str, vantage: str) -> Report:
-    """The report of a verification, with its entries in memory."""
+    """The report of a verification; it needs neither the evidence nor the engine any more."""
     evidence, judgement = verification.verify(client, container, vantage=vantage)
     with evidence:
-        report = build(evidence, judgement)
-        return Report(report.head, list(report.entries))
+        return build(evidence, judgement)
 
 
 def _now() -> str:
