@@ -46,7 +46,8 @@ def test_a_whiteout_deletes() -> None:
     )  # fmt: skip
     (ghost,) = found.ghosts
     assert (ghost.path, ghost.kind, ghost.origin) == ("/d/f", Status.DELETED, Origin.WRITTEN_LATER)
-    assert ghost.evidence[0].detail == "whiteout /l/upper/d/f"
+    evidence = ghost.evidence[0]
+    assert (evidence.kind, evidence.detail) == ("writable-layer", "whiteout /l/upper/d/f")
     assert ghost.actor == "the writable layer"
 
 
@@ -100,7 +101,8 @@ def test_the_init_layer_replaces_entries_of_the_image() -> None:
     assert {path: ghost.kind for path, ghost in by_path.items()} == {
         "/.dockerenv": Status.REPLACED, "/etc": Status.REPLACED,
     }  # fmt: skip
-    assert by_path["/etc"].evidence[0].detail == "directory /l/init/etc"
+    evidence = by_path["/etc"].evidence[0]
+    assert (evidence.kind, evidence.detail) == ("init-layer", "directory /l/init/etc")
     assert by_path["/etc"].origin is Origin.ENGINE_INIT_LAYER
     assert by_path["/etc"].actor == "the engine's init layer"
 
@@ -196,3 +198,15 @@ def test_a_file_with_one_name_that_has_more_now_is_unexplained() -> None:
     live = [file("/x", ON_ROOT, links="/x"), file("/y", ON_ROOT, links="/x")]
     judgement = judged(facts(), *live, image=[file("/x"), file("/y")], writable=[file("/q")])
     assert finding(judgement, "/x").origin is Origin.UNEXPLAINED
+
+
+def test_a_mount_on_the_root_that_the_process_never_entered_hides_nothing() -> None:
+    asked = facts(mount(8, "/"), mount(9, "/d", parent=8))
+    judgement = judged(asked, image=[file("/d")], writable=[Entry.whiteout("/d")])
+    assert [ghost.kind for ghost in judgement.ghosts] == [Status.DELETED]
+
+
+def test_the_roots_own_mount_hides_nothing() -> None:
+    judgement = judged(facts(), image=[directory("/"), file("/d")])
+    assert list(judgement.ghosts) == []
+    assert finding(judgement, "/d").status is Status.MISSING

@@ -1,0 +1,26 @@
+"""Names that a file of the image was given where no copy-up parts them (native, btrfs)."""
+
+from __future__ import annotations
+
+from tests.unit.judge.handmade import ROOT, facts, file, finding, judged
+
+from scratchlab.model import Entry, Evidence, Origin
+
+
+def test_file_that_was_given_a_name_is_still_the_images() -> None:
+    live = [file(path, ROOT.id, links="/x") for path in ("/x", "/y")]
+    found = finding(judged(facts(), *live, image=[file("/x")], writable=[live[1]]), "/x")
+    assert (found.origin, found.rule) == (Origin.IMAGE_LAYER, "overlay-hard-links")
+    assert found.evidence == (Evidence("writable-layer", "it was given the names /y"),)
+
+
+def test_removed_and_given_names_must_all_be_in_the_writable_layer() -> None:
+    image = [file(path, links="/x") for path in ("/x", "/w")]
+    live = [file(path, ROOT.id, links="/x") for path in ("/x", "/y")]
+    for writable, origin in (
+        ([live[1], Entry.whiteout("/w")], Origin.IMAGE_LAYER),
+        ([live[1]], Origin.UNEXPLAINED),
+        ([Entry.whiteout("/w")], Origin.UNEXPLAINED),
+    ):
+        judgement = judged(facts(), *live, image=image, writable=writable)
+        assert finding(judgement, "/x").origin is origin
