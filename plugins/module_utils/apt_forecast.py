@@ -72,13 +72,8 @@ def judge_states(names, states):
         # The lab finishes what was unpacked; what has to be unpacked again is not its own.
         if name in OTHER_ENGINES or (name in names and state[2:] == "R"):
             return apt_causes.half_installed(name, state), ""
-    note = ""
-    for words, wanted in (("the lab finishes", True), ("the lab does not need", False)):
-        some = [
-            f"{name} ({state})" for name, state in unfinished.items() if (name in names) is wanted
-        ]
-        note += f"; half installed, and {words} it: {', '.join(some)}" if some else ""
-    return None, note
+    some = ", ".join(f"{name} ({state})" for name, state in unfinished.items())
+    return None, f"; half installed, and apt tries to finish: {some}" if some else ""
 
 
 def judge_owner(names, owner):

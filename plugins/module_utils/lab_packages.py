@@ -120,14 +120,18 @@ def _list(path: Path, there: bool) -> None:
 
 
 def states():
-    """Return all packages of dpkg: ``{"docker.io:amd64": "ii"}`` (dpkg-query(1), Status-Abbrev)."""
-    listing = subprocess.run(
-        ["dpkg-query", "-W", "-f", "${db:Status-Abbrev}\t${Package}:${Architecture}\n"],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-    pairs = (line.split("\t") for line in listing.splitlines())
+    """Return all packages of dpkg: ``{"docker.io:amd64": "ii"}`` (dpkg-query(1), Status-Abbrev).
+
+    Raises PackageError.
+    """
+    command = ["dpkg-query", "-W", "-f", "${db:Status-Abbrev}\t${Package}:${Architecture}\n"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise PackageError(
+            f"dpkg cannot read its database: {done.stderr.strip()} -- cp /var/lib/dpkg/status-old "
+            "/var/lib/dpkg/status brings back the last one that was whole; then run ./lab again"
+        )
+    pairs = (line.split("\t") for line in done.stdout.splitlines())
     return {name: abbrev.strip() for abbrev, name in pairs if abbrev[1] != "n"}
 
 

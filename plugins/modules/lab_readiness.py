@@ -252,7 +252,10 @@ def main():
         supports_check_mode=True,
     )
     options = module.params
-    wanted, states = wanted_packages(options["engine_packages"], options["go_packages"])
+    try:
+        wanted, states = wanted_packages(options["engine_packages"], options["go_packages"])
+    except lab_packages.PackageError as error:
+        module.fail_json(msg=str(error))
     answers = [
         clock(options["now"], options["clock_seconds"]),
         root(),

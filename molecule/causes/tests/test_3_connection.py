@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,9 @@ def test_cause_is_recorded_with_the_command(
 ) -> None:
     name = machine.host.ansible.get_variables()["ansible_host"]
     known_hosts = tmp_path / "known_hosts"
-    known_hosts.write_text(f"{name} ssh-ed25519 {'A' * 68}\n")
+    keygen = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "key")]
+    subprocess.run(keygen, check=True)
+    known_hosts.write_text(f"{name} {(tmp_path / 'key.pub').read_text()}")
     name, _, value = variable.partition("=")
     value = value.replace("{known_hosts}", str(known_hosts))
     found = check(machine, "-e", f"{{'{name}': {value!r}}}")

@@ -65,13 +65,13 @@ def test_half_installed_package_of_someone_else_is_only_mentioned() -> None:
         ["docker.io"], {"vendor-agent": "iF", "docker.io": "ii"}
     )
     assert cause is None
-    assert note == "; half installed, and the lab does not need it: vendor-agent (iF)"
+    assert note == "; half installed, and apt tries to finish: vendor-agent (iF)"
 
 
 def test_unpacked_engine_is_finished_by_the_lab() -> None:
     cause, note = apt_forecast.judge_states(["docker.io"], {"docker.io": "iU"})
     assert cause is None
-    assert note == "; half installed, and the lab finishes it: docker.io (iU)"
+    assert note == "; half installed, and apt tries to finish: docker.io (iU)"
 
 
 def test_engine_to_reinstall_is_named_with_the_command() -> None:
