@@ -343,11 +343,13 @@ _USR_VARIANTS = (
     u("exec undoes", then=shell("echo 1 >/opt/new && rm /opt/new")),
     u(
         "exec makes a directory again",
-        then=shell("rm -r /usr/share/doc && mkdir /usr/share/doc && echo 1 >/usr/share/doc/new"),
+        then=shell(
+            "rm -r /usr/share/doc && mkdir -m 700 /usr/share/doc && echo 1 >/usr/share/doc/new"
+        ),
         written=frozenset({"/usr/share/doc", "/usr/share/doc/new", "/usr/share/doc/text"}),
     ),
     u(
-        "exec parts a hard link", then=shell("chown 1:1 /usr/bin/perl"),
+        "exec parts a hard link", then=shell("rm /usr/bin/perl && echo 1 >/usr/bin/perl"),
         written=frozenset({"/usr/bin/perl"}),
     ),
     u(

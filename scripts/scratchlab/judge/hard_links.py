@@ -28,20 +28,27 @@ class HardLinks:
         return _sets(self._evidence.live)
 
     def parted(self, live: Entry) -> Evidence | None:
-        """The evidence that ``live`` has fewer names than in the image only because the others are
-        in the writable layer now, or were removed there; None where that does not explain it.
+        """The evidence that ``live`` has other names than in the image only because of names that
+        are in the writable layer now, or were removed there; None where that does not explain it.
+        A file gets a name without a copy where the root is one directory (native, btrfs).
         """
         writable = self._evidence.writable
         image = self._evidence.image.get(live.path)
-        if writable is None or image is None or image.links is None:
+        if writable is None or image is None:
             return None
-        names = self._of_image.get(image.links, set())
+        names = self._of_image.get(image.links, set()) if image.links else {live.path}
         left = self._of_live.get(live.links, {live.path}) if live.links else {live.path}
-        gone = names - left
-        if left - names or not gone or not all(name in writable for name in gone):
+        gone, added = names - left, left - names
+        if not gone | added or not all(name in writable for name in gone | added):
             return None
-        shown = ", ".join(sorted(gone)[:3])
-        return Evidence("writable-layer", f"its other names were copied up or removed: {shown}")
+        detail = f"its other names were copied up or removed: {_shown(gone)}"
+        if added:
+            detail = f"it was given the names {_shown(added)}"
+        return Evidence("writable-layer", detail)
+
+
+def _shown(names: set[str]) -> str:
+    return ", ".join(sorted(names)[:3])
 
 
 def _sets(ledger: Ledger) -> dict[str, set[str]]:

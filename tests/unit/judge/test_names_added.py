@@ -15,7 +15,7 @@ def test_file_that_was_given_a_name_is_still_the_images() -> None:
 
 
 def test_removed_and_given_names_must_all_be_in_the_writable_layer() -> None:
-    image = [file(path, links="/x") for path in ("/x", "/w")]
+    image = [file(path, links="/w") for path in ("/w", "/x")]
     live = [file(path, ROOT.id, links="/x") for path in ("/x", "/y")]
     for writable, origin in (
         ([live[1], Entry.whiteout("/w")], Origin.IMAGE_LAYER),
