@@ -47,16 +47,22 @@ class Score:
 
 
 def run(modules: tuple[str, ...] = DECIDING) -> Score:
-    """Mutate ``modules`` and run the tests of TESTS on each mutant."""
+    """Mutate ``modules`` and run the tests of TESTS on each mutant. Raises RuntimeError where the
+    tests fail without any fault.
+    """
     _prepare(modules)
-    environment = {**os.environ, "PYTHONPATH": "src", "HYPOTHESIS_MAX_EXAMPLES": "20"}
+    environment = {**os.environ, "PYTHONPATH": "src"}
     mutmut = [sys.executable, "-m", "mutmut"]
     subprocess.run([*mutmut, "run"], cwd=WORK, env=environment, check=False)
     results = subprocess.run(
         [*mutmut, "results", "--all", "true"], cwd=WORK, env=environment, check=True,
         capture_output=True, text=True,
     ).stdout  # fmt: skip
-    return score(results)
+    found = score(results)
+    unchecked = [name for name in found.survivors if name.endswith("(not checked)")]
+    if unchecked:
+        raise RuntimeError(f"{len(unchecked)} mutants were not checked: are the tests green?")
+    return found
 
 
 def score(results: str) -> Score:
