@@ -191,7 +191,11 @@ def subpaths_by_target(inspect: Mapping[str, Any]) -> dict[str, str]:
 
     Docker 26 and 28 (moby api/types/mount VolumeOptions.Subpath, ImageOptions.Subpath), podman 5.4.
     """
-    found = {}
+    found = {
+        str(mount.get("Destination")): str(mount["SubPath"]).lstrip("/")
+        for mount in inspect.get("Mounts") or []
+        if mount.get("SubPath")  # podman
+    }
     for mount in (inspect.get("HostConfig") or {}).get("Mounts") or []:
         for key in ("VolumeOptions", "ImageOptions"):
             subpath = (mount.get(key) or {}).get("Subpath")

@@ -94,6 +94,8 @@ class MountIdentity:
         wish = request.wish or {}
         source = str(wish.get("Source") or "")
         yield source
+        if wish.get("SubPath") and source:  # podman 5.4 libpod/define InspectMount
+            yield posixpath.normpath(f"{source}/{wish['SubPath']}")
         host_config = self._facts.container.inspect.get("HostConfig") or {}
         for mount in host_config.get("Mounts") or []:
             if mount.get("Target") != wish.get("Destination") or not source:
