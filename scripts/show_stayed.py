@@ -13,16 +13,19 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 COMMAND = "./lab destroy"
+CHECK, DIFF = {"--check", "-C"}, {"--diff", "-D"}
 
 
 def lines(stays: Iterable[tuple[str, dict[str, list[str]]]], options: Sequence[str]) -> list[str]:
     """What stays on each machine, and the commands that remove it; nothing if nothing stays."""
     found, commands = [], []
+    verb = "would stay" if CHECK & set(options) else "stays"
     for machine, what in stays:
-        found.append(f"on {machine} stays:")
+        found.append(f"on {machine} {verb}:")
         found += [f"  {one}" for one in what["stays"]]
         commands += [one for one in what["remedies"] if one not in commands]
-    again = " ".join([COMMAND, *map(shlex.quote, options)])
+    kept = (one for one in options if one not in CHECK | DIFF)
+    again = " ".join([COMMAND, *map(shlex.quote, kept)])
     return found + [f"to remove it: {one.replace(COMMAND, again)}" for one in commands]
 
 
@@ -30,7 +33,10 @@ def main(lab: str, options: Sequence[str]) -> None:
     """Print it; where nothing stays, that it is done."""
     files = sorted((Path(lab) / ".cache" / "destroyed").glob("*.json"))
     stays = [(file.stem, json.loads(file.read_text("utf-8"))) for file in files]
-    for line in lines(stays, options) or [f"done; only this directory is left: {lab}"]:
+    done = f"done; only this directory is left: {lab}"
+    if CHECK & set(options):
+        done = "nothing was changed, and nothing would stay"
+    for line in lines(stays, options) or [done]:
         print(f"lab: {line}")
 
 

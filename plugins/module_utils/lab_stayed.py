@@ -28,8 +28,8 @@ def described(
         parts += ["its configuration", "its data"] if engine["data_stays"] else []
         because = "; and because ".join(engine["why"])
         lines.append(f"the Docker engine with {_list(parts)}, because {because}")
-        if engine["silent"] and engine["data_stays"]:
-            remedies.append("start the engine, then ./lab destroy (it asks the engine)")
+        if engine["start"] and engine["data_stays"]:
+            remedies.append(f"{engine['start']}, then ./lab destroy, which asks the engine")
     if engine["needed"] and not engine["ours"]:
         lines += engine["needed"]
         remedies.append("remove these containers, then ./lab destroy")

@@ -48,8 +48,8 @@ ansible_facts:
     - RV(ansible_facts.lab_engine) has C(ours), whether the lab installed or started it; C(stays)
       and C(data_stays); C(why) it stays, a list; C(theirs), what it holds of the user's;
       C(needed), images of the lab that containers of the user run from; C(needed_by), packages of
-      the user's that need it; C(silent), whether it cannot be asked; C(keep), packages that stay
-      with it; C(data), directories to empty.
+      the user's that need it; C(start), the command that starts it if it cannot be asked; C(keep),
+      packages that stay with it; C(data), directories to empty.
   type: dict
   returned: always
 """
@@ -75,6 +75,7 @@ from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import
 from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import SEARCH, output
 
 RECEIPTS = STATE / "receipts"
+SCRIPT = "/usr/local/lib/scratchlab/engine"
 DECISION = RECEIPTS / "decision.json"
 
 
@@ -116,6 +117,13 @@ class Look:
             return []
         kept = self.packages.plan()[1]
         return next((by for name, by in kept.items() if plain(name) == self.owner), [])
+
+    def start(self):
+        """Return the command that starts the engine, if there still is one."""
+        if not self.dockerd:
+            return ""
+        systemd = os.path.isdir("/run/systemd/system")
+        return "systemctl restart docker" if systemd else f"{SCRIPT} start"
 
     def ask(self):
         """Return whose the engine's objects are, and why it cannot be asked."""
@@ -165,7 +173,7 @@ def look(params):
         "theirs": theirs,
         "needed": list(judged.needed) if judged else [],
         "needed_by": [name for name in needed_by if name != engine_ownership.HELD],
-        "silent": bool(silence) and ours,
+        "start": found.start() if silence and ours else "",
         "keep": sorted(found.installed) if fate.engine and ours else [],
         "data": found.data,
     }

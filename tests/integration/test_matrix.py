@@ -57,6 +57,7 @@ CASES = [
 FAULTS = [
     pytest.param(mutation, id=mutation.name.replace(" ", "-"))
     for mutation in (mutate.NO_CHANGE, *MUTATIONS)
+    if "docker" in mutation.engines
 ]
 
 

@@ -372,7 +372,12 @@ MOUNTED = (
             unmount("/dev/shm"),
             mount("-t", "tmpfs", "-o", "nosuid,nodev,noexec", "shm", "/dev/shm"),
         ),
-        inside("/dev/shm"), status=1,
+        inside("/dev/shm"), status=1, engines=DOCKER,
+    ),
+    m(  # podman's own is not predicted
+        "shared memory of podman replaced",
+        seeds(unmount("/dev/shm"), mount("-t", "tmpfs", "shm", "/dev/shm")),
+        inside("/dev/shm"), engines=frozenset({"podman"}),
     ),
     m(
         "a mask twice", mount("-t", "tmpfs", "-o", "ro", "t", "/proc/acpi"),

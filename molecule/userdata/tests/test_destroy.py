@@ -148,7 +148,7 @@ def test_engine_that_cannot_be_asked_stays(machine: Machine, kept: dict[str, str
     machine.output("systemctl stop docker.socket docker.service")
     words = last_words(destroyed(machine))
     assert "it cannot be asked what it holds" in words
-    assert "start the engine, then ./lab destroy" in words
+    assert "systemctl restart docker, then ./lab destroy" in words
     machine.output("systemctl start docker.socket docker.service")
     web = machine.output("docker inspect --format '{{.State.Running}} {{.Image}}' web")
     kept["container"] = machine.output(

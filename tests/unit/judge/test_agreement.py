@@ -139,6 +139,8 @@ def test_a_complete_prediction_names_what_can_be_predicted(
     assert of_entry("/x", origin) == (sentence if predictable else "none")
     assert of_entry("/x", origin, complete=False) == "none"
     assert of_entry("/x", origin, doubt="a doubt", complete=False) == "a doubt"
+    if predictable:
+        assert of_entry("/x", origin, doubt="a doubt") == f"a doubt; {sentence}"
 
 
 def test_inside_a_mount_of_somebodys_nothing_is_predicted() -> None:
@@ -176,6 +178,8 @@ def test_a_mount_without_an_entry_is_held_against_its_own_prediction() -> None:
     inside = prediction("/x", MASK, has_entry=False, mount=PredictedMount("tmpfs"))
     assert of_mount(MASK, inside) == "agrees"
     assert of_mount(MASK, inside, doubt="a doubt") == "a doubt"
+    two = of_mount(USERS, inside, doubt="a doubt")
+    assert two == "a doubt; predicted as runtime-mask, found as user-mount"
     assert of_mount(USERS, inside) == "predicted as runtime-mask, found as user-mount"
     proc = prediction("/x", MASK, has_entry=False, mount=PredictedMount("proc"))
     assert of_mount(MASK, proc) == "predicted a mount of proc, found tmpfs"

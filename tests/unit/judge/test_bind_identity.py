@@ -211,3 +211,46 @@ def test_who_asked_for_a_users_mount_is_told(
     )
     first = causes(found)[9].evidence[0]
     assert (first.kind, first.detail) == ("inspect", detail)
+
+
+def test_every_proof_names_the_kind_of_its_evidence() -> None:
+    wish: dict[str, Any] = {"inspect": {"Mounts": [BIND]}}
+    asked = config(bind("/data", "/mnt/src"))
+    gone = facts(bound(9, "/data", root="/src//deleted"), config=asked, **wish)
+    ending = facts(bound(9, "/data", root="/src"), config=asked, **wish)
+    covered = facts(
+        bound(9, "/data", root="/src"), mount(8, "/data", parent=9), config=asked,
+        sources=(source("/mnt/src", 0),), **wish,
+    )  # fmt: skip
+    for found in (gone, ending, covered):
+        kinds = [item.kind for item in causes(found)[9].evidence]
+        assert kinds == ["inspect", "oci-config", "mountinfo", "mountinfo"]
+    assert causes(ending)[9].evidence[2].detail == "its root is /src, of /dev/sda1"
+
+
+def test_a_mount_of_another_target_does_not_end_the_search_for_a_subpath() -> None:
+    options = [{"Target": "/other"}, {"Target": "/data", "VolumeOptions": {"Subpath": "b"}}]
+    found = facts(
+        bound(9, "/data"), config=config(bind("/data", "/run/temporary")),
+        inspect={"Mounts": [VOLUME], "HostConfig": {"Mounts": options}},
+        sources=(source("/v/_data/b", 9),),
+    )  # fmt: skip
+    assert origin(found, 9) == USERS
+
+
+@pytest.mark.parametrize(
+    ("vantage", "wish", "origin_"),
+    [
+        ("debug", [BIND], Origin.USER_MOUNT),
+        ("host", [BIND], Origin.UNEXPLAINED),
+        ("debug", [], Origin.UNEXPLAINED),
+    ],
+)
+def test_from_a_debug_container_a_link_of_the_hosts_cannot_be_seen(
+    vantage: str, wish: list[dict[str, Any]], origin_: Origin
+) -> None:
+    found = facts(
+        bound(9, "/data", root="/elsewhere"), config=config(bind("/data", "/src")),
+        inspect={"Mounts": wish}, vantage=vantage,
+    )  # fmt: skip
+    assert origin(found, 9)[0] is origin_

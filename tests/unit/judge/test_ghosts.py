@@ -21,6 +21,9 @@ from tests.unit.judge.handmade import (
     mount,
 )
 
+from scratchlab.evidence import EvidenceSet
+from scratchlab.judge.hard_links import HardLinks
+from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Layers, Origin, Status
 
 LAYERS = Layers("overlay2", (), "/l/init", "/l/upper")
@@ -210,3 +213,9 @@ def test_the_roots_own_mount_hides_nothing() -> None:
     judgement = judged(facts(), image=[directory("/"), file("/d")])
     assert list(judgement.ghosts) == []
     assert finding(judgement, "/d").status is Status.MISSING
+
+
+def test_without_image_or_writable_layer_nothing_was_parted() -> None:
+    live, image = Ledger([COPIED]), Ledger(NAMES)
+    for evidence in (EvidenceSet(facts(), image, live), EvidenceSet(facts(), Ledger(), live, live)):
+        assert HardLinks(evidence).parted(COPIED) is None

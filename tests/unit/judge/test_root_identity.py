@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.unit.judge.handmade import ROOT, causes, facts
 
-from scratchlab.model import Mount, Origin
+from scratchlab.model import Layers, Mount, Origin
 
 MERGED = "/var/lib/docker/overlay2/a/merged"
 DATA = {"GraphDriver": {"Data": {"MergedDir": MERGED}}}
@@ -42,3 +42,44 @@ def test_a_root_that_is_a_directory_of_the_engines_is_the_storage_drivers() -> N
     plain = replace(ROOT, fstype="ext4", root=MERGED)
     assert root((), plain) is Origin.STORAGE_DRIVER
     assert root((), replace(plain, root="/elsewhere")) is not Origin.STORAGE_DRIVER
+
+
+BUNDLE = "/run/containerd/io.containerd.runtime.v2.task/moby/c0ffee"
+
+
+@pytest.mark.parametrize(
+    ("path", "target", "found"),
+    [
+        ("rootfs", f"{BUNDLE}/rootfs", True),
+        ("/elsewhere/a/rootfs", "/elsewhere/a/rootfs", True),
+        ("rootfs", BUNDLE, False),
+        ("", BUNDLE, False),
+    ],
+)
+def test_the_root_may_be_mounted_where_the_runtimes_configuration_says(
+    path: str, target: str, found: bool
+) -> None:
+    asked = facts(host_mounts=(replace(HOSTS, target=target),), config={"root": {"path": path}})
+    container = replace(asked.container, oci_config_path=f"{BUNDLE}/config.json")
+    cause = causes(replace(asked, container=container))[ROOT.id]
+    assert (cause.origin is Origin.STORAGE_DRIVER) is found
+
+
+def test_the_root_may_be_the_directory_of_the_writable_layer() -> None:
+    own = replace(ROOT, fstype="ext4", root="/vfs/dir/c0ffee")
+    layers = Layers("vfs", (), None, "/var/lib/docker/vfs/dir/c0ffee")
+    assert root((), own, layers=layers) is Origin.STORAGE_DRIVER
+    assert root((), own, layers=Layers()) is not Origin.STORAGE_DRIVER
+
+
+@pytest.mark.parametrize(
+    ("target", "found"),
+    [
+        (MERGED, True),
+        (f"/mnt/disk{MERGED.removeprefix('/var/lib/docker')}", True),  # /var/lib/docker: a link
+        ("/overlay2/a/merged", True),
+        ("/other/a/merged", False),
+    ],
+)
+def test_the_beginning_of_a_name_may_be_a_link(target: str, found: bool) -> None:
+    assert (root((replace(HOSTS, target=target),)) is Origin.STORAGE_DRIVER) is found

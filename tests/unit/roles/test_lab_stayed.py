@@ -21,7 +21,7 @@ GONE = {
     "why": [],
     "needed": [],
     "needed_by": [],
-    "silent": False,
+    "start": "",
 }
 STAYS = GONE | {"stays": True, "data_stays": True, "why": ["it holds volume data"]}
 ALL = "./lab destroy -e lab_destroy_data=true"
@@ -40,10 +40,10 @@ PURGE = "apt-get purge mytool, then ./lab destroy"
          {"docker.io:amd64": []}, [],
          ["the Docker engine with its packages and its group, because mytool needs docker.io"],
          [PURGE]),
-        (STAYS | {"silent": True, "why": ["it cannot be asked"]}, {}, [],
+        (STAYS | {"start": "systemctl restart docker", "why": ["it cannot be asked"]}, {}, [],
          ["the Docker engine with its packages, its group, its configuration and its data, "
           "because it cannot be asked"],
-         ["start the engine, then ./lab destroy (it asks the engine)", ALL]),
+         ["systemctl restart docker, then ./lab destroy, which asks the engine", ALL]),
         (GONE, {"golang-go:amd64": ["mytool"], "golang-src:all": ["mytool"]}, [],
          ["packages golang-go and golang-src: mytool needs them"], [PURGE]),
         (GONE, {"runc:amd64": ["apt-mark hold"]}, [],
@@ -85,3 +85,15 @@ def test_last_lines_name_what_stays_and_the_commands(tmp_path: Path) -> None:
 
 def test_last_line_where_nothing_stays(tmp_path: Path) -> None:
     assert shown(tmp_path) == [f"lab: done; only this directory is left: {tmp_path}"]
+
+
+def test_check_mode_claims_nothing_and_is_not_repeated(tmp_path: Path) -> None:
+    assert shown(tmp_path, "--check") == ["lab: nothing was changed, and nothing would stay"]
+    place = tmp_path / ".cache" / "destroyed"
+    place.mkdir(parents=True)
+    (place / "desk1.json").write_text(json.dumps({"stays": ["/notes"], "remedies": [ALL]}))
+    assert shown(tmp_path, "-C", "--diff", "-l", "desk1") == [
+        "lab: on desk1 would stay:",
+        "lab:   /notes",
+        "lab: to remove it: ./lab destroy -l desk1 -e lab_destroy_data=true",
+    ]

@@ -72,6 +72,9 @@ def predict(builder: PredictionBuilder) -> None:
     if makes_dev:
         builder.add_devices()
         builder.add_terminal()
+    if not builder.host_config.get("Privileged") and not builder.ids.mapped:
+        # In a user namespace they are binds, with the host's links followed first.
+        builder.add_configured_devices()
     _add_masks(builder)
 
 
