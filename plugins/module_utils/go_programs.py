@@ -11,13 +11,13 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import SEARCH, go
+from ansible_collections.scratchlab.lab.plugins.module_utils.receipt_files import (
     STATE,
     ReceiptError,
     read_json,
     write_json,
 )
-from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import SEARCH, go
 
 # No path of the build machine (-trimpath), no commit (-buildvcs), no symbols, no build id: the same
 # bytes from any directory for one Go version and architecture (measured with Go 1.19 and 1.24).

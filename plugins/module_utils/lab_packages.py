@@ -13,164 +13,49 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
-import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
-from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 try:
     from ansible_collections.scratchlab.lab.plugins.module_utils import apt_causes
+    from ansible_collections.scratchlab.lab.plugins.module_utils.dpkg_database import (
+        PackageError,
+        dependencies,
+        dpkg_idle,
+        forbidden_services,
+        plain,
+        spread,
+        states,
+    )
+    from ansible_collections.scratchlab.lab.plugins.module_utils.receipt_files import (
+        STATE,
+        read_json,
+        remove_json,
+        write_json,
+    )
 except ImportError:  # run as a script
     sys.path.insert(0, str(Path(__file__).resolve().parent))
     import apt_causes
-
-STATE = Path("/var/lib/scratchlab")
-INDEX = "index.json"  # names of all receipts that were written and not removed
-# Receipts: what to write where one is damaged or gone (nothing: remove it), and what follows.
-REMEDIES = (
-    ("before.json", ("{}", "then all that is on this machine counts as there before the lab")),
-    ("packages.json", ("{}", "then the packages that the lab added stay")),
-    ("packages.pending", ("null", "then the packages of the interrupted installation stay")),
-    ("images.json", ("{}", "then labels alone tell which images are the lab's")),
-    ("engine.json", ("{}", "then packages alone tell whether the engine is the lab's")),
-    ("members-*.json", ("[]", "then the users that the lab added stay in the group")),
-    ("file-*.json", ("null", "then the file that it describes stays as it is")),
-    (INDEX, ("", "then the lab writes it again")),
-    ("*", ("null", "then the lab writes it again")),
-)
-POLICY = Path("/usr/sbin/policy-rc.d")
-# invoke-rc.d(8): 101 forbids the action. Docker must not start before daemon.json is written, and
-# its init script must not fail the installation if no init system runs.
-POLICY_TEXT = (
-    "#!/bin/sh\n# scratchlab: no service starts while the lab installs packages\nexit 101\n"
-)
+    from dpkg_database import (
+        PackageError,
+        dependencies,
+        dpkg_idle,
+        forbidden_services,
+        plain,
+        spread,
+        states,
+    )
+    from receipt_files import STATE, read_json, remove_json, write_json
 NUKE = Path("/usr/share/docker.io/contrib/nuke-graph-directory.sh")
 LOCK_SECONDS = 300
 # Bytes: on Debian 12 the lists take 84 MB, apt's caches of them 70, the archives 140.
 SPACE = 320 << 20
-
-
-class PackageError(Exception):
-    """apt or dpkg failed; the text names the reason and the remedy."""
-
-
-class ReceiptError(PackageError):
-    """A receipt is damaged; the text names the file and the remedy."""
-
-
-def remedy(path: Path) -> str:
-    """Return how to go on when the receipt ``path`` is damaged or gone."""
-    write, then = next(how for pattern, how in REMEDIES if fnmatch(path.name, pattern))
-    command = f"echo {write} >{path}" if write else f"rm {path}"
-    return f"put it back from a backup, or run: {command} ({then})"
-
-
-def read_json(path: Path, default: Any) -> Any:
-    """Return the JSON document at ``path``, or ``default`` if there is none.
-
-    Raises ReceiptError if the file is not JSON, or of another type than ``default``.
-    """
-    try:
-        document = json.loads(path.read_text())
-    except FileNotFoundError:
-        return default
-    except ValueError as error:
-        raise ReceiptError(f"{path} is damaged ({error}): {remedy(path)}") from error
-    if default is not None and not isinstance(document, type(default)):
-        raise ReceiptError(
-            f"{path} is damaged (a JSON {type(document).__name__}, not a "
-            f"{type(default).__name__}): {remedy(path)}"
-        )
-    return document
-
-
-def write_json(path: Path, document: Any) -> None:
-    """Replace ``path`` by ``document``; a reader sees the old or the new file, never a part.
-
-    A receipt is also listed in an index, so that one that is gone is missed.
-    """
-    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".new")
-    temporary.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n")
-    temporary.replace(path)
-    if path.parent.name == "receipts" and path.name != INDEX:
-        _list(path, True)
-
-
-def remove_json(path: Path) -> None:
-    """Remove a receipt, first from the index; one that is not there is no error."""
-    if path.parent.is_dir():
-        _list(path, False)
-    path.unlink(missing_ok=True)
-
-
-def _list(path: Path, there: bool) -> None:
-    index = path.with_name(INDEX)
-    names = set(read_json(index, []))
-    if (path.name in names) != there:
-        write_json(index, sorted(names | {path.name} if there else names - {path.name}))
-
-
-def states():
-    """Return all packages of dpkg: ``{"docker.io:amd64": "ii"}`` (dpkg-query(1), Status-Abbrev).
-
-    Raises PackageError.
-    """
-    command = ["dpkg-query", "-W", "-f", "${db:Status-Abbrev}\t${Package}:${Architecture}\n"]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    if done.returncode:
-        raise PackageError(
-            f"dpkg cannot read its database: {done.stderr.strip()} -- cp /var/lib/dpkg/status-old "
-            "/var/lib/dpkg/status brings back the last one that was whole; then run ./lab again"
-        )
-    pairs = (line.split("\t") for line in done.stdout.splitlines())
-    return {name: abbrev.strip() for abbrev, name in pairs if abbrev[1] != "n"}
-
-
-def dependencies():
-    """Return on which packages each installed package depends: ``{"docker.io": {"runc"}}``.
-
-    Any alternative counts, and everything that provides a virtual package.
-    """
-    listing = subprocess.run(
-        ["dpkg-query", "-W", "-f", "${Package}\t${Provides}\t${Pre-Depends}, ${Depends}\n"],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-    return parse_dependencies(listing)
-
-
-def parse_dependencies(listing):
-    """Take the lines of :func:`dependencies` apart (deb-control(5))."""
-    needs, provided = {}, {}
-    for line in listing.splitlines():
-        package, provides, depends = line.split("\t")
-        for virtual in _names(provides):
-            provided.setdefault(virtual, set()).add(package)
-        needs.setdefault(package, set()).update(_names(depends))
-    return {
-        package: names.union(*(provided.get(name, ()) for name in names))
-        for package, names in needs.items()
-    }
-
-
-def _names(field):
-    found = (one.split("(")[0].split(":")[0].strip() for one in re.split(r"[,|]", field))
-    return {name for name in found if name}
-
-
-def plain(name):
-    """Return a name like ``docker.io:amd64`` without its architecture."""
-    return name.rsplit(":", 1)[0]
 
 
 class Packages:
@@ -301,30 +186,17 @@ class Packages:
 
     def _divide(self, removing, kept):
         needs = dependencies()
-        self._spread(kept, removing, needs)
+        spread(kept, removing, needs)
         while going := [name for name in removing if name not in kept]:
             foreign = self._foreign(going)
             if not foreign:
                 break
             asked = {package: [package] for package in sorted(foreign)}
-            self._spread(asked, going, needs)
+            spread(asked, going, needs)
             new = {name: by for name, by in asked.items() if name in going}
             # apt knows better than the dependencies in dpkg's list why they would go.
             kept |= new or {name: sorted(foreign) for name in going}
         return {name: how for name, how in removing.items() if name not in kept}, kept
-
-    @staticmethod
-    def _spread(kept, removing, needs):
-        """Add to ``kept`` those of ``removing`` that a package in it depends on, and for whom."""
-        by_plain = {plain(name): name for name in removing}
-        queue = list(kept)
-        while queue:
-            name = queue.pop()
-            for needed in needs.get(plain(name), ()):
-                other = by_plain.get(needed)
-                if other is not None and other not in kept:
-                    kept[other] = kept[name]
-                    queue.append(other)
 
     def remove(self, keep=()):
         """Remove the packages that the lab added, and no others; see :meth:`plan`.
@@ -499,28 +371,6 @@ def _environment():
         "APT_LISTCHANGES_FRONTEND": "none",
         "NEEDRESTART_MODE": "l",
     }
-
-
-@contextlib.contextmanager
-def forbidden_services():
-    """Keep packages from starting services, unless the machine has a policy of its own."""
-    ours = not POLICY.exists() or POLICY.read_text() == POLICY_TEXT
-    if ours:
-        POLICY.write_text(POLICY_TEXT)
-        POLICY.chmod(0o755)
-    try:
-        yield
-    finally:
-        if ours:
-            POLICY.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def dpkg_idle():
-    """Wait until no dpkg runs (an interrupted controller leaves one), and let none start."""
-    with open("/var/lib/dpkg/lock-frontend", "w") as lock:
-        fcntl.lockf(lock, fcntl.LOCK_EX)
-        yield
 
 
 def main():

@@ -11,7 +11,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
+from ansible_collections.scratchlab.lab.plugins.module_utils.receipt_files import (
     INDEX,
     ReceiptError,
     read_json,

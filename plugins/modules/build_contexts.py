@@ -61,7 +61,7 @@ from ansible_collections.scratchlab.lab.plugins.module_utils import (
     context_files,
     go_programs,
 )
-from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import PackageError
+from ansible_collections.scratchlab.lab.plugins.module_utils.dpkg_database import PackageError
 
 
 def main():

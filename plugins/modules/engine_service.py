@@ -48,17 +48,17 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scratchlab.lab.plugins.module_utils import lab_network, lab_removal
-from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import (
+    SEARCH,
+    engine_version,
+    output,
+)
+from ansible_collections.scratchlab.lab.plugins.module_utils.receipt_files import (
     STATE,
     ReceiptError,
     read_json,
     remove_json,
     write_json,
-)
-from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import (
-    SEARCH,
-    engine_version,
-    output,
 )
 
 RECEIPT = STATE / "receipts" / "engine.json"

@@ -45,12 +45,12 @@ import os
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import go, go_at
+from ansible_collections.scratchlab.lab.plugins.module_utils.receipt_files import (
     STATE,
     ReceiptError,
     read_json,
 )
-from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import go, go_at
 
 BEFORE = STATE / "receipts" / "before.json"
 FACT = Path("/etc/ansible/facts.d/golang.fact")

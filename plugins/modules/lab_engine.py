@@ -63,16 +63,18 @@ from ansible_collections.scratchlab.lab.plugins.module_utils import (
     engine_ownership,
     lab_removal,
 )
-from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
-    STATE,
+from ansible_collections.scratchlab.lab.plugins.module_utils.dpkg_database import (
     PackageError,
-    Packages,
     plain,
-    read_json,
     states,
+)
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import Packages
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import SEARCH, output
+from ansible_collections.scratchlab.lab.plugins.module_utils.receipt_files import (
+    STATE,
+    read_json,
     write_json,
 )
-from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import SEARCH, output
 
 RECEIPTS = STATE / "receipts"
 SCRIPT = "/usr/local/lib/scratchlab/engine"

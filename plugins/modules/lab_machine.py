@@ -70,16 +70,16 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scratchlab.lab.plugins.module_utils import lab_files, lab_receipts
-from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
-    STATE,
-    read_json,
-    remove_json,
-    write_json,
-)
 from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import (
     group_exists,
     machine,
     output,
+)
+from ansible_collections.scratchlab.lab.plugins.module_utils.receipt_files import (
+    STATE,
+    read_json,
+    remove_json,
+    write_json,
 )
 
 BEFORE = STATE / "receipts" / "before.json"

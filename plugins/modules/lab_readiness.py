@@ -73,7 +73,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scratchlab.lab.plugins.module_utils import (
     apt_causes,
     apt_forecast,
-    lab_packages,
+    dpkg_database,
     lab_probe,
 )
 
@@ -114,7 +114,7 @@ def wanted_packages(engine, go):
     """Return the packages that the lab would install, and the states of all that dpkg knows."""
     if not shutil.which("dpkg-query"):
         return [*engine, *go], {}
-    found = {lab_packages.plain(name): state for name, state in lab_packages.states().items()}
+    found = {dpkg_database.plain(name): state for name, state in dpkg_database.states().items()}
     unfinished = {name for name, state in found.items() if apt_causes.unfinished(state)}
     names = [] if lab_probe.dockerd() and not unfinished.intersection(engine) else list(engine)
     names += [] if lab_probe.go()["path"] else go
@@ -254,7 +254,7 @@ def main():
     options = module.params
     try:
         wanted, states = wanted_packages(options["engine_packages"], options["go_packages"])
-    except lab_packages.PackageError as error:
+    except dpkg_database.PackageError as error:
         module.fail_json(msg=str(error))
     answers = [
         clock(options["now"], options["clock_seconds"]),

@@ -86,13 +86,13 @@ from ansible_collections.scratchlab.lab.plugins.module_utils import (
     lab_removal,
     lab_stayed,
 )
-from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import group_exists
+from ansible_collections.scratchlab.lab.plugins.module_utils.receipt_files import (
     STATE,
     ReceiptError,
     read_json,
     remove_json,
 )
-from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import group_exists
 
 RECEIPTS = STATE / "receipts"
 # Directories that may hold other people's files: removed only if empty.

@@ -50,14 +50,14 @@ import subprocess
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import SEARCH
+from ansible_collections.scratchlab.lab.plugins.module_utils.receipt_files import (
     STATE,
     ReceiptError,
     read_json,
     remove_json,
     write_json,
 )
-from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import SEARCH
 
 
 def receipt_of(path):

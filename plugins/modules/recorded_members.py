@@ -38,7 +38,7 @@ import grp
 import pwd
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
+from ansible_collections.scratchlab.lab.plugins.module_utils.receipt_files import (
     STATE,
     ReceiptError,
     read_json,

@@ -63,10 +63,8 @@ kept:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
-    PackageError,
-    Packages,
-)
+from ansible_collections.scratchlab.lab.plugins.module_utils.dpkg_database import PackageError
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import Packages
 
 
 def present(module, packages):

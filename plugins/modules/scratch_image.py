@@ -59,17 +59,17 @@ from ansible_collections.scratchlab.lab.plugins.module_utils import (
     engine_listing,
     engine_ownership,
 )
-from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import (
+from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import (
+    ask_engine,
+    docker_environment,
+    engine_version,
+)
+from ansible_collections.scratchlab.lab.plugins.module_utils.receipt_files import (
     STATE,
     ReceiptError,
     read_json,
     remove_json,
     write_json,
-)
-from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import (
-    ask_engine,
-    docker_environment,
-    engine_version,
 )
 
 RECEIPT = STATE / "receipts" / "images.json"

@@ -225,9 +225,6 @@ def test_place_of_packages_is_dropped_and_their_source_passes(lab: Lab) -> None:
     assert lab.passed(source | place | network) == source | network
 
 
-# --- locales ------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     "environment",
     [
@@ -255,9 +252,6 @@ def test_locale_that_ansible_refuses_is_replaced(lab: Lab, environment: dict[str
 def test_locale_that_works_stays(lab: Lab) -> None:
     arrived = lab.passed({"LC_ALL": "C.UTF-8", "LANG": "C"})
     assert arrived == {"LC_ALL": "C.UTF-8", "LANG": "C"}
-
-
-# --- one cause in one line ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("option", [("-i",), ("--inventory",), ("-i{}",), ("--inventory={}",)])
@@ -334,9 +328,6 @@ def test_checkout_of_root_is_named_with_the_command(owned: str) -> None:
         shutil.rmtree(here)
 
 
-# --- two at once --------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def first(lab: Lab) -> Iterator[subprocess.Popen[str]]:
     """A run that takes three seconds and has just started its Ansible."""
@@ -364,9 +355,6 @@ def test_process_that_ansible_leaves_does_not_hold_the_lock(lab: Lab) -> None:
     start = time.monotonic()
     lab.start("check").wait(timeout=60)
     assert time.monotonic() - start < 10
-
-
-# --- the first run ------------------------------------------------------------------------------
 
 
 @pytest.fixture

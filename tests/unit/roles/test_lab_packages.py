@@ -6,7 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.scratchlab.lab.plugins.module_utils import lab_packages
+from ansible_collections.scratchlab.lab.plugins.module_utils import (
+    dpkg_database,
+    lab_packages,
+    receipt_files,
+)
 
 # As `dpkg-query -W` printed it on Debian 12, shortened; mytool and tinybox are a user's.
 LISTING = """\
@@ -34,11 +38,11 @@ class Machine(lab_packages.Packages):  # type: ignore[misc]  # the collection is
     def __init__(self, state: Path, theirs: dict[str, str]) -> None:
         super().__init__(state)
         self.theirs = theirs
-        lab_packages.write_json(self.receipt, {f"{name}:amd64": "purge" for name in OURS})
+        receipt_files.write_json(self.receipt, {f"{name}:amd64": "purge" for name in OURS})
 
     def _foreign(self, names: list[str]) -> set[str]:
-        plain = {lab_packages.plain(name) for name in names}
-        needs = lab_packages.parse_dependencies(LISTING)
+        plain = {dpkg_database.plain(name) for name in names}
+        needs = dpkg_database.parse_dependencies(LISTING)
         gone = set(plain)
         while more := {name for name in [*OURS, *self.theirs] if needs[name] & gone} - gone:
             gone |= more
@@ -50,18 +54,18 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     def made(theirs: dict[str, str], keep: Any = (), held: str = "") -> tuple[set[str], Any]:
         present = {f"{name}:amd64": "hi" if name == held else "ii" for name in [*OURS, *theirs]}
         monkeypatch.setattr(lab_packages, "states", lambda: present)
-        needs = lab_packages.parse_dependencies(LISTING)
+        needs = dpkg_database.parse_dependencies(LISTING)
         monkeypatch.setattr(lab_packages, "dependencies", lambda: needs)
         going, kept = Machine(tmp_path, theirs).plan(keep)
-        return {lab_packages.plain(name) for name in going}, {
-            lab_packages.plain(name): by for name, by in kept.items()
+        return {dpkg_database.plain(name) for name in going}, {
+            dpkg_database.plain(name): by for name, by in kept.items()
         }
 
     return made
 
 
 def test_dependencies_are_taken_apart() -> None:
-    needs = lab_packages.parse_dependencies(LISTING)
+    needs = dpkg_database.parse_dependencies(LISTING)
     assert needs["runc"] == {"libc6", "libseccomp2"}
     assert needs["mytool"] == {"docker.io", "docker-ce"}
     assert needs["tinybox"] == {"go-compiler", "golang-1.19-go", "libc6"}

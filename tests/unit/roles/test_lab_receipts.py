@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.scratchlab.lab.plugins.module_utils import lab_packages, lab_receipts
+from ansible_collections.scratchlab.lab.plugins.module_utils import lab_receipts, receipt_files
 
 FILE = {"content": None, "mode": None, "uid": None, "gid": None, "keys": ["mtu"], "written": ""}
 GOOD: dict[str, Any] = {
@@ -51,7 +51,7 @@ cases = [(name, value) for name, values in WRONG.items() for value in values]
 def receipts(tmp_path: Path) -> Path:
     """One of each, as the lab writes them."""
     for name, document in GOOD.items():
-        lab_packages.write_json(tmp_path / "receipts" / name, document)
+        receipt_files.write_json(tmp_path / "receipts" / name, document)
     return tmp_path / "receipts"
 
 
@@ -108,7 +108,7 @@ def test_every_problem_is_named_at_once(receipts: Path) -> None:
 
 def test_receipt_that_was_removed_is_not_missed(receipts: Path) -> None:
     for name in GOOD:
-        lab_packages.remove_json(receipts / name)
+        receipt_files.remove_json(receipts / name)
     assert lab_receipts.problems(receipts) == []
     assert json.loads((receipts / "index.json").read_text()) == []
 
@@ -131,5 +131,5 @@ def test_files_of_others_among_the_receipts_are_not_judged(receipts: Path) -> No
 def test_reading_a_damaged_receipt_alone_says_the_same(receipts: Path) -> None:
     path = receipts / "packages.json"
     path.write_text("[]")
-    with pytest.raises(lab_packages.ReceiptError, match=r"packages\.json is damaged .*echo \{\}"):
-        lab_packages.read_json(path, {})
+    with pytest.raises(receipt_files.ReceiptError, match=r"packages\.json is damaged .*echo \{\}"):
+        receipt_files.read_json(path, {})
