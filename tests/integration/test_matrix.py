@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.matrix import mutate
-from tests.matrix.mutations import MUTATIONS, Mutation
+from tests.matrix.mutations import MUTATIONS
 from tests.matrix.run import Engine, option_parser, surroundings
+from tests.matrix.seeds import Mutation
 from tests.matrix.variants import VARIANTS, Variant
 
 ROOT = Path(__file__).parents[2]

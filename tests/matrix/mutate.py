@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.matrix.mutations import MUTATIONS, Finding, Mutation, Target
+from tests.matrix.mutations import MUTATIONS
 from tests.matrix.run import Engine, image, option_parser
+from tests.matrix.seeds import Finding, Mutation, Target
 
 NO_CHANGE = Mutation("nothing", lambda _: None, (), status=0)
 
