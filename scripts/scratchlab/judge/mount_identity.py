@@ -118,7 +118,9 @@ class MountIdentity:
             same = (other.device, other.root) == (mount.device, mount.root)
             if same and _is_named(other.target, named):
                 return True, (Evidence("host", f"the engine mounted it on {other.target}"),)
-        if mount.root != "/" and _is_named(mount.root, named):
+        # A root of the overlay driver is an overlay's top: a directory in it is the container's.
+        inside = "overlay" in mount.fstype and self._facts.layers.driver.startswith("overlay")
+        if mount.root != "/" and not inside and _is_named(mount.root, named):
             return True, (Evidence("host", f"the engine keeps it in {mount.root}"),)
         where = ", ".join(named) or "a place that is not known"
         detail = f"the engine's mount namespace does not have this root on {where}"
@@ -135,9 +137,12 @@ class MountIdentity:
 
 
 def _is_named(path: str, named: Sequence[str]) -> bool:
-    """Whether ``path`` is one of ``named``, of which a link may lead to the beginning."""
-    end = posixpath.join(*path.split("/")[-3:])
-    return any(path == name or name.endswith(f"/{end}") for name in named)
+    """Whether ``path`` is one of ``named``, of which a link may lead to the beginning: three names
+    at the end have to be the same.
+    """
+    parts = path.split("/")[1:]
+    end = "/" + "/".join(parts[-3:])
+    return any(path == name or (len(parts) > 2 and name.endswith(end)) for name in named)
 
 
 def first_late(mounts: Sequence[Mount], masks: set[str]) -> int | None:

@@ -79,7 +79,27 @@ def test_the_root_may_be_the_directory_of_the_writable_layer() -> None:
         (f"/mnt/disk{MERGED.removeprefix('/var/lib/docker')}", True),  # /var/lib/docker: a link
         ("/overlay2/a/merged", True),
         ("/other/a/merged", False),
+        ("/a/merged", False),
+        ("/merged", False),
     ],
 )
 def test_the_beginning_of_a_name_may_be_a_link(target: str, found: bool) -> None:
     assert (root((replace(HOSTS, target=target),)) is Origin.STORAGE_DRIVER) is found
+
+
+@pytest.mark.parametrize(
+    ("fstype", "driver", "found"),
+    [
+        ("overlay", "overlay2", False),
+        ("fuse.fuse-overlayfs", "overlay", False),
+        ("overlay", "vfs", True),  # an engine whose own machine is a container
+        ("ext4", "overlay2", True),
+    ],
+)
+def test_a_directory_that_a_process_named_like_the_root_is_not_it(
+    fstype: str, driver: str, found: bool
+) -> None:
+    """A process knows its own root's path, and can make one like it inside and move into it."""
+    own = replace(ROOT, fstype=fstype, root="/overlay2/a/merged")
+    origin = root((), own, layers=Layers(driver))
+    assert (origin is Origin.STORAGE_DRIVER) is found
