@@ -185,9 +185,14 @@ def _mounts(proc_fd: int, pid: int, root_fd: int) -> tuple[Mount, ...]:
     if any(mount.id == root for mount in mounts):
         return mounts
     # If the process was chrooted into a directory that is not a mountpoint, show_mountinfo() leaves
-    # out the mount that the directory lies on. This process's own mountinfo has it.
-    own = mountinfo.parse(_read_file("/proc/thread-self/mountinfo"))
-    for mount in own:
+    # out the mount that the directory lies on. A process at the root of its mount namespace sees
+    # it: this process, where both have the same namespace.
+    if os.readlink("ns/mnt", dir_fd=proc_fd) == os.readlink("/proc/self/ns/mnt"):
+        every = mountinfo.parse(_read_file("/proc/thread-self/mountinfo"))
+    else:
+        with namespace_entered(proc_fd) as entered:
+            every = mountinfo.parse(_read(entered, "mountinfo", pid))
+    for mount in every:
         if mount.id == root:
             inside = os.path.relpath(os.readlink("root", dir_fd=proc_fd), mount.target)
             below = os.path.normpath(os.path.join(mount.root, inside))

@@ -39,9 +39,12 @@ def explain(evidence: EvidenceSet, judgement: Judgement, path: str) -> Explanati
     asked = "/" + path.strip("/") if path.strip("/") else "/"
     known = asked in evidence.live or asked in evidence.image
     landed = asked if known else resolve(evidence.image, asked)
-    note = "" if landed == asked else f"{asked} leads to {landed} by links of the image"
     # To the end, past the finding: the ghosts come from the same iteration.
-    finding = next(iter([item for item in judgement.findings if item.path == landed]), None)
+    found = {item.path: item for item in judgement.findings if item.path in (asked, landed)}
+    if asked in found:
+        landed = asked  # predicted, and missing
+    note = "" if landed == asked else f"{asked} leads to {landed} by links of the image"
+    finding = found.get(landed)
     ghost = next((item for item in judgement.ghosts if item.path == landed), None)
     mounts = tuple(
         item for item in judgement.mounts if item.mount.target == landed and not item.entry
