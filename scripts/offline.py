@@ -127,7 +127,9 @@ def unpack(bundle: Path, directory: Path) -> None:
     for old in (temporary, directory):
         shutil.rmtree(old, ignore_errors=True)
     with tarfile.open(bundle / releases[codename()]["packages"]) as archive:
-        archive.extractall(temporary, filter="data")
+        # Debian 12's Python 3.11.2 has no filters; ./lab has compared every file with its digest.
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)
+        archive.extractall(temporary)  # noqa: S202 - with the filter where there is one
     temporary.rename(directory)
 
 

@@ -26,7 +26,9 @@ def saved(tmp_path: Path) -> Iterator[Callable[[str], EvidenceSet]]:
         if not directory.exists():
             directory = tmp_path / name
             with tarfile.open(SAVED / f"{name}{_PACKED}") as archive:
-                archive.extractall(directory, filter="data")
+                # Debian 12's Python 3.11.2 has no filters.
+                archive.extraction_filter = getattr(tarfile, "data_filter", None)
+                archive.extractall(directory)
         loaded.append(evidence.load(str(directory)))
         return loaded[-1]
 
