@@ -13,7 +13,8 @@ from scratchlab.evidence import EvidenceSet
 from scratchlab.judge import judge
 from scratchlab.judge.explain import explain
 from scratchlab.judge.prediction import predict
-from scratchlab.model import Runtime
+from scratchlab.ledger import Ledger
+from scratchlab.model import Entry, Kind, Runtime
 from scratchlab.render.terminal.why import render
 
 Saved = Callable[[str], EvidenceSet]
@@ -85,3 +86,13 @@ def test_an_unknown_path_is_refused(saved: Saved) -> None:
     evidence = saved(PLAIN)
     with pytest.raises(LabError, match="/nowhere is neither in the image nor in the container"):
         explain(evidence, judge(evidence, predict(evidence.facts, evidence.image)), "/nowhere")
+
+
+def test_what_is_missing_below_a_link_of_the_image_is_explained(saved: Saved) -> None:
+    evidence = saved(PLAIN)
+    image = [*evidence.image, Entry("/dev", Kind.SYMLINK, 0o777, 0, 0, target="/srv")]
+    linked = replace(evidence, image=Ledger(image), live=Ledger([]))
+    findings = judge(linked, predict(linked.facts, linked.image)).findings
+    below = [item.path for item in findings if item.path.startswith("/dev/")]
+    assert below
+    assert [path for path in below if not why(linked, path).startswith(path)] == []
