@@ -39,12 +39,17 @@ def remove(path: str) -> None:
     shutil.rmtree(path)
 
 
-def content(path: str) -> list[str]:
-    """Return the names in a directory, without what has been given up; none if it is missing."""
+def listed(path: str) -> list[str]:
+    """Return the names in a directory; none if it is missing or no directory."""
     try:
-        return sorted(set(os.listdir(path)) - {ASIDE})
+        return sorted(os.listdir(path))
     except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+def content(path: str) -> list[str]:
+    """Return the names in a directory, without what has been given up."""
+    return [name for name in listed(path) if name != ASIDE]
 
 
 def empty(path: str) -> None:

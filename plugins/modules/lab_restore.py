@@ -77,7 +77,6 @@ remedies:
 
 import contextlib
 import os
-from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scratchlab.lab.plugins.module_utils import (
@@ -95,45 +94,47 @@ from ansible_collections.scratchlab.lab.plugins.module_utils.receipt_files impor
 )
 
 RECEIPTS = STATE / "receipts"
-# Directories that may hold other people's files: removed only if empty.
-SHARED = (
-    "/etc/ansible",
-    "/etc/ansible/facts.d",
-    "/etc/cni",
-    "/etc/cni/net.d",
-    "/etc/containerd",
-    "/etc/docker",
-    "/opt/containerd",
-)
+# Directories that may hold other people's files, and what engines make in them: removed only if
+# nothing else is there. key.json is the engine's own identity, up to Docker 23.
+SHARED = {
+    "/etc/ansible": (),
+    "/etc/ansible/facts.d": (),
+    "/etc/cni": (),
+    "/etc/cni/net.d": (),
+    "/etc/containerd": (),
+    "/etc/docker": ("key.json",),
+    "/opt/containerd": ("bin", "lib"),
+}
 
 
 def leftovers(before, paths, stays):
     """Return the ``paths`` to remove according to the receipt, children before parents."""
     known = before.get("paths", {})
-    paths = [path for path in paths if path not in stays]
-    absent = [path for path in paths if known.get(path) == "absent" and os.path.lexists(path)]
-    inside = [
-        os.path.join(path, name)
-        for path in paths
-        if known.get(path) == "empty" and os.path.isdir(path)
-        for name in os.listdir(path)
-    ]
-    return sorted({*absent, *inside}, reverse=True)
+    going = set()
+    for path in sorted(set(paths) - stays, reverse=True):
+        state = known.get(path)
+        if state not in ("absent", "empty") or not os.path.lexists(path):
+            continue
+        inside = set()
+        if state == "empty" or path in SHARED:
+            inside = {os.path.join(path, name) for name in lab_removal.listed(path)}
+        if path in SHARED:
+            inside = {one for one in inside if removable(one)}
+        going |= inside
+        if state == "absent" and (path not in SHARED or alone(path, going)):
+            going.add(path)
+    return sorted(going, reverse=True)
 
 
-def remove(path):
-    """Remove a path; a shared directory only if it is empty."""
-    if path not in SHARED:
-        lab_removal.remove(path)
-        return
-    with contextlib.suppress(OSError):
-        if path == "/etc/docker":  # the engine's own identity, up to Docker 23
-            Path(path, "key.json").unlink(missing_ok=True)
-        if path == "/opt/containerd":
-            for name in ("bin", "lib"):
-                with contextlib.suppress(FileNotFoundError):
-                    Path(path, name).rmdir()
-        os.rmdir(path)
+def removable(path):
+    """Return whether an engine made this in a shared directory, and nobody put anything there."""
+    directory, name = os.path.split(path)
+    return name in SHARED[directory] and not lab_removal.listed(path)
+
+
+def alone(path, going):
+    """Return whether nothing is in a shared directory but what goes as well."""
+    return all(os.path.join(path, name) in going for name in lab_removal.listed(path))
 
 
 def own_files(params, stays):
@@ -203,9 +204,10 @@ def main():
     except ReceiptError as error:
         module.fail_json(msg=str(error))
     last = [] if lines else receipts()
+    empty = {*files.directories, *SHARED}
     if not module.check_mode:
         for path in [*files.ours, *paths]:
-            remove_if_alone(path) if path in files.directories else remove(path)
+            remove_if_alone(path) if path in empty else lab_removal.remove(path)
         for group in groups:
             module.run_command(["groupdel", group])
         if not module.params["engine"]["stays"]:
