@@ -68,7 +68,7 @@ def container(engine: Engine, mutation: Mutation) -> Iterator[tuple[str, int]]:
                 mutation.seed(Target(Path(f"/proc/{pid}/root"), pid, Path(files), config))
             yield name, pid
         finally:
-            engine.call("rm", "-f", "-v", name, check=False)
+            engine.remove(name)
 
 
 def report_of(engine: Engine, name: str) -> tuple[dict[str, Any], int]:

@@ -54,6 +54,12 @@ class Engine:
             raise RuntimeError(f"{self.name} {' '.join(words)}: {done.stderr.strip()}")
         return done.stdout.strip()
 
+    def remove(self, *containers: str) -> None:
+        """Kill and remove containers; podman would wait ten seconds for a first process that
+        ignores SIGTERM."""
+        at_once = ("--time", "0") if self.name == "podman" else ()
+        self.call("rm", "-f", *at_once, "-v", *containers, check=False)
+
     def build(self, names: set[str]) -> None:
         """Build the images with these ``names`` of IMAGES."""
         for name in sorted(names):
@@ -104,13 +110,13 @@ class Engine:
         finally:
             if variant.service:
                 self.call("service", "rm", NAME, check=False)
-            self.call("rm", "-f", "-v", container, check=False)
+            self.remove(container)
             self._remove_all()
 
     def _remove_all(self) -> None:
         created = self.call("ps", "-aq", "--filter", f"label={NAME}", check=False).split()
         if created:
-            self.call("rm", "-f", "-v", *created, check=False)
+            self.remove(*created)
 
     def _start_other(self, variant: Variant, names: dict[str, str]) -> None:
         """Start the container that ``variant`` shares namespaces with."""
@@ -147,7 +153,7 @@ class Engine:
             try:
                 yield
             finally:
-                self.call("rm", "-f", "-v", other, check=False)
+                self.remove(other)
             return
         self.call(command[0], "-d", *command[1:])
         yield  # it ends with the container
