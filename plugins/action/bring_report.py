@@ -14,7 +14,7 @@ from ansible.plugins.action import ActionBase
 LIMIT = 64 << 20  # bytes; a report of 100,000 entries has 30 million
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
     """Runs the module on the machine, and writes the report that it returns."""
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:

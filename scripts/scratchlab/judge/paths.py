@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from scratchlab.ledger import Ledger
 from scratchlab.model import Kind
@@ -33,6 +33,18 @@ def is_below(path: str, directory: str) -> bool:
 
 def resolve(image: Ledger, path: str) -> str:
     """``path`` with the image's symlinks followed, inside the root: where a mount lands."""
+
+    def target(step: str) -> str | None:
+        entry = image.get(step)
+        return entry.target if entry is not None and entry.kind is Kind.SYMLINK else None
+
+    return follow(path, target)
+
+
+def follow(path: str, target_of: Callable[[str], str | None]) -> str:
+    """``path`` inside the root, with every symlink followed for which ``target_of`` returns its
+    target; for anything else that returns None.
+    """
     parts = [part for part in posixpath.normpath("/" + path).split("/") if part][::-1]
     resolved = "/"
     links_left = _LINKS_FOLLOWED
@@ -42,12 +54,12 @@ def resolve(image: Ledger, path: str) -> str:
             resolved = posixpath.dirname(resolved) if part == ".." else resolved
             continue
         step = posixpath.join(resolved, part)
-        entry = image.get(step)
-        if entry is not None and entry.kind is Kind.SYMLINK and entry.target and links_left:
+        target = target_of(step)
+        if target and links_left:
             links_left -= 1
-            if entry.target.startswith("/"):
+            if target.startswith("/"):
                 resolved = "/"
-            parts += [part for part in entry.target.split("/") if part][::-1]
+            parts += [part for part in target.split("/") if part][::-1]
         else:
             resolved = step
     return resolved

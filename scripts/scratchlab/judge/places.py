@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from scratchlab.judge.paths import upwards
+from scratchlab.judge.paths import follow, upwards
 from scratchlab.judge.rules.docker import DEFAULT_FILESYSTEMS, INIT_PROGRAM, INIT_REPLACED
 from scratchlab.judge.versions import numbers
 from scratchlab.ledger import Ledger
@@ -26,7 +26,6 @@ NETWORK_FILES = {"HostnamePath": "/etc/hostname", "HostsPath": "/etc/hosts",
 KERNEL_TYPES = frozenset({"proc", "sysfs", "cgroup", "cgroup2"})  # walked by nobody
 _SHM = "/dev/shm"  # noqa: S108 - a container's path
 _KERNEL_PATHS = ("/proc", "/sys")
-_LINKS_FOLLOWED = 40  # as many as the kernel: path_resolution(7)
 
 
 class Content(Enum):
@@ -114,24 +113,7 @@ class Places:
 
     def resolve(self, path: str) -> str:
         """``path`` with the symlinks followed that a runtime finds, inside the root."""
-        parts = [part for part in posixpath.normpath("/" + path).split("/") if part][::-1]
-        resolved = "/"
-        links_left = _LINKS_FOLLOWED
-        while parts:
-            part = parts.pop()
-            if part in (".", ".."):
-                resolved = posixpath.dirname(resolved) if part == ".." else resolved
-                continue
-            step = posixpath.join(resolved, part)
-            target = self._link(step)
-            if target and links_left:
-                links_left -= 1
-                if target.startswith("/"):
-                    resolved = "/"
-                parts += [part for part in target.split("/") if part][::-1]
-            else:
-                resolved = step
-        return resolved
+        return follow(path, self._link)
 
     def _link(self, path: str) -> str | None:
         """The target of the symlink at ``path``; None where something else is, or nothing."""
