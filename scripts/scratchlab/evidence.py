@@ -1,8 +1,9 @@
 """The evidence of one verification: facts and ledgers, and the directory that keeps them.
 
 ``facts.json`` holds the facts and the SHA-256 of each ledger file; ``image.jsonl``, ``live.jsonl``,
-``init.jsonl`` and ``writable.jsonl`` hold one entry a line, in tree order. The same evidence is the
-same bytes, and any machine can judge it again.
+``init.jsonl`` and ``writable.jsonl`` hold one entry a line, in tree order, and ``histories.jsonl``
+the histories of the image's entries, where there are any. The same evidence is the same bytes, and
+any machine can judge it again.
 
 Schema 1 had no notes: an oddity of the image archive was one of its problems.
 """
@@ -15,18 +16,23 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Self
+from itertools import chain
+from typing import Any, Self, TypeVar
 
 from scratchlab import codec
 from scratchlab.errors import LabError
-from scratchlab.ledger import Ledger
+from scratchlab.ledger import LayerStep, Ledger
 from scratchlab.model import Entry, Facts, Json
+
+T = TypeVar("T")
 
 SCHEMA = "scratchlab-evidence-2"
 READABLE = ("scratchlab-evidence-1", SCHEMA)
 _FACTS = "facts.json"
+_HISTORIES = "histories"
 # Problems of schema 1 that are notes in schema 2: oddities of the image archive that leave no doubt
 # about the ledger, facts that could not be read, and predictions that could not be made. All of
 # them in the words of every version that wrote schema 1; any other problem stays one.
@@ -40,6 +46,14 @@ _NOTES = re.compile(
     r"|the debug container shares "
     r"|no prediction( was made)?: "
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _HistoryLine:
+    """One line of histories.jsonl."""
+
+    path: str
+    steps: tuple[LayerStep, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +116,10 @@ class EvidenceSet:
             name: _write_ledger(os.path.join(directory, f"{name}.jsonl"), ledger)
             for name, ledger in self._ledgers().items()
         }
+        histories = map(_history_line, self.image.histories())
+        if (first := next(histories, None)) is not None:
+            path = os.path.join(directory, f"{_HISTORIES}.jsonl")
+            digests[_HISTORIES] = _write_lines(path, chain([first], histories))
         head = {"schema": SCHEMA, "ledgers": digests, "facts": codec.encode(self.facts)}
         with open(os.path.join(directory, _FACTS), "w", encoding="ascii") as text:
             json.dump(head, text, sort_keys=True, indent=1)
@@ -156,6 +174,10 @@ def load(directory: str) -> EvidenceSet:
             if name in digests:
                 file = os.path.join(directory, f"{name}.jsonl")
                 ledgers[name] = _read_ledger(file, str(digests[name]))
+        if _HISTORIES in digests:
+            file = os.path.join(directory, f"{_HISTORIES}.jsonl")
+            with _proved(file, str(digests[_HISTORIES]), _history) as histories:
+                ledgers["image"].put_histories(histories)
     except BaseException:
         for ledger in ledgers.values():
             ledger.close()
@@ -181,10 +203,14 @@ def _head(path: str) -> Json:
 
 
 def _write_ledger(path: str, ledger: Ledger) -> str:
+    return _write_lines(path, map(codec.encode, ledger))
+
+
+def _write_lines(path: str, items: Iterable[Any]) -> str:
     digest = hashlib.sha256()
     with open(path, "wb") as out:
-        for entry in ledger:
-            line = json.dumps(codec.encode(entry), sort_keys=True, separators=(",", ":"))
+        for item in items:
+            line = json.dumps(item, sort_keys=True, separators=(",", ":"))
             data = line.encode("ascii") + b"\n"
             digest.update(data)
             out.write(data)
@@ -192,30 +218,50 @@ def _write_ledger(path: str, ledger: Ledger) -> str:
 
 
 def _read_ledger(path: str, sha256: str) -> Ledger:
-    digest = hashlib.sha256()
     ledger = Ledger()
     try:
-        ledger.update(_entries(path, digest))
+        with _proved(path, sha256, _entry) as entries:
+            ledger.update(entries)
     except BaseException:
         ledger.close()
         raise
-    if digest.hexdigest() != sha256:
-        ledger.close()
-        raise _damaged(path, f"its SHA-256 is not the one in {_FACTS}")
     return ledger
 
 
-def _entries(path: str, digest: hashlib._Hash) -> Iterator[Entry]:
+@contextmanager
+def _proved(path: str, sha256: str, decode: Callable[[Any], T]) -> Iterator[Iterator[T]]:
+    """The items of a file, one a line. After the block, its digest is the one in facts.json."""
+    digest = hashlib.sha256()
+    yield _items(path, digest, decode)
+    if digest.hexdigest() != sha256:
+        raise _damaged(path, f"its SHA-256 is not the one in {_FACTS}")
+
+
+def _items(path: str, digest: hashlib._Hash, decode: Callable[[Any], T]) -> Iterator[T]:
     try:
         with open(path, "rb") as lines:
             for number, line in enumerate(lines, 1):
                 digest.update(line)
                 try:
-                    yield codec.decode(Entry, json.loads(line))
+                    yield decode(json.loads(line))
                 except (ValueError, RecursionError) as error:
                     raise _damaged(path, f"line {number}: {error}") from error
     except OSError as error:
         raise LabError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _entry(item: Any) -> Entry:
+    return codec.decode(Entry, item)
+
+
+def _history_line(history: tuple[str, tuple[LayerStep, ...]]) -> Json:
+    line: Json = codec.encode(_HistoryLine(*history))
+    return line
+
+
+def _history(item: Any) -> tuple[str, tuple[LayerStep, ...]]:
+    history = codec.decode(_HistoryLine, item)
+    return history.path, history.steps
 
 
 def _damaged(path: str, why: str) -> LabError:

@@ -12,7 +12,8 @@ import marshal
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
+from dataclasses import dataclass, fields
+from enum import StrEnum
 from operator import attrgetter
 from pathlib import Path
 from typing import Self
@@ -20,6 +21,7 @@ from typing import Self
 from scratchlab.model import Entry, Kind
 
 _CACHE_KIB = 8192
+_COLUMNS = "k BLOB PRIMARY KEY, v BLOB NOT NULL"
 _KINDS = {str(kind): kind for kind in Kind}  # a look-up costs a third of Kind(...)
 _values = attrgetter(*(f.name for f in fields(Entry)))
 
@@ -29,15 +31,47 @@ def sort_key(path: str) -> bytes:
     return b"" if path == "/" else os.fsencode(path).replace(b"/", b"\0")
 
 
+class LayerChange(StrEnum):
+    """What one layer of an image did at one path."""
+
+    MADE = "made"  # there was nothing below it
+    CHANGED = "changed"
+    REPEATED = "repeated"  # the layer has it again, and nothing that is compared differs
+    REPLACED = "replaced"  # with an entry of another type
+    REMOVED = "removed"  # by a whiteout, or by what the layer has above it
+
+
+@dataclass(frozen=True, slots=True)
+class LayerStep:
+    """What ``layer`` (from 0, the lowest) did at one path. ``fields`` are the names of the Entry
+    fields that it changed; ``kind`` and ``size`` (in bytes) are those of the entry that it brought,
+    None and 0 where it removed one.
+    """
+
+    layer: int
+    change: LayerChange
+    fields: tuple[str, ...] = ()
+    kind: Kind | None = None
+    size: int = 0
+
+
+_CHANGES = {str(change): change for change in LayerChange}
+
+
 class Ledger:
-    """Entries by path. Iteration is in tree order (parents first, siblings by bytes)."""
+    """Entries by path. Iteration is in tree order (parents first, siblings by bytes).
+
+    A ledger of an image also has histories: of each path that more than one layer touched, or that
+    a layer removed, what each did. An entry without one was made by its layer.
+    """
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode=OFF")
         self._db.execute("PRAGMA synchronous=OFF")
         self._db.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
-        self._db.execute("CREATE TABLE e (k BLOB PRIMARY KEY, v BLOB NOT NULL) WITHOUT ROWID")
+        for table in ("e", "h"):  # entries, histories
+            self._db.execute(f"CREATE TABLE {table} ({_COLUMNS}) WITHOUT ROWID")
         self._db.execute("BEGIN")
         self.update(entries)
 
@@ -111,11 +145,26 @@ class Ledger:
         """Remove everything strictly below ``path``."""
         self._db.execute("DELETE FROM e WHERE k >= ? AND k < ?", _range(path))
 
+    def put_histories(self, histories: Iterable[tuple[str, tuple[LayerStep, ...]]]) -> None:
+        """Add histories: a path and what each layer did there, the lowest layer first."""
+        rows = ((sort_key(path), _history_row(path, steps)) for path, steps in histories)
+        self._db.executemany("INSERT OR REPLACE INTO h VALUES (?, ?)", rows)
+
+    def history(self, path: str) -> tuple[LayerStep, ...]:
+        """What each layer did at ``path``; empty where at most one layer has it."""
+        row = self._db.execute("SELECT v FROM h WHERE k = ?", (sort_key(path),)).fetchone()
+        return () if row is None else _history(row[0])[1]
+
+    def histories(self) -> Iterator[tuple[str, tuple[LayerStep, ...]]]:
+        """Every history with its path, in tree order."""
+        for (value,) in self._db.execute("SELECT v FROM h ORDER BY k"):
+            yield _history(value)
+
     def digest(self) -> str:
         """The ``ledger_digest``: ``sha256:`` and the SHA-256 of the normalized ledger.
 
         Normalized: tree order; type, mode, owner, size, content, target, device numbers, extended
-        attributes and hard-link sets; no times, no layer, no mount, no host facts.
+        attributes and hard-link sets; no times, layers or histories, no mount, no host facts.
         """
         digest = hashlib.sha256()
         for entry in self:
@@ -137,6 +186,22 @@ def _entry(value: bytes) -> Entry:
     # marshal: only this program writes to these databases (private, or in a directory of root's).
     path, kind, *rest = marshal.loads(value)  # noqa: S302
     return Entry(path, _KINDS[kind], *rest)
+
+
+def _history_row(path: str, steps: tuple[LayerStep, ...]) -> bytes:
+    values = [
+        (step.layer, str(step.change), step.fields, str(step.kind or ""), step.size)
+        for step in steps
+    ]
+    return marshal.dumps((path, values))
+
+
+def _history(value: bytes) -> tuple[str, tuple[LayerStep, ...]]:
+    path, values = marshal.loads(value)  # noqa: S302 - as in _entry
+    return path, tuple(
+        LayerStep(layer, _CHANGES[change], fields, _KINDS.get(kind), size)
+        for layer, change, fields, kind, size in values
+    )
 
 
 def _normal(entry: Entry) -> bytes:

@@ -13,7 +13,7 @@ import pytest
 from scratchlab import evidence
 from scratchlab.errors import LabError
 from scratchlab.evidence import EvidenceSet
-from scratchlab.ledger import Ledger
+from scratchlab.ledger import LayerChange, LayerStep, Ledger
 from scratchlab.model import Container, Entry, Facts, Image, Kind
 
 OF_SCHEMA_1 = sorted((Path(__file__).parent / "judge" / "evidence").glob("*/facts.json"))
@@ -23,10 +23,19 @@ FILE = Entry(
 )
 
 
+STEPS = (
+    LayerStep(0, LayerChange.MADE, (), Kind.FILE, 3),
+    LayerStep(2, LayerChange.CHANGED, ("uid", "sha256"), Kind.FILE, 4),
+    LayerStep(3, LayerChange.REMOVED),
+)
+
+
 def collected(*, layers: bool = True) -> EvidenceSet:
+    image = Ledger([ROOT])
+    image.put_histories([(FILE.path, STEPS)])
     return EvidenceSet(
         facts=Facts(container=Container(id="c0ffee", inspect={"Name": "/x"})),
-        image=Ledger([ROOT]),
+        image=image,
         live=Ledger([ROOT, FILE]),
         init=Ledger([ROOT]) if layers else None,
         writable=Ledger([FILE]) if layers else None,
@@ -45,6 +54,7 @@ def test_saved_evidence_is_loaded_unchanged(tmp_path: Path, layers: bool) -> Non
     assert after.facts == before.facts
     assert list(after.live) == [ROOT, FILE]
     assert list(after.image) == [ROOT]
+    assert list(after.image.histories()) == [(FILE.path, STEPS)]
     assert (after.init is not None, after.writable is not None) == (layers, layers)
 
 

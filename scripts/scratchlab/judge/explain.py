@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from scratchlab.errors import LabError
 from scratchlab.evidence import EvidenceSet
+from scratchlab.judge.blame import Blame, blame
 from scratchlab.judge.judgement import Judgement
 from scratchlab.judge.paths import resolve, upwards
 from scratchlab.judge.rules import RULES, Rule
@@ -21,7 +22,8 @@ class Explanation:
     no finding: those on the path (a mask, say), or the kernel filesystem that the path lies in.
     ``rule`` is that of the finding, of the mount, or of the mount that hides the ghost; ``source``
     is the rule's source at the version that made this container. ``absent``: a mask was asked for
-    and this kernel does not have the path.
+    and this kernel does not have the path. ``blame`` is that of the image's entry, which the
+    container may see, or not, or which a layer removed.
     """
 
     path: str
@@ -32,12 +34,13 @@ class Explanation:
     source: Permalink | None = None
     note: str = ""
     absent: bool = False
+    blame: Blame | None = None
 
 
 def explain(evidence: EvidenceSet, judgement: Judgement, path: str) -> Explanation:
-    """Look ``path`` up. Raises LabError where neither image nor container has it."""
+    """Look ``path`` up. Raises LabError where neither image nor container ever had it."""
     asked = "/" + path.strip("/") if path.strip("/") else "/"
-    known = asked in evidence.live or asked in evidence.image
+    known = asked in evidence.live or asked in evidence.image or evidence.image.history(asked)
     landed = asked if known else resolve(evidence.image, asked)
     # To the end, past the finding: the ghosts come from the same iteration.
     found = {item.path: item for item in judgement.findings if item.path in (asked, landed)}
@@ -49,7 +52,10 @@ def explain(evidence: EvidenceSet, judgement: Judgement, path: str) -> Explanati
     mounts = tuple(
         item for item in judgement.mounts if item.mount.target == landed and not item.entry
     )
+    made = blame(evidence.facts.image, evidence.image, landed)
     if finding is None and ghost is None and not mounts:
+        if made is not None:
+            return Explanation(landed, None, None, (), note=note, blame=made)
         return _in_kernel_filesystem(evidence, judgement, landed)
     if finding is not None:
         rule_id = finding.rule
@@ -57,7 +63,7 @@ def explain(evidence: EvidenceSet, judgement: Judgement, path: str) -> Explanati
         rule_id = mounts[0].rule if mounts else _hiding_rule(judgement, landed)
     rule = RULES.get(rule_id) if rule_id else None
     source = permalink(rule, evidence.facts) if rule is not None else None
-    return Explanation(landed, finding, ghost, mounts, rule, source, note)
+    return Explanation(landed, finding, ghost, mounts, rule, source, note, blame=made)
 
 
 def _in_kernel_filesystem(evidence: EvidenceSet, judgement: Judgement, path: str) -> Explanation:

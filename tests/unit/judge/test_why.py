@@ -13,7 +13,7 @@ from scratchlab.evidence import EvidenceSet
 from scratchlab.judge import judge
 from scratchlab.judge.explain import explain
 from scratchlab.judge.prediction import predict
-from scratchlab.ledger import Ledger
+from scratchlab.ledger import LayerChange, LayerStep, Ledger
 from scratchlab.model import Entry, Kind, Runtime
 from scratchlab.render.terminal.why import render
 
@@ -21,6 +21,7 @@ Saved = Callable[[str], EvidenceSet]
 PLAIN, RICH = "docker-20.10.24-plain", "docker-20.10.24-rich-image"
 SPEC = "https://github.com/opencontainers/runtime-spec/blob/v1.2.0/config-linux.md"
 MOBY = "https://github.com/moby/moby/blob/v20.10.24"
+PROGRAM = "/bin/busybox"
 RUNC = "https://github.com/opencontainers/runc/blob/v1.1.5"
 
 
@@ -67,6 +68,54 @@ def test_an_entry_over_a_ghost_is_explained_with_the_ghost(saved: Saved) -> None
     answer = why(saved(RICH), "/etc/hosts")
     assert "origin       engine-mount" in answer
     assert "of layer 0, overridden by a bind on /etc/hosts" in answer
+
+
+HISTORY = [
+    {"created_by": "COPY . / # buildkit", "created": "2024-05-06T07:08:09Z"},
+    {"created_by": "RUN /bin/sh -c chmod 755 /sh # buildkit"},
+]
+
+
+def layered(evidence: EvidenceSet, history: object = HISTORY) -> EvidenceSet:
+    """``evidence`` of an image of two layers, whose second changed PROGRAM and removed /old."""
+    facts = evidence.facts
+    ledger = Ledger(replace(entry, layer=1) for entry in evidence.image)
+    made = LayerStep(0, LayerChange.MADE)
+    ledger.put_histories([
+        ("/old", (made, LayerStep(1, LayerChange.REMOVED))),
+        (PROGRAM, (made, LayerStep(1, LayerChange.CHANGED, ("mode",)))),
+    ])  # fmt: skip
+    image = replace(facts.image, diff_ids=("sha256:0", "sha256:1"), config={"history": history})
+    return replace(evidence, image=ledger, facts=replace(facts, image=image))
+
+
+def test_the_layer_and_its_instruction_come_first(saved: Saved) -> None:
+    answer = why(layered(saved(PLAIN)), PROGRAM).splitlines()
+    assert answer[1:4] == [
+        "  made by     layer 1: RUN chmod 755 /sh",
+        "  layers      layer 0 made it, layer 1 changed its mode",
+        "  origin      image-layer",
+    ]
+
+
+def test_what_a_layer_removed_is_told(saved: Saved) -> None:
+    assert why(layered(saved(PLAIN)), "/old").splitlines() == [
+        "/old  is not in the image any more: one of its layers removed it",
+        "  layers  layer 0 made it, layer 1 removed it",
+    ]
+
+
+def test_an_image_without_a_history_names_no_instruction(saved: Saved) -> None:
+    answer = why(layered(saved(PLAIN), None), PROGRAM)
+    assert "layer 1: by which instruction is not known: the image has no history" in answer
+    answer = why(layered(saved(PLAIN), [{"created_by": ""}, {}]), PROGRAM)
+    assert "is not known: its line of the image's history is empty" in " ".join(answer.split())
+
+
+def test_what_no_layer_has_has_no_maker(saved: Saved) -> None:
+    evidence = saved(PLAIN)
+    above = replace(evidence, image=Ledger(replace(e, layer=None) for e in evidence.image))
+    assert "made by" not in why(above, PROGRAM)
 
 
 def test_the_source_is_that_of_the_runtime_that_ran(saved: Saved) -> None:

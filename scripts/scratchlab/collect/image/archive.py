@@ -134,6 +134,7 @@ def _stacked(stack: LayerStack, layers: Sequence[Blob]) -> Ledger:
     ledger = Ledger()
     try:
         ledger.update(stack.entries([layer.id for layer in layers]))
+        ledger.put_histories(stack.histories())
     except BaseException:
         ledger.close()
         raise

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, TextIO
 
+from scratchlab.judge.blame import Blame, told
 from scratchlab.judge.explain import Explanation
 from scratchlab.judge.rules import Rule
 from scratchlab.judge.rules.permalink import Permalink
@@ -70,6 +71,8 @@ def _headline(explanation: Explanation) -> str:
         return f"{path}  is missing"
     if explanation.absent:
         return f"{path}  does not exist"
+    if not explanation.mounts:
+        return f"{path}  is not in the image any more: one of its layers removed it"
     mount = explanation.mounts[0].mount
     if mount.target != explanation.path:
         return f"{path}  the kernel's"
@@ -84,6 +87,8 @@ def _headline(explanation: Explanation) -> str:
 
 def _rows(explanation: Explanation) -> Iterator[_Row]:
     finding, ghost, rule = explanation.finding, explanation.ghost, explanation.rule
+    if explanation.blame is not None:
+        yield from _blame_rows(explanation, explanation.blame)
     if finding is not None:
         yield _origin_row("origin", finding.origin)
         if finding.status in (Status.ALTERED, Status.MISSING):
@@ -110,6 +115,19 @@ def _rows(explanation: Explanation) -> Iterator[_Row]:
         yield _ghost_row(ghost)
     if rule is not None and rule.removed_by:
         yield _Row("without it", rule.removed_by)
+
+
+def _blame_rows(explanation: Explanation, blame: Blame) -> Iterator[_Row]:
+    """The layer that made the image's entry, by its line of the history, and those before it."""
+    finding = explanation.finding
+    seen = finding is not None and finding.origin in (Origin.IMAGE_LAYER, Origin.VOLUME_COPY)
+    if blame.layer is not None:
+        unknown = blame.unknown or "its line of the image's history is empty"
+        said = str(blame.line) or f"by which instruction is not known: {unknown}"
+        label = "made by" if seen else "image"
+        yield _Row(label, visible(f"layer {blame.layer}: {said}"), "green")
+    if blame.history:
+        yield _Row("layers", told(blame.history))
 
 
 def _origin_row(label: str, origin: Origin) -> _Row:

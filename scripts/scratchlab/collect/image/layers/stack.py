@@ -11,10 +11,12 @@ import os
 from collections.abc import Iterator, Sequence
 
 from scratchlab.collect.image.layers import paths
+from scratchlab.collect.image.layers.past import KINDS, PAST_SCHEMA, histories
 from scratchlab.collect.image.layers.paths import resolve_in_root
 from scratchlab.collect.image.layers.spool import IMPLIED, LayerSpool, NameType, unpack_inode
 from scratchlab.collect.image.limits import EntryBudget
 from scratchlab.collect.image.problems import DamageError, Notes, display
+from scratchlab.ledger import LayerStep
 from scratchlab.model import Entry, Kind
 
 _SCHEMA = """
@@ -35,7 +37,7 @@ class LayerStack:
         self._budget = budget
         self._notes = notes
         self._implied_kept = implied_kept
-        self._db.executescript(_SCHEMA)
+        self._db.executescript(_SCHEMA + PAST_SCHEMA)
         self._db.execute("BEGIN")
 
     def entries(self, layers: Sequence[int]) -> Iterator[Entry]:
@@ -51,6 +53,12 @@ class LayerStack:
             self._hide(layer, index)
             self._apply(layer, index)
         yield from self._result()
+
+    def histories(self) -> Iterator[tuple[str, tuple[LayerStep, ...]]]:
+        """What each layer did at the paths that several touched, in ledger order; after
+        :meth:`entries`.
+        """
+        return histories(self._db)
 
     def _charge_repeated(self, layer: int) -> None:
         for table in ("names", "hidden"):
@@ -77,9 +85,9 @@ class LayerStack:
     def _hide(self, layer: int, index: int) -> None:
         query = "SELECT k, opaque FROM hidden WHERE layer = ?"
         for k, opaque in self._db.execute(query, (layer,)):
-            self._remove_below(k)
+            self._remove(*paths.below(k), index)
             if not opaque:
-                self._db.execute("DELETE FROM merged WHERE k = ?", (k,))
+                self._remove(k, k + b"\0", index)
             elif not k and index:
                 self._notes.add(
                     f"layer {index} makes the root opaque: by the specification that hides all "
@@ -99,18 +107,29 @@ class LayerStack:
                    WHERE n.layer = ? AND n.type < ? AND m.type >= ?"""
         types = (NameType.DIRECTORY, NameType.DIRECTORY)
         for (k,) in self._db.execute(query, (layer, *types)):
-            self._remove_below(k)
+            self._remove(*paths.below(k), index)
         self._note_implied(layer, index)
-        insert = """INSERT OR REPLACE INTO merged SELECT k, ino, type, ? FROM names n
-                    WHERE layer = ? AND NOT (? AND type = ? AND EXISTS (
-                        SELECT 1 FROM merged m WHERE m.k = n.k AND m.type >= ?))"""
+        where = """n.layer = ? AND NOT (? AND n.type = ? AND EXISTS (
+                       SELECT 1 FROM merged b WHERE b.k = n.k AND b.type >= ?))"""
         implied = (self._implied_kept, NameType.IMPLIED, NameType.DIRECTORY)
-        self._db.execute(insert, (index, layer, *implied))
-        insert = """INSERT OR REPLACE INTO merged SELECT k, ino, type, ? FROM late
-                    WHERE NOT EXISTS (SELECT 1 FROM names n WHERE n.layer = ? AND n.k = late.k)"""
+        self._put("names n", where, index, (layer, *implied))
         for (k,) in self._db.execute("SELECT k FROM late"):
-            self._remove_below(k)
-        self._db.execute(insert, (index, layer))
+            self._remove(*paths.below(k), index)
+        where = "NOT EXISTS (SELECT 1 FROM names o WHERE o.layer = ? AND o.k = n.k)"
+        self._put("late n", where, index, (layer,))
+
+    def _put(self, table: str, where: str, index: int, values: tuple[int, ...]) -> None:
+        """Let layer ``index`` have the rows of ``table``; the past keeps those that they hide."""
+        self._db.execute(
+            f"""INSERT INTO past SELECT m.k, m.layer, 1, m.ino
+                FROM {table} CROSS JOIN merged m ON m.k = n.k WHERE {where}""",  # noqa: S608 - ours
+            values,
+        )
+        self._db.execute(
+            f"""INSERT OR REPLACE INTO merged SELECT n.k, n.ino, n.type, ?
+                FROM {table} WHERE {where}""",  # noqa: S608 - ours
+            (index, *values),
+        )
 
     def _note_implied(self, layer: int, index: int) -> None:
         query = """SELECT n.k, i.v FROM names n JOIN merged m ON m.k = n.k
@@ -127,8 +146,16 @@ class LayerStack:
                     paths.to_path(k),
                 )
 
-    def _remove_below(self, k: bytes) -> None:
-        self._db.execute("DELETE FROM merged WHERE k >= ? AND k < ?", paths.below(k))
+    def _remove(self, start: bytes, end: bytes, index: int) -> None:
+        """Remove the entries from ``start`` up to ``end``; the past keeps those of lower layers."""
+        found = "FROM merged WHERE k >= ? AND k < ?"
+        lower = (start, end, index)
+        self._db.execute(f"INSERT INTO past SELECT k, layer, 1, ino {found} AND layer < ?", lower)
+        self._db.execute(
+            f"INSERT INTO past SELECT k, ?, 0, NULL {found} AND layer < ?",
+            (index, *lower),
+        )
+        self._db.execute(f"DELETE {found}", (start, end))
 
     def _lookup(self, k: bytes) -> tuple[int, int] | None:
         query = "SELECT ino, type FROM merged WHERE k = ?"
@@ -153,7 +180,7 @@ class LayerStack:
             inode = unpack_inode(value)
             yield Entry(
                 path=os.fsdecode(paths.to_path(k)),
-                kind=_KINDS[inode.kind],
+                kind=KINDS[inode.kind],
                 mode=inode.mode,
                 uid=inode.uid,
                 gid=inode.gid,
@@ -167,6 +194,3 @@ class LayerStack:
                 layer=layer,
                 note=inode.note,
             )
-
-
-_KINDS = {str(kind): kind for kind in Kind}
