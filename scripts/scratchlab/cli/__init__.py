@@ -14,6 +14,7 @@ from scratchlab import __version__
 COMMANDS: Mapping[str, str] = {
     "verify": "verification",
     "why": "verification",
+    "expect": "expectations",
     "image": "ledgers",
     "live": "ledgers",
     "replay": "verification",
@@ -54,6 +55,6 @@ class LazyGroup(click.Group):
 def scratchlab() -> None:
     """Where everything in a container's root filesystem came from.
 
-    Exit status: 0 all explained and as predicted, 1 something differs, is missing or is
-    unexplained, 2 the question could not be answered.
+    Exit status: 0 all explained and as predicted, 3 changed since the start, 1 something is
+    unexplained, missing or against the prediction, 2 the question could not be answered.
     """

@@ -9,6 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient
+    from scratchlab.report.policy.file import Policy
 
 REPORT_FORMATS = click.Choice(["table", "json", "tap", "junit"])
 LEDGER_FORMATS = click.Choice(["table", "json", "mtree"])
@@ -39,6 +40,27 @@ def vantage_option(command: Command) -> Command:
         show_default=True,
         help="Read from /proc/PID/root, or from a container that shares the PID namespace",
     )(command)
+
+
+def expect_option(command: Command) -> Command:
+    """Add ``--expect``: the policy that :func:`read_policy` reads."""
+    return click.option(
+        "--expect",
+        metavar="FILE",
+        help="Changes that this policy allows do not count; write one: scratchlab expect",
+    )(command)
+
+
+def read_policy(path: str | None) -> Policy | None:
+    """The policy in the file ``path``; None without one. Raises LabError where it has a fault.
+
+    The library that reads YAML, 40 ms to import, is loaded only here.
+    """
+    if path is None:
+        return None
+    from scratchlab.report.policy.file import read
+
+    return read(path)
 
 
 def connect_engine(engine: str | None, url: str | None) -> EngineClient:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,8 @@ from scratchlab.cli.options import (
     REPORT_FORMATS,
     connect_engine,
     engine_options,
+    expect_option,
+    read_policy,
     vantage_option,
 )
 from scratchlab.evidence import EvidenceSet
@@ -26,6 +29,9 @@ from scratchlab.report import read as read_report
 from scratchlab.report import write as write_report
 from scratchlab.report.verdict import ExitStatus, worst
 
+if TYPE_CHECKING:
+    from scratchlab.report.policy.file import Policy
+
 
 @click.command()
 @click.argument("container")
@@ -33,6 +39,7 @@ from scratchlab.report.verdict import ExitStatus, worst
 @vantage_option
 @click.option("--json", "json_file", metavar="FILE", help="Also write the report to FILE")
 @click.option("--save-evidence", metavar="DIR", help="Also save all evidence, for replay")
+@expect_option
 @click.option("--fresh", is_flag=True, help="Read and prove the image again, even if it is cached")
 @click.option("--format", "form", type=REPORT_FORMATS, default="table", show_default=True)
 def verify(
@@ -43,10 +50,12 @@ def verify(
     vantage: str,
     json_file: str | None,
     save_evidence: str | None,
+    expect: str | None,
     fresh: bool,
     form: str,
 ) -> int:
     """Explain every entry of CONTAINER's root filesystem."""
+    policy = read_policy(expect)
     with Progress() as progress, connect_engine(engine, url) as client:
         evidence, judgement = verification.verify(
             client, container, vantage=vantage, progress=progress, fresh=fresh
@@ -54,7 +63,7 @@ def verify(
     with evidence:
         if save_evidence:
             evidence.save(save_evidence)
-        return _report(evidence, judgement, json_file, form)
+        return _report(evidence, judgement, json_file, form, policy)
 
 
 @click.command()
@@ -76,12 +85,14 @@ def why(container: str, path: str, engine: str | None, url: str | None, vantage:
 @click.command()
 @click.argument("evidence_dir")
 @click.option("--json", "json_file", metavar="FILE", help="Also write the report to FILE")
+@expect_option
 @click.option("--format", "form", type=REPORT_FORMATS, default="table", show_default=True)
-def replay(evidence_dir: str, json_file: str | None, form: str) -> int:
+def replay(evidence_dir: str, json_file: str | None, expect: str | None, form: str) -> int:
     """Judge saved evidence again (see `verify --save-evidence`); needs no engine."""
+    policy = read_policy(expect)
     evidence, judgement = verification.replay(evidence_dir)
     with evidence:
-        return _report(evidence, judgement, json_file, form)
+        return _report(evidence, judgement, json_file, form, policy)
 
 
 @click.command()
@@ -112,9 +123,15 @@ def _write_page(reports: tuple[str, ...], page: str) -> int:
     return found.head["verdict"]["status"]
 
 
-def _report(evidence: EvidenceSet, judgement: Judgement, json_file: str | None, form: str) -> int:
+def _report(
+    evidence: EvidenceSet,
+    judgement: Judgement,
+    json_file: str | None,
+    form: str,
+    policy: Policy | None,
+) -> int:
     """Build the report, write it to ``json_file`` and show it; returns the exit status."""
-    built = build_report(evidence, judgement, judgement.checks)
+    built = build_report(evidence, judgement, judgement.checks, policy=policy)
     if json_file:
         write_report(built, json_file)
     return _show(built, form)

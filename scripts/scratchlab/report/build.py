@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Protocol
 from scratchlab import __version__
 from scratchlab.judge.compare import NOT_COMPARED
 from scratchlab.model import Check, Finding, Ghost, MountFinding, Origin
+from scratchlab.report.allowances import Allowances, Changes
 from scratchlab.report.convert import check_section, ghost_section, mount_section, rules_cited
 from scratchlab.report.spool import EntrySpool
 from scratchlab.report.verdict import decide
 
 if TYPE_CHECKING:
     from scratchlab.evidence import EvidenceSet
+    from scratchlab.report.policy.file import Policy
     from scratchlab.report.sections import (
         ContainerSection,
         EngineSection,
@@ -68,14 +70,24 @@ def build(
     ladder: LadderSection | None = None,
     timelapse: TimelapseSection | None = None,
     quiz: QuizSection | None = None,
+    policy: Policy | None = None,
 ) -> Report:
     """The report of one verification. ``checks`` are the experiments and the rows of the
     specifications. ``ladder``, ``timelapse`` (from scratchlab.ladder.shapes) and ``quiz`` (from
-    scratchlab.course.grading_file) are None where there are none.
+    scratchlab.course.grading_file) are None where there are none. ``policy`` says which changes
+    do not count.
     """
     facts = evidence.facts
-    entries = EntrySpool(judgement.findings)
-    ghosts = list(map(ghost_section, judgement.ghosts))  # after the findings: one comparison
+    allowances = Allowances(policy, Changes(evidence, judgement.mounts))
+    entries = EntrySpool(judgement.findings, allowances.entry)
+    ghosts = []
+    for ghost in judgement.ghosts:  # after the findings: one comparison
+        ghosts.append(ghost_section(ghost))
+        allowances.ghost(ghost, ghosts[-1])
+    mounts = []
+    for mount in judgement.mounts:
+        mounts.append(mount_section(mount))
+        allowances.mount(mount, mounts[-1])
     rule_ids = entries.rules | {mount.rule for mount in judgement.mounts if mount.rule}
     head: HeadFields = {
         "schema": SCHEMA,
@@ -86,14 +98,17 @@ def build(
         "image": _image(evidence),
         "container": _container(evidence),
         "summary": _summary(evidence, judgement, entries, len(ghosts)),
-        "mounts": list(map(mount_section, judgement.mounts)),
+        "mounts": mounts,
         "ghosts": ghosts,
         "checks": list(map(check_section, checks)),
         "problems": list(judgement.problems),
-        "notes": list(judgement.notes),
+        "notes": [*judgement.notes, *allowances.notes()],
         "not_compared": [{"what": what, "why": why} for what, why in NOT_COMPARED],
         "rules": rules_cited(rule_ids, facts),
     }
+    expect = allowances.section()
+    if expect is not None:
+        head["expect"] = expect
     if ladder is not None:
         head["ladder"] = ladder
     if timelapse is not None:

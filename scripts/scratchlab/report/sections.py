@@ -124,6 +124,7 @@ class EntrySection(TypedDict):
     prediction: str  # agrees, none, or a sentence
     image: ImageEntrySection | None
     live: LiveEntrySection | None
+    allowed: NotRequired[str]  # the rule of --expect that allows it
 
 
 class MountSection(TypedDict):
@@ -141,6 +142,7 @@ class MountSection(TypedDict):
     rule: str | None
     prediction: str
     entry: bool
+    allowed: NotRequired[str]  # the rule of --expect that allows it
 
 
 class GhostSection(TypedDict):
@@ -152,6 +154,7 @@ class GhostSection(TypedDict):
     actor: str
     evidence: list[EvidenceSection]
     image: ImageEntrySection | None
+    allowed: NotRequired[str]  # the rule of --expect that allows it
 
 
 class CheckSection(TypedDict):
@@ -279,8 +282,26 @@ class QuizSection(TypedDict):
     exercise: ExerciseSection | None
 
 
+class ExpectRuleSection(TypedDict):
+    """One rule of a policy: an item of ``expect.rules``."""
+
+    line: int
+    path: list[str]
+    matched: int
+
+
+class ExpectSection(TypedDict):
+    """The policy of ``verify --expect``, and what its rules allowed."""
+
+    file: str
+    sha256: str
+    rules: list[ExpectRuleSection]
+
+
 class VerdictCounts(TypedDict):
-    """What the verdict stands on. The first five are faults, the others drift."""
+    """What the verdict stands on. The first five are faults, the next five drift; ``allowed`` is
+    what a policy allowed, and is in none of the others.
+    """
 
     unexplained: int
     missing: int
@@ -292,6 +313,7 @@ class VerdictCounts(TypedDict):
     changed: int
     deleted: int
     unstable: int
+    allowed: NotRequired[int]
 
 
 class VerdictSection(TypedDict):
@@ -324,6 +346,7 @@ class HeadFields(TypedDict):
     mounts: NotRequired[list[MountSection]]
     rules: NotRequired[list[RuleSection]]
     quiz: NotRequired[QuizSection]
+    expect: NotRequired[ExpectSection]
 
 
 class Head(HeadFields):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import marshal
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from scratchlab.model import Finding, Origin, Status
 from scratchlab.report.convert import entry_section
@@ -49,13 +49,18 @@ class SectionSpool:
 class EntrySpool(SectionSpool):
     """The findings as sections, in their order, and what the summary counts of them."""
 
-    def __init__(self, findings: Iterable[Finding]) -> None:
+    def __init__(
+        self, findings: Iterable[Finding], mark: Callable[[Finding, EntrySection], None]
+    ) -> None:
+        """``mark`` is called with each finding and its section before that is kept."""
         super().__init__()
         self.explained = self.unexplained = self.missing = self.altered = 0
         self.rules: set[str] = set()  # ids of the rules that the findings cite
         for finding in findings:
             self._count(finding)
-            self.add(entry_section(finding))
+            section = entry_section(finding)
+            mark(finding, section)
+            self.add(section)
 
     def _count(self, finding: Finding) -> None:
         self.missing += finding.status is Status.MISSING

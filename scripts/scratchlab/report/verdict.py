@@ -1,7 +1,8 @@
 """The verdict of a report: one definition for exit status, JSON, terminal, page, TAP, JUnit, class.
 
 ========  ==============================================================================
-status 0  all is explained and as predicted, and nothing changed since the start
+status 0  all is explained and as predicted, and nothing changed since the start but what a
+          policy allows (--expect)
 status 3  all is explained, but something changed since the start (drift)
 status 1  something is unexplained, missing or against the prediction, or a check failed
 status 2  the question could not be answered: there is no report, and LabError says why
@@ -69,6 +70,8 @@ _DRIFT = {
     "unstable": "changed while read",
 }
 _WORDS = _FAULTS | _DRIFT
+# What a policy may allow; what is missing or against the prediction counts whatever a policy says.
+ALLOWABLE = frozenset(_DRIFT) | {"unexplained"}
 
 
 def worst(statuses: Iterable[int]) -> ExitStatus:
@@ -85,17 +88,22 @@ def decide(head: HeadFields, entries: Iterable[EntrySection]) -> VerdictSection:
     }  # fmt: skip
     faults: list[str] = []  # paths that the sentence names
     drift: list[str] = []
+    allowed = [0, 0]  # all, and the unexplained of them
     verified = predicted = False
     for entry in entries:
         verified = True
+        _count_allowed(entry, allowed)
         predicted = predicted or entry["prediction"] == "agrees"
         _count(trouble_of(entry), entry["path"], counts, faults, drift)
     for mount in head.get("mounts", ()):
         if not mount["entry"]:  # a mount that has an entry is counted as that entry
+            _count_allowed(mount, allowed)
             _count(trouble_of(mount), mount["target"], counts, faults, drift)
     for ghost in head["ghosts"]:
         if ghost["kind"] in (Status.CHANGED, Status.DELETED):
-            _count(ghost["kind"], ghost["path"], counts, faults, drift)
+            allowed[0] += "allowed" in ghost
+            if "allowed" not in ghost:
+                _count(ghost["kind"], ghost["path"], counts, faults, drift)
     failed = [check["id"] for check in head["checks"] if check["verdict"] in FAILED_CHECKS]
     counts["failed_checks"] = len(failed)
     counts["problems"] = len(head["problems"])
@@ -122,6 +130,9 @@ def decide(head: HeadFields, entries: Iterable[EntrySection]) -> VerdictSection:
             sentence = "no check failed; no container was verified"
         elif not predicted:
             sentence = "all explained; nothing was predicted"
+    if "expect" in head:
+        counts["allowed"] = allowed[0]
+        sentence += _allowance(allowed, head["expect"]["file"])
     return {
         "status": int(status),
         "word": WORDS[status],
@@ -144,7 +155,14 @@ def verification_results(head: Head) -> tuple[tuple[str, bool], tuple[str, bool]
 
 
 def trouble_of(section: EntrySection | MountSection) -> str | None:
-    """The key of the count that an entry or a mount belongs to; None where it is in order."""
+    """The key of the count that an entry or a mount belongs to; None where it is in order, or
+    allowed by a policy.
+    """
+    trouble = _trouble(section)
+    return None if trouble in ALLOWABLE and "allowed" in section else trouble
+
+
+def _trouble(section: EntrySection | MountSection) -> str | None:
     origin = section["origin"]
     live = cast(EntrySection, section)["live"] if "live" in section else None
     if live is not None and live.get("note") == CHANGED_WHILE_READ:
@@ -174,6 +192,24 @@ def _count(
     named = faults if key in _FAULTS else drift
     if len(named) <= MOST_NAMED:
         named.append(f"{path} ({_WORDS[key]})")
+
+
+def _count_allowed(section: EntrySection | MountSection, allowed: list[int]) -> None:
+    if "allowed" not in section:
+        return
+    trouble = _trouble(section)
+    allowed[0] += trouble in ALLOWABLE
+    allowed[1] += trouble == "unexplained"
+
+
+def _allowance(allowed: list[int], file: str) -> str:
+    """``; 12 changes are allowed by FILE``; empty where there are none."""
+    count, unexplained = allowed
+    if not count:
+        return ""
+    noun = "change is" if count == 1 else "changes are"
+    which = f", of which {unexplained} unexplained" if unexplained else ""
+    return f"; {count} {noun} allowed by {file}{which}"
 
 
 def _listed(counts: VerdictCounts, keys: dict[str, str]) -> list[str]:

@@ -21,6 +21,7 @@ from scratchlab.render.terminal import (
     line,
     text,
 )
+from scratchlab.render.terminal.allowed import print_allowed
 from scratchlab.render.words import short_ids
 from scratchlab.report import Report
 from scratchlab.report.sections import (
@@ -59,7 +60,8 @@ def render(report: Report, out: TextIO) -> None:
         screen.print(text(digest, "dim"))
     screen.print()
     _print_entries(report, screen)
-    _print_ghosts(head["ghosts"], screen)
+    _print_ghosts([ghost for ghost in head["ghosts"] if "allowed" not in ghost], screen)
+    print_allowed(report, screen)
     for problem in head["problems"]:
         screen.print(text(f"problem: {problem}", "bold red"))
     for note in head["notes"]:
@@ -144,7 +146,8 @@ def _digests(head: Head, *, narrow: bool) -> list[str]:
 
 def _print_entries(report: Report, screen: Console) -> None:
     small = report.head["summary"]["live_entries"] <= _SMALL
-    shown = (entry for entry in report.entries if small or not _unremarkable(entry))
+    listed = (entry for entry in report.entries if "allowed" not in entry)
+    shown = (entry for entry in listed if small or not _unremarkable(entry))
     table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
     narrow = screen.width < NARROW
     table.add_column("live root", ratio=4, overflow="fold")

@@ -1,0 +1,1 @@
+"""What may change in a container: a file of rules (`file`), and what each allows (`rule`)."""
