@@ -169,7 +169,7 @@ def test_a_file_that_changed_while_it_was_read_needs_no_origin() -> None:
     ],
 )
 def test_a_fault_is_one_line_with_its_place(text: str, line: int | None, says: str) -> None:
-    with pytest.raises(LabError, match="expect.yml") as caught:
+    with pytest.raises(LabError, match=r"expect\.yml") as caught:
         parse(text.encode(), "expect.yml")
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
