@@ -45,7 +45,7 @@ class LayerChange(StrEnum):
 class LayerStep:
     """What ``layer`` (from 0, the lowest) did at one path. ``fields`` are the names of the Entry
     fields that it changed; ``kind`` and ``size`` (in bytes) are those of the entry that it brought,
-    None and 0 where it removed one.
+    None and 0 where it removed one. (Of a file with several names one has the size.)
     """
 
     layer: int
@@ -170,6 +170,23 @@ class Ledger:
         for entry in self:
             digest.update(_normal(entry))
         return f"sha256:{digest.hexdigest()}"
+
+
+class HistoryReader:
+    """Histories of a ledger for paths that are asked in tree order: one reading of them all."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._histories = ledger.histories()
+        self._next = next(self._histories, None)
+
+    def at(self, path: str) -> tuple[LayerStep, ...]:
+        """The history of ``path``, which follows the one asked before."""
+        if self._next is None:
+            return ()
+        key = sort_key(path)
+        while self._next is not None and sort_key(self._next[0]) < key:
+            self._next = next(self._histories, None)
+        return self._next[1] if self._next is not None and self._next[0] == path else ()
 
 
 def _range(path: str) -> tuple[bytes, bytes]:

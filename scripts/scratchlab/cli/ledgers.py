@@ -35,8 +35,8 @@ from scratchlab.text import printable
 def image(
     source: str, reference: str | None, engine: str | None, url: str | None, form: str
 ) -> int:
-    """List the root filesystem of an image: an archive (a file, or - for standard input), or an
-    image that the engine has.
+    """List the root filesystem of an image, and sum it up by layer: an archive (a file, or - for
+    standard input), or an image that the engine has.
     """
     with Progress() as progress:
         found, ledger = image_ledger(source, reference, engine, url, progress)
@@ -59,9 +59,10 @@ def live(container: str, engine: str | None, url: str | None, vantage: str, form
 
 def _list(ledger: Ledger, form: str, image: Image | None = None) -> int:
     """Print the ledger, then what is odd about its image; returns the exit status."""
-    render.ledger(form, ledger, sys.stdout)
     if image is None:
+        render.ledger(form, ledger, sys.stdout)
         return ExitStatus.EXPLAINED
+    render.image(form, image, ledger, sys.stdout)
     for note in image.notes:
         print(f"scratchlab: note: {printable(note)}", file=sys.stderr)
     for problem in image.problems:

@@ -61,9 +61,9 @@ class LayerLine:
 
 @dataclass(frozen=True, slots=True)
 class LayerSum:
-    """What one layer brought: entries, and the bytes of their files (of each of several names);
-    and how many of those later layers made invisible. A directory that a later layer has, too,
-    is not invisible.
+    """What one layer brought: entries, and the bytes of their files (once for several names); and
+    how many of those later layers made invisible. A directory that a later layer has, too, is not
+    invisible.
     """
 
     entries: int = 0
@@ -163,7 +163,8 @@ def layer_sums(image: Ledger, layers: int) -> tuple[LayerSum, ...]:
     counts = [[0, 0, 0, 0] for _ in range(layers)]
     for entry in image:
         if entry.layer is not None and entry.layer < layers:
-            _add(counts[entry.layer], entry.size, hidden=False)
+            size = entry.size if entry.links in (None, entry.path) else 0
+            _add(counts[entry.layer], size, hidden=False)
     for _, steps in image.histories():
         for step, following in pairwise(steps):
             if step.kind is not None and step.layer < layers:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from scratchlab.ledger import Ledger
+    from scratchlab.model import Image
     from scratchlab.report import Report
 
 # Form -> "module:function" below this package.
@@ -28,6 +29,11 @@ LEDGERS: Mapping[str, str] = {
     "json": "exports.as_json:render_ledger",
     "mtree": "exports.mtree:render",
 }
+# What image prints in another form than live does, with the image's layers:
+IMAGES: Mapping[str, str] = {
+    "table": "terminal.ledger:render_image",
+    "json": "exports.as_json:render_image",
+}
 
 
 def report(form: str, what: Report, out: TextIO) -> None:
@@ -40,8 +46,18 @@ def ledger(form: str, what: Ledger, out: TextIO) -> None:
     renderer(LEDGERS[form])(what, out)
 
 
-def renderer(name: str) -> Callable[[Any, TextIO], None]:
+def image(form: str, described: Image, ledger: Ledger, out: TextIO) -> None:
+    """Write the ledger of an image to ``out`` in one of :data:`LEDGERS`, with its layers where the
+    form has a place for them.
+    """
+    if form in IMAGES:
+        renderer(IMAGES[form])(described, ledger, out)
+    else:
+        renderer(LEDGERS[form])(ledger, out)
+
+
+def renderer(name: str) -> Callable[..., None]:
     """The function called ``name`` ("module:function" below this package)."""
     module, _, function = name.partition(":")
-    render: Callable[[Any, TextIO], None] = getattr(import_module(f"{__name__}.{module}"), function)
+    render: Callable[..., None] = getattr(import_module(f"{__name__}.{module}"), function)
     return render

@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING, Protocol
 
 from scratchlab import __version__
 from scratchlab.judge.compare import NOT_COMPARED
+from scratchlab.ledger import HistoryReader
 from scratchlab.model import Check, Finding, Ghost, MountFinding, Origin
 from scratchlab.report.allowances import Allowances, Changes
-from scratchlab.report.convert import check_section, ghost_section, mount_section, rules_cited
+from scratchlab.report.convert import (
+    check_section,
+    ghost_section,
+    layer_sections,
+    mount_section,
+    rules_cited,
+)
 from scratchlab.report.spool import EntrySpool
 from scratchlab.report.verdict import decide
 
@@ -79,10 +86,11 @@ def build(
     """
     facts = evidence.facts
     allowances = Allowances(policy, Changes(evidence, judgement.mounts))
-    entries = EntrySpool(judgement.findings, allowances.entry)
+    entries = EntrySpool(judgement.findings, HistoryReader(evidence.image), allowances.entry)
+    histories = HistoryReader(evidence.image)
     ghosts = []
     for ghost in judgement.ghosts:  # after the findings: one comparison
-        ghosts.append(ghost_section(ghost))
+        ghosts.append(ghost_section(ghost, histories.at(ghost.path)))
         allowances.ghost(ghost, ghosts[-1])
     mounts = []
     for mount in judgement.mounts:
@@ -145,6 +153,7 @@ def _image(evidence: EvidenceSet) -> ImageSection:
         "id": image.id,
         "tags": list(image.tags),
         "diff_ids": list(image.diff_ids),
+        "layers": layer_sections(image, evidence.image),
         "ledger_digest": evidence.image.digest(),
         "source": image.source,
     }

@@ -5,9 +5,21 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable
 
+from scratchlab.judge.blame import layer_lines, layer_sums
 from scratchlab.judge.rules import RULES
 from scratchlab.judge.rules.permalink import permalink
-from scratchlab.model import Check, Entry, Evidence, Facts, Finding, Ghost, MountFinding
+from scratchlab.ledger import LayerChange, LayerStep, Ledger
+from scratchlab.model import (
+    Check,
+    Entry,
+    Evidence,
+    Facts,
+    Finding,
+    Ghost,
+    Image,
+    Kind,
+    MountFinding,
+)
 from scratchlab.report.sections import (
     CheckSection,
     EntryFields,
@@ -15,6 +27,8 @@ from scratchlab.report.sections import (
     EvidenceSection,
     GhostSection,
     ImageEntrySection,
+    LayerSection,
+    LayerStepSection,
     LiveEntrySection,
     MountSection,
     RuleSection,
@@ -22,8 +36,8 @@ from scratchlab.report.sections import (
 from scratchlab.text import visible
 
 
-def entry_section(finding: Finding) -> EntrySection:
-    """``finding`` as one item of ``entries``."""
+def entry_section(finding: Finding, history: Iterable[LayerStep] = ()) -> EntrySection:
+    """``finding`` as one item of ``entries``, with the history of the image's entry."""
     return {
         "path": visible(finding.path),
         "status": str(finding.status),
@@ -32,14 +46,68 @@ def entry_section(finding: Finding) -> EntrySection:
         "rule": finding.rule,
         "differences": list(finding.differences),
         "prediction": visible(finding.prediction),
-        "image": None if finding.image is None else image_entry_section(finding.image),
+        "image": None if finding.image is None else image_entry_section(finding.image, history),
         "live": None if finding.live is None else live_entry_section(finding.live),
     }
 
 
-def image_entry_section(entry: Entry) -> ImageEntrySection:
-    """An entry of the image ledger, with the layer that wrote it."""
-    return {**_entry_fields(entry), "layer": entry.layer}
+def image_entry_section(entry: Entry, history: Iterable[LayerStep] = ()) -> ImageEntrySection:
+    """An entry of the image ledger, with the layer that wrote it, and its history if it has one."""
+    section: ImageEntrySection = {**_entry_fields(entry), "layer": entry.layer}  # type: ignore[typeddict-item]
+    if steps := step_sections(history):
+        section["history"] = steps
+    return section
+
+
+def step_sections(history: Iterable[LayerStep]) -> list[LayerStepSection]:
+    """``history`` as that of an entry."""
+    return [_step_section(step) for step in history]
+
+
+def _step_section(step: LayerStep) -> LayerStepSection:
+    section: LayerStepSection = {"layer": step.layer, "change": str(step.change)}
+    if step.fields:
+        section["fields"] = list(step.fields)
+    if step.kind is not None:
+        section["kind"] = str(step.kind)
+    if step.size:
+        section["size"] = step.size
+    return section
+
+
+def layer_steps(sections: Iterable[LayerStepSection]) -> tuple[LayerStep, ...]:
+    """The steps that ``history`` of an entry lists."""
+    return tuple(
+        LayerStep(
+            section["layer"],
+            LayerChange(section["change"]),
+            tuple(section.get("fields", ())),
+            Kind(section["kind"]) if "kind" in section else None,
+            section.get("size", 0),
+        )
+        for section in sections
+    )
+
+
+def layer_sections(image: Image, ledger: Ledger) -> list[LayerSection]:
+    """The layers of ``image`` as ``image.layers``: what its history says, and the sums."""
+    layers = len(image.diff_ids)
+    return [
+        {
+            "layer": line.layer,
+            "instruction": visible(line.instruction),
+            "created_by": visible(line.created_by),
+            "created": line.created,
+            "comment": visible(line.comment),
+            "entries": total.entries,
+            "bytes": total.bytes,
+            "hidden_entries": total.hidden_entries,
+            "hidden_bytes": total.hidden_bytes,
+        }
+        for line, total in zip(
+            layer_lines(image.config, layers), layer_sums(ledger, layers), strict=True
+        )
+    ]
 
 
 def live_entry_section(entry: Entry) -> LiveEntrySection:
@@ -85,15 +153,15 @@ def mount_section(finding: MountFinding) -> MountSection:
     }
 
 
-def ghost_section(ghost: Ghost) -> GhostSection:
-    """``ghost`` as one item of ``ghosts``."""
+def ghost_section(ghost: Ghost, history: Iterable[LayerStep] = ()) -> GhostSection:
+    """``ghost`` as one item of ``ghosts``, with the history of the image's entry."""
     return {
         "path": visible(ghost.path),
         "kind": str(ghost.kind),
         "origin": str(ghost.origin),
         "actor": visible(ghost.actor),
         "evidence": _evidence_sections(ghost.evidence),
-        "image": image_entry_section(ghost.image),
+        "image": image_entry_section(ghost.image, history),
     }
 
 

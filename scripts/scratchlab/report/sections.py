@@ -42,12 +42,27 @@ class RuntimeSection(TypedDict):
     version: str
 
 
+class LayerSection(TypedDict):
+    """One layer of the image: an item of ``layers``."""
+
+    layer: int
+    instruction: str
+    created_by: str
+    created: str
+    comment: str
+    entries: int
+    bytes: int
+    hidden_entries: int
+    hidden_bytes: int
+
+
 class ImageSection(TypedDict):
     """The image that the container was created from."""
 
     id: str
     tags: list[str]
     diff_ids: list[str]
+    layers: NotRequired[list[LayerSection]]
     source: NotRequired[str]  # archive, kept
     ledger_digest: str
 
@@ -100,10 +115,21 @@ class EntryFields(TypedDict):
     note: NotRequired[str | None]
 
 
+class LayerStepSection(TypedDict):
+    """What one layer did at a path: an item of ``history``."""
+
+    layer: int
+    change: str
+    fields: NotRequired[list[str]]
+    kind: NotRequired[str]
+    size: NotRequired[int]
+
+
 class ImageEntrySection(EntryFields):
     """An entry of the image ledger."""
 
     layer: NotRequired[int | None]
+    history: NotRequired[list[LayerStepSection]]
 
 
 class LiveEntrySection(EntryFields):

@@ -10,6 +10,7 @@ import marshal
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 
+from scratchlab.ledger import HistoryReader
 from scratchlab.model import Finding, Origin, Status
 from scratchlab.report.convert import entry_section
 from scratchlab.report.sections import EntrySection
@@ -50,15 +51,20 @@ class EntrySpool(SectionSpool):
     """The findings as sections, in their order, and what the summary counts of them."""
 
     def __init__(
-        self, findings: Iterable[Finding], mark: Callable[[Finding, EntrySection], None]
+        self,
+        findings: Iterable[Finding],
+        histories: HistoryReader,
+        mark: Callable[[Finding, EntrySection], None],
     ) -> None:
-        """``mark`` is called with each finding and its section before that is kept."""
+        """``histories`` are those of the image. ``mark`` is called with each finding and its
+        section before that is kept.
+        """
         super().__init__()
         self.explained = self.unexplained = self.missing = self.altered = 0
         self.rules: set[str] = set()  # ids of the rules that the findings cite
         for finding in findings:
             self._count(finding)
-            section = entry_section(finding)
+            section = entry_section(finding, histories.at(finding.path))
             mark(finding, section)
             self.add(section)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -87,6 +88,15 @@ def test_a_hard_link_to_a_lower_layer_replaces() -> None:
 def test_a_layer_may_hide_what_it_brings_itself() -> None:
     odd = layer(file(".wh.a"), directory("a/"), file("a/b/new"), hardlink("a/b", "a/1"))
     assert told(BASE, odd)["/a/b"] == ["0 made", "1 removed", "1 made"]
+
+
+@pytest.mark.parametrize(("removed", "sizes"), [(("1",), [0]), (("1", "2"), [3, 0])])
+def test_the_content_of_several_names_counts_once(
+    removed: tuple[str, ...], sizes: list[int]
+) -> None:
+    base = layer(file("1", b"one"), hardlink("2", "1"))
+    found = stack(base, layer(*(file(f".wh.{name}") for name in removed))).ledger
+    assert [steps[0].size for _, steps in found.histories()] == sizes
 
 
 # Whiteouts and files only: directories are implied, and each file lies in one of its own.

@@ -194,7 +194,8 @@ def test_layers_are_summed_up() -> None:
         Entry("/", Kind.DIRECTORY, 0o755),
         Entry("/a", Kind.DIRECTORY, 0o755, layer=2),
         Entry("/a/kept", Kind.FILE, 0o644, size=10, layer=0),
-        Entry("/a/new", Kind.FILE, 0o644, size=7, layer=1),
+        Entry("/a/new", Kind.FILE, 0o644, size=7, layer=1, links="/a/new"),
+        Entry("/a/other", Kind.FILE, 0o644, size=7, layer=1, links="/a/new"),
     ])  # fmt: skip
     image.put_histories([
         ("/a", (made(0, kind=DIRECTORY), repeated(1, DIRECTORY), repeated(2, DIRECTORY))),
@@ -204,7 +205,7 @@ def test_layers_are_summed_up() -> None:
     ])  # fmt: skip
     assert blame.layer_sums(image, 3) == (
         LayerSum(4, 15, 2, 5),
-        LayerSum(3, 107, 1, 100),
+        LayerSum(4, 107, 1, 100),
         LayerSum(1, 0, 0, 0),
     )
     assert blame.layer_sums(image, 1) == (LayerSum(4, 15, 2, 5),)  # damaged evidence: no layer 1

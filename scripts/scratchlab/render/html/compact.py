@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from scratchlab.judge.blame import maker, told
 from scratchlab.model import Kind, Status
 from scratchlab.render.words import ORIGINS as ORIGIN_WORDS
+from scratchlab.report.convert import layer_steps
 from scratchlab.report.sections import (
     EntrySection,
     EvidenceSection,
@@ -31,7 +33,8 @@ class RowWriter:
     image, live]; that of a ghost is [path, kind, origin, actor, evidence, image]. ``shared`` is
     the number of leading path components that the row before has too. A side is [kind, *_FIELDS,
     note, layer or mount]. A live side that is one number equals the image's side and is on that
-    mount (-1: not known).
+    mount (-1: not known). Where several layers touched the image's entry, two more numbers follow:
+    the layer that made it what it is, and the text that tells of all.
     """
 
     def __init__(self) -> None:
@@ -64,6 +67,7 @@ class RowWriter:
                 self._number(entry["prediction"]),
                 image,
                 live,
+                *self._history(entry["image"]),
             ]
 
     def ghosts(self, ghosts: Iterable[GhostSection]) -> Iterator[Row]:
@@ -76,7 +80,12 @@ class RowWriter:
                 self._number(ghost["actor"]),
                 self._evidence(ghost["evidence"]),
                 _side(ghost["image"], "layer"),
+                *self._history(ghost["image"]),
             ]
+
+    def _history(self, side: ImageEntrySection | None) -> list[int | None]:
+        steps = layer_steps(side.get("history", ())) if side else ()
+        return [maker(None, steps), self._number(told(steps))] if steps else []
 
     def _evidence(self, facts: Iterable[EvidenceSection]) -> list[int]:
         return [self._number(text) for fact in facts for text in (fact["kind"], fact["detail"])]

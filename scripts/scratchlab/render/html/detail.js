@@ -19,6 +19,7 @@ class Detail {
     const ghost = node.ghost && ghostOf(this.data, node.ghost);
     this.box.replaceChildren(...[
       this.head(node),
+      this.made((entry && entry.made) || (ghost && ghost.made)),
       node.origin && this.origin(node.origin, ghost && !entry),
       entry && this.prediction(entry),
       ghost && this.ghost(ghost),
@@ -39,6 +40,20 @@ class Detail {
     close.addEventListener("click", () => this.onClose());
     head.append(title, close);
     return head;
+  }
+
+  // The layer of the image, and its line of the image's history.
+  made(made) {
+    if (!made) return null;
+    const box = this.part(`Layer ${made.number} of the image`);
+    const { instruction, comment, created } = made.layer || {};
+    const said = instruction || comment;
+    const line = make("p", "instruction");
+    line.append(said ? bdi(said) : "The image's history has no instruction for it.");
+    if (created) line.append(make("small", "", created.slice(0, 10)));
+    box.append(line);
+    if (made.told) box.append(make("p", "", `${made.told[0].toUpperCase()}${made.told.slice(1)}.`));
+    return box;
   }
 
   origin(origin, hides) {

@@ -22,7 +22,7 @@ function facts(data, numbers) {
 
 // The entry of a row. Made only when it is shown: 100,000 of them would cost memory.
 function entryOf(data, row) {
-  const [, , status, origin, rule, evidence, differences, prediction, image, live] = row;
+  const [, , status, origin, rule, evidence, differences, prediction, image, live, ...history] = row;
   const inImage = side(data, image, "layer");
   const same = typeof live === "number";
   return {
@@ -34,18 +34,28 @@ function entryOf(data, row) {
     prediction: data.texts[prediction],
     image: inImage,
     live: same ? { ...inImage, mount: live < 0 ? null : live } : side(data, live, "mount"),
+    made: madeBy(data, inImage, history),
   };
 }
 
 function ghostOf(data, row) {
-  const [, kind, origin, actor, evidence, image] = row;
+  const [, kind, origin, actor, evidence, image, ...history] = row;
+  const inImage = side(data, image, "layer");
   return {
     kind: data.statuses[kind],
     origin: data.origins[origin],
     actor: data.texts[actor],
     evidence: facts(data, evidence),
-    image: side(data, image, "layer"),
+    image: inImage,
+    made: madeBy(data, inImage, history),
   };
+}
+
+// The layer that made the image's entry, and what each layer did to it where several did anything.
+function madeBy(data, inImage, [maker, told]) {
+  if (!inImage) return null;
+  const layer = maker === undefined ? inImage.layer : maker;
+  return Number.isInteger(layer) ? { layer: data.layers[layer], number: layer, told: data.texts[told] || "" } : null;
 }
 
 // Nodes in tree order. A directory without a row (a report may be incomplete) still gets its node.
