@@ -20,6 +20,7 @@ import pytest
 from docker.models.containers import Container
 from docker.models.images import Image
 
+from scratchlab import deadlines
 from scratchlab.collect.engines import EngineClient, connect
 
 LABEL = "scratchlab.test"
@@ -28,6 +29,12 @@ BUSYBOX = Path("/bin/busybox")
 
 Run = Callable[..., Container]
 Build = Callable[..., Image]
+
+
+@pytest.fixture(autouse=True)
+def usual_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test's time limits are those of a machine that has shown nothing yet."""
+    monkeypatch.setattr(deadlines, "PACE", deadlines.Pace())
 
 
 @pytest.fixture(scope="session")

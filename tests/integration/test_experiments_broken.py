@@ -272,7 +272,7 @@ def test_engine_that_hangs_is_given_up(lab_images: Names, tmp_path: Path) -> Non
         checks = run(Laboratory(engine, lab_images), progress=hang, table=_short(1.0))
         proxy.die()
     assert checks[1].verdict is Verdict.ERROR
-    assert checks[1].observed == "no answer within 1 s"
+    assert checks[1].observed == "the engine stopped answering (no answer within 1 s)"
     assert {check.observed for check in checks[2:]} == {
         "not run: the engine stopped answering in E02"
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from scratchlab import __version__
+from scratchlab import __version__, deadlines
 
 # Command -> module of this package that defines it under the same name.
 COMMANDS: Mapping[str, str] = {
@@ -52,9 +52,20 @@ class LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="scratchlab", message="%(prog)s %(version)s")
-def scratchlab() -> None:
+@click.option(
+    "--patience",
+    type=click.IntRange(1, 1000),
+    default=1,
+    show_default=True,
+    envvar=deadlines.VARIABLE,
+    show_envvar=True,
+    metavar="N",
+    help="Wait N times as long as usual before anything is given up: for a slow machine",
+)
+def scratchlab(patience: int) -> None:
     """Where everything in a container's root filesystem came from.
 
     Exit status: 0 all explained and as predicted, 3 changed since the start, 1 something is
     unexplained, missing or against the prediction, 2 the question could not be answered.
     """
+    deadlines.PACE.patience = patience

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scratchlab import mountinfo
+from scratchlab.deadlines import Deadline
 from scratchlab.errors import LabError
 from scratchlab.experiments.table import ExperimentOutcome
 from scratchlab.lab.session import Laboratory
@@ -23,7 +24,7 @@ from scratchlab.model import Json
 from scratchlab.text import visible
 
 _SETTLE_SECONDS = 5.0  # containerd and the engine still clean up after their answer
-_STOP_SECONDS = 2
+_STOP_SECONDS = 2  # then the engine kills it; PID 1 ignores SIGTERM
 # Where containerd 1.4 to 2.1 keeps running tasks: as a system service, and as dockerd's child.
 _TASK_DIRECTORIES = (
     "/run/containerd/io.containerd.runtime.v2.task/moby",
@@ -74,7 +75,7 @@ def probe(lab: Laboratory) -> Observation:
     name = f"scratchlab-probe-{secrets.token_hex(4)}"
     # Without a network it needs no bridge, and still has a network namespace of its own.
     container = lab.create(lab.names.image, name=name, network_mode="none")
-    container.start()
+    lab.start(container)
     inspect: Json = lab.api.inspect_container(container.id)
     pid = int(inspect["State"]["Pid"])
     if not pid:
@@ -153,11 +154,11 @@ def _processes() -> Iterator[Path]:
 
 
 def _find_settled_traces(name: str, marks: _Marks, *, ignore_directories: bool = False) -> Stage:
-    until = time.monotonic() + _SETTLE_SECONDS
+    deadline = Deadline(_SETTLE_SECONDS)
     while True:
         stage = _find_traces(name, marks)
         busy = stage.process or stage.host_mounts or stage.namespaces
-        if not (busy or (stage.folders and not ignore_directories)) or time.monotonic() > until:
+        if not (busy or (stage.folders and not ignore_directories)) or deadline.passed():
             return stage
         time.sleep(0.1)
 

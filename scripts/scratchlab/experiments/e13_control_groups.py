@@ -16,6 +16,7 @@ from pathlib import Path
 
 from scratchlab import mountinfo
 from scratchlab.collect import host_facts
+from scratchlab.deadlines import Deadline
 from scratchlab.errors import LabError
 from scratchlab.experiments.e13_limit_files import (
     CPU_SHARE,
@@ -35,7 +36,7 @@ from scratchlab.text import visible
 _KILLED = 128 + 9  # the exit status that shells and engines report for SIGKILL
 _EAGAIN = 11  # <asm-generic/errno-base.h>
 _THROTTLED_PERIODS = 3  # to wait for, a tenth of a second each
-_THROTTLE_SECONDS = 8.0  # to wait for them on a busy machine
+_THROTTLE_SECONDS = 8.0  # to wait for them
 _BUSY = "busy"  # the key of a reason to skip, not of a fault
 _SLACK = 2.0  # a measured interval begins and ends within a period
 
@@ -96,6 +97,7 @@ class _TrialContainer:
     """One container with one limit, from create to remove."""
 
     def __init__(self, lab: Laboratory, limit: Limit, version: int) -> None:
+        self._lab = lab
         self._limit = limit
         self._version = version
         self._container = lab.create(
@@ -108,9 +110,7 @@ class _TrialContainer:
         )
 
     def run(self) -> LimitTrial:
-        output = self._container.attach(stdout=True, stderr=True, stream=True)
-        self._container.start()
-        lines = _lines(output)
+        lines = _lines(self._lab.start(self._container, attach=True))
         if next(lines, "") != "ready":
             raise LabError(f"the program of {self._container.name} did not start")
         self._container.reload()
@@ -170,9 +170,9 @@ class _TrialContainer:
         return read_files(directories, self._limit.counters[self._version])
 
     def _wait_until_throttled(self, directories: dict[str, str]) -> None:
-        until = time.monotonic() + _THROTTLE_SECONDS
+        deadline = Deadline(_THROTTLE_SECONDS)
         start = read_number(self._count(directories), "cpu.stat", "nr_throttled")
-        while time.monotonic() < until:
+        while not deadline.passed():
             time.sleep(0.1)
             now = read_number(self._count(directories), "cpu.stat", "nr_throttled")
             if now >= start + _THROTTLED_PERIODS:

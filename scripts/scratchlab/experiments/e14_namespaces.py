@@ -138,7 +138,7 @@ def _start(lab: Laboratory, option: Option) -> tuple[Container, int]:
     """A new container with this option, and its PID. Raises APIError if the engine refuses it."""
     name = f"scratchlab-probe-{secrets.token_hex(4)}"
     container = lab.create(lab.names.image, name=name, **option.sdk)
-    container.start()
+    lab.start(container)
     state = lab.api.inspect_container(container.id)["State"]
     if not state["Pid"]:
         what = f"a container from {lab.names.image} ended at once (exit status {state['ExitCode']})"

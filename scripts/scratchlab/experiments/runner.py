@@ -9,9 +9,10 @@ from itertools import groupby
 from typing import Any, Protocol, cast
 
 from docker.errors import APIError, DockerException
-from requests.exceptions import RequestException
+from requests.exceptions import RequestException, Timeout
 
-from scratchlab import codec
+from scratchlab import codec, deadlines
+from scratchlab.collect.engines.connection import ANSWER_SECONDS
 from scratchlab.errors import LabError
 from scratchlab.experiments.table import (
     EXPERIMENTS,
@@ -100,7 +101,8 @@ def run(
                 if progress:
                     progress(experiment, None)
                 acts.append(partial(_run_one, lab, experiment, blocked))
-            for experiment, done in zip(group, call_side_by_side(acts), strict=True):
+            checked = call_side_by_side(acts, deadlines.PACE.at_once())
+            for experiment, done in zip(group, checked, strict=True):
                 if done.verdict in _STATES:
                     why = f"not run: {experiment.id} {_STATES[done.verdict]}"
                     reasons.setdefault(experiment.id, why)
@@ -116,10 +118,13 @@ def run(
 
 
 def _groups(chosen: Sequence[Experiment]) -> Iterator[list[Experiment]]:
-    """The experiments in order, grouped by what runs side by side."""
+    """The experiments in order, grouped by what runs side by side: as far as the cores carry it."""
     for together, neighbours in groupby(chosen, lambda experiment: experiment.side_by_side):
         experiments = list(neighbours)
-        yield from [experiments] if together else ([experiment] for experiment in experiments)
+        if together and deadlines.PACE.at_once() > 1:
+            yield experiments
+        else:
+            yield from ([experiment] for experiment in experiments)
 
 
 def judge_again(observations: Mapping[str, Json], names: Names | None = None) -> tuple[Check, ...]:
@@ -151,8 +156,18 @@ def _run_one(lab: Laboratory, experiment: Experiment, blocked: str | None) -> Ch
         observation = call_within(lambda: part.probe(lab), experiment.timeout)
         lab.observations[experiment.id] = observation
         return check_of_outcome(experiment, part.judge(observation), lab.names)
-    except Exception as error:  # every error becomes one line of the report
+    except Exception as raised:  # every error becomes one line of the report
+        error = raised
+        if isinstance(raised, Timeout):
+            error = deadlines.LateError(
+                "the engine did not answer", deadlines.allowed(ANSWER_SECONDS)
+            )
         what, remedy = _describe(error)
+        if isinstance(error, deadlines.LateError) and not _engine_answers(lab):
+            what, remedy = (
+                f"the engine stopped answering ({what.partition('; ')[0]})",
+                _START_ENGINE,
+            )
         return check_of_verdict(experiment, Verdict.ERROR, lab.names, observed=what, advice=remedy)
 
 

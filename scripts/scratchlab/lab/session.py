@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from docker.errors import NotFound
+from docker.errors import APIError, NotFound
 
+from scratchlab import deadlines
 from scratchlab.collect.image import ImageArchive, read_archive
 from scratchlab.collect.vantage import open_host_view
 from scratchlab.errors import LabError
@@ -28,6 +30,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _REMOVAL_SECONDS = 20.0  # for one request to the engine
+# Answers to "start" that are different a moment later. containerd 1.7 pkg/process/init_state.go:
+# the runtime's child ended before it was started; ttrpc 1.2 client.go: so did the shim, or it was
+# late.
+_PASSING = ("cannot start a stopped process", "ttrpc: closed", "context deadline exceeded")
+_PAUSES = (0.5, 2.0, 5.0)  # seconds before the engine is asked again
 
 
 class Laboratory:
@@ -111,6 +118,29 @@ class Laboratory:
         container = self.engine.client.containers.create(image, command, labels=labels, **options)
         self._temporary.append(str(container.id))
         return container
+
+    def start(self, container: Container, *, attach: bool = False) -> Iterator[bytes]:
+        """Start a container, and let the time limits follow how long that takes.
+
+        Returns its output from the beginning if ``attach``. An answer that passes is asked for
+        again. Raises APIError if the engine refuses, LateError if such an answer does not pass.
+        """
+        begin, answer = time.monotonic(), ""
+        for pause in (0.0, *_PAUSES):
+            time.sleep(deadlines.allowed(pause))
+            output = container.attach(stdout=True, stderr=True, stream=True) if attach else ()
+            tried = time.monotonic()
+            try:
+                container.start()
+            except APIError as error:
+                answer = " ".join(str(error.explanation or error).split())
+                if not any(words in answer for words in _PASSING):
+                    raise
+            else:
+                deadlines.PACE.note_start(time.monotonic() - tried)
+                return iter(output)
+        what = f"the engine did not start a container ({answer})"
+        raise deadlines.LateError(what, time.monotonic() - begin)
 
     def remove_leftovers(self) -> None:
         """Remove the temporary containers of runs that were killed before they could do so."""

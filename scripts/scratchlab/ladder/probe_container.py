@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from scratchlab.collect import live, storage
 from scratchlab.collect.engines.connection import engine_errors
+from scratchlab.deadlines import Deadline, allowed
 from scratchlab.errors import LabError
 from scratchlab.lab.session import Laboratory
 from scratchlab.lab.verification import verify
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from scratchlab.evidence import EvidenceSet
     from scratchlab.judge import Judgement
 
-_WAIT = 20.0  # seconds; a busy machine needs many of them
+_WAIT = 20.0  # seconds
 
 
 class ElsewhereError(LabError):
@@ -72,7 +73,7 @@ class ProbeContainer:
     def start(self) -> tuple[EvidenceSet, Judgement]:
         """Start it and verify it. Raises ElsewhereError if its process is on another machine."""
         with self._engine_errors():
-            self.container.start()
+            self.lab.start(self.container)
         evidence, judgement = verify(self.lab.engine, self.id)
         if evidence.facts.container.vantage != "host":
             raise _elsewhere(self.lab)
@@ -87,30 +88,32 @@ class ProbeContainer:
         with self._engine_errors():
             exec_id = self.lab.api.exec_create(self.id, list(argv), stdin=True, tty=True)["Id"]
             self.lab.api.exec_start(exec_id, detach=True, tty=True)
-        until = time.monotonic() + _WAIT
-        while time.monotonic() < until:
+        deadline = Deadline(_WAIT)
+        while not deadline.passed():
             state = self.lab.api.exec_inspect(exec_id)
             if state["Running"] and state.get("Pid"):
                 return int(state["Pid"])
             if state.get("ExitCode") is not None and not state["Running"]:
                 break
             time.sleep(0.02)
+        else:
+            raise deadline.late(f"{argv[0]} did not start in the container")
         raise LabError(f"{argv[0]} did not keep running in the container")
 
     def stop(self) -> None:
         """Kill its process and wait for its end."""
         with self._engine_errors():
             self.container.kill()
-            self.container.wait(timeout=_WAIT)
+            self.container.wait(timeout=allowed(_WAIT))
 
     def remove(self) -> tuple[str, ...]:
-        """Remove it; return the directories of its layer that still exist 20 seconds later."""
+        """Remove it; return the directories of its layer that still exist later."""
         with self._engine_errors():
             self.container.remove(v=True, force=True)
         directories = [path for path in (self.layers.upper, self.layers.init) if path]
-        until = time.monotonic() + _WAIT
+        deadline = Deadline(_WAIT)
         while left := tuple(path for path in directories if os.path.exists(path)):
-            if time.monotonic() > until:
+            if deadline.passed():
                 return left
             time.sleep(0.02)
         return ()

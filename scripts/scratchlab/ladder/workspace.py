@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from scratchlab import mountinfo
+from scratchlab.deadlines import Deadline, LateError, allowed
 from scratchlab.errors import LabError
 
 # Not below /run or /tmp, which may be mounted noexec. `./lab destroy` removes the directory above.
@@ -29,10 +30,11 @@ class RefusedError(LabError):
 def run_program(argv: Sequence[str], *, cwd: str | None = None) -> str:
     """Run ``argv`` and return what it prints on standard output.
 
-    Raises RefusedError with the last line of its standard error, and LabError if it does not end
-    within 30 seconds. The output goes to files: a process that it leaves behind would hold a pipe
-    open.
+    Raises RefusedError with the last line of its standard error, and LateError if it does not end
+    in time (``deadlines``). The output goes to files: a process that it leaves behind would hold a
+    pipe open.
     """
+    limit = allowed(_PROGRAM_SECONDS)
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
         try:
             done = subprocess.run(
@@ -41,11 +43,11 @@ def run_program(argv: Sequence[str], *, cwd: str | None = None) -> str:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=errors,
-                timeout=_PROGRAM_SECONDS,
+                timeout=limit,
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise LabError(f"{argv[0]} did not end within {_PROGRAM_SECONDS:g} s") from None
+            raise LateError(f"{argv[0]} did not end", limit) from None
         except OSError as error:
             raise RefusedError(f"{argv[0]} cannot be run: {error.strerror}") from error
         out.seek(0)
@@ -102,8 +104,8 @@ class Workspace:
 def exclusive_directory(directory: str = DIRECTORY) -> Iterator[str]:
     """Make and lock ``directory``, yield its absolute path, remove it at the end.
 
-    Raises LabError without root privileges, and if another process holds the lock for more than 60
-    seconds. What an interrupted run left in the directory is still there at first.
+    Raises LabError without root privileges, and if another process holds the lock for too long.
+    What an interrupted run left in the directory is still there at first.
     """
     if os.geteuid():
         raise LabError("the ladder starts containers by hand", "run it as root, with sudo")
@@ -123,14 +125,14 @@ def exclusive_directory(directory: str = DIRECTORY) -> Iterator[str]:
 
 def _make_and_lock(directory: str) -> tuple[list[str], int]:
     """Wait for the lock; return the directories to remove at the end and the locked descriptor."""
-    until = time.monotonic() + _LOCK_SECONDS
+    deadline = Deadline(_LOCK_SECONDS)
     while True:
         made = _make(directory)
         fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         if _lock(fd, directory):
             return made, fd
         os.close(fd)
-        if time.monotonic() > until:
+        if deadline.passed():
             raise LabError(f"another ladder is using {directory}", "wait until it has ended")
         time.sleep(0.1)
 

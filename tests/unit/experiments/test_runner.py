@@ -13,10 +13,13 @@ from typing import Any, cast
 import pytest
 from docker.errors import APIError
 from requests.exceptions import ConnectionError as ConnectionLost
+from requests.exceptions import ReadTimeout
 
+from scratchlab import deadlines
 from scratchlab.errors import LabError
 from scratchlab.experiments import EXPERIMENTS, Experiment, runner
 from scratchlab.experiments.table import ExperimentOutcome, Explanation
+from scratchlab.lab import session
 from scratchlab.lab.concurrency import call_side_by_side
 from scratchlab.lab.session import Laboratory
 from scratchlab.model import Check, Verdict
@@ -155,7 +158,7 @@ def test_value_requested_twice_at_once_is_made_once() -> None:
         return len(made)
 
     acts = [lambda: lab.once("it", make)] * 2
-    assert list(call_side_by_side(acts)) == [1, 1]
+    assert list(call_side_by_side(acts, 2)) == [1, 1]
 
 
 def test_experiment_that_depends_on_a_skipped_one_is_not_run(make: Make) -> None:
@@ -222,8 +225,89 @@ def test_hanging_probe_ends_after_its_timeout(make: Make) -> None:
     checks = run(make("T1", hangs), make("T2", good))
     assert time.monotonic() - start < 5
     assert checks["T1"].verdict is Verdict.ERROR
-    assert checks["T1"].observed == "no answer within 0.3 s"
+    assert checks["T1"].observed == "no answer within 0.3 s; this machine is slow or busy"
+    assert "--patience" in checks["T1"].help
     assert checks["T2"].verdict is Verdict.PASS
+
+
+def test_hanging_engine_is_named_and_not_the_machine(make: Make) -> None:
+    engine = Engine()
+
+    def hangs(_: Any) -> Observation:
+        engine.alive = False
+        time.sleep(30)
+        return Observation()
+
+    checks = run(make("T1", hangs), make("T2", good), engine=engine)
+    assert checks["T1"].observed == "the engine stopped answering (no answer within 0.3 s)"
+    assert "start the engine" in checks["T1"].help
+    assert checks["T2"].observed == "not run: the engine stopped answering in T1"
+
+
+def test_request_that_is_not_answered_in_time_says_that_the_machine_is_slow(make: Make) -> None:
+    def late(_: Any) -> Observation:
+        raise ReadTimeout("read timeout=60")
+
+    checks = run(make("T1", late))
+    assert checks["T1"].observed == (
+        "the engine did not answer within 60 s; this machine is slow or busy"
+    )
+    assert "--patience" in checks["T1"].help
+
+
+def test_on_a_slow_machine_nothing_runs_side_by_side(make: Make) -> None:
+    deadlines.PACE.note_start(2.0)
+    running: list[str] = []
+
+    def alone(_: Any) -> Observation:
+        running.append("")
+        time.sleep(0.05)
+        return Observation(good=len(running) == 1 and running.pop() == "")
+
+    pair = [replace(make(name, alone), side_by_side=True) for name in ("T1", "T2")]
+    assert [check.verdict for check in run(*pair).values()] == ["pass", "pass"]
+
+
+class Starting:
+    """In place of a container whose engine answers these errors, one a try, before it starts it."""
+
+    def __init__(self, *answers: str) -> None:
+        self.answers = list(answers)
+        self.attached = 0
+
+    def attach(self, **_: Any) -> list[bytes]:
+        self.attached += 1
+        return [b"ready\n"]
+
+    def start(self) -> None:
+        if self.answers:
+            raise APIError("x", explanation=self.answers.pop(0))
+
+
+STOPPED = "cannot start a stopped process: unknown"
+
+
+def test_answer_that_passes_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "_PAUSES", (0.0, 0.0))
+    container = Starting(STOPPED, "failed to create task: ttrpc: closed: unknown")
+    output = Laboratory(cast(Any, Engine())).start(cast(Any, container), attach=True)
+    assert (list(output), container.attached) == ([b"ready\n"], 3)
+
+
+def test_answer_that_does_not_pass_says_that_the_machine_is_slow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(session, "_PAUSES", (0.0, 0.0))
+    lab = Laboratory(cast(Any, Engine()))
+    with pytest.raises(deadlines.LateError, match=rf"\({STOPPED}\).*this machine is slow"):
+        lab.start(cast(Any, Starting(*[STOPPED] * 9)))
+
+
+def test_refusal_is_not_asked_for_again() -> None:
+    container = Starting("OCI runtime create failed: exec: no such file: unknown", STOPPED)
+    with pytest.raises(APIError, match="no such file"):
+        Laboratory(cast(Any, Engine())).start(cast(Any, container))
+    assert container.answers == [STOPPED]
 
 
 def test_only_the_named_experiments_and_their_prerequisites_run(make: Make) -> None:

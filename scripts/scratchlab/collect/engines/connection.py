@@ -19,9 +19,12 @@ from urllib.parse import urlsplit
 import docker.errors
 import requests
 
+from scratchlab.deadlines import Deadline, LateError, allowed
 from scratchlab.errors import LabError
 
 _TIMEOUT = 30.0  # seconds until a program that serves a socket must be ready
+ANSWER_SECONDS = 60.0  # until an engine must answer a request
+_CONNECT_SECONDS = 10.0  # until a socket must take a connection
 _START_ENGINE = {
     "docker": "start Docker (`sudo systemctl start docker`), or name its socket with --url",
     "podman": "start podman's service (`sudo systemctl start podman.socket`), "
@@ -39,7 +42,7 @@ def check_socket(path: str, engine: str) -> None:
     """Raise LabError with the reason if nothing answers at the engine's socket ``path``."""
     try:
         with socket.socket(socket.AF_UNIX) as probe:
-            probe.settimeout(10)
+            probe.settimeout(allowed(_CONNECT_SECONDS))
             probe.connect(path)
     except OSError as error:
         raise unreachable(f"unix://{path}", engine, error) from error
@@ -49,6 +52,8 @@ def unreachable(url: str, engine: str, error: BaseException | None) -> LabError:
     """The LabError for an engine that does not answer at ``url``; its reason is in ``error``."""
     if tls := _inner_error(error, ssl.SSLError):
         return _tls_refused(url, engine, tls)
+    if isinstance(error, requests.Timeout | TimeoutError):
+        return LateError(f"the {engine} engine at {url} did not answer", allowed(ANSWER_SECONDS))
     cause = _inner_error(error, OSError)
     if cause is not None and cause.errno in {errno.EACCES, errno.EPERM}:
         remedy = "run the same command with sudo"
@@ -110,7 +115,7 @@ def _other_server(url: str) -> str | None:
         return None
     name = ""
     with contextlib.suppress(OSError, AttributeError), socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(10)
+        probe.settimeout(allowed(_CONNECT_SECONDS))
         probe.connect(parts.path)
         size = struct.calcsize("3i")
         peer = probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
@@ -228,13 +233,13 @@ def _wait(
     late: str,
     remedy: str,
 ) -> None:
-    limit = time.monotonic() + _TIMEOUT
+    deadline = Deadline(_TIMEOUT)
     while not ready():
         if child.poll() is not None:
             output = child.stderr.read().decode(errors="replace") if child.stderr else ""
             raise LabError(f"{failed}: {output.strip()}", remedy)
-        if time.monotonic() > limit:
-            raise LabError(f"{late} within {_TIMEOUT:.0f} s")
+        if deadline.passed():
+            raise deadline.late(late)
         time.sleep(0.02)
 
 

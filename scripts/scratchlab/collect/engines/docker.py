@@ -13,7 +13,7 @@ from docker.utils import kwargs_from_env
 
 from scratchlab.collect.engines import sdk
 from scratchlab.collect.engines.connection import check_socket, engine_errors, open_ssh_tunnel
-from scratchlab.collect.engines.sdk import SdkEngine, TrustingClient
+from scratchlab.collect.engines.sdk import PatientClient, SdkEngine
 from scratchlab.errors import LabError
 from scratchlab.model import Engine, Json, Runtime
 
@@ -88,7 +88,7 @@ def connect(url: str | None) -> DockerEngine:
         check_socket(urlsplit(target).path or SOCKET, "docker")
     try:
         with engine_errors(url, "docker"):
-            return DockerEngine(TrustingClient(version="auto", **arguments), url, cleanup)
+            return DockerEngine(PatientClient(version="auto", **arguments), url, cleanup)
     except BaseException:
         if cleanup is not None:
             cleanup()

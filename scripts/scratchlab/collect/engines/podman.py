@@ -9,8 +9,6 @@ from collections.abc import Callable
 from typing import ClassVar
 from urllib.parse import quote, urlsplit
 
-import docker
-
 from scratchlab.collect.engines import sdk
 from scratchlab.collect.engines.connection import (
     check_socket,
@@ -91,7 +89,7 @@ def connect(url: str | None) -> PodmanEngine:
         check_socket(urlsplit(url).path or SOCKET, "podman")
     try:
         with engine_errors(url, "podman"):
-            return PodmanEngine(docker.DockerClient(base_url=target, version="auto"), url, cleanup)
+            return PodmanEngine(sdk.PatientClient(base_url=target, version="auto"), url, cleanup)
     except BaseException:
         if cleanup is not None:
             cleanup()

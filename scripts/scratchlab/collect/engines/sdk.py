@@ -16,7 +16,8 @@ import docker.errors
 import requests
 import urllib3
 
-from scratchlab.collect.engines.connection import engine_errors
+from scratchlab.collect.engines.connection import ANSWER_SECONDS, engine_errors
+from scratchlab.deadlines import allowed
 from scratchlab.errors import LabError
 from scratchlab.model import Engine, Json, Runtime
 
@@ -149,7 +150,16 @@ class SdkEngine:
         return LabError(f"no such container in {self.name}: {ref or '(empty name)'}", remedy)
 
 
-class _TrustingApi(docker.APIClient):
+class _PatientApi(docker.APIClient):
+    @property
+    def timeout(self) -> int:
+        """The seconds to wait for an answer, which follow the machine's pace."""
+        return round(allowed(ANSWER_SECONDS))
+
+    @timeout.setter
+    def timeout(self, seconds: int) -> None:
+        """Ignored: the SDK sets it once, when it connects."""
+
     def merge_environment_settings(
         self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
     ) -> Any:
@@ -160,11 +170,13 @@ class _TrustingApi(docker.APIClient):
         return super().merge_environment_settings(url, proxies, stream, preferred, cert)
 
 
-class TrustingClient(docker.DockerClient):
-    """A ``docker.DockerClient`` that trusts the authority which its TLS settings name."""
+class PatientClient(docker.DockerClient):
+    """A ``docker.DockerClient`` that waits longer on a slow machine, and trusts the authority that
+    its TLS settings name.
+    """
 
     def __init__(self, **arguments: Any) -> None:
-        self.api = _TrustingApi(**arguments)
+        self.api = _PatientApi(**arguments)
 
 
 class _ChunkStream(io.RawIOBase):
@@ -214,7 +226,7 @@ def query_runtime_version(path: str) -> Runtime:
             [path, "--version"],
             capture_output=True,
             text=True,
-            timeout=_TIMEOUT,
+            timeout=allowed(_TIMEOUT),
             check=False,
         )
     except (OSError, ValueError, subprocess.TimeoutExpired):

@@ -19,6 +19,7 @@ import requests
 from scratchlab.collect.engines.connection import engine_errors
 from scratchlab.collect.remote import agent
 from scratchlab.collect.remote.protocol import Connection
+from scratchlab.deadlines import allowed
 from scratchlab.errors import LabError
 from scratchlab.labels import IMAGE_LABEL, LABEL
 from scratchlab.model import Json
@@ -157,7 +158,7 @@ def _remove(api: Any, container: str) -> bool:
     with contextlib.suppress(*errors):
         api.remove_container(container, force=True, v=True)
     with contextlib.suppress(*errors):
-        api.wait(container, timeout=_REMOVAL_TIMEOUT, condition="removed")
+        api.wait(container, timeout=allowed(_REMOVAL_TIMEOUT), condition="removed")
     try:
         api.inspect_container(container)
     except docker.errors.NotFound:

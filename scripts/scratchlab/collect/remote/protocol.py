@@ -15,9 +15,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple, Self
 
+from scratchlab import deadlines
 from scratchlab.collect.live.file_status import FileStatus, to_entry
 from scratchlab.collect.live.limits import ENTRY_COST, WalkLimits
 from scratchlab.collect.live.links import LinkSets
+from scratchlab.deadlines import allowed
 from scratchlab.errors import LabError
 from scratchlab.idmap import OVERFLOW, IdRanges, outside
 from scratchlab.ledger import Ledger
@@ -72,7 +74,7 @@ class Connection:
         # The SDK returns a SocketIO or the bare TLS socket; it must live as long as we read.
         self._attached = attached
         self._socket: socket.socket = getattr(attached, "_sock", attached)
-        self._socket.settimeout(_SILENCE)
+        self._socket.settimeout(allowed(_SILENCE))
         self._frames = _Frames(self._socket)
         self._out = io.BufferedReader(self._frames, 1 << 16)
 
@@ -99,7 +101,7 @@ class Connection:
             raise self._broken() from error
 
     def next(self) -> AgentRecord:
-        """The next record. Raises LabError when the agent failed, ended or was silent for 60 s."""
+        """The next record. Raises LabError when the agent failed, ended or was silent."""
         try:
             head = self._exactly(_RECORD.size)
             letter, size = _RECORD.unpack(head)
@@ -108,9 +110,9 @@ class Connection:
             body = self._exactly(size)
         except TimeoutError as error:
             raise LabError(
-                f"the debug container was silent for {_SILENCE:.0f} s: a filesystem of the"
-                " container does not answer",
-                "list its mounts: scratchlab why CONTAINER /",
+                f"the debug container was silent for {allowed(_SILENCE):.3g} s: a filesystem of the"
+                " container does not answer, or this machine is slow or busy",
+                f"list its mounts: scratchlab why CONTAINER /; or {deadlines.longer()}",
             ) from error
         except OSError as error:
             raise self._broken() from error

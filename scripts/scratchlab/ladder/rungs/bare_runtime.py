@@ -11,6 +11,7 @@ import time
 from contextlib import suppress
 
 from scratchlab.collect.engines import sdk
+from scratchlab.deadlines import Deadline
 from scratchlab.ladder.rungs.rung import Started
 from scratchlab.ladder.workspace import NAME, RefusedError, Workspace, run_program
 from scratchlab.model import Json
@@ -130,8 +131,8 @@ def _kill_orphans() -> None:
         for hierarchy in _cgroup_hierarchies()
         for group in glob.glob(f"{glob.escape(hierarchy)}/{NAME}-*")
     ]
-    until = time.monotonic() + _ORPHAN_SECONDS
-    while time.monotonic() < until:
+    deadline = Deadline(_ORPHAN_SECONDS)
+    while not deadline.passed():
         for pid in {pid for group in groups for pid in _members(group)}:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 
+from scratchlab.deadlines import Deadline, allowed
 from scratchlab.errors import LabError
 from scratchlab.judge.rules.spec import LIBCONTAINER_FILESYSTEMS
 from scratchlab.ladder.rungs.rung import Started
@@ -111,8 +112,8 @@ def _start(argv: list[str], root: str, env: tuple[str, ...]) -> int:
             env={"PATH": os.environ.get("PATH", os.defpath), **dict(_variables(env))},
             start_new_session=True,
         )
-        until = time.monotonic() + _WAIT
-        while time.monotonic() < until:
+        deadline = Deadline(_WAIT)
+        while not deadline.passed():
             for pid in _rooted(root):
                 with suppress(OSError):
                     if os.readlink(f"/proc/{pid}/exe").startswith(root + "/"):
@@ -163,7 +164,7 @@ def _kill_processes(root: str) -> None:
                 # Checked again through the pidfd: the PID may have been reused.
                 if _is_rooted(pid, root):
                     signal.pidfd_send_signal(fd, signal.SIGKILL)
-                    select.select([fd], [], [], _WAIT)
+                    select.select([fd], [], [], allowed(_WAIT))
             finally:
                 os.close(fd)
     if any(_rooted(root)):

@@ -8,6 +8,7 @@ import shutil
 import time
 from contextlib import suppress
 
+from scratchlab.deadlines import Deadline
 from scratchlab.ladder.rungs.bare_runtime import remove_empty_cgroups
 from scratchlab.ladder.rungs.rung import Started
 from scratchlab.ladder.workspace import NAME, RefusedError, Workspace, run_program
@@ -65,12 +66,12 @@ class Containerd:
             self._try("container", "delete", name)
         for name in self._ctr("image", "list", "--quiet").split():
             self._try("image", "delete", "--sync", name)
-        until = time.monotonic() + _SETTLE
+        deadline = Deadline(_SETTLE)
         while NAME in self._ctr("namespace", "list", "--quiet").split():
             try:
                 self._ctr("namespace", "remove", NAME)
             except RefusedError:
-                if time.monotonic() > until:
+                if deadline.passed():
                     raise
                 time.sleep(0.05)
         remove_empty_cgroups()

@@ -18,6 +18,7 @@ from importlib import resources
 from pathlib import Path
 
 from scratchlab.atomic import write_bytes
+from scratchlab.deadlines import LateError, allowed
 from scratchlab.errors import LabError
 
 BUNDLED = "linux-{}"  # file name beside this one, in a zipapp built with the agent; a GOARCH
@@ -26,7 +27,7 @@ BUNDLED = "linux-{}"  # file name beside this one, in a zipapp built with the ag
 _FLAGS = ("-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=")
 _SEARCH = f"/usr/local/go/bin{os.pathsep}/usr/lib/go/bin"  # after PATH
 _BUILD = re.compile(r"scratchlab-agent-([0-9]+)-[a-z0-9_]{8}")  # tempfile's 8 characters
-_TIMEOUT = 600.0  # seconds: Go compiles its standard library too, maybe on an emulated machine
+_TIMEOUT = 600.0  # seconds: Go compiles its standard library too
 
 
 def binary(architecture: str) -> bytes:
@@ -78,6 +79,7 @@ def build(architecture: str, sources: dict[str, bytes] | None = None) -> bytes:
             "GOOS": "linux",
             "GOARCH": architecture,
         }
+        limit = allowed(_TIMEOUT)
         try:
             done = subprocess.run(
                 # File by file: "." would make the program depend on the directory's name.
@@ -86,10 +88,12 @@ def build(architecture: str, sources: dict[str, bytes] | None = None) -> bytes:
                 env=environment,
                 capture_output=True,
                 text=True,
-                timeout=_TIMEOUT,
+                timeout=limit,
                 check=False,
             )
-        except (OSError, subprocess.TimeoutExpired) as error:
+        except subprocess.TimeoutExpired as error:
+            raise LateError(f"{what}, and {go} did not build it", limit) from error
+        except OSError as error:
             raise LabError(f"{what}, and {go} failed to build it: {error}") from error
         if done.returncode:
             errors = " ".join(done.stderr.split())[-400:]
