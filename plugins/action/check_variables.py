@@ -13,6 +13,12 @@ from ansible.plugins.action import ActionBase
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 BOOLEANS = re.compile(r"(?i)(true|false|yes|no|on|off|y|n|t|f|1|0)$")
+# Variables of the playbooks, which belong to no role.
+SHARED: dict[str, dict[str, Any]] = {
+    "lab_engine_url": {"type": "str"},
+    "lab_destroy_data": {"type": "bool"},
+    "lab_patience": {"type": "int"},
+}
 # How each type is called, and an example of how to set it.
 TYPES = {
     "list": ("a list", ["VALUE"]),
@@ -36,7 +42,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
         self.validate_argument_spec({})
         variables = task_vars or {}
         wrong = []
-        for name, option in options(ROLES).items():
+        for name, option in (SHARED | options(ROLES)).items():
             if name in variables:
                 try:
                     value = self._templar.template(variables[name])

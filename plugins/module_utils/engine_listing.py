@@ -22,11 +22,13 @@ from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import SE
 from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import (
     _UnixConnection as UnixConnection,
 )
+from ansible_collections.scratchlab.lab.plugins.module_utils.patience import allowed, late
 
 # containerd's own, and the one that dockerd starts where there is none (daemon/containerd).
 CONTAINERD = ("/run/containerd/containerd.sock", "/run/docker/containerd/containerd.sock")
 ENGINE_DATA = "/var/lib/docker"
 SECONDS = 30
+CTR_SECONDS = 20
 SIZES_SECONDS = 120  # /system/df adds up the sizes of everything
 
 
@@ -37,14 +39,14 @@ class Unanswered(Exception):  # noqa: N818 - it is an answer, and the lab goes o
 def answer(resource: str, seconds: int = SECONDS, path: str = SOCKET) -> Any:
     """Return the engine's answer to ``GET resource``. Raises Unanswered."""
     connection = UnixConnection(path)
-    connection.timeout = seconds
+    connection.timeout = allowed(seconds)
     try:
         connection.request("GET", resource)
         response = connection.getresponse()
         body = response.read()
         document = json.loads(body)
     except TimeoutError as error:
-        raise Unanswered(f"the engine does not answer within {seconds} s") from error
+        raise Unanswered(f"the engine does not answer {late(seconds)}") from error
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise Unanswered(f"no engine answers at {path} ({error})") from error
     finally:
@@ -105,17 +107,17 @@ def namespaces(sockets: Iterable[str] = CONTAINERD) -> list[str]:
             "--address",
             socket,
             "--timeout",
-            "20s",
+            f"{allowed(CTR_SECONDS):.0f}s",
             "namespaces",
             "list",
             "--quiet",
         ]
         try:
             done = subprocess.run(
-                command, capture_output=True, text=True, timeout=SECONDS, check=False
+                command, capture_output=True, text=True, timeout=allowed(SECONDS), check=False
             )
         except subprocess.TimeoutExpired as error:
-            raise Unanswered(f"containerd does not answer at {socket}") from error
+            raise Unanswered(f"containerd at {socket} does not answer {late(SECONDS)}") from error
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or ["without a reason"])[-1]
             raise Unanswered(f"containerd does not answer at {socket} ({reason})")

@@ -33,6 +33,7 @@ try:
         spread,
         states,
     )
+    from ansible_collections.scratchlab.lab.plugins.module_utils.patience import allowed
     from ansible_collections.scratchlab.lab.plugins.module_utils.receipt_files import (
         STATE,
         read_json,
@@ -51,6 +52,7 @@ except ImportError:  # run as a script
         spread,
         states,
     )
+    from patience import allowed
     from receipt_files import STATE, read_json, remove_json, write_json
 NUKE = Path("/usr/share/docker.io/contrib/nuke-graph-directory.sh")
 LOCK_SECONDS = 300
@@ -332,11 +334,11 @@ class Packages:
             "-o",
             f"Dir::Cache::srcpkgcache={self.home}/srcpkgcache.bin",
             "-o",
-            f"DPkg::Lock::Timeout={LOCK_SECONDS}",
+            f"DPkg::Lock::Timeout={allowed(LOCK_SECONDS):.0f}",
             "-o",
             "Acquire::Retries=1",
             "-o",
-            "Acquire::http::Timeout=30",
+            f"Acquire::http::Timeout={allowed(30):.0f}",
             "-o",
             "APT::Update::Error-Mode=any",
             "-o",

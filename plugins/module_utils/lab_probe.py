@@ -18,6 +18,7 @@ import socket
 import subprocess
 
 from ansible_collections.scratchlab.lab.plugins.module_utils.apt_causes import unfinished
+from ansible_collections.scratchlab.lab.plugins.module_utils.patience import allowed
 
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SOCKET = "/var/run/docker.sock"
@@ -25,7 +26,7 @@ SOCKET = "/var/run/docker.sock"
 
 class _UnixConnection(http.client.HTTPConnection):
     def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=10)
+        super().__init__("localhost", timeout=allowed(10))
         self._path = path
 
     def connect(self):
@@ -76,7 +77,7 @@ def output(*command, env=None):
     """Return the standard output of ``command``, empty if it cannot run or fails."""
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=30, check=False, env=env
+            command, capture_output=True, text=True, timeout=allowed(30), check=False, env=env
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""

@@ -53,6 +53,10 @@ from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import (
     engine_version,
     output,
 )
+from ansible_collections.scratchlab.lab.plugins.module_utils.patience import (
+    allowed,
+    late,
+)
 from ansible_collections.scratchlab.lab.plugins.module_utils.receipt_files import (
     STATE,
     ReceiptError,
@@ -115,18 +119,19 @@ def start(module, systemd, restart):
         return True
     write_json(RECEIPT, {"supervisor": "systemd" if systemd else "scratchlab"})
     since = time.time()
+    seconds = f"{allowed(ANSWER_SECONDS):.0f}"
     if systemd:
         # A unit that failed too often refuses to start until its failures are reset.
         output("systemctl", "reset-failed", "docker.service")
         reason = run("systemctl", "restart" if restart else "start", "docker.service")
     else:
         if restart:
-            call(module, SCRIPT, "stop")
-        reason = run(SCRIPT, "start")
-    deadline = time.monotonic() + ANSWER_SECONDS
+            call(module, SCRIPT, "stop", seconds)
+        reason = run(SCRIPT, "start", seconds)
+    deadline = time.monotonic() + allowed(ANSWER_SECONDS)
     while not reason and not engine_version():
         if time.monotonic() > deadline:
-            reason = f"no answer after {ANSWER_SECONDS} s"
+            reason = f"it does not answer {late(ANSWER_SECONDS)}"
         time.sleep(0.1)
     if reason:
         words = last_words(dockerd_log(systemd, since))
@@ -153,7 +158,7 @@ def stop(module, systemd):
             if not active and output("systemctl", "is-active", unit):
                 call(module, "systemctl", "stop", unit)
     elif os.path.exists(SCRIPT):
-        call(module, SCRIPT, "stop")
+        call(module, SCRIPT, "stop", f"{allowed(ANSWER_SECONDS):.0f}")
     if not engine_version():
         lab_network.restore(before)
         for path in data:

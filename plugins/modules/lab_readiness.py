@@ -76,6 +76,7 @@ from ansible_collections.scratchlab.lab.plugins.module_utils import (
     dpkg_database,
     lab_probe,
 )
+from ansible_collections.scratchlab.lab.plugins.module_utils.patience import allowed
 
 SECONDS = 15  # for a mirror to answer
 # apt of root writes its caches even when it only shows something.
@@ -196,7 +197,7 @@ def unreachable(uri):
     opener = urllib.request.build_opener(urllib.request.ProxyHandler(proxy))
     try:
         request = urllib.request.Request(uri, method="HEAD")  # noqa: S310 - the scheme was checked above
-        opener.open(request, timeout=SECONDS).close()
+        opener.open(request, timeout=allowed(SECONDS)).close()
     except (OSError, ValueError) as error:
         if isinstance(error, urllib.error.HTTPError):
             # An archive without InRelease has Release (wiki.debian.org/DebianRepository/Format).
@@ -225,7 +226,7 @@ def run(*command):
     """Run ``command`` and return it with its output as text. Raises OSError, TimeoutExpired."""
     environment = {**os.environ, "LC_ALL": "C.UTF-8"}
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=60, check=False, env=environment
+        command, capture_output=True, text=True, timeout=allowed(60), check=False, env=environment
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.scratchlab.lab.plugins.module_utils import patience
 from tests import ansible_environment
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -72,6 +73,14 @@ def test_every_tag_of_the_lab_is_known() -> None:
     assert used - {"always"} == known
 
 
+@pytest.mark.parametrize("path", sorted(PLAYBOOK.parent.glob("*.yml")), ids=lambda path: path.stem)
+def test_every_play_that_works_on_machines_waits_as_long_as_the_user_wants(path: Path) -> None:
+    for play in yaml.safe_load(path.read_text()):
+        if "roles" in play or "import_role" in json.dumps(play):
+            variable = play["environment"][patience.VARIABLE]
+            assert variable == "{{ lab_patience | default(1) }}", play["name"]
+
+
 WRONG: dict[str, tuple[object, str]] = {
     "docker_host_users": ("alice,ben", "is a text (alice,ben), and must be a list"),
     "docker_host_packages_also": ({"a": 1}, "is a dictionary ({'a': 1}), and must be a list"),
@@ -83,6 +92,8 @@ WRONG: dict[str, tuple[object, str]] = {
     "golang_method": ("rpm", "is 'rpm', and must be one of distribution, tarball"),
     "sleep_container_name": (None, "is empty, and must be a text"),
     "sleep_container_image": ("{{ nowhere }}", "cannot be evaluated"),
+    "lab_patience": ("long", "is a text (long), and must be a whole number"),
+    "lab_destroy_data": ("perhaps", "is a text (perhaps), and must be true or false"),
 }
 RIGHT: dict[str, object] = {
     "docker_host_users": ["alice"],
@@ -91,6 +102,7 @@ RIGHT: dict[str, object] = {
     "lab_machine_record": "no",
     "docker_host_packages": "{{ ['docker.io'] + ['iptables'] }}",
     "golang_method": "tarball",
+    "lab_patience": "4",
 }
 
 

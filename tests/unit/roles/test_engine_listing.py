@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.scratchlab.lab.plugins.module_utils import engine_listing as listing
+from ansible_collections.scratchlab.lab.plugins.module_utils import patience
 
 
 @contextmanager
@@ -68,10 +69,15 @@ def test_other_answers_are_none(tmp_path: Path, status: str, body: str, why: str
         listing.answer("/x", path=path)
 
 
-def test_engine_that_hangs_is_given_up(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("slowness", "asked", "limit"), [(1.0, "", 1), (1.5, "2", 3)])
+def test_engine_that_hangs_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slowness: float, asked: str, limit: int
+) -> None:
+    monkeypatch.setattr(patience, "SLOWNESS", slowness)
+    monkeypatch.setenv(patience.VARIABLE, asked)
     with (
         engine(tmp_path / "s", "", "", silent=True) as path,
-        pytest.raises(listing.Unanswered, match="does not answer within 1 s"),
+        pytest.raises(listing.Unanswered, match=f"within {limit} s; if this machine is slow"),
     ):
         listing.answer("/x", seconds=1, path=path)
 
