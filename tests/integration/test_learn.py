@@ -15,7 +15,7 @@ import pytest
 from docker.models.containers import Container
 from docker.models.images import Image
 
-from scratchlab.classroom.exercise import METHODS, Exercise, check_exercise, draw_exercise
+from scratchlab.classroom.exercise import KINDS, Exercise, check_exercise, draw_exercise
 from scratchlab.collect.engines import EngineClient
 from scratchlab.course import exercise_container
 from scratchlab.lab import verification
@@ -25,12 +25,19 @@ from scratchlab.report import build
 from . import podman_service
 from .conftest import Run
 
+DOCKER_ONLY = ("engine-file-forged",)  # podman has no /.dockerenv
 pytestmark = [pytest.mark.engine, pytest.mark.root]
 
 
 @pytest.fixture
 def container(sleep_image: Image, run_container: Run) -> Container:
     return run_container(sleep_image)
+
+
+@pytest.fixture(autouse=True)
+def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test is a student of its own."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 def scratchlab(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -85,16 +92,32 @@ def test_person_asks_for_a_hint_answers_by_number_and_gives_up(
     container: Container, tmp_path: Path
 ) -> None:
     keep = tmp_path / "graded.json"
-    done = scratchlab(
-        "quiz", str(container.name), "--seed", "anna", "--keep", str(keep),
-        stdin="?\nnonsense\n0\nabsent\n",
-    )  # fmt: skip
+    quiz = ("quiz", str(container.name), "--seed", "anna", "--keep", str(keep))
+    done = scratchlab(*quiz, stdin="?\nnonsense\n16\nhook-or-tool\n")
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
-    found = graded(keep)
-    first, second, *rest = found["answers"]
-    assert (first["given"], first["hint"], second["given"]) == ("absent", True, "absent")
+    assert "to go on" in done.stdout
+    first, *rest = graded(keep)["answers"]
+    assert (len(first["tries"]), first["hint"], first["verdict"]) == (2, True, "wrong")
     assert {one["given"] for one in rest} == {""}
+    again = scratchlab(*quiz, stdin="hook-or-tool\n")
+    assert first["path"] not in again.stdout.split("leave it out.")[1], "it was answered before"
+    assert len(graded(keep)["answers"][1]["tries"]) == 1
+
+
+def test_second_run_of_a_script_counts_half_and_the_third_not(
+    container: Container, tmp_path: Path
+) -> None:
+    right, keep = key(container), tmp_path / "graded.json"
+    quiz = ("quiz", str(container.name), "--seed", "anna", "--keep", str(keep))
+    file = tmp_path / "answers.json"
+    points = []
+    for answers in (dict.fromkeys(right, "hook-or-tool"), right, right):
+        file.write_text(json.dumps({"answers": answers}))
+        done = scratchlab(*quiz, "--answers", str(file))
+        points.append(done.stdout.splitlines()[-1])
+    assert points == ["0 of 24 points", "12 of 24 points", "12 of 24 points"]
+    assert (graded(keep)["first"], graded(keep)["points"]) == (0, 12)
 
 
 @pytest.fixture
@@ -111,20 +134,17 @@ def exercised(
         left.remove(force=True, v=True)
 
 
-def check_exercise_as_drawn(
-    engine: EngineClient, image: str, usual: str, changed: str, method: str
-) -> None:
+def check_exercise_as_drawn(engine: EngineClient, image: str, changed: str, kind: str) -> None:
     """Start an exercise, find the drawn change, and remove it completely."""
-    path = "/dev/helper12" if method == "device" else "/srv/notes12"
-    drawn = Exercise("anna", method, path)
+    path = KINDS[kind].at.replace("/dev/DEV", "/dev/helper12/node")
+    path = path.replace("DIR", "/srv/notes12").replace("DEV", "/dev/helper12")
+    drawn = Exercise("anna", kind, path)
     exercise_container.start(engine, image, drawn)
-    reports = []
-    for name in (usual, changed):
-        evidence, judgement = verification.verify(engine, name)
-        with evidence:
-            made = build(evidence, judgement)
-            reports.append(type(made)(made.head, list(made.entries)))
-    outcome = check_exercise(drawn, reports[0], reports[1], path, str(drawn.origin))
+    assert exercise_container.running_level(engine) == drawn.level
+    evidence, judgement = verification.verify(engine, changed)
+    with evidence:
+        made = build(evidence, judgement)
+        outcome = check_exercise(drawn, made, ((path, str(drawn.origin)),))
     assert outcome.points == outcome.of, f"the machine shows {outcome.truth}"
     assert exercise_container.stop(engine)
     assert not exercise_container.stop(engine)
@@ -132,11 +152,11 @@ def check_exercise_as_drawn(
     assert left == []
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_exercise_shows_the_drawn_change_and_leaves_nothing_behind(
-    engine: EngineClient, sleep_image: Image, container: Container, exercised: str, method: str
+    engine: EngineClient, sleep_image: Image, exercised: str, kind: str
 ) -> None:
-    check_exercise_as_drawn(engine, sleep_image.tags[0], str(container.name), exercised, method)
+    check_exercise_as_drawn(engine, sleep_image.tags[0], exercised, kind)
 
 
 @pytest.fixture(scope="module")
@@ -161,13 +181,11 @@ def podmans_own(podman: EngineClient, sleep_image: Image) -> Container:
     return found
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in DOCKER_ONLY])
 def test_exercise_works_with_podman_too(
-    podman: EngineClient, podmans_own: Container, exercised: str, method: str
+    podman: EngineClient, podmans_own: Container, exercised: str, kind: str
 ) -> None:
-    check_exercise_as_drawn(
-        podman, podmans_own.attrs["Config"]["Image"], str(podmans_own.name), exercised, method
-    )
+    check_exercise_as_drawn(podman, podmans_own.attrs["Config"]["Image"], exercised, kind)
 
 
 def test_quiz_knows_the_origins_in_a_podman_container(

@@ -2,6 +2,8 @@
 
 Each question is a path: will it be in the container, and who makes it? Questions are chosen by the
 digest of seed and path alone, so that one entry more or less elsewhere changes no other question.
+Machines of one room share the digest, and each begins at another part of it, by the number at the
+end of its name: neighbours have different questions as long as the container has enough paths.
 """
 
 from __future__ import annotations
@@ -10,13 +12,15 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from scratchlab.classroom.exercise import place_in_room
 from scratchlab.model import Origin
 from scratchlab.report import Report
-from scratchlab.report.sections import EntrySection
+from scratchlab.report.sections import EntrySection, MountSection
 
 ABSENT = "absent"  # the answer for a path that the container does not see
 QUESTIONS = 12
 ABSENT_QUESTIONS = 3
+PARTS = 4  # into which the paths of a room are divided
 LONGEST_PATH = 60  # characters: it has to fit on a sheet
 # What people expect in a root filesystem: FHS 3.0, and what every distribution brings.
 EXPECTED_ELSEWHERE = (
@@ -60,15 +64,31 @@ def draw_worksheet(report: Report, seed: str, count: int = QUESTIONS) -> Workshe
             if entry["path"] != "/" and entry["origin"] != Origin.UNEXPLAINED:
                 question = Question(entry["path"], entry["origin"], _explanation(entry, rules))
                 by_origin.setdefault(entry["origin"], {})[entry["path"]] = question
+    for mount in report.head.get("mounts", ()):
+        # A mask on a path of /proc is a mount without an entry of its own: /proc is not entered.
+        path, origin = mount["target"], mount["origin"]
+        if not mount["entry"] and origin == Origin.RUNTIME_MASK and path not in live:
+            live.add(path)
+            question = Question(path, origin, _explanation(mount, rules))
+            by_origin.setdefault(origin, {}).setdefault(path, question)
     questions = list(_ranked(seed, _absent(report, live)))[:ABSENT_QUESTIONS]
     # One of each origin in turn: a container has two hundred devices and one init layer.
     pools = {origin: list(_ranked(seed, paths.values())) for origin, paths in by_origin.items()}
+    _leave_out_every_second(seed, pools)
     turn = sorted(pools, key=lambda origin: _rank(seed, origin))
     while len(questions) < count and any(pools.values()):
         for origin in turn:
             if pools[origin] and len(questions) < count:
                 questions.append(pools[origin].pop(0))
     return Worksheet(seed, tuple(sorted(questions, key=lambda question: question.path)))
+
+
+def _leave_out_every_second(seed: str, pools: dict[str, list[Question]]) -> None:
+    """An origin with one path alone is for every second machine, or all had that question."""
+    for number, origin in enumerate(sorted(pools)):
+        alone = len(pools[origin]) == 1
+        if alone and len(pools) > 1 and (place_in_room(seed)[1] + number) % 2:
+            pools[origin].clear()
 
 
 def _absent(report: Report, live: set[str]) -> Iterable[Question]:
@@ -81,7 +101,7 @@ def _absent(report: Report, live: set[str]) -> Iterable[Question]:
             yield Question(path, ABSENT, "no layer of the image has it, and nobody adds it")
 
 
-def _explanation(entry: EntrySection, rules: dict[str, str]) -> str:
+def _explanation(entry: EntrySection | MountSection, rules: dict[str, str]) -> str:
     known = rules.get(entry["rule"] or "")
     facts = [f"{fact['kind']}: {fact['detail']}" for fact in entry["evidence"][:1]]
     return "; ".join([*([known] if known else []), *facts])
@@ -97,5 +117,12 @@ def _ranked(seed: str, questions: Iterable[Question]) -> Iterable[Question]:
     return sorted(fitting, key=lambda question: _rank(seed, question.path))
 
 
-def _rank(seed: str, text: str) -> str:
-    return hashlib.sha256(f"{seed}\0{text}".encode("utf-8", "backslashreplace")).hexdigest()
+def _rank(seed: str, text: str) -> tuple[int, str]:
+    """Which part of the paths ``text`` is in, counted from where this machine begins; a digest.
+
+    The machines are taken in groups of :data:`PARTS`, and each group divides the paths anew.
+    """
+    room, place = place_in_room(seed)
+    group = f"{room}\0{place // PARTS}\0{text}".encode("utf-8", "backslashreplace")
+    digest = hashlib.sha256(group).hexdigest()
+    return (int(digest[:8], 16) - place) % PARTS, digest

@@ -22,9 +22,10 @@ COMMANDS: Mapping[str, str] = {
     "experiments": "experiments",
     "ladder": "ladder",
     "timelapse": "ladder",
-    "worksheet": "learn",
-    "quiz": "learn",
-    "exercise": "learn",
+    "learn": "learn",
+    "worksheet": "course",
+    "quiz": "course",
+    "exercise": "course",
 }
 
 

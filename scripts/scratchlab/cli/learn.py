@@ -1,189 +1,268 @@
-"""The commands for students: `scratchlab worksheet`, `quiz` and `exercise`."""
+"""`scratchlab learn`: the guided path of one student on one machine."""
 
 from __future__ import annotations
 
 import json
+import os
 import platform
 import sys
-from datetime import UTC, datetime
 
 import click
 
-from scratchlab.atomic import atomic_write
-from scratchlab.classroom.exercise import check_exercise, draw_exercise
-from scratchlab.classroom.grading import grade, quiz_section
-from scratchlab.classroom.worksheet import draw_worksheet, seed_of
-from scratchlab.cli.options import engine_options, vantage_option
-from scratchlab.collect.engines import EngineClient, connect
-from scratchlab.course import exercise_container, grading_file
-from scratchlab.course.quiz import ask_questions, print_graded, read_answers
-from scratchlab.lab import verification
-from scratchlab.render.html import sheets
-from scratchlab.report import Report, build
-from scratchlab.text import visible
+from scratchlab.cli.options import engine_options
+from scratchlab.errors import LabError
+from scratchlab.learn import grading, screen
+from scratchlab.learn.checks import find_check
+from scratchlab.learn.desk import Desk
+from scratchlab.learn.place import PROGRAM, find_access, find_student, sudo_allows_program
+from scratchlab.learn.steps import Step, fill, find_step, load_steps
+from scratchlab.learn.store import Store, now
+from scratchlab.text import printable
 
-seed_option = click.option(
-    "--seed", metavar="WORD", help="Decides what is drawn. Default: this machine's name"
-)
-keep_option = click.option(
-    "--keep",
-    metavar="FILE",
-    default=grading_file.FILE,
-    show_default=True,
-    help="Where the grading is kept until ./lab fetches it",
-)
+CHECKED = "scratchlab-learn-check-1"  # schema of what `check --format json` prints
+_FORMATS = click.Choice(["text", "json"])
+_AGAIN = "SCRATCHLAB_LEARN_SUDO"  # set for the run that sudo starts: it does not start another
 
 
-@click.command()
-@click.argument("container")
-@seed_option
-@click.option("--key", is_flag=True, help="Print the answers, too: for the instructor")
-@click.option("--html", "html_file", metavar="FILE", help="Write it as a page to print")
+@click.group(invoke_without_command=True)
+@click.pass_context
+def learn(context: click.Context) -> int | None:
+    """Do the article's experiments by hand, step by step; each is judged on the live system.
+
+    Without a command: the present step. State is kept in ~/.local/state/scratchlab.
+    """
+    if context.invoked_subcommand is None:
+        desk, steps = _open(begin=True)
+        return _show(desk, steps, _current(desk, steps))
+    return None
+
+
+@learn.command()
+@click.option("--name", metavar="WORD", help="What your images and containers begin with")
+@click.option("--directory", metavar="DIR", help="Where you work. Default: ~/learn")
+def start(name: str | None, directory: str | None) -> int:
+    """Begin the path, with names and a directory of your own."""
+    desk, steps = _open(begin=True, word=name, directory=directory)
+    return _show(desk, steps, _current(desk, steps))
+
+
+@learn.command()
+@click.argument("step", required=False)
+def show(step: str | None) -> int:
+    """Show the present STEP again, or another one."""
+    desk, steps = _open()
+    return _show(desk, steps, find_step(steps, step) if step else _current(desk, steps))
+
+
+@learn.command()
+@click.argument("words", metavar="[STEP] [ANSWER...]", nargs=-1)
+@click.option("--format", "form", type=_FORMATS, default="text", show_default=True)
 @engine_options
-@vantage_option
-def worksheet(
-    *,
-    container: str,
-    seed: str | None,
-    key: bool,
-    html_file: str | None,
-    engine: str | None,
-    url: str | None,
-    vantage: str,
-) -> int:
-    """Print a worksheet: which paths will CONTAINER hold, and who makes them?"""
-    with connect(engine, url) as client:
-        report = _verified_report(client, container, vantage)
-    drawn = draw_worksheet(report, seed or seed_of(report))
-    if html_file:
-        with atomic_write(html_file, encoding="utf-8") as out:
-            sheets.write_worksheet(drawn, report.head, out, key=key)
+def check(words: tuple[str, ...], form: str, engine: str | None, url: str | None) -> int:
+    """Judge the present step on the live system; a question also needs the ANSWER.
+
+    Exit status: 0 the step is solved, 1 it is not.
+    """
+    desk, steps = _open()
+    _become_root(desk, url)
+    desk.engine_name, desk.url = engine, url
+    ids = {step.id: step for step in steps}
+    step = ids[words[0]] if words and words[0] in ids else _current(desk, steps)
+    answer = words[1:] if words and words[0] in ids else words
+    entry = desk.store.of(step)
+    asked_only = step.ask and not answer and entry["state"] != "open"
+    try:
+        if asked_only:  # it has ended: what was reached stands
+            outcome = grading.Outcome(
+                (grading.Said("right", entry["state"] == "done"),), counts=False
+            )
+        else:
+            outcome = find_check(step)(desk, step, answer)
+    finally:
+        desk.close()
+    graded = grading.grade(step, entry, outcome, now())
+    desk.store.record["steps"][step.id] = graded.entry
+    desk.store.save(steps)
+    if form == "json":
+        _print_json(desk, step, outcome, graded)
+    elif asked_only:
+        screen.say(
+            sys.stdout, f"{screen.STATES[entry['state']]}: {entry['best']} of {entry['of']} points"
+        )
     else:
-        sheets.print_worksheet(drawn, sys.stdout, key=key)
+        last = step is steps[-1]
+        screen.show_check(sys.stdout, step, outcome, graded, desk, last=last)
+    solved = graded.entry["state"] == "done" if graded.ended else outcome.right
+    return int(not solved)
+
+
+@learn.command()
+def hint() -> int:
+    """Show the next hint of the present step; a hint costs what it says."""
+    desk, steps = _open()
+    step = _current(desk, steps)
+    if not step.hints:
+        raise LabError(f"the step {step.id} has no hints", "scratchlab learn show")
+    entry, at = grading.take_hint(step, desk.store.of(step))
+    desk.store.record["steps"][step.id] = entry
+    desk.store.save(steps)
+    shown = step.hints[at]
+    cost = "" if not shown.cost else f" (it costs {shown.cost} of {step.points} points)"
+    screen.say(sys.stdout, f"Hint {at + 1} of {len(step.hints)}{cost}:")
+    screen.paragraph(sys.stdout, fill(shown.text, desk.values()), "  ")
     return 0
 
 
-@click.command()
-@click.argument("container")
-@seed_option
-@click.option(
-    "--answers", metavar="FILE", help='Answer from a file: {"answers": {"/dev": "kernel", ...}}'
-)
-@keep_option
-@engine_options
-@vantage_option
-def quiz(
-    *,
-    container: str,
-    seed: str | None,
-    answers: str | None,
-    keep: str,
-    engine: str | None,
-    url: str | None,
-    vantage: str,
-) -> int:
-    """Answer the worksheet of CONTAINER, graded against the live container.
-
-    Exit status: 0 all answers are right, 1 an answer is wrong or missing.
-    """
-    from_file = read_answers(answers) if answers else None
-    with connect(engine, url) as client:
-        report = _verified_report(client, container, vantage)
-    drawn = draw_worksheet(report, seed or seed_of(report))
-    given, hints = from_file or ask_questions(drawn, sys.stdout)
-    graded = grade(drawn, given, hints)
-    if from_file:
-        print_graded(graded, sys.stdout)
-    before = grading_file.load_grading(keep) or grading_file.empty_grading()
-    grading = quiz_section(graded, report, _now())
-    grading_file.save_grading(keep, {**grading, "exercise": before["exercise"]})
-    for path in graded.unexpected_answers:
-        print(f"scratchlab: {path!a} was not asked", file=sys.stderr)
-    print(f"{graded.points} of {graded.of} points")
-    return int(graded.points < graded.of)
-
-
-@click.group()
-def exercise() -> None:
-    """Find what was changed in a container, and name its origin."""
-
-
-@exercise.command()
-@click.option("--image", default="sleep", show_default=True, help="The image to start")
-@seed_option
-@engine_options
-def start(image: str, seed: str | None, engine: str | None, url: str | None) -> int:
-    """Start the container `exercise`: like `sleep`, but for one change."""
-    with connect(engine, url) as client:
-        exercise_container.start(client, image, draw_exercise(seed or platform.node()))
-    name = exercise_container.CONTAINER
-    print(
-        f"Something in the container {name} is not as in {image}. Find it:\n"
-        f"  scratchlab verify {name}\n"
-        f"and say what it is:\n"
-        f"  scratchlab exercise check PATH ORIGIN"
+@learn.command()
+def solution() -> int:
+    """Show how the present step is done. It ends the step's points."""
+    desk, steps = _open()
+    step = _current(desk, steps)
+    desk.store.record["steps"][step.id] = grading.give_up(desk.store.of(step), now())
+    desk.store.save(steps)
+    values = desk.values()
+    for line in step.solution.commands:
+        screen.say(sys.stdout, f"    {fill(line, values)}", fg="cyan")
+    words = fill(step.solution.answer, values)
+    screen.say(sys.stdout, f"    scratchlab learn check {words}".rstrip(), fg="cyan")
+    entry = desk.store.record["steps"][step.id]
+    screen.say(
+        sys.stdout,
+        f"{entry['best']} of {entry['of']} points for this step. Go on: scratchlab learn next",
     )
     return 0
 
 
-@exercise.command()
-@click.argument("path")
-@click.argument("origin")
-@click.option(
-    "--container", default="sleep", show_default=True, help="The container without the change"
-)
-@seed_option
-@keep_option
-@engine_options
-def check(
-    *,
-    path: str,
-    origin: str,
-    container: str,
-    seed: str | None,
-    keep: str,
-    engine: str | None,
-    url: str | None,
-) -> int:
-    """Grade an answer: the changed PATH, and its ORIGIN."""
-    with connect(engine, url) as client:
-        usual = _verified_report(client, container, "auto")
-        changed = _verified_report(client, exercise_container.CONTAINER, "auto")
-    drawn = draw_exercise(seed or platform.node())
-    outcome = check_exercise(drawn, usual, changed, path, origin)
-    before = grading_file.load_grading(keep) or {**grading_file.empty_grading(), "taken": _now()}
-    grading_file.save_grading(keep, {**before, "exercise": outcome.section()})
-    print(f"It was {drawn.path}, and its origin is {outcome.truth}.")
-    print(f"{outcome.points} of {outcome.of} points")
-    return int(outcome.points < outcome.of)
+@learn.command("next")
+def next_step() -> int:
+    """Go to the next step that is still open."""
+    desk, steps = _open()
+    here = steps.index(_current(desk, steps))
+    states = {name: entry["state"] for name, entry in desk.store.record["steps"].items()}
+    order = (*steps[here + 1 :], *steps[: here + 1])
+    found = next((step for step in order if states.get(step.id, "open") == "open"), None)
+    if found is None:
+        screen.say(sys.stdout, "You have done every step.")
+        screen.show_status(sys.stdout, steps, desk)
+        return 0
+    if states.get(steps[here].id, "open") == "open" and found is not steps[here]:
+        screen.say(sys.stdout, f"The step {steps[here].id} stays open.")
+    desk.store.record["current"] = found.id
+    return _show(desk, steps, found)
 
 
-@exercise.command()
-@engine_options
-def stop(engine: str | None, url: str | None) -> int:
-    """Remove the container `exercise`."""
-    with connect(engine, url) as client:
-        print("removed" if exercise_container.stop(client) else "there was none")
+@learn.command()
+@click.option("--format", "form", type=_FORMATS, default="text", show_default=True)
+def status(form: str) -> int:
+    """Show the steps, the points, and where you are."""
+    desk, steps = _open()
+    if form == "json":
+        print(json.dumps(desk.store.record, indent=1, sort_keys=True))
+    else:
+        screen.show_status(sys.stdout, steps, desk)
     return 0
 
 
-@exercise.command()
-@click.argument("machines", metavar="MACHINE...", nargs=-1, required=True)
-def key(machines: tuple[str, ...]) -> int:
-    """Show the answers for each MACHINE: for the instructor."""
-    for machine in machines:
-        drawn = draw_exercise(machine)
-        answer = {"machine": visible(machine), "path": drawn.path, "origin": str(drawn.origin)}
-        print(json.dumps(answer))
+@learn.command()
+@click.option("--yes", is_flag=True, help="Do not ask")
+def reset(*, yes: bool) -> int:
+    """Forget everything: no result survives. What you built stays, and is named."""
+    student = find_student()
+    try:
+        store = Store.open(student)
+    except LabError as error:  # a damaged file is removed by its owner
+        raise LabError(error.what, "remove it yourself, or move it away") from error
+    if store is None:
+        screen.say(sys.stdout, "there was nothing to forget")
+        return 0
+    points = f"{store.record['points']} of {store.record['of']} points"
+    if not yes and not click.confirm(f"Forget {points} and every answer?", default=False):
+        return 1
+    store.remove()
+    word, access = store.record["word"], find_access(student)
+    screen.say(sys.stdout, f"removed: {store.path}")
+    screen.say(sys.stdout, "What you made is yours and stays. To remove it, too:")
+    images = f"{word}-empty {word}-sleep"
+    screen.say(sys.stdout, f"    {access.docker} rm -f {word}-sleep {word}-limits")
+    screen.say(sys.stdout, f"    {access.docker} rmi {images}")
+    screen.say(sys.stdout, f"    rm -r {store.record['directory']}")
     return 0
 
 
-def _verified_report(client: EngineClient, container: str, vantage: str) -> Report:
-    """The report of a verification; it needs neither the evidence nor the engine any more."""
-    evidence, judgement = verification.verify(client, container, vantage=vantage)
-    with evidence:
-        return build(evidence, judgement)
+def _open(
+    *, begin: bool = False, word: str | None = None, directory: str | None = None
+) -> tuple[Desk, tuple[Step, ...]]:
+    """The desk of the student who typed the command, and the steps. Raises LabError."""
+    student = find_student()
+    steps = load_steps((os.environ.get("LC_ALL") or os.environ.get("LANG") or "en")[:2])
+    store = Store.open(student)
+    if store is not None and (word or directory):
+        raise LabError("the path was begun before", "scratchlab learn reset, then start it again")
+    if store is None:
+        if not begin:
+            raise LabError("the path was not begun", "scratchlab learn")
+        chosen = _word(word or student.word)
+        place = os.path.abspath(os.path.join(student.home, directory or "learn"))
+        store = Store.begin(
+            student, host=platform.node(), word=chosen, directory=place, first=steps[0].id
+        )
+    return Desk(student, store, find_access(student)), steps
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def _word(word: str) -> str:
+    if not word.isascii() or not word.isalnum() or word != word.lower() or len(word) > 20:
+        if word.replace("-", "").isalnum() and word == word.lower() and word[0] != "-":
+            return word
+        raise LabError(f"names cannot begin with {word!a}", "take lower-case letters and digits")
+    return word
+
+
+def _current(desk: Desk, steps: tuple[Step, ...]) -> Step:
+    """The step where the student is; the first open one where it is no longer in the path."""
+    return next((step for step in steps if step.id == desk.store.record["current"]), steps[0])
+
+
+def _show(desk: Desk, steps: tuple[Step, ...], step: Step) -> int:
+    desk.store.record["current"] = step.id
+    desk.store.of(step)
+    desk.store.save(steps)
+    if not desk.access.may:
+        screen.say(sys.stderr, f"scratchlab: {printable(desk.access.how)}", fg="yellow")
+    screen.show_step(sys.stdout, step, steps.index(step) + 1, len(steps), desk)
+    return 0
+
+
+def _become_root(desk: Desk, url: str | None) -> None:
+    """Run again as root where sudo allows scratchlab alone: only root can read a live root.
+
+    The store stays the student's: sudo names the account.
+    """
+    if url or desk.student.root or os.environ.get(_AGAIN) or not sudo_allows_program():
+        return
+    if os.path.realpath(sys.argv[0]) == os.path.realpath(PROGRAM):
+        os.environ[_AGAIN] = "1"
+        os.execvp("sudo", ["sudo", "-n", PROGRAM, *sys.argv[1:]])  # noqa: S606 - no shell is wanted
+
+
+def _print_json(desk: Desk, step: Step, outcome: grading.Outcome, graded: grading.Graded) -> None:
+    said = []
+    for item in outcome.said:
+        text, look = screen.sentences(step, item, desk.values())
+        said.append(
+            {"key": item.key, "right": item.right, "text": printable(text), "look": printable(look)}
+        )
+    entry = graded.entry
+    result = {
+        "schema": CHECKED,
+        "step": step.id,
+        "state": entry["state"],
+        "right": outcome.right if not graded.ended else entry["state"] == "done",
+        "counted": graded.counted,
+        "points": graded.points,
+        "first": entry["first"],
+        "best": entry["best"],
+        "of": entry["of"],
+        "left": graded.left,
+        "said": said,
+    }
+    print(json.dumps(result, indent=1))

@@ -278,19 +278,31 @@ class QuizAnswerSection(TypedDict):
 
     path: str
     given: str
+    tries: NotRequired[list[str]]  # every answer that counts, the first one first
     answer: str
     verdict: str
     hint: bool
 
 
+class ExerciseTrySection(TypedDict):
+    """One answer to the exercise."""
+
+    path: str
+    origin: str
+
+
 class ExerciseSection(TypedDict):
-    """The answer to the exercise."""
+    """The answers to the exercise; ``given_path`` and ``given_origin`` are the best one."""
 
     seed: str
+    level: NotRequired[str]  # easy, medium, hard
+    tries: NotRequired[list[ExerciseTrySection]]
+    hints: NotRequired[int]
     given_path: str
     given_origin: str
     path: str
     origin: str
+    first: NotRequired[int]
     points: int
     of: int
 
@@ -303,6 +315,7 @@ class QuizSection(TypedDict):
     container: str
     problem: str
     points: int
+    first: NotRequired[int]  # points of the first answers alone
     of: int
     answers: list[QuizAnswerSection]
     exercise: ExerciseSection | None

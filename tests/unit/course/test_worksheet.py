@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.rooms import TREE, entry, made, tree
 
-from scratchlab.classroom.exercise import METHODS, Exercise, check_exercise, draw_exercise
+from scratchlab.classroom.exercise import (
+    KINDS,
+    LEVELS,
+    Exercise,
+    check_exercise,
+    draw_exercise,
+)
 from scratchlab.classroom.grading import grade, quiz_section, regrade
 from scratchlab.classroom.worksheet import ABSENT, draw_worksheet
 from scratchlab.course import grading_file, quiz
+from scratchlab.course.exercise_answer import read_answer
 from scratchlab.course.quiz import hint_texts
 from scratchlab.errors import LabError
 from scratchlab.model import Origin
@@ -23,19 +32,33 @@ from scratchlab.report import Report, read, write
 
 REPORT = made("anna")
 RIGHT = {question.path: question.answer for question in draw_worksheet(REPORT, "anna").questions}
+SUBJECT = quiz.Subject("sleep", "sleep:latest", "sudo scratchlab")
+
+
+WRONG = sorted(RIGHT)[0]
+
+
+def nothing() -> None:
+    """Keep nothing."""
+
+
+def once(answers: dict[str, str]) -> dict[str, list[str]]:
+    """Each question answered once."""
+    return {path: [answer] for path, answer in answers.items()}
 
 
 def test_worksheet_asks_for_present_and_absent_paths() -> None:
     truth = {path: origin for path, _, origin in TREE}
     sheet = draw_worksheet(REPORT, "anna")
     assert len(sheet.questions) == 12
-    assert sum(question.answer == ABSENT for question in sheet.questions) == 3
+    assert sum(question.answer == ABSENT for question in sheet.questions) >= 3
     for question in sheet.questions:
         assert question.answer == truth.get(question.path, ABSENT)
 
 
-def test_worksheet_asks_for_every_origin_in_the_container() -> None:
-    asked = {question.answer for question in draw_worksheet(REPORT, "anna").questions}
+def test_worksheets_of_two_neighbours_ask_for_every_origin_in_the_container() -> None:
+    sheets = [draw_worksheet(REPORT, seed).questions for seed in ("desk01", "desk02")]
+    asked = {question.answer for questions in sheets for question in questions}
     assert asked == {origin for path, _, origin in TREE if path != "/"} | {ABSENT}
 
 
@@ -87,13 +110,13 @@ def test_every_answer_has_a_hint_that_does_not_name_it() -> None:
     ids=["right", "not at all", "wrong", "with every hint", "and an unexpected answer"],
 )
 def test_points(answers: dict[str, str], read_hints: tuple[str, ...], points: int) -> None:
-    graded = grade(draw_worksheet(REPORT, "anna"), answers, read_hints)
+    graded = grade(draw_worksheet(REPORT, "anna"), once(answers), read_hints)
     assert (graded.points, graded.of) == (points, 24)
     assert graded.unexpected_answers == tuple(sorted(set(answers) - set(RIGHT)))
 
 
 def reported(points: int | None = None, **changes: Any) -> Report:
-    graded = grade(draw_worksheet(REPORT, "anna"), {**RIGHT, "/dev/null": "kernel"})
+    graded = grade(draw_worksheet(REPORT, "anna"), once({**RIGHT, WRONG: "kernel"}))
     section = dict(quiz_section(graded, REPORT, "2026-03-02T10:00:00+00:00"))
     if points is not None:
         section["points"] = points
@@ -107,7 +130,7 @@ def test_grading_survives_in_the_report(tmp_path: Path) -> None:
     assert (found.of, found.doubts) == (24, ())
     assert (
         found.points
-        == grade(draw_worksheet(REPORT, "anna"), {**RIGHT, "/dev/null": "kernel"}).points
+        == grade(draw_worksheet(REPORT, "anna"), once({**RIGHT, WRONG: "kernel"})).points
     )
 
 
@@ -133,45 +156,112 @@ def test_forged_score_is_not_the_grade() -> None:
     assert forged.points == honest.points
 
 
-def test_exercises_of_neighbours_differ() -> None:
-    drawn = {draw_exercise(f"student{number:02}") for number in range(24)}
-    assert len({(exercise.method, exercise.path) for exercise in drawn}) == 24
-    assert {exercise.method for exercise in drawn} == set(METHODS)
+@pytest.mark.parametrize("level", LEVELS)
+def test_exercises_of_neighbours_differ_and_a_room_has_every_kind(level: str) -> None:
+    drawn = [draw_exercise(f"desk{number:02}", level) for number in range(1, 41)]
+    kinds = {kind for kind in KINDS if KINDS[kind].level == level}
+    assert {exercise.kind for exercise in drawn} == kinds
+    for one, other in itertools.pairwise(drawn):
+        assert one.kind != other.kind
+    counts = [sum(exercise.kind == kind for exercise in drawn) for kind in kinds]
+    assert max(counts) - min(counts) <= 1
 
 
-@given(st.text())
-def test_any_seed_draws_an_exercise_below_a_directory(seed: str) -> None:
-    drawn = draw_exercise(seed)
-    assert drawn.path.count("/") >= 2
-    assert drawn.path.startswith("/dev/") == (drawn.method == "device")
+def test_there_are_ten_kinds_and_three_levels() -> None:
+    assert len(KINDS) >= 10
+    assert {kind.level for kind in KINDS.values()} == set(LEVELS)
+
+
+def test_worksheets_of_neighbours_share_few_paths() -> None:
+    sheets = [
+        {question.path for question in draw_worksheet(REPORT, f"desk{number:02}").questions}
+        for number in range(1, 41)
+    ]
+    shared = [len(one & other) for one, other in itertools.pairwise(sheets)]
+    assert sum(shared) / len(shared) < 6.2
+
+
+@given(st.text(), st.sampled_from(LEVELS))
+def test_any_seed_draws_an_exercise_of_its_level(seed: str, level: str) -> None:
+    drawn = draw_exercise(seed, level)
+    assert drawn.level == level
+    assert drawn.path.startswith("/")
+    assert "DIR" not in drawn.path
+    assert "DEV" not in drawn.path
 
 
 def changed(origin: str, path: str) -> Report:
     return made("anna", [*tree(), entry(path, "file", origin)])
 
 
-def test_exercise_is_graded_by_what_the_containers_show() -> None:
+def test_exercise_is_graded_by_what_the_container_shows() -> None:
     drawn = Exercise("anna", "bind", "/srv/notes12")
     other = changed("user-mount", drawn.path)
     points = {
-        answer: check_exercise(drawn, REPORT, other, *answer).points
+        answer: check_exercise(drawn, other, (answer,)).points
         for answer in (
             ("/srv/notes12", "user-mount"),
-            ("srv/notes12/", "user-mount"),
             ("/srv/notes12", "kernel"),
             ("/srv", "user-mount"),
             ("/", "user-mount"),
             ("/dev/null", "user-mount"),
-            ("", ""),
         )
     }
-    assert list(points.values()) == [4, 4, 2, 1, 0, 0, 0]
+    assert list(points.values()) == [4, 2, 1, 0, 0]
+
+
+def test_second_answer_counts_half_and_no_later_one_lowers_the_best() -> None:
+    drawn = Exercise("anna", "bind", "/srv/notes12")
+    other = changed("user-mount", drawn.path)
+    right, wrong = ("/srv/notes12", "user-mount"), ("/dev/null", "kernel")
+    assert check_exercise(drawn, other, (wrong, right)).points == 2
+    first = check_exercise(drawn, other, (right, wrong))
+    assert (first.points, first.section()["first"]) == (4, 4)
+    assert check_exercise(drawn, other, (right,), hints=1).points == 3
 
 
 def test_missing_exercise_is_an_error_and_not_zero_points() -> None:
     drawn = Exercise("anna", "bind", "/srv/notes12")
     with pytest.raises(LabError, match="exercise start"):
-        check_exercise(drawn, REPORT, REPORT, "/srv/notes12", "user-mount")
+        check_exercise(drawn, REPORT, (("/srv/notes12", "user-mount"),))
+
+
+@pytest.mark.parametrize(("path", "origin"), [("/srv", "foo"), ("srv", "kernel"), ("/", "absent")])
+def test_what_cannot_be_an_answer_is_not_one(path: str, origin: str) -> None:
+    with pytest.raises(LabError):
+        read_answer(path, origin)
+
+
+def solved(seed: str, **changes: Any) -> Report:
+    drawn = draw_exercise(seed, "easy")
+    outcome = check_exercise(
+        drawn, changed(str(drawn.origin), drawn.path), ((drawn.path, str(drawn.origin)),)
+    )
+    section = {**grading_file.empty_grading(), "exercise": {**outcome.section(), **changes}}
+    return made("anna", quiz=section)
+
+
+def test_exercise_of_another_machine_has_no_points() -> None:
+    own, other = regrade(solved("anna")), regrade(solved("ben"))
+    assert own is not None
+    assert other is not None
+    assert (own.exercise_points, own.doubts) == (4, ())
+    assert (other.exercise_points, other.doubts) == (0, ("solved another machine's exercise",))
+
+
+def test_claimed_points_of_an_exercise_are_not_the_grade() -> None:
+    found = regrade(solved("anna", tries=[{"path": "/dev", "origin": "kernel"}], given_path="/dev"))
+    assert found is not None
+    assert found.exercise_points == 0
+    assert "claims 4 points for the exercise, reached 0" in found.doubts
+
+
+def test_second_answer_of_the_quiz_counts_half() -> None:
+    sheet = draw_worksheet(REPORT, "anna")
+    tries = {**once(RIGHT), WRONG: ["kernel", RIGHT[WRONG]]}
+    graded = grade(sheet, tries)
+    assert (graded.points, graded.first_points, graded.ended) == (23, 22, True)
+    assert grade(sheet, {**tries, WRONG: ["kernel", "user-data", RIGHT[WRONG]]}).points == 22
 
 
 @pytest.mark.parametrize(
@@ -207,11 +297,15 @@ def test_grading_is_read_back_as_saved(tmp_path: Path) -> None:
     assert grading_file.load_grading(str(file)) == json.loads(file.read_text()) == empty
 
 
-def test_graded_answer_is_printed_with_the_experts_answer() -> None:
-    out = io.StringIO()
-    quiz.print_graded(grade(draw_worksheet(REPORT, "anna"), {"/sleep": "kernel"}), out)
-    assert "WRONG  /sleep: image-layer (you said kernel)" in out.getvalue()
-    assert "made up for /sleep" in out.getvalue()
+def test_answer_is_told_only_after_the_last_try() -> None:
+    sheet = draw_worksheet(REPORT, "anna")
+    one, two = io.StringIO(), io.StringIO()
+    quiz.print_graded(grade(sheet, {WRONG: ["user-data"]}), SUBJECT, one)
+    assert f"WRONG  {WRONG} user-data" in one.getvalue()
+    assert RIGHT[WRONG] not in one.getvalue()
+    assert f"look: sudo scratchlab why sleep {WRONG}" in one.getvalue()
+    quiz.print_graded(grade(sheet, {WRONG: ["user-data", "volume-copy"]}), SUBJECT, two)
+    assert f"it is {RIGHT[WRONG]}" in two.getvalue()
 
 
 @pytest.mark.parametrize("columns", [40, 60, 132])
@@ -221,9 +315,40 @@ def test_questions_and_answers_fit_the_terminal(
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setattr("click.prompt", lambda *_, **__: "1")
     out = io.StringIO()
-    answers, _ = quiz.ask_questions(draw_worksheet(REPORT, "anna"), out)
-    assert set(answers.values()) == {"image-layer"}
+    tries: dict[str, list[str]] = {}
+    saved: list[int] = []
+    sheet = draw_worksheet(REPORT, "desk02")
+    quiz.ask_questions(
+        sheet, SUBJECT, out, tries=tries, hints=[], save=lambda: saved.append(len(tries))
+    )
+    assert {answer for given in tries.values() for answer in given} == {"image-layer"}
+    assert saved[-1] == len(sheet.questions)
     lines = [line.rstrip() for line in out.getvalue().splitlines()]
     assert max(map(len, lines)) <= columns
     assert "\x1b" not in out.getvalue()
-    assert sum(line.startswith("WRONG") for line in lines) == len(answers) - 1  # /sleep is right
+
+
+def test_interrupted_quiz_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    sheet, tries, hints = draw_worksheet(REPORT, "anna"), dict[str, list[str]](), list[str]()
+    typed = iter(["image-layer", "image-layer", "image-layer"])
+
+    def prompt(*_: object, **__: object) -> str:
+        try:
+            return next(typed)
+        except StopIteration:
+            raise click.Abort from None
+
+    monkeypatch.setattr("click.prompt", prompt)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    with pytest.raises(click.Abort):
+        quiz.ask_questions(
+            sheet, SUBJECT, io.StringIO(), tries=tries, hints=hints, save=lambda: None
+        )
+    assert sum(map(len, tries.values())) == 3
+    asked = [path for path in tries if len(tries[path]) == 2]
+    typed = iter(())
+    with pytest.raises(click.Abort):
+        quiz.ask_questions(
+            sheet, SUBJECT, io.StringIO(), tries=tries, hints=hints, save=lambda: None
+        )
+    assert [path for path in tries if len(tries[path]) == 2] == asked

@@ -23,7 +23,7 @@ from scratchlab.report.file import schema
 # A real report: ./lab on Debian 12, the last commit that wrote schema 1.
 REAL = Path(__file__).with_name("schema_1") / "real.json"
 OLD = "process-write"
-EXERCISE = next(e for e in map(draw_exercise, map(str, range(99))) if e.method == "write")
+EXERCISE = next(e for e in map(draw_exercise, map(str, range(99))) if e.kind == "write")
 NOTES = [
     # The image archive, in the words of commit 410b9c8 and of 9e5cef1, the last with schema 1.
     "layer 0: x has an extended attribute in LIBARCHIVE's form only, which Docker and containerd "
@@ -132,6 +132,7 @@ def drifted() -> Json:
         "exercise": {"seed": EXERCISE.seed, "given_path": EXERCISE.path, "given_origin": OLD,
                      "path": EXERCISE.path, "origin": OLD, "points": 4, "of": 4},
     }  # fmt: skip
+    data["host"]["name"] = EXERCISE.seed  # the exercise has to be the machine's own
     return data
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TextIO
 
-from scratchlab.classroom.exercise import draw_exercise
+from scratchlab.classroom.exercise import LEVELS, draw_exercise
 from scratchlab.classroom.results import MachineResult
 from scratchlab.classroom.worksheet import Worksheet
 from scratchlab.model import Origin
@@ -34,7 +34,7 @@ def write_worksheet(worksheet: Worksheet, head: Head, out: TextIO, *, key: bool 
         for origin, words in ORIGINS.items()
         if origin is not Origin.UNEXPLAINED
     ]
-    exercise = draw_exercise(worksheet.seed)
+    exercises = [draw_exercise(worksheet.seed, level) for level in LEVELS]
     _write(
         out,
         kind="worksheet",
@@ -42,13 +42,16 @@ def write_worksheet(worksheet: Worksheet, head: Head, out: TextIO, *, key: bool 
         head=head,
         key=key,
         choices=choices,
-        exercise=exercise,
+        exercises=exercises,
     )
 
 
 def write_key(worksheets: Iterable[Worksheet], out: TextIO) -> None:
     """Write the answers of a whole class."""
-    drawn = [(worksheet, draw_exercise(worksheet.seed)) for worksheet in worksheets]
+    drawn = [
+        (worksheet, [draw_exercise(worksheet.seed, level) for level in LEVELS])
+        for worksheet in worksheets
+    ]
     _write(out, kind="key", worksheets=drawn)
 
 
