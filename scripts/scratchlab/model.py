@@ -246,13 +246,25 @@ class EngineFile:
     """A file that the engine writes for a container and mounts into it, such as /etc/hosts.
 
     ``text`` is its content, None where it is larger than 64 KiB or cannot be read; ``recorded`` is
-    the digest that the engine kept of what it wrote, empty where it keeps none.
+    the digest that the engine kept of what it wrote, empty where it keeps none. ``changed`` is when
+    the file or its status was last changed (ctime, nanoseconds since 1970), None if not known.
     """
 
     target: str
     source: str
     text: str | None = None
     recorded: str = ""
+    changed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MaskRoot:
+    """The directory of a tmpfs below /proc or /sys: the id of its mount, and when it was last
+    changed (ctime, nanoseconds since 1970), which is when it was made, as long as it is empty.
+    """
+
+    mount: int
+    changed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +318,7 @@ class Facts:
     engine_files: tuple[EngineFile, ...] = ()
     # HostConfig.Devices with directories expanded; None where the host's nodes cannot be read.
     devices: tuple[HostDevice, ...] | None = None
+    mask_roots: tuple[MaskRoot, ...] = ()
     second_look: tuple[SecondLook, ...] = ()
     problems: tuple[str, ...] = ()  # sentences: facts that could not be read, and why
 

@@ -15,7 +15,7 @@ from scratchlab import mountinfo
 from scratchlab.collect.host_facts import ENGINE_FILES, MOST_TEXT
 from scratchlab.collect.live.closed import ClosedWays, closed_ways
 from scratchlab.collect.live.file_status import mount_id_of
-from scratchlab.model import EngineFile, HostDevice, Json, Mount
+from scratchlab.model import EngineFile, HostDevice, Json, MaskRoot, Mount
 
 MOST_MOUNTINFO = 64 << 20  # bytes
 _MOST_LINKS = 40  # as the kernel: path_resolution(7)
@@ -44,9 +44,12 @@ def engine_mounts(parent: int, mounts: Sequence[Mount]) -> tuple[Mount, ...] | N
     return None
 
 
-def engine_files(inspect: Json) -> tuple[EngineFile, ...]:
-    """The files that the engine wrote for the container that ``inspect`` describes."""
-    files = []
+def engine_files(inspect: Json, config: Mapping[str, Any] | None = None) -> tuple[EngineFile, ...]:
+    """The files that the engine wrote for the container that ``inspect`` describes: those that
+    inspect names, and those of the container's own directory that ``config``, the runtime's
+    config.json, binds (podman's /run/.containerenv, say).
+    """
+    found = []
     for name, target in ENGINE_FILES.items():
         source = inspect.get(name)
         if not isinstance(source, str) or not source.startswith("/"):
@@ -54,8 +57,48 @@ def engine_files(inspect: Json) -> tuple[EngineFile, ...]:
         # moby v20.10 libnetwork/sandbox_dns_unix.go: the digest of what was written lies beside
         # resolv.conf, so that a change by somebody else is seen and kept.
         recorded = _text(f"{source}.hash") if name == "ResolvConfPath" else None
-        files.append(EngineFile(target, source, _text(source), (recorded or "").strip()))
-    return tuple(files)
+        text = _text(source)
+        found.append(EngineFile(target, source, text, (recorded or "").strip(), _changed(source)))
+    named = {file.target for file in found}
+    for mount in (config or {}).get("mounts") or []:
+        source, target = str(mount.get("source") or ""), str(mount.get("destination") or "")
+        own = source.startswith("/") and f"/{inspect.get('Id')}/" in source
+        if own and target not in named and (changed := _changed(source)) is not None:
+            # Not its content: a secret may be among them.
+            found.append(EngineFile(target, source, changed=changed))
+    return tuple(found)
+
+
+def mask_roots(root_fd: int, mounts: Sequence[Mount], root_mount: int) -> tuple[MaskRoot, ...]:
+    """The directories of the tmpfs that lie on /proc and /sys, where a runtime puts its masks.
+
+    ``root_fd`` is a descriptor of the container's root, ``mounts`` and ``root_mount`` are the
+    mounts of its process and the one that its root lies on.
+    """
+    closed = closed_ways(mounts, root_mount)
+    found = []
+    for target, mount in mountinfo.visible_mounts(mounts, root_mount).items():
+        if mount.fstype != "tmpfs" or not target.startswith(("/proc/", "/sys/")):
+            continue
+        changed = None if target in closed else _changed_below(root_fd, target, mount.id)
+        if changed is not None:
+            found.append(MaskRoot(mount.id, changed))
+    return tuple(found)
+
+
+def _changed_below(root_fd: int, path: str, mount: int) -> int | None:
+    """When the directory ``path`` was last changed; None where it does not lie on ``mount``."""
+    fd = os.dup(root_fd)
+    try:
+        for name in path.strip("/").split("/"):
+            inner = os.open(name, _STEP | os.O_DIRECTORY, dir_fd=fd)
+            os.close(fd)
+            fd = inner
+        return os.fstat(fd).st_ctime_ns if mount_id_of(fd) == mount else None
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
 
 
 def host_devices(inspect: Json) -> tuple[HostDevice, ...]:
@@ -158,6 +201,15 @@ def _step(root_fd: int, names: Sequence[str]) -> tuple[str | None, int] | None:
 
 def _is_link(fd: int) -> bool:
     return stat.S_ISLNK(os.fstat(fd).st_mode)
+
+
+def _changed(path: str) -> int | None:
+    """When the regular file ``path`` was last changed; None where something else is, or nothing."""
+    try:
+        status = os.lstat(path)
+    except (OSError, ValueError):
+        return None
+    return status.st_ctime_ns if stat.S_ISREG(status.st_mode) else None
 
 
 def _text(path: str) -> str | None:

@@ -93,7 +93,10 @@ class HostView:
             links=container_facts.links_on_mounts(
                 process.root_fd, process.root_mount, destinations, process.mounts
             ),
-            engine_files=container_facts.engine_files(inspect),
+            engine_files=container_facts.engine_files(inspect, config.data),
+            mask_roots=container_facts.mask_roots(
+                process.root_fd, process.mounts, process.root_mount
+            ),
             devices=container_facts.host_devices(inspect),
             host_namespaces=_host_namespaces(),
             problems=tuple(filter(None, (config.problem, layers_problem, _chrooted(process)))),

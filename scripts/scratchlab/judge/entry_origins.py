@@ -14,7 +14,7 @@ from scratchlab.evidence import EvidenceSet
 from scratchlab.judge import elimination, unpacking
 from scratchlab.judge.cause import Cause, mount_line
 from scratchlab.judge.compare import Pair
-from scratchlab.judge.engine_files import changed_since
+from scratchlab.judge.engine_files import written
 from scratchlab.judge.ghosts import is_opaque
 from scratchlab.judge.hard_links import HardLinks
 from scratchlab.judge.mount_origins import MADE_LATER, MountOrigins
@@ -203,15 +203,15 @@ class EntryOrigins:
     def _engine_file(self, live: Entry, cause: Cause) -> Cause:
         """The engine's file on the engine's mount, or what was written to it later."""
         file = self._files.get(live.path)
-        if file is None or self._engine != "docker":
+        if file is None:
             return cause
-        change = changed_since(file, self._evidence.facts.container)
-        if change is None:
+        found = written(file, self._evidence.facts.container, self._engine)
+        if found is None:
             return cause
-        if change:
-            proofs = (Evidence("host", f"{file.source}: {change}"), *cause.evidence)
+        if found.later:
+            proofs = (Evidence("host", f"{file.source}: {found.later}"), *cause.evidence)
             return Cause(Origin.WRITTEN_LATER, None, proofs, cause.doubt, Origin.ENGINE_MOUNT)
-        proof = Evidence("host", f"{file.source} holds what the engine writes")
+        proof = Evidence("host", f"{file.source} {found.proof}")
         return Cause(cause.origin, cause.rule, (*cause.evidence, proof), cause.doubt)
 
     def _on_users_mount(self, pair: Pair, mount: Mount, line: Evidence) -> Cause:

@@ -143,30 +143,3 @@ def _is_named(path: str, named: Sequence[str]) -> bool:
     parts = path.split("/")[1:]
     end = "/" + "/".join(parts[-3:])
     return any(path == name or (len(parts) > 2 and name.endswith(end)) for name in named)
-
-
-def first_late(mounts: Sequence[Mount], masks: set[str]) -> int | None:
-    """The number of the first line of mountinfo that was added after the runtime was done; None
-    where the order does not tell.
-
-    Lines stand in the order in which mounts were attached (Linux fs/namespace.c commit_tree(),
-    since 6.8 by their unique ids), and a runtime hides and protects paths of /proc and /sys last,
-    in one go (runc v1.1.5 libcontainer/standard_init_linux.go; crun 1.21 src/libcrun/linux.c), and
-    crun binds the terminal after that (crun 1.21 src/libcrun/container.c container_init_setup()). A
-    namespace that was copied since (unshare) has another order, in which other mounts stand between
-    those below /proc and those below /sys.
-    """
-    runs: list[list[int]] = []
-    for number, mount in enumerate(mounts):
-        if mount.target in masks:
-            if runs and runs[-1][-1] == number - 1:
-                runs[-1].append(number)
-            else:
-                runs.append([number])
-    for run in reversed(runs):
-        if {"proc", "sys"} <= {mounts[number].target.split("/")[1] for number in run}:
-            late = run[-1] + 1
-            console = mounts[late : late + 1]
-            is_console = any((m.target, m.fstype) == ("/dev/console", "devpts") for m in console)
-            return late + is_console
-    return None

@@ -17,7 +17,8 @@ from typing import Any
 from scratchlab.idmap import IdMap
 from scratchlab.judge.cause import Cause, mount_line
 from scratchlab.judge.host_mounts import HostMounts
-from scratchlab.judge.mount_identity import TYPES, MountIdentity, first_late
+from scratchlab.judge.masks import Masks
+from scratchlab.judge.mount_identity import TYPES, MountIdentity
 from scratchlab.judge.paths import is_below, parents, upwards
 from scratchlab.judge.places import (
     KERNEL_TYPES,
@@ -55,20 +56,14 @@ class MountOrigins:
         self._config: Mapping[str, Any] = facts.container.oci_config or {}
         self._listed_in = "oci-config" if self._config else "inspect"  # masks and the terminal
         self._ids = IdMap(facts.container.uid_map)
-        linux = self._config.get("linux") or {}
-        host_config = facts.container.inspect.get("HostConfig") or {}
-        self._masked = {*(linux.get("maskedPaths") or host_config.get("MaskedPaths") or ())}
-        self._readonly = {*(linux.get("readonlyPaths") or host_config.get("ReadonlyPaths") or ())}
+        self._masks = Masks(facts)
         self.devices = {
             self._places.resolve(path): number for path, number in configured_devices(facts)
         }
         self._mounts_of_device = Counter(mount.device for mount in facts.mounts)
         self._host_mounts = HostMounts(facts.host_mounts or ())
-        self._dev_null = {
-            mount.device for mount in facts.mounts if mount.target in ("/dev", "/dev/null")
-        }
         self._identity = MountIdentity(facts, root)
-        self._late_from = first_late(facts.mounts, self._masked | self._readonly)
+        self._late_from = self._masks.late_from
         self._matched: dict[int, RequestedMount] = {}  # by the id of the mount
         self._causes: dict[int, Cause] = {}
         # The nearest mount below each that fulfils a request, of as many as did then.
@@ -162,7 +157,7 @@ class MountOrigins:
         if not late:
             made = (
                 self._as_requested(mount, pending, line)
-                or self._mask(mount, line)
+                or self._masks.cause(mount)
                 or self._implied(mount, line)
             )
             if made is not None:
@@ -253,25 +248,6 @@ class MountOrigins:
         return (
             f"{request.listed_in} asks for {names}, and mountinfo shows {','.join(mount.options)}"
         )
-
-    def _mask(self, mount: Mount, line: Evidence) -> Cause | None:
-        """A mask or a read-only path of the runtime; each path is masked once."""
-        path = mount.target
-        # runc v1.1.5 libcontainer/rootfs_linux.go maskPath(): the container's own /dev/null over a
-        # file, an empty read-only tmpfs over a directory.
-        null = mount.root == "/null" and mount.device in self._dev_null
-        if path in self._masked and (null or (mount.fstype == "tmpfs" and "ro" in mount.options)):
-            self._masked.remove(path)
-            evidence = Evidence(self._listed_in, f"{path} is a masked path")
-            return Cause(Origin.RUNTIME_MASK, "masked-path", (evidence, line))
-        parent = self._by_id.get(mount.parent)
-        if path in self._readonly and parent is not None:
-            own = mount.device == parent.device and path.endswith(mount.root)
-            if own and "ro" in mount.options:
-                self._readonly.remove(path)
-                evidence = Evidence(self._listed_in, f"{path} is a read-only path")
-                return Cause(Origin.RUNTIME_MASK, "readonly-path", (evidence, line))
-        return None
 
     def _implied(self, mount: Mount, line: Evidence) -> Cause | None:
         """The cause of a mount that no list names but that follows from one."""
@@ -385,6 +361,7 @@ class MountOrigins:
         if late:
             detail = "its line stands after those of the masks, which the runtime mounts last"
             proofs.append(Evidence("mountinfo", detail))
+        proofs += self._masks.later(mount)
         return Cause(Origin.MOUNTED_INSIDE, "mounted-inside", (*proofs, line))
 
     def _shared_memory(self) -> Content:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,11 @@ from scratchlab.collect.container_facts import (
     engine_mounts,
     host_devices,
     links_on_mounts,
+    mask_roots,
 )
 from scratchlab.collect.host_facts import MOST_TEXT
 from scratchlab.collect.live.file_status import mount_id_of
-from scratchlab.model import EngineFile, HostDevice, Mount
+from scratchlab.model import EngineFile, HostDevice, MaskRoot, Mount
 
 
 @pytest.fixture
@@ -69,11 +71,32 @@ def test_the_files_that_inspect_names_are_read(tmp_path: Path) -> None:
     (tmp_path / "hosts.hash").write_text("not asked for")
     inspect = {"HostsPath": f"{tmp_path}/hosts", "ResolvConfPath": f"{tmp_path}/resolv.conf",
                "HostnamePath": f"{tmp_path}/absent"}  # fmt: skip
-    assert set(engine_files(inspect)) == {
+    found = engine_files(inspect)
+    for file in found[1:]:
+        assert file.changed == os.stat(file.source).st_ctime_ns
+    assert {replace(file, changed=None) for file in found} == {
         EngineFile("/etc/hosts", f"{tmp_path}/hosts", "\udcff\n"),
         EngineFile("/etc/resolv.conf", f"{tmp_path}/resolv.conf", "r", "sha256:ab"),
         EngineFile("/etc/hostname", f"{tmp_path}/absent"),
     }
+
+
+def test_of_other_files_of_the_containers_own_directory_the_time_is_read(tmp_path: Path) -> None:
+    own = tmp_path / "c0ffee"
+    own.mkdir()
+    for name in ("hosts", ".containerenv"):
+        (own / name).write_text("x")
+    (tmp_path / "other").write_text("x")
+    sources = {"/run/.containerenv": own / ".containerenv", "/etc/hosts": own / "hosts",
+               "/shm": own, "/other": tmp_path / "other", "/gone": own / "gone"}  # fmt: skip
+    mounts = [{"destination": to, "source": str(source)} for to, source in sources.items()]
+    inspect = {"Id": "c0ffee", "HostsPath": f"{own}/hosts"}
+    files = engine_files(inspect, {"mounts": [*mounts, {"destination": "/proc"}]})
+    assert [(file.target, file.text) for file in files] == [
+        ("/etc/hosts", "x"), ("/run/.containerenv", None),
+    ]  # fmt: skip
+    assert files[1].changed == os.stat(own / ".containerenv").st_ctime_ns
+    assert engine_files(inspect, None) == engine_files(inspect, {"mounts": None}) == files[:1]
 
 
 @pytest.mark.parametrize("path", ["", None, "relative", 7])
@@ -188,3 +211,36 @@ def test_a_file_on_the_way_ends_it_and_no_descriptor_is_left_open(
     before = len(os.listdir("/proc/self/fd"))
     assert follow(root, "/link/y", "/f/x", "/f\0") == {"/link": "f/x"}
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+# The directories of masks:
+
+
+def at(number: int, target: str, fstype: str = "tmpfs") -> Mount:
+    return Mount(number, 1, (0, number), "/", target, ("ro",), (), fstype, fstype, ("ro",))
+
+
+def test_the_time_of_a_masks_directory_is_read_by_its_mount(root: int, tmp_path: Path) -> None:
+    for name in ("proc/mask", "proc/other", "sys/mask", "run/mask"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "proc/link").symlink_to("mask")
+    (tmp_path / "proc/file").write_text("x")
+    here = mount_id_of(root)
+    top = Mount(1, 0, (0, 1), "/", "/", ("rw",), (), "ext4", "x", ("rw",))
+    changed = os.stat(tmp_path / "proc/mask").st_ctime_ns
+    assert mask_roots(root, (top, at(here, "/proc/mask")), 1) == (MaskRoot(here, changed),)
+    for other in (
+        at(here + 1, "/proc/mask"),  # another mount lies there
+        at(here, "/proc/mask", "ext4"), at(here, "/run/mask"), at(here, "/proc/link"),
+        at(here, "/proc/file"), at(here, "/proc/gone"), at(here, "/process"),
+    ):  # fmt: skip
+        assert mask_roots(root, (top, other), 1) == ()
+    assert len(mask_roots(root, (top, at(here, "/sys/mask")), 1)) == 1
+
+
+def test_nothing_on_a_closed_mount_is_asked(root: int, tmp_path: Path) -> None:
+    (tmp_path / "proc/mask").mkdir(parents=True)
+    here = mount_id_of(root)
+    top = Mount(1, 0, (0, 1), "/", "/", ("rw",), (), "ext4", "x", ("rw",))
+    closed = at(2, "/proc", "fuse.x")
+    assert mask_roots(root, (top, closed, replace(at(here, "/proc/mask"), parent=2)), 1) == ()

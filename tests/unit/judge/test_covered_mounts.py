@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.unit.judge.handmade import bind, bound, config, facts, mount, origin
 
-from scratchlab.judge.mount_identity import first_late
+from scratchlab.judge.masks import first_late
 from scratchlab.model import BindSource, Mount, Origin
 
 DISK = (8, 1)

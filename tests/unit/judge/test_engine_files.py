@@ -7,15 +7,31 @@ from typing import Any
 
 import pytest
 
-from scratchlab.judge.engine_files import changed_since
+from scratchlab.judge.engine_files import Written, written
 from scratchlab.model import Container, EngineFile
 
 DEFAULT = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\n"
 
 
+START = "2026-11-28T09:00:00.5Z"
+BEFORE, AFTER = 1_795_856_400_499_999_999, 1_795_856_400_500_000_001  # ns
+SHOWN = "2026-11-28T09:00:00.500000001Z"
+
+
+def found(
+    name: str, text: str | None, recorded: str = "", changed: int | None = None,
+    engine: str = "docker", identity: str = "", **inspect: Any,
+) -> Written | None:  # fmt: skip
+    file = EngineFile(f"/etc/{name}", f"/d/{name}", text, recorded, changed)
+    described = {"State": {"StartedAt": START}, **inspect}
+    return written(file, Container(id=identity, inspect=described), engine)
+
+
 def changed(name: str, text: str | None, recorded: str = "", **inspect: Any) -> str | None:
-    file = EngineFile(f"/etc/{name}", f"/d/{name}", text, recorded)
-    return changed_since(file, Container(inspect=inspect))
+    """The sentence; None where nothing is known without the time."""
+    this = found(name, text, recorded, **inspect)
+    assert this is None or this.later or this.proof == "holds what the engine writes"
+    return None if this is None else this.later
 
 
 def hosts(text: str, network: dict[str, Any] | None = None, **host_config: Any) -> str | None:
@@ -86,7 +102,7 @@ def test_in_a_network_of_the_user_the_engine_writes_its_own_resolver(
     networks: dict[str, Any] | None, users: bool
 ) -> None:
     for text, kept in (
-        ("search x\nnameserver 127.0.0.11\noptions ndots:0\n", users),
+        ("# c\n; c\n\nnameserver 127.0.0.11\noptions ndots:0\n", users),
         ("nameserver 127.0.0.11\nnameserver 203.0.113.9\n", False),
         ("nameserver 203.0.113.9\n", False),
         ("search x\n", False),
@@ -107,7 +123,7 @@ def test_the_sentence_names_the_other_servers() -> None:
         "", "   ", "127.0.0.1 localhost", "::1 localhost ip6-localhost ip6-loopback",
         "fe00::0 ip6-localnet", "ff00::0 ip6-mcastprefix", "ff02::1 ip6-allnodes",
         "ff02::2 ip6-allrouters",
-        "172.17.0.2 h.lan h", "172.17.0.2 h.lan.example.org h", "172.17.0.2 0123456789ab",
+        "172.17.0.2 h.lan h", "172.17.0.2 h.lan.example.org h",
     ],
 )  # fmt: skip
 def test_a_line_that_docker_writes_is_the_engines(line: str) -> None:
@@ -119,7 +135,7 @@ def test_a_line_that_docker_writes_is_the_engines(line: str) -> None:
     [
         "203.0.113.9 evil", "127.0.0.1 evil", "127.0.0.1 localhost evil", "127.0.0.1", "evil",
         "172.17.0.3 h", "172.17.0.2 other", "# a comment", "::1 ip6-allnodes",
-        "172.17.0.2 0123456789abc", "172.17.0.2 0123456789a",
+        "172.17.0.2 0123456789ab", "172.17.0.2 h.lan web", "172.17.0.2 h.lan h x",
     ],
 )  # fmt: skip
 def test_any_other_line_was_written_later(line: str) -> None:
@@ -145,28 +161,162 @@ def test_many_lines_are_counted() -> None:
         ("other:192.0.2.7", "192.0.2.7 another", False),
         ("six:2001:db8::7", "2001:db8:0::7 six", True),
         ("six=[2001:db8::7]", "2001:db8::7 six", True),
-        ("up:host-gateway", "172.17.0.1 up", True),
     ],
 )
 def test_add_host_writes_a_line(extra: str, line: str, allowed: bool) -> None:
     assert (hosts(DEFAULT + line, ExtraHosts=[extra]) == "") is allowed
 
 
-def test_names_and_addresses_of_networks_are_written() -> None:
+def test_the_addresses_of_all_networks_are_written_with_the_own_names() -> None:
     network = {
         "IPAddress": "10.1.0.2", "GlobalIPv6Address": "2001:db8::2", "Aliases": ["web"],
         "DNSNames": ["dns"], "Links": ["db:base"],
     }  # fmt: skip
-    for line in ("10.1.0.2 web", "2001:db8::2 dns", "10.1.0.2 h", "10.9.9.9 base", "10.9.9.9 db"):
+    for line in ("10.1.0.2 h.lan", "2001:db8::2 h", "10.1.0.2 h.lan.example.org h"):
         assert hosts(DEFAULT + line, network) == ""
-    for line in ("10.1.0.3 web", "172.17.0.2 web"):
+    # Names and links of a network are its resolver's, not this file's.
+    for line in ("10.1.0.2 web", "2001:db8::2 dns", "10.9.9.9 base", "172.17.0.3 h"):
         assert hosts(DEFAULT + line, network) != ""
 
 
-def test_legacy_links_are_written_with_any_address() -> None:
-    links = ["/other:/this/alias"]
-    assert hosts(DEFAULT + "172.17.0.9 alias 0123456789ab other", Links=links) == ""
-    assert hosts(DEFAULT + "172.17.0.9 this", Links=links) != ""
+# What does not follow from the configuration, and time:
+
+UNCERTAIN = [
+    ({"ExtraHosts": ["up:host-gateway"]}, "172.17.0.1 up"),
+    ({"Links": ["/other:/this/alias"]}, "172.17.0.9 alias 0123456789ab other"),
+    ({"Links": ["/other:/this/alias"]}, "172.17.0.9 alias its.own.name other"),
+]
+
+
+@pytest.mark.parametrize(("host_config", "line"), UNCERTAIN)
+def test_an_address_that_only_the_engine_knows_is_not_judged_by_content(
+    host_config: dict[str, Any], line: str
+) -> None:
+    assert hosts(DEFAULT + line, **host_config) is None
+
+
+@pytest.mark.parametrize(
+    ("host_config", "line"),
+    [
+        ({"ExtraHosts": ["up:host-gateway"]}, "172.17.0.1 up down"),
+        ({"Links": ["/other:/this/alias"]}, "172.17.0.9 this"),
+        ({"Links": ["/other:/this/alias"]}, "172.17.0.9 alias a b"),
+        ({"Links": ["/other:/this/alias"]}, "172.17.0.9"),
+    ],
+)
+def test_names_that_the_engine_does_not_write_are_told_whatever_the_address(
+    host_config: dict[str, Any], line: str
+) -> None:
+    assert hosts(DEFAULT + line, **host_config) == f"the engine does not write the lines {line!r}"
+
+
+def gateway(moment: int | None, **changes: Any) -> Written | None:
+    inspect: dict[str, Any] = {
+        "HostConfig": {"ExtraHosts": ["up:host-gateway"], "NetworkMode": "n"},
+        "NetworkSettings": {"Networks": {"n": {}}},
+    }
+    return found("hosts", f"{DEFAULT}203.0.113.9 up\n", changed=moment, **(inspect | changes))
+
+
+def test_what_was_not_changed_since_the_start_is_the_engines() -> None:
+    assert gateway(BEFORE) == Written("", "was not changed since the container was started")
+    assert gateway(None) is None
+    assert gateway(BEFORE, State={}) is gateway(AFTER, State={"StartedAt": "never"}) is None
+
+
+def test_what_was_changed_since_the_start_is_not() -> None:
+    sentence = (
+        f"it was made or changed at {SHOWN}, after the start at {START}, and the configuration "
+        "does not tell the lines '203.0.113.9 up'"
+    )
+    assert gateway(AFTER) == Written(sentence)
+
+
+@pytest.mark.parametrize(
+    ("mode", "networks", "links", "engine", "known"),
+    [
+        ("n", ["n"], [], "docker", True),
+        ("default", ["bridge"], [], "docker", True),
+        ("", ["bridge"], [], "docker", True),
+        ("bridge", ["bridge"], [], "docker", True),
+        ("host", ["host"], [], "docker", True),
+        ("n", ["n", "m"], [], "docker", False),
+        ("n", ["m"], [], "docker", False),
+        ("bridge", ["bridge"], ["/other:/this/alias"], "docker", False),
+        ("bridge", ["podman"], [], "podman", True),
+        ("bridge", [], [], "podman", True),
+        ("bridge", ["a", "b"], [], "podman", False),
+    ],
+)
+def test_where_the_engine_writes_again_time_does_not_tell(
+    mode: str, networks: list[str], links: list[str], engine: str, known: bool
+) -> None:
+    inspect = {
+        "HostConfig": {"ExtraHosts": ["up:host-gateway"], "NetworkMode": mode, "Links": links},
+        "NetworkSettings": {"Networks": {name: {} for name in networks}},
+    }
+    this = gateway(AFTER, engine=engine, **inspect)
+    assert (this is not None and this.later != "") is known
+    assert gateway(BEFORE, engine=engine, **inspect) == Written(
+        "", "was not changed since the container was started"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "inspect"),
+    [
+        ("hosts", "anything\n", {"HostConfig": {"NetworkMode": "host"},
+                                 "NetworkSettings": {"Networks": {"host": {}}}}),
+        ("resolv.conf", "nameserver 127.0.0.11\nsearch evil\n",
+         {"HostConfig": {"NetworkMode": "n"}, "NetworkSettings": {"Networks": {"n": {}}}}),
+        ("resolv.conf", "nameserver 127.0.0.11\noptions timeout:1\n",
+         {"HostConfig": {"NetworkMode": "n"}, "NetworkSettings": {"Networks": {"n": {}}}}),
+        ("resolv.conf", "nameserver 127.0.0.11\nsortlist 192.0.2.0\n",
+         {"HostConfig": {"NetworkMode": "n"}, "NetworkSettings": {"Networks": {"n": {}}}}),
+    ],
+)  # fmt: skip
+def test_of_what_no_configuration_tells_time_does(
+    name: str, text: str, inspect: dict[str, Any]
+) -> None:
+    before, after, unknown = (
+        found(name, text, "0" * 64, moment, **inspect) for moment in (BEFORE, AFTER, None)
+    )
+    assert before is not None
+    assert before.later == ""
+    assert after is not None
+    assert SHOWN in after.later
+    assert unknown is None
+
+
+def test_search_and_options_that_were_asked_for_follow_from_it() -> None:
+    text = "nameserver 127.0.0.11\nsearch a b\noptions timeout:1 ndots:0\n"
+    inspect = {
+        "HostConfig": {"DnsSearch": ["a", "b", "c"], "DnsOptions": ["timeout:1"]},
+        "NetworkSettings": {"Networks": {"n": {}}},
+    }
+    assert changed("resolv.conf", text, "0" * 64, **inspect) == ""
+    assert changed("resolv.conf", text.replace("a b", "a x"), "0" * 64, **inspect) is None
+
+
+@pytest.mark.parametrize("name", ["hosts", "hostname", "resolv.conf"])
+def test_of_podmans_files_only_the_time_is_known(name: str) -> None:
+    for text in ("x", None):
+        before, after, unknown = (
+            found(name, text, changed=moment, engine="podman") for moment in (BEFORE, AFTER, None)
+        )
+        assert before == Written("", "was not changed since the container was started")
+        assert after == Written(
+            f"it was made or changed at {SHOWN}, after the start at {START}, and the configuration "
+            "does not tell what it should hold"
+        )
+        assert unknown is None
+
+
+def test_podman_writes_other_files_once_whatever_the_networks() -> None:
+    networks: dict[str, Any] = {"Networks": {"a": {}, "b": {}}}
+    this = found("hostname", "x", changed=AFTER, engine="podman", NetworkSettings=networks)
+    assert this is not None
+    assert this.later
 
 
 def test_nothing_in_inspect_allows_only_the_default_lines() -> None:

@@ -25,7 +25,7 @@ from tests.unit.judge.handmade import (
     with_volume,
 )
 
-from scratchlab.judge.mount_identity import first_late
+from scratchlab.judge.masks import first_late
 from scratchlab.model import Mount, Origin
 
 # Mounts below a user's bind: the host's, or made inside.

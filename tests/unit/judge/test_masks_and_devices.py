@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from tests.unit.judge.handmade import (
     source,
 )
 
-from scratchlab.model import Facts, Mount, Origin
+from scratchlab.model import Evidence, Facts, MaskRoot, Mount, Origin
 
 # Masks:
 
@@ -47,7 +48,7 @@ def test_a_mask_is_the_containers_dev_null_or_an_empty_read_only_tmpfs() -> None
     [
         mount(9, "/proc/kcore", parent=2, device=DEV.device, root="/zero"),
         mount(9, "/proc/kcore", parent=2, device=(0, 77), root="/null"),
-        mount(9, "/proc/acpi", parent=2, options=("rw",)),
+        mount(9, "/proc/acpi", parent=2, root="/sub", options=("ro",)),
         mount(9, "/proc/acpi", "ext4", parent=2, options=("ro",)),
         mount(9, "/proc/other", parent=2, options=("ro",)),
     ],
@@ -77,7 +78,6 @@ def test_a_read_only_path_is_bound_over_itself() -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        kernel(9, "/proc/bus", options=("rw",)),
         kernel(9, "/proc/bus", root="/sys"),
         kernel(9, "/proc/bus", device=(0, 77)),
         kernel(9, "/proc/bus", parent=77),
@@ -86,6 +86,93 @@ def test_a_read_only_path_is_bound_over_itself() -> None:
 )
 def test_another_mount_on_a_read_only_path_is_not_the_runtimes(other: Mount) -> None:
     assert origin(masked(other), 9) == INSIDE
+
+
+@pytest.mark.parametrize(
+    ("again", "rule", "what"),
+    [
+        (kernel(9, "/proc/bus", options=("rw", "nosuid")), READONLY, "a read-only path"),
+        (mount(9, "/proc/acpi", parent=2, options=("rw", "nosuid")), MASK, "a masked path"),
+    ],
+)
+def test_with_its_options_changed_it_is_the_same_mount_and_in_doubt(
+    again: Mount, rule: tuple[Origin, str], what: str
+) -> None:
+    found = masked(again)
+    assert origin(found, 9) == rule
+    sentence = f"runtimes mount {what} read-only, and mountinfo shows rw,nosuid"
+    assert causes(found)[9].doubt == sentence
+
+
+def test_a_mask_of_a_file_may_be_writable_as_dev_null_is() -> None:
+    null = mount(9, "/proc/kcore", parent=2, device=DEV.device, root="/null")
+    assert causes(masked(null))[9].doubt == ""
+
+
+def empty(number: int, path: str) -> Mount:
+    return mount(number, path, parent=2, options=("ro",))
+
+
+def in_lines(*lines: str, changed: dict[int, int] | None = None) -> Facts:
+    """Masks in this order of lines, numbered from 10 on; ``changed``: times of their roots."""
+    lists = {"maskedPaths": ["/proc/acpi", "/proc/scsi", "/sys/firmware", "/sys/power"],
+             "readonlyPaths": ["/proc/bus"]}  # fmt: skip
+    mounts = [
+        kernel(number, path) if path == "/proc/bus" else empty(number, path)
+        for number, path in enumerate(lines, 10)
+    ]
+    return facts(
+        PROC, SYS, *mounts,
+        config=config(listed("/proc", "proc"), listed("/sys", "sysfs"), **lists),
+        inspect={"State": {"StartedAt": "2026-11-28T10:00:00.5+01:00"}},
+        mask_roots=tuple(MaskRoot(number, time) for number, time in (changed or {}).items()),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("lines", "again"),
+    [
+        (["/proc/bus", "/proc/acpi", "/proc/scsi", "/sys/firmware", "/sys/power"], None),
+        (["/proc/acpi", "/proc/scsi", "/sys/firmware", "/sys/power", "/proc/bus"], None),
+        (["/proc/bus", "/proc/acpi", "/sys/firmware"], None),
+        (["/proc/bus", "/proc/scsi", "/sys/firmware", "/proc/acpi"], "/proc/acpi"),
+        (["/proc/bus", "/proc/acpi", "/sys/firmware", "/sys/power", "/proc/scsi"], "/proc/scsi"),
+    ],
+)
+def test_masks_stand_in_the_order_of_the_list(lines: list[str], again: str | None) -> None:
+    found = in_lines(*lines)
+    inside = [
+        mount.target for mount in found.mounts if origin(found, mount.id)[1] == "mounted-inside"
+    ]
+    assert inside == ([again] if again else [])
+    if again:
+        evidence = causes(found)[10 + lines.index(again)].evidence
+        detail = "its line stands after that of a mask that the runtime mounts later"
+        assert Evidence("mountinfo", detail) in evidence
+
+
+BEFORE, AFTER = 1_795_856_400_500_000_000, 1_795_856_400_500_001_000
+
+
+def test_a_mask_that_was_made_after_the_start_is_not_the_runtimes() -> None:
+    lines = ("/proc/bus", "/proc/acpi", "/proc/scsi", "/sys/firmware", "/sys/power")
+    found = in_lines(*lines, changed={11: BEFORE, 13: AFTER, 14: AFTER})
+    assert [origin(found, number)[1] for number in range(10, 15)] == [
+        "readonly-path", "masked-path", "masked-path", "mounted-inside", "mounted-inside",
+    ]  # fmt: skip
+    sentence = (
+        "its directory was made or changed at 2026-11-28T09:00:00.500001000Z, after the start at "
+        "2026-11-28T10:00:00.5+01:00"
+    )
+    assert Evidence("stat", sentence) in causes(found)[14].evidence
+
+
+@pytest.mark.parametrize("started", ["", "never", "2026-11-28T10:00:00", None])
+def test_without_the_time_of_the_start_the_order_alone_tells(started: str | None) -> None:
+    found = in_lines("/proc/acpi", "/sys/power", changed={10: AFTER, 11: AFTER})
+    inspect = {"State": {"StartedAt": started}}
+    found = replace(found, container=replace(found.container, inspect=inspect))
+    assert origin(found, 10) == origin(found, 11) == MASK
 
 
 def test_inspect_lists_the_masks_where_the_configuration_cannot_be_read() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scratchlab.evidence import EvidenceSet
 from scratchlab.judge import judge
 from scratchlab.judge.explain import explain
-from scratchlab.judge.mount_identity import first_late
+from scratchlab.judge.masks import first_late
 from scratchlab.judge.prediction import predict
 from scratchlab.ledger import Ledger
 from scratchlab.model import (

@@ -123,6 +123,11 @@ class DebugContainer:
         contents = self._facts.all(f"file{path}")
         return contents[0].decode("utf-8", "surrogateescape") if contents else None
 
+    def changed(self, path: str) -> int | None:
+        """When that file was last changed, in nanoseconds since 1970."""
+        text = self._facts.first(f"changed{path}")
+        return int(text) if text.isdigit() else None
+
     def problems(self) -> tuple[str, ...]:
         """What a reader on the host would see and this one cannot, as sentences."""
         if self._sees_mapped_ids():
@@ -326,7 +331,7 @@ class DebugView:
         of reach. (`docker cp` would do as well, but leaves mounts in the container: Docker 20.10.)
         """
         return tuple(
-            EngineFile(target, str(self._inspect[name]), text)
+            EngineFile(target, str(self._inspect[name]), text, changed=self._debug.changed(target))
             for name, target in ENGINE_FILES.items()
             if self._inspect.get(name) and (text := self._debug.file(target)) is not None
         )

@@ -111,52 +111,54 @@ func (p *process) send(out *writer, when string) error {
 	return nil
 }
 
-// sendFiles sends the content of the files that the engine writes for a container.
+// sendFiles sends the content of the files that the engine writes for a container, and when each was
+// last changed (nanoseconds since 1970).
 func (p *process) sendFiles(out *writer, mayRead func(status) bool) {
 	for _, name := range engineFiles {
-		if text, ok := p.file(name, mayRead); ok {
+		if text, changed, ok := p.file(name, mayRead); ok {
 			out.fact("file/etc/"+name, text)
+			out.fact("changed/etc/"+name, strconv.AppendInt(nil, changed, 10))
 		}
 	}
 }
 
 // file is the content of the regular file /etc/NAME of at most mostText bytes. Nothing is looked up
 // on a filesystem that is closed to the walk, and no symlink is followed.
-func (p *process) file(name string, mayRead func(status) bool) ([]byte, bool) {
+func (p *process) file(name string, mayRead func(status) bool) ([]byte, int64, bool) {
 	etc, err := open(p.root, "etc", oPath|syscall.O_DIRECTORY|syscall.O_NOFOLLOW)
 	if err != nil {
-		return nil, false
+		return nil, 0, false
 	}
 	defer syscall.Close(etc)
 	if st, err := statusOf(etc, true); err != nil || !mayRead(st) {
-		return nil, false
+		return nil, 0, false
 	}
 	held, err := open(etc, name, oPath|syscall.O_NOFOLLOW)
 	if err != nil {
-		return nil, false
+		return nil, 0, false
 	}
 	defer syscall.Close(held)
 	if st, err := statusOf(held, true); err != nil || !mayRead(st) {
-		return nil, false
+		return nil, 0, false
 	}
 	st, err := statusOf(held, false)
 	if err != nil || st.kind() != syscall.S_IFREG || st.size > mostText {
-		return nil, false
+		return nil, 0, false
 	}
 	fd, err := open(etc, name, syscall.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK)
 	if err != nil {
-		return nil, false
+		return nil, 0, false
 	}
 	defer syscall.Close(fd)
 	if now, err := statusOf(fd, false); err != nil || now.identity() != st.identity() {
-		return nil, false
+		return nil, 0, false
 	}
 	text := make([]byte, mostText)
 	n, err := syscall.Pread(fd, text, 0)
 	if err != nil {
-		return nil, false
+		return nil, 0, false
 	}
-	return text[:n], true
+	return text[:n], st.ctime, true
 }
 
 func (p *process) text(name string) ([]byte, error) {

@@ -1,0 +1,137 @@
+"""The masks and read-only paths of a runtime: mounts that it makes last, in one go.
+
+A mask is the container's own /dev/null over a file and an empty read-only tmpfs over a directory; a
+read-only path is bound over itself (runc v1.1.5 libcontainer/rootfs_linux.go maskPath(),
+readonlyPath()). Any process that may mount can make the same again: order and time tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from scratchlab.judge.cause import Cause, mount_line
+from scratchlab.judge.times import changed_since_start
+from scratchlab.model import Evidence, Facts, Mount, Origin
+
+
+class Masks:
+    """The masks that one container's configuration lists; each path is masked once."""
+
+    def __init__(self, facts: Facts) -> None:
+        config: Mapping[str, object] = (facts.container.oci_config or {}).get("linux") or {}
+        host_config = facts.container.inspect.get("HostConfig") or {}
+        self._container = facts.container
+        self._listed_in = "oci-config" if facts.container.oci_config else "inspect"
+        # As lists: a runtime goes through each in its order.
+        masked = config.get("maskedPaths") or host_config.get("MaskedPaths") or ()
+        readonly = config.get("readonlyPaths") or host_config.get("ReadonlyPaths") or ()
+        self._lists: tuple[list[str], list[str]] = (_paths(masked), _paths(readonly))
+        self._masked, self._readonly = map(set, self._lists)
+        self._dev_null = {
+            mount.device for mount in facts.mounts if mount.target in ("/dev", "/dev/null")
+        }
+        self._by_id = {mount.id: mount for mount in facts.mounts}
+        self._changed = {root.mount: root.changed for root in facts.mask_roots}
+        paths = self._masked | self._readonly
+        self._run = _last_run(facts.mounts, paths)
+        self._again = {facts.mounts[number].id for number in self._made_again(facts.mounts)}
+        self.late_from = first_late(facts.mounts, paths)
+
+    def cause(self, mount: Mount) -> Cause | None:
+        """That ``mount`` is a mask or a read-only path of the runtime; None where it is not."""
+        if mount.id in self._again or self.later(mount):
+            return None
+        if mount.target in self._masked and self._is_mask(mount):
+            self._masked.remove(mount.target)
+            return self._cause(mount, "masked-path", "a masked path")
+        if mount.target in self._readonly and self._shows_what_it_covers(mount):
+            self._readonly.remove(mount.target)
+            return self._cause(mount, "readonly-path", "a read-only path")
+        return None
+
+    def later(self, mount: Mount) -> tuple[Evidence, ...]:
+        """The evidence that ``mount``, on a masked path, was made after the runtime was done."""
+        if mount.id in self._again:
+            detail = "its line stands after that of a mask that the runtime mounts later"
+            return (Evidence("mountinfo", detail),)
+        since = changed_since_start(self._changed.get(mount.id), self._container)
+        return (Evidence("stat", f"its directory {since}"),) if since else ()
+
+    def _cause(self, mount: Mount, rule: str, what: str) -> Cause:
+        evidence = Evidence(self._listed_in, f"{mount.target} is {what}")
+        # With its options changed it is still the runtime's (mount(2), MS_REMOUNT).
+        doubt = ""
+        if "ro" not in mount.options and not self._is_null(mount):
+            doubt = (
+                f"runtimes mount {what} read-only, and mountinfo shows {','.join(mount.options)}"
+            )
+        return Cause(Origin.RUNTIME_MASK, rule, (evidence, mount_line(mount)), doubt)
+
+    def _is_mask(self, mount: Mount) -> bool:
+        return self._is_null(mount) or (mount.fstype == "tmpfs" and mount.root == "/")
+
+    def _is_null(self, mount: Mount) -> bool:
+        return mount.root == "/null" and mount.device in self._dev_null
+
+    def _shows_what_it_covers(self, mount: Mount) -> bool:
+        parent = self._by_id.get(mount.parent)
+        if parent is None or mount.device != parent.device:
+            return False
+        return mount.target.endswith(mount.root)
+
+    def _made_again(self, mounts: Sequence[Mount]) -> list[int]:
+        """The numbers of lines of the runtime's run that do not follow the order of its lists."""
+        again = []
+        for paths in self._lists:
+            rank = {path: place for place, path in enumerate(paths)}
+            last = -1
+            for number in self._run:
+                place = rank.get(mounts[number].target)
+                if place is None:
+                    continue
+                if place < last:
+                    again.append(number)
+                last = max(last, place)
+        return again
+
+
+def _paths(listed: object) -> list[str]:
+    return [str(path) for path in listed] if isinstance(listed, (list, tuple)) else []
+
+
+def _last_run(mounts: Sequence[Mount], masks: set[str]) -> list[int]:
+    """The numbers of the lines that a runtime's masks stand in; empty where they are not together.
+
+    Lines stand in the order in which mounts were attached (Linux fs/namespace.c commit_tree(),
+    since 6.8 by their unique ids), and a runtime hides and protects paths of /proc and /sys last,
+    in one go (runc v1.1.5 libcontainer/standard_init_linux.go; crun 1.21 src/libcrun/linux.c). A
+    namespace that was copied since (unshare) has another order, in which other mounts stand between
+    those below /proc and those below /sys.
+    """
+    runs: list[list[int]] = []
+    for number, mount in enumerate(mounts):
+        if mount.target in masks:
+            if runs and runs[-1][-1] == number - 1:
+                runs[-1].append(number)
+            else:
+                runs.append([number])
+    for run in reversed(runs):
+        if {"proc", "sys"} <= {mounts[number].target.split("/")[1] for number in run}:
+            return run
+    return []
+
+
+def first_late(mounts: Sequence[Mount], masks: set[str]) -> int | None:
+    """The number of the first line of mountinfo that was added after the runtime was done; None
+    where the order does not tell. ``masks`` are the masked and the read-only paths.
+
+    crun binds the terminal after the masks (crun 1.21 src/libcrun/container.c
+    container_init_setup()).
+    """
+    run = _last_run(mounts, masks)
+    if not run:
+        return None
+    late = run[-1] + 1
+    console = mounts[late : late + 1]
+    is_console = any((m.target, m.fstype) == ("/dev/console", "devpts") for m in console)
+    return late + is_console

@@ -1,0 +1,26 @@
+"""Faults put into the judge, one at a time: its own unit tests have to notice each.
+
+``python -m tests.mutants [MODULE...]`` makes the faults with mutmut in build/mutants, a copy, and
+prints the score and every survivor that survivors.toml does not list with its reason. Modules are
+names such as ``scratchlab.judge.ghosts``; by default all of DECIDING. ``--sample N`` takes N faults
+by chance, the same ones each time. Tables are not changed by mutmut:
+tests/unit/judge/test_rules.py holds each row.
+"""
+
+from __future__ import annotations
+
+# What decides, and the tests that have to notice: all of the judge, and of the collector what says
+# what is proved.
+_READER = ("tests/unit/collect", "tests/unit/image/test_formats.py",
+           "tests/unit/image/test_members.py", "tests/unit/image/test_proof.py")  # fmt: skip
+DECIDING = {
+    "scratchlab.judge": ("tests/unit/judge",),
+    "scratchlab.collect.container_facts": ("tests/unit/collect",),
+    "scratchlab.collect.runtime_config": ("tests/unit/collect",),
+    "scratchlab.collect.holding": ("tests/unit/collect",),
+    "scratchlab.collect.process": ("tests/unit/collect",),
+    "scratchlab.collect.image.from_engine": _READER,
+    "scratchlab.collect.image.ledger_cache": _READER,
+    "scratchlab.collect.image.tar.reader": _READER,
+}
+LEAST = 0.95  # of the faults have to be noticed

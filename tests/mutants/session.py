@@ -1,0 +1,203 @@
+"""Runs the tests on each fault: one session of pytest that is collected once, and a forked child
+for each fault that runs the tests that reach its function, until one fails.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import signal
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import hypothesis
+import pytest
+from _pytest.runner import runtestprotocol
+
+from tests.mutants import DECIDING, switch
+from tests.mutants.faults import Fault
+
+_NOTICED, _SURVIVED = 1, 0
+# A test may take this many times what it takes without a fault, and this many seconds of processor
+# time at least; else the child is ended: noticed.
+_TIMES, _LEAST_SECONDS = 20.0, 1.0
+_MOST_SECONDS = 300.0  # by the clock, for a child that waits
+_PROGRESS = 100  # faults between two lines
+
+
+@dataclass
+class _Child:
+    fault: Fault
+    order: list[int]
+    answer: int  # a descriptor: the child writes the number of the test that noticed
+    until: float
+
+
+class Session:
+    """A plugin of pytest that runs the tests once for each of ``faults`` instead of once."""
+
+    def __init__(self, faults: Sequence[Fault], tests_of: dict[str, tuple[str, ...]]) -> None:
+        """``tests_of`` are the directories of the tests for each module or package."""
+        self._faults = faults
+        self._tests_of = tests_of
+        self._items: list[pytest.Item] = []
+        self._seconds: list[float] = []
+        self._reached_by: defaultdict[str, list[int]] = defaultdict(list)
+        self._noticed_before: defaultdict[str, list[int]] = defaultdict(list)
+        self.survivors: list[Fault] = []
+        self.noticed = 0
+        self.failed: list[str] = []  # tests that fail without a fault
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Instead of pytest's own loop."""
+        hypothesis.settings.register_profile(
+            "faults", derandomize=True, database=None, deadline=None,
+            phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
+        )  # fmt: skip
+        hypothesis.settings.load_profile("faults")
+        self._items = session.items
+        at_import = frozenset(switch.seen)
+        self._without_fault()
+        if not self.failed:
+            gc.collect()
+            gc.freeze()
+            self._with_each(at_import)
+        return True
+
+    def _without_fault(self) -> None:
+        for number, item in enumerate(self._items):
+            switch.seen.clear()
+            began = time.process_time()
+            if not _passes(item):
+                self.failed.append(item.nodeid)
+            self._seconds.append(time.process_time() - began)
+            for function in switch.seen:
+                self._reached_by[function].append(number)
+
+    def _with_each(self, at_import: frozenset[str]) -> None:
+        children: dict[int, _Child] = {}
+        began = time.monotonic()
+        for done, fault in enumerate(self._faults):
+            if done % _PROGRESS == 0:
+                minutes = (time.monotonic() - began) / 60
+                print(f"{done} of {len(self._faults)} faults, {len(self.survivors)} not noticed, "
+                      f"{minutes:.1f} min", file=sys.__stderr__, flush=True)  # fmt: skip
+            order = self._order(fault)
+            if not order:
+                self.survivors.append(fault)
+                continue
+            while len(children) >= (os.cpu_count() or 1):
+                self._end_one(children)
+            pid, child = self._start(fault, order, again=fault.function in at_import)
+            children[pid] = child
+        while children:
+            self._end_one(children)
+
+    def _order(self, fault: Fault) -> list[int]:
+        """The numbers of the tests for ``fault``: first those that noticed others of its
+        function, then the fast ones.
+        """
+        directories = next(
+            tests
+            for module, tests in self._tests_of.items()
+            if fault.module == module or fault.module.startswith(f"{module}.")
+        )
+        numbers = [
+            number
+            for number in self._reached_by[fault.function]
+            if self._items[number].nodeid.startswith(directories)
+        ]
+        known = self._noticed_before[fault.function]
+        rank = {number: place for place, number in enumerate(known)}
+        return sorted(numbers, key=lambda n: (rank.get(n, len(rank)), self._seconds[n]))
+
+    def _start(self, fault: Fault, order: list[int], *, again: bool) -> tuple[int, _Child]:
+        reader, writer = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(reader)
+            os.setpgid(0, 0)
+            _be_silent()
+            self._child(fault, order, writer)
+        os.close(writer)
+        return pid, _Child(fault, order, reader, time.monotonic() + _MOST_SECONDS)
+
+    def _child(self, fault: Fault, order: Iterable[int], writer: int) -> None:
+        status = _NOTICED  # an error of pytest's own counts as noticed, too
+        try:
+            switch.choose(fault.function, fault.version)
+            for number in order:
+                most = max(_LEAST_SECONDS, _TIMES * self._seconds[number])
+                signal.setitimer(signal.ITIMER_PROF, most)  # its signal ends this process
+                if not _passes(self._items[number]):
+                    os.write(writer, str(number).encode())
+                    break
+            else:
+                status = _SURVIVED
+        finally:
+            os._exit(status)
+
+    def _end_one(self, children: dict[int, _Child]) -> None:
+        pid, status = self._wait(children)
+        child = children.pop(pid)
+        noticed = os.read(child.answer, 64)
+        os.close(child.answer)
+        if os.waitstatus_to_exitcode(status) == _SURVIVED:
+            self.survivors.append(child.fault)
+            return
+        self.noticed += 1
+        if noticed:
+            known = self._noticed_before[child.fault.function]
+            number = int(noticed)
+            if number in known:
+                known.remove(number)
+            known.insert(0, number)
+
+    @staticmethod
+    def _wait(children: dict[int, _Child]) -> tuple[int, int]:
+        while True:
+            for pid, child in children.items():
+                ended, status = os.waitpid(pid, os.WNOHANG)
+                if ended:
+                    return pid, status
+                if time.monotonic() > child.until:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(pid, signal.SIGKILL)
+            time.sleep(0.002)
+
+
+def _passes(item: pytest.Item) -> bool:
+    reports = runtestprotocol(item, log=False, nextitem=None)
+    return not any(report.failed for report in reports)
+
+
+def _be_silent() -> None:
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for fd in (1, 2):
+        os.dup2(nothing, fd)
+
+
+def run(faults: Sequence[Fault]) -> Session:
+    """Run the tests on each fault of the copy, which has to be the working directory."""
+    session = Session(faults, DECIDING)
+    directories = sorted({name for names in DECIDING.values() for name in names})
+    with open(os.devnull, "w", encoding="utf-8") as nothing, contextlib.redirect_stdout(nothing):
+        pytest.main(["-q", "-p", "no:cacheprovider", "-p", "no:timeout", "--capture=sys",
+                     *directories], plugins=[session])  # fmt: skip
+    return session
+
+
+if __name__ == "__main__":
+    done = run([Fault(**fault) for fault in json.loads(Path("faults.json").read_text())])
+    results = {
+        "failed": done.failed,
+        "noticed": done.noticed,
+        "survivors": [asdict(fault) for fault in done.survivors],
+    }
+    Path("results.json").write_text(json.dumps(results))
