@@ -62,12 +62,11 @@ class Session:
         )  # fmt: skip
         hypothesis.settings.load_profile("faults")
         self._items = session.items
-        at_import = frozenset(switch.seen)
         self._without_fault()
         if not self.failed:
             gc.collect()
             gc.freeze()
-            self._with_each(at_import)
+            self._with_each()
         return True
 
     def _without_fault(self) -> None:
@@ -80,7 +79,7 @@ class Session:
             for function in switch.seen:
                 self._reached_by[function].append(number)
 
-    def _with_each(self, at_import: frozenset[str]) -> None:
+    def _with_each(self) -> None:
         children: dict[int, _Child] = {}
         began = time.monotonic()
         for done, fault in enumerate(self._faults):
@@ -94,7 +93,7 @@ class Session:
                 continue
             while len(children) >= (os.cpu_count() or 1):
                 self._end_one(children)
-            pid, child = self._start(fault, order, again=fault.function in at_import)
+            pid, child = self._start(fault, order)
             children[pid] = child
         while children:
             self._end_one(children)
@@ -117,7 +116,7 @@ class Session:
         rank = {number: place for place, number in enumerate(known)}
         return sorted(numbers, key=lambda n: (rank.get(n, len(rank)), self._seconds[n]))
 
-    def _start(self, fault: Fault, order: list[int], *, again: bool) -> tuple[int, _Child]:
+    def _start(self, fault: Fault, order: list[int]) -> tuple[int, _Child]:
         reader, writer = os.pipe()
         pid = os.fork()
         if pid == 0:
