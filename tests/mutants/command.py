@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import random
 import subprocess
@@ -26,12 +27,13 @@ class Score:
 
     noticed: int
     survivors: tuple[Fault, ...]
+    every: int  # faults that could be put in
 
     @property
     def share(self) -> float:
         """The part that was noticed, from 0 to 1."""
-        every = self.noticed + len(self.survivors)
-        return self.noticed / every if every else 0.0
+        tried = self.noticed + len(self.survivors)
+        return self.noticed / tried if tried else 0.0
 
     def without_reason(self) -> list[Fault]:
         """The survivors that REASONS does not list."""
@@ -39,7 +41,9 @@ class Score:
         return [fault for fault in self.survivors if str(fault) not in known]
 
     def __str__(self) -> str:
-        return f"{self.noticed} noticed, {len(self.survivors)} not: {self.share:.1%}"
+        tried = self.noticed + len(self.survivors)
+        part = "all" if tried == self.every else f"{tried} of {self.every}, by chance"
+        return f"{part}: {self.noticed} noticed, {len(self.survivors)} not, {self.share:.1%}"
 
 
 def reasons() -> dict[str, str]:
@@ -48,15 +52,16 @@ def reasons() -> dict[str, str]:
     return {fault: group["reason"] for group in groups for fault in group["faults"]}
 
 
-def score(modules: Sequence[str] = (), sample: int = 0) -> Score:
-    """Put in the faults of ``modules`` (none: all that decide), or ``sample`` of them by chance.
+def score(modules: Sequence[str] = (), sample: int = 0, minutes: float = math.inf) -> Score:
+    """Put in the faults of ``modules`` (none: all that decide), in an order by chance that is the
+    same each time: the first ``sample`` of them (0: all), as many as are begun within ``minutes``.
     Raises RuntimeError where a test fails without a fault.
     """
     faults = prepare(modules or DECIDING)
-    if sample:
-        faults = random.Random(_SEED).sample(faults, min(sample, len(faults)))
-        faults.sort(key=lambda fault: fault.function)
-    (WORK / "faults.json").write_text(json.dumps([asdict(fault) for fault in faults]))
+    random.Random(_SEED).shuffle(faults)
+    asked = faults[: sample or None]
+    text = json.dumps({"faults": [asdict(fault) for fault in asked], "minutes": minutes})
+    (WORK / "asked.json").write_text(text)
     environment = {**os.environ, "PYTHONPATH": f"{WORK / 'src'}:{WORK}"}
     subprocess.run(
         [sys.executable, "-m", "tests.mutants.session"], cwd=WORK, env=environment, check=True
@@ -65,16 +70,18 @@ def score(modules: Sequence[str] = (), sample: int = 0) -> Score:
     if results["failed"]:
         names = ", ".join(results["failed"][:3])
         raise RuntimeError(f"{len(results['failed'])} tests fail without a fault: {names}")
-    return Score(results["noticed"], tuple(Fault(**fault) for fault in results["survivors"]))
+    survivors = tuple(Fault(**fault) for fault in results["survivors"])
+    return Score(results["noticed"], survivors, len(faults))
 
 
 def main(arguments: Sequence[str]) -> int:
     """Print the score and what has no reason; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants")
     parser.add_argument("--sample", type=int, default=0, metavar="N")
+    parser.add_argument("--minutes", type=float, default=math.inf, metavar="N")
     parser.add_argument("modules", nargs="*", metavar="MODULE")
     options = parser.parse_args(arguments)
-    found = score(options.modules, options.sample)
+    found = score(options.modules, options.sample, options.minutes)
     unknown = found.without_reason()
     print("\n".join(map(str, unknown)))
     print(f"{found}; {len(unknown)} of them without a reason in {REASONS.name}")

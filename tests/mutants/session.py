@@ -42,10 +42,10 @@ class _Child:
 class Session:
     """A plugin of pytest that runs the tests once for each of ``faults`` instead of once."""
 
-    def __init__(self, faults: Sequence[Fault], tests_of: dict[str, tuple[str, ...]]) -> None:
-        """``tests_of`` are the directories of the tests for each module or package."""
+    def __init__(self, faults: Sequence[Fault], minutes: float) -> None:
+        """No fault is begun after ``minutes``."""
         self._faults = faults
-        self._tests_of = tests_of
+        self._most_minutes = minutes
         self._items: list[pytest.Item] = []
         self._seconds: list[float] = []
         self._reached_by: defaultdict[str, list[int]] = defaultdict(list)
@@ -83,13 +83,15 @@ class Session:
         children: dict[int, _Child] = {}
         began = time.monotonic()
         for done, fault in enumerate(self._faults):
+            minutes = (time.monotonic() - began) / 60
+            if minutes > self._most_minutes:
+                break
             if done % _PROGRESS == 0:
-                minutes = (time.monotonic() - began) / 60
                 print(f"{done} of {len(self._faults)} faults, {len(self.survivors)} not noticed, "
                       f"{minutes:.1f} min", file=sys.__stderr__, flush=True)  # fmt: skip
             order = self._order(fault)
             if not order:
-                self.survivors.append(fault)
+                self._survives(fault)
                 continue
             while len(children) >= (os.cpu_count() or 1):
                 self._end_one(children)
@@ -104,7 +106,7 @@ class Session:
         """
         directories = next(
             tests
-            for module, tests in self._tests_of.items()
+            for module, tests in DECIDING.items()
             if fault.module == module or fault.module.startswith(f"{module}.")
         )
         numbers = [
@@ -148,7 +150,7 @@ class Session:
         noticed = os.read(child.answer, 64)
         os.close(child.answer)
         if os.waitstatus_to_exitcode(status) == _SURVIVED:
-            self.survivors.append(child.fault)
+            self._survives(child.fault)
             return
         self.noticed += 1
         if noticed:
@@ -157,6 +159,11 @@ class Session:
             if number in known:
                 known.remove(number)
             known.insert(0, number)
+
+    def _survives(self, fault: Fault) -> None:
+        self.survivors.append(fault)
+        with open("survivors.txt", "a", encoding="utf-8") as so_far:
+            so_far.write(f"{fault}\n")
 
     @staticmethod
     def _wait(children: dict[int, _Child]) -> tuple[int, int]:
@@ -182,9 +189,9 @@ def _be_silent() -> None:
         os.dup2(nothing, fd)
 
 
-def run(faults: Sequence[Fault]) -> Session:
+def run(faults: Sequence[Fault], minutes: float) -> Session:
     """Run the tests on each fault of the copy, which has to be the working directory."""
-    session = Session(faults, DECIDING)
+    session = Session(faults, minutes)
     directories = sorted({name for names in DECIDING.values() for name in names})
     with open(os.devnull, "w", encoding="utf-8") as nothing, contextlib.redirect_stdout(nothing):
         pytest.main(["-q", "-p", "no:cacheprovider", "-p", "no:timeout", "--capture=sys",
@@ -193,7 +200,8 @@ def run(faults: Sequence[Fault]) -> Session:
 
 
 if __name__ == "__main__":
-    done = run([Fault(**fault) for fault in json.loads(Path("faults.json").read_text())])
+    asked = json.loads(Path("asked.json").read_text())
+    done = run([Fault(**fault) for fault in asked["faults"]], asked["minutes"])
     results = {
         "failed": done.failed,
         "noticed": done.noticed,
