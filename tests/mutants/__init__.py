@@ -5,6 +5,7 @@ prints the score and every survivor that survivors.toml does not list with its r
 names such as ``scratchlab.judge.ghosts``; by default all of DECIDING. The order is by chance, and
 the same each time: ``--sample N`` takes the first N, ``--minutes N`` as many as there is time for.
 Tables are not changed by mutmut: tests/unit/judge/test_rules.py holds each row.
+"""
 
 from __future__ import annotations
 
