@@ -21,7 +21,9 @@ from scratchlab.collect import (
 )
 from scratchlab.collect.holding import hold_container, parent_pid
 from scratchlab.collect.host_facts import read_host
+from scratchlab.collect.live.closed import closed_ways
 from scratchlab.collect.process import Process
+from scratchlab.collect.root_files import HostRootFiles
 from scratchlab.evidence import EvidenceSet
 from scratchlab.ledger import Ledger
 from scratchlab.model import Container, Engine, Facts, Image, Json, SecondLook
@@ -133,6 +135,11 @@ class HostView:
     def look_again(self, live: Ledger, paths: Iterable[str]) -> tuple[SecondLook, ...]:
         """What is at ``paths`` now; see ``ContainerView``."""
         return second_look.look_again(self._process.root_fd, live, paths)
+
+    def files(self) -> HostRootFiles:
+        """See ``ContainerView``."""
+        process = self._process
+        return HostRootFiles(process.root_fd, closed_ways(process.mounts, process.root_mount))
 
     def _read_root(self, progress: Progress) -> Ledger:
         count = progress.step("reading the live root", "entries")

@@ -8,11 +8,12 @@ The way from a container's name to its root: :func:`open_container` here, ``host
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
+from scratchlab.collect import changes
 from scratchlab.collect.holding import running_pid
 from scratchlab.collect.image import from_engine, ledger_cache
 from scratchlab.errors import LabError
@@ -23,6 +24,7 @@ from scratchlab.progress import Progress
 
 if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient
+    from scratchlab.collect.root_files import RootFiles
 
 
 class ContainerView(Protocol):
@@ -39,6 +41,9 @@ class ContainerView(Protocol):
 
     def look_again(self, live: Ledger, paths: Iterable[str]) -> tuple[SecondLook, ...]:
         """What is at ``paths`` of the ledger ``live`` now; empty where this vantage cannot look."""
+
+    def files(self) -> RootFiles:
+        """Reads files of the live root by their paths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,18 @@ class OpenContainer:
         """``evidence`` with a second look at ``paths``."""
         looks = self._view.look_again(evidence.live, paths)
         return replace(evidence, facts=replace(evidence.facts, second_look=looks))
+
+    def look_at_changes(
+        self, evidence: EvidenceSet, written: Sequence[str], changed: Iterable[str]
+    ) -> EvidenceSet:
+        """``evidence`` with what the regular files ``written`` begin with, and the packages that
+        own the paths ``changed``.
+        """
+        files = self._view.files()
+        content = changes.content(files, written)
+        packages = changes.packages(files, evidence.live, changed)
+        facts = replace(evidence.facts, content=content, packages=packages)
+        return replace(evidence, facts=facts)
 
 
 @contextmanager

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from scratchlab import evidence
@@ -11,13 +9,13 @@ from scratchlab.collect.vantage import open_container
 from scratchlab.evidence import EvidenceSet
 from scratchlab.judge import Judgement, judge
 from scratchlab.judge.prediction import predict
-from scratchlab.model import Origin, Status
+from scratchlab.model import Kind, Origin, Status
 from scratchlab.progress import Progress
 
 if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient
 
-MOST_LOOKED_AT = 10_000  # paths of one second look
+MOST_LOOKED_AT = 10_000  # paths of one second look, of each kind
 
 
 def verify(
@@ -40,18 +38,45 @@ def verify(
         collected = opened.collect()
         judgement = judge(collected, expected)
         # Within the block: the process is still held.
-        doubtful = list(islice(_doubtful(judgement), MOST_LOOKED_AT))
-        if doubtful:
-            collected = opened.look_again(collected, doubtful)
+        seen = _Seen(judgement)
+        if seen.doubtful:
+            collected = opened.look_again(collected, seen.doubtful)
             judgement = judge(collected, expected)
+        if seen.changed:
+            collected = opened.look_at_changes(collected, seen.written, seen.changed)
     return collected, judgement
 
 
-def _doubtful(judgement: Judgement) -> Iterator[str]:
-    """Paths that a container which writes meanwhile may have made come out wrong."""
-    for finding in judgement.findings:
-        if finding.status is Status.MISSING or finding.origin is Origin.UNEXPLAINED:
-            yield finding.path
+class _Seen:
+    """Paths to look at once more, all from one iteration of the findings.
+
+    ``doubtful``: those that a container which writes meanwhile may have made come out wrong.
+    ``written``: the regular files that were written later; ``changed``: these, other such entries
+    and what was removed, without directories.
+    """
+
+    def __init__(self, judgement: Judgement) -> None:
+        self.doubtful: list[str] = []
+        self.written: list[str] = []
+        self.changed: list[str] = []
+        for finding in judgement.findings:
+            live = finding.live
+            if finding.status is Status.MISSING or finding.origin is Origin.UNEXPLAINED:
+                _add(self.doubtful, finding.path)
+            elif finding.origin is Origin.WRITTEN_LATER and live is not None:
+                if live.kind is Kind.FILE:
+                    _add(self.written, finding.path)
+                if live.kind is not Kind.DIRECTORY:
+                    _add(self.changed, finding.path)
+        for ghost in judgement.ghosts:
+            gone = ghost.kind in (Status.DELETED, Status.CHANGED)
+            if gone and ghost.image.kind is not Kind.DIRECTORY:
+                _add(self.changed, ghost.path)
+
+
+def _add(paths: list[str], path: str) -> None:
+    if len(paths) < MOST_LOOKED_AT:
+        paths.append(path)
 
 
 def replay(directory: str) -> tuple[EvidenceSet, Judgement]:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from scratchlab import __version__
 from scratchlab.judge.compare import NOT_COMPARED
+from scratchlab.judge.weight import Scale
 from scratchlab.ledger import HistoryReader
-from scratchlab.model import Check, Finding, Ghost, MountFinding, Origin
+from scratchlab.model import Check, Finding, Ghost, MountFinding, Origin, Status
 from scratchlab.report.allowances import Allowances, Changes
 from scratchlab.report.convert import (
     check_section,
+    drift_section,
     ghost_section,
     layer_sections,
     mount_section,
@@ -86,11 +88,14 @@ def build(
     """
     facts = evidence.facts
     allowances = Allowances(policy, Changes(evidence, judgement.mounts))
-    entries = EntrySpool(judgement.findings, HistoryReader(evidence.image), allowances.entry)
+    scale = Scale(facts)
+    entries = EntrySpool(judgement.findings, HistoryReader(evidence.image), scale, allowances.entry)
     histories = HistoryReader(evidence.image)
     ghosts = []
     for ghost in judgement.ghosts:  # after the findings: one comparison
         ghosts.append(ghost_section(ghost, histories.at(ghost.path)))
+        if ghost.kind in (Status.DELETED, Status.CHANGED):
+            ghosts[-1]["drift"] = drift_section(scale.weigh(ghost.path, None, ghost.image))
         allowances.ghost(ghost, ghosts[-1])
     mounts = []
     for mount in judgement.mounts:

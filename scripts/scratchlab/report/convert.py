@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from scratchlab.judge.blame import layer_lines, layer_sums
 from scratchlab.judge.rules import RULES
 from scratchlab.judge.rules.permalink import permalink
+from scratchlab.judge.weight import Weighed
 from scratchlab.ledger import LayerChange, LayerStep, Ledger
 from scratchlab.model import (
     Check,
@@ -22,6 +23,7 @@ from scratchlab.model import (
 )
 from scratchlab.report.sections import (
     CheckSection,
+    DriftSection,
     EntryFields,
     EntrySection,
     EvidenceSection,
@@ -49,6 +51,16 @@ def entry_section(finding: Finding, history: Iterable[LayerStep] = ()) -> EntryS
         "image": None if finding.image is None else image_entry_section(finding.image, history),
         "live": None if finding.live is None else live_entry_section(finding.live),
     }
+
+
+def drift_section(weighed: Weighed) -> DriftSection:
+    """``weighed`` as ``drift`` of an entry or a ghost."""
+    section: DriftSection = {"weight": str(weighed.weight)}
+    if weighed.content:
+        section["content"] = weighed.content
+    if weighed.package:
+        section["package"] = visible(weighed.package)
+    return section
 
 
 def image_entry_section(entry: Entry, history: Iterable[LayerStep] = ()) -> ImageEntrySection:

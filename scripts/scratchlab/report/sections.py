@@ -138,6 +138,14 @@ class LiveEntrySection(EntryFields):
     mount: NotRequired[int | None]
 
 
+class DriftSection(TypedDict):
+    """How much a change since the start weighs."""
+
+    weight: str
+    content: NotRequired[str]
+    package: NotRequired[str]
+
+
 class EntrySection(TypedDict):
     """One path of the image, of the live root, or of both: an item of ``entries``."""
 
@@ -150,6 +158,7 @@ class EntrySection(TypedDict):
     prediction: str  # agrees, none, or a sentence
     image: ImageEntrySection | None
     live: LiveEntrySection | None
+    drift: NotRequired[DriftSection]
     allowed: NotRequired[str]  # the rule of --expect that allows it
 
 
@@ -180,6 +189,7 @@ class GhostSection(TypedDict):
     actor: str
     evidence: list[EvidenceSection]
     image: ImageEntrySection | None
+    drift: NotRequired[DriftSection]
     allowed: NotRequired[str]  # the rule of --expect that allows it
 
 

@@ -10,10 +10,12 @@ import marshal
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 
+from scratchlab.judge.weight import Scale
 from scratchlab.ledger import HistoryReader
 from scratchlab.model import Finding, Origin, Status
-from scratchlab.report.convert import entry_section
+from scratchlab.report.convert import drift_section, entry_section
 from scratchlab.report.sections import EntrySection
+from scratchlab.report.verdict import DRIFT, trouble_of
 
 _BATCH = 64
 _CACHE_KIB = 2048
@@ -54,10 +56,11 @@ class EntrySpool(SectionSpool):
         self,
         findings: Iterable[Finding],
         histories: HistoryReader,
+        scale: Scale,
         mark: Callable[[Finding, EntrySection], None],
     ) -> None:
-        """``histories`` are those of the image. ``mark`` is called with each finding and its
-        section before that is kept.
+        """``histories`` are those of the image; ``scale`` weighs what changed since the start.
+        ``mark`` is called with each finding and its section before that is kept.
         """
         super().__init__()
         self.explained = self.unexplained = self.missing = self.altered = 0
@@ -65,6 +68,9 @@ class EntrySpool(SectionSpool):
         for finding in findings:
             self._count(finding)
             section = entry_section(finding, histories.at(finding.path))
+            if trouble_of(section) in DRIFT:
+                weighed = scale.weigh(finding.path, finding.live, finding.image)
+                section["drift"] = drift_section(weighed)
             mark(finding, section)
             self.add(section)
 

@@ -62,16 +62,16 @@ _FAULTS = {
     "missing": "missing",
     "contradictions": "against the prediction",
 }
-_DRIFT = {
+DRIFT = {
     "written": "written",
     "mounted": "mounted",
     "changed": "changed",
     "deleted": "deleted",
     "unstable": "changed while read",
 }
-_WORDS = _FAULTS | _DRIFT
+_WORDS = _FAULTS | DRIFT
 # What a policy may allow; what is missing or against the prediction counts whatever a policy says.
-ALLOWABLE = frozenset(_DRIFT) | {"unexplained"}
+ALLOWABLE = frozenset(DRIFT) | {"unexplained"}
 
 
 def worst(statuses: Iterable[int]) -> ExitStatus:
@@ -147,7 +147,7 @@ def verification_results(head: Head) -> tuple[tuple[str, bool], tuple[str, bool]
     """
     counts = head["verdict"]["counts"]
     explained = not any(counts[key] for key in (*_FAULTS, "problems"))  # type: ignore[literal-required]
-    unchanged = not any(counts[key] for key in _DRIFT)  # type: ignore[literal-required]
+    unchanged = not any(counts[key] for key in DRIFT)  # type: ignore[literal-required]
     return (
         ("verify every entry has an origin and is as predicted", explained),
         ("verify nothing changed since the start", unchanged),
@@ -218,11 +218,11 @@ def _listed(counts: VerdictCounts, keys: dict[str, str]) -> list[str]:
 
 def _drift_listed(counts: VerdictCounts) -> str:
     """``2 written, 1 deleted since the start, 1 changed while read``; empty without drift."""
-    since = {key: text for key, text in _DRIFT.items() if key != "unstable"}
+    since = {key: text for key, text in DRIFT.items() if key != "unstable"}
     parts = _listed(counts, since)
     if parts:
         parts[-1] += " since the start"
-    return ", ".join(parts + _listed(counts, {"unstable": _DRIFT["unstable"]}))
+    return ", ".join(parts + _listed(counts, {"unstable": DRIFT["unstable"]}))
 
 
 def _named(paths: list[str]) -> str:

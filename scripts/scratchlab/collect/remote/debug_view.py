@@ -25,6 +25,7 @@ from scratchlab.collect.live.limits import (
     WalkLimits,
 )
 from scratchlab.collect.remote.container import run_agent
+from scratchlab.collect.remote.files import AgentRootFiles
 from scratchlab.collect.remote.protocol import (
     Connection,
     LedgerReader,
@@ -154,6 +155,10 @@ class DebugContainer:
             ledger.close()
             raise
         return ledger
+
+    def files(self) -> AgentRootFiles:
+        """Reads files by their paths, after :meth:`read`."""
+        return AgentRootFiles(self._connection)
 
     def _sees_mapped_ids(self) -> bool:
         return self._shares_userns and self.process.uid_map != idmap.INITIAL
@@ -339,6 +344,10 @@ class DebugView:
     def look_again(self, live: Ledger, paths: Iterable[str]) -> tuple[SecondLook, ...]:  # noqa: ARG002
         """Nothing: the agent reads a root once."""
         return ()
+
+    def files(self) -> AgentRootFiles:
+        """See ``ContainerView``."""
+        return self._debug.files()
 
     def _runtime(self) -> Runtime:
         return self._client.runtime(self._inspect, local=False)

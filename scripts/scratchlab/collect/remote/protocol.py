@@ -27,6 +27,7 @@ from scratchlab.model import Entry
 
 _FRAME = struct.Struct(">B3xI")  # Docker Engine API, "Attach to a container", stream format
 _RECORD = struct.Struct("<cI")
+_REQUEST = struct.Struct("<cQI")
 _OUT, _ERR = 1, 2
 _SILENCE = 60.0  # seconds; the agent sends a record at least every 2 s
 _MOST_BYTES = 64 << 20  # in one record: a long mountinfo; an entry has less than one MiB
@@ -99,6 +100,25 @@ class Connection:
             self._socket.sendall(b"\n")
         except OSError as error:
             raise self._broken() from error
+
+    def request(self, letter: bytes, number: int, path: bytes) -> None:
+        """Ask for something of the file at ``path`` (see ``agent/files.go``). Raises LabError."""
+        try:
+            self._socket.sendall(_REQUEST.pack(letter, number, len(path)) + path)
+        except OSError as error:
+            raise self._broken() from error
+
+    def answer(self) -> Iterator[bytes | None]:
+        """The parts of the answer to the oldest request; the last is None where there is none, or
+        not all of it. Raises LabError.
+        """
+        while (record := self.next()).letter in (b"P", b"T"):
+            if record.letter == b"P":
+                yield record.body
+        if record.letter not in (b"A", b"B"):
+            raise LabError("the debug container sent a record that is no answer")
+        if record.letter == b"B":
+            yield None
 
     def next(self) -> AgentRecord:
         """The next record. Raises LabError when the agent failed, ended or was silent."""

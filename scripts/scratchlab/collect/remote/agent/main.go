@@ -11,11 +11,12 @@
 // by commas). The numbers are those of scratchlab.collect.live.limits.
 // A CANDIDATE is a path (a pattern) of the machine whose existence is reported.
 //
-// The facts are written at once; the root is read when a byte arrives on standard input. When
-// standard input closes, the caller is gone, and the agent ends.
+// The facts are written at once; the root is read when a byte arrives on standard input. Then it
+// answers requests (files.go). When standard input closes, the caller is gone, and the agent ends.
 package main
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -55,8 +56,8 @@ func main() {
 }
 
 func run(opts options, out *writer) error {
-	start := make(chan struct{})
-	go waitForStart(start)
+	input, requests := io.Pipe()
+	go readInput(requests)
 	held, err := hold(opts.pid, opts.container)
 	if err != nil {
 		return err
@@ -74,7 +75,9 @@ func run(opts options, out *writer) error {
 	if err := out.flush(); err != nil {
 		return err
 	}
-	<-start
+	if _, err := io.ReadFull(input, make([]byte, 1)); err != nil {
+		return err
+	}
 	if walk, err = newWalk(opts, held, out); err != nil {
 		return err
 	}
@@ -86,20 +89,21 @@ func run(opts options, out *writer) error {
 		return err
 	}
 	out.record('Z', nil)
-	return out.flush()
+	if err := out.flush(); err != nil {
+		return err
+	}
+	return walk.serve(input, held.root)
 }
 
-// waitForStart closes start at the first byte on standard input, and ends the program with it.
-func waitForStart(start chan<- struct{}) {
-	input := make([]byte, 1)
-	for waiting := true; ; {
-		if n, err := os.Stdin.Read(input); n == 0 || err != nil {
+// readInput passes standard input on, and ends the program with it.
+func readInput(requests *io.PipeWriter) {
+	input := make([]byte, 1<<12)
+	for {
+		n, err := os.Stdin.Read(input)
+		if n == 0 || err != nil {
 			os.Exit(1)
 		}
-		if waiting {
-			close(start)
-			waiting = false
-		}
+		requests.Write(input[:n])
 	}
 }
 

@@ -15,6 +15,7 @@ const pause = 2 * time.Second // the longest silence while the agent works
 //	F fact: its name, NUL, its value; some come several times
 //	G the end of the facts before the walk, Z of those after it
 //	D a directory that is entered, E any other entry (see walk.go), U the end of a directory: a note
+//	P a part of an answer (see files.go), A its end, B that there is none
 //	T no content: the agent still works
 //	X why the agent failed
 type writer struct {
