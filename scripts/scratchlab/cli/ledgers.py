@@ -17,7 +17,7 @@ from scratchlab.cli.options import (
     engine_options,
     vantage_option,
 )
-from scratchlab.collect.image import from_engine, read_archive
+from scratchlab.collect.image import from_engine, platforms, read_archive, read_directory
 from scratchlab.collect.vantage import open_view
 from scratchlab.errors import LabError
 from scratchlab.ledger import Ledger
@@ -30,16 +30,32 @@ from scratchlab.text import printable
 @click.command()
 @click.argument("source", metavar="ARCHIVE|IMAGE|-")
 @click.option("--reference", metavar="NAME", help="Which image of an archive with several images")
+@click.option(
+    "--platform", metavar="OS/ARCH[/VARIANT]", help="Which platform of an archive with several"
+)
 @engine_options
 @click.option("--format", "form", type=LEDGER_FORMATS, default="table", show_default=True)
 def image(
-    source: str, reference: str | None, engine: str | None, url: str | None, form: str
+    *,
+    source: str,
+    reference: str | None,
+    platform: str | None,
+    engine: str | None,
+    url: str | None,
+    form: str,
 ) -> int:
     """List the root filesystem of an image, and sum it up by layer: an archive (a file, or - for
-    standard input), or an image that the engine has.
+    standard input), the directory of an OCI layout, or an image that the engine has.
     """
     with Progress() as progress:
-        found, ledger = image_ledger(source, reference, engine, url, progress)
+        found, ledger = image_ledger(
+            source,
+            reference=reference,
+            platform=platform,
+            engine=engine,
+            url=url,
+            progress=progress,
+        )
     with ledger:
         return _list(ledger, form, found)
 
@@ -71,19 +87,31 @@ def _list(ledger: Ledger, form: str, image: Image | None = None) -> int:
 
 
 def image_ledger(
-    source: str, reference: str | None, engine: str | None, url: str | None, progress: Progress
+    source: str,
+    *,
+    reference: str | None,
+    platform: str | None,
+    engine: str | None,
+    url: str | None,
+    progress: Progress,
 ) -> tuple[Image, Ledger]:
-    """Read the image in ``source``: a file, ``-`` for standard input, else an engine's reference.
+    """Read the image in ``source``: a file, ``-`` for standard input, a directory, else an engine's
+    reference.
 
-    ``reference`` chooses among the images of one archive. Raises LabError.
+    ``reference`` and ``platform`` choose among the images of one archive. Raises LabError.
     """
-    if source == "-" or os.path.exists(source) or source.startswith(("/", "./", "../")):
-        with _open_archive(source) as stream:
-            count = progress.step("reading the image", "bytes")
-            archive = read_archive(stream, reference=reference, progress=count)
+    wanted = None if platform is None else platforms.parse(platform)
+    if _is_path(source):
+        count = progress.step("reading the image", "bytes")
+        if os.path.isdir(source):
+            archive = read_directory(source, reference=reference, platform=wanted, progress=count)
+        else:
+            with _open_archive(source) as stream:
+                archive = read_archive(stream, reference=reference, platform=wanted, progress=count)
         return archive.image, archive.ledger
-    if reference is not None:
-        raise LabError("--reference chooses within an archive", "name the image itself instead")
+    for option, value in (("--reference", reference), ("--platform", platform)):
+        if value is not None:
+            raise LabError(f"{option} chooses within an archive", "name the image itself instead")
     with connect_engine(engine, url) as client:
         return from_engine.read_engine_image(client, client.facts(), source, progress)
 
@@ -97,6 +125,18 @@ def live_ledger(
         open_view(client, client.inspect_container(container), vantage) as view,
     ):
         return view.live(progress)
+
+
+def _is_path(source: str) -> bool:
+    """Whether ``source`` names a file or directory here, and not an image that an engine has."""
+    if source == "-" or source.startswith(("/", "./", "../")) or source in (".", ".."):
+        return True
+    if not os.path.isdir(source):
+        return os.path.exists(source)
+    # A directory may happen to have an image's name.
+    return source.endswith("/") or any(
+        os.path.lexists(os.path.join(source, name)) for name in ("index.json", "manifest.json")
+    )
 
 
 @contextmanager

@@ -119,11 +119,14 @@ def test_this_machines_platform_is_read_and_noted() -> None:
     own = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
     found = read(multi_platform("s390x", own))
     assert paths(found) == [f"/{own}"]
-    remark = "the archive also contains the image for linux/s390x: this machine's was read"
-    assert found.image.notes == (remark,)
-    assert found.image.problems == ("manifest.json lists no image: index.json was used",)
+    assert found.image.notes == (
+        f"the archive also contains the image for linux/s390x: linux/{own} was read, --platform"
+        " reads another",
+        "manifest.json lists no image: index.json was used",
+    )
+    assert found.image.problems == ()
 
 
 def test_no_platform_is_guessed_without_this_machines() -> None:
-    with pytest.raises(LabError, match="contains 2 images; name one of them"):
+    with pytest.raises(LabError, match="for linux/s390x, linux/ppc64le, and not for this machine"):
         read(multi_platform("s390x", "ppc64le"))

@@ -132,7 +132,8 @@ def test_index_json_is_used_when_manifest_json_lists_nothing() -> None:
     for data in (layout(IMAGE, listed=[]), _null_manifest()):
         found = read(data)
         assert paths(found) == ["/one", "/two"]
-        assert found.image.problems == ("manifest.json lists no image: index.json was used",)
+        assert found.image.problems == ()
+        assert found.image.notes == ("manifest.json lists no image: index.json was used",)
 
 
 def _null_manifest() -> bytes:
@@ -192,7 +193,8 @@ def test_missing_layer_is_refused() -> None:
 def test_layer_that_is_not_a_tar_file_is_refused_and_described() -> None:
     expected = {
         b"\x7fELF" + bytes(1000): "not a tar file (it starts with \\x7fELF",
-        b"\xfd7zXZ\0" + bytes(1000): "compressed with xz, which no engine reads",
+        b"\x04\x22\x4d\x18" + bytes(1000): "compressed with lz4, which no engine reads",
+        b"\xfd7zXZ\0" + bytes(1000): "its xz data is damaged",
         b"{}": "not a tar file",
         gzipped(b"text" * 1000): "gzip data of something that is not a tar file",
         gzipped(TWO)[:-10]: "its gzip data is truncated",
@@ -258,7 +260,7 @@ def test_malformed_manifest_json_is_refused(document: bytes, message: str) -> No
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (b"{}", "is not an image's: it has no rootfs"),
+        (b"{}", "is not an image: its configuration has no rootfs"),
         (b"[]", "the configuration c.json is not a JSON object"),
         (b'{"rootfs": []}', "the configuration's rootfs is not a JSON object"),
         (b'{"rootfs": {"diff_ids": "x"}}', "rootfs.diff_ids is not a JSON array"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -20,10 +21,10 @@ from scratchlab.model import Json
 _SCHEMA = """
 CREATE TABLE members (name BLOB PRIMARY KEY, blob INTEGER, link BLOB) WITHOUT ROWID;
 CREATE TABLE blobs (id INTEGER PRIMARY KEY, form TEXT, digest TEXT, diff_id TEXT, packing TEXT,
-    fault TEXT, notes TEXT, data BLOB);
+    fault TEXT, remedy TEXT, notes TEXT, data BLOB);
 """
 # A name with the content's SHA-256: blobs/sha256/HEX, HEX.json, sha256:HEX (crane, kaniko).
-_ADDRESS = re.compile(r"(?:^|[/:])([0-9a-f]{64})(?:\.json)?$")
+_ADDRESS = re.compile(r"(?:^|[/:])([0-9a-f]{64})(?:(?:\.manifest)?\.json)?$")
 
 
 class Form(StrEnum):
@@ -39,7 +40,8 @@ class Blob:
     """The content of one member.
 
     ``digest`` is of the bytes in the archive, ``diff_id`` of the unpacked layer, ``packing`` the
-    compression format. ``fault`` describes what is wrong with it, if something is.
+    compression format. ``fault`` describes what is wrong with it, if something is; with a
+    ``remedy``, that it is whole but cannot be read here.
     """
 
     id: int
@@ -48,6 +50,7 @@ class Blob:
     diff_id: str = ""
     packing: str | None = None
     fault: str | None = None
+    remedy: str = ""
     notes: tuple[str, ...] = ()
     data: bytes = b""  # of a document, on its way into the database only
 
@@ -56,7 +59,8 @@ class Blobs:
     """Members and their contents, kept in the spool's database.
 
     At most ``most_parsed`` bytes of documents are parsed; a document that is parsed again counts
-    again.
+    again. ``load``, where it is set, is called with the path key of a member that is asked for and
+    not yet here, and puts or links it if there is one.
     """
 
     def __init__(self, spool: LayerSpool, most_parsed: int) -> None:
@@ -65,6 +69,7 @@ class Blobs:
         self._db.execute("BEGIN")
         self._ids = 0
         self._parsing_left = most_parsed
+        self.load: Callable[[bytes], None] | None = None
 
     def new_id(self) -> int:
         """A number for the next content."""
@@ -73,9 +78,9 @@ class Blobs:
 
     def put(self, name: bytes, blob: Blob) -> None:
         """Keep ``blob`` as the content of the member ``name`` (a path key); the last one counts."""
-        row = (blob.id, blob.form, blob.digest, blob.diff_id, blob.packing, blob.fault)
+        row = (blob.id, blob.form, blob.digest, blob.diff_id, blob.packing, blob.fault, blob.remedy)
         notes = json.dumps(blob.notes)
-        self._db.execute("INSERT INTO blobs VALUES (?,?,?,?,?,?,?,?)", (*row, notes, blob.data))
+        self._db.execute("INSERT INTO blobs VALUES (?,?,?,?,?,?,?,?,?)", (*row, notes, blob.data))
         self._db.execute("INSERT OR REPLACE INTO members VALUES (?, ?, NULL)", (name, blob.id))
 
     def link(self, name: bytes, target: bytes) -> None:
@@ -92,8 +97,10 @@ class Blobs:
         except UnicodeEncodeError:
             return None
         for _ in range(MOST_LINKS):
-            query = "SELECT blob, link FROM members WHERE name = ?"
-            row = self._db.execute(query, (key,)).fetchone()
+            row = self._member(key)
+            if row is None and self.load is not None:
+                self.load(key)
+                row = self._member(key)
             if row is None:
                 return None
             number, link = row
@@ -103,6 +110,11 @@ class Blobs:
                 return blob
             key = link
         return None
+
+    def _member(self, key: bytes) -> tuple[int | None, bytes] | None:
+        query = "SELECT blob, link FROM members WHERE name = ?"
+        row: tuple[int | None, bytes] | None = self._db.execute(query, (key,)).fetchone()
+        return row
 
     def document(self, blob: Blob, what: str) -> Any:
         """The JSON value in ``blob``; raises DamageError, which calls the document ``what``."""
@@ -126,10 +138,19 @@ class Blobs:
         query = "SELECT 1 FROM members WHERE name = ? OR (name > ? AND name < ?) LIMIT 1"
         return self._db.execute(query, (key, *paths.below(key))).fetchone() is not None
 
+    def has_name_with(self, part: bytes) -> bool:
+        """Whether a member's name has a component that begins with ``part``."""
+        query = "SELECT 1 FROM members WHERE instr(name, ?) LIMIT 1"
+        return self._db.execute(query, (b"\0" + part,)).fetchone() is not None
+
     def _read(self, number: int) -> Blob:
-        query = "SELECT form, digest, diff_id, packing, fault, notes FROM blobs WHERE id = ?"
-        form, digest, diff_id, packing, fault, notes = self._db.execute(query, (number,)).fetchone()
-        return Blob(number, Form(form), digest, diff_id, packing, fault, tuple(json.loads(notes)))
+        query = (
+            "SELECT form, digest, diff_id, packing, fault, remedy, notes FROM blobs WHERE id = ?"
+        )
+        row = self._db.execute(query, (number,)).fetchone()
+        form, digest, diff_id, packing, fault, remedy, notes = row
+        notes = tuple(json.loads(notes))
+        return Blob(number, Form(form), digest, diff_id, packing, fault, remedy, notes)
 
 
 def _check_address(name: str, blob: Blob) -> None:

@@ -1,39 +1,54 @@
-"""Compressed streams, in the formats that engines read: gzip and Zstandard.
+"""Compressed streams, in the formats that engines read: gzip, bzip2, xz and Zstandard.
 
-gzip (RFC 1952) by zlib: members one after another, zero padding at the end allowed. Zstandard
-(RFC 8878) by the system's libzstd through ctypes, as Python has none before 3.14: the streaming
-API of zstd.h (since 1.0; ZSTD_DCtx_setParameter since 1.4.0).
+gzip (RFC 1952), bzip2 and xz by Python's own modules: streams one after another, zero padding at
+the end allowed. All four are what ``docker load`` takes, for an archive and for a layer in it (moby
+v26.1 pkg/archive/archive.go DecompressStream).
+
+Zstandard (RFC 8878) by the system's libzstd through ctypes: the streaming API of zstd.h (since 1.0;
+ZSTD_DCtx_setParameter since 1.4.0). Python's own module, ``compression.zstd``, is there from 3.14
+on, and this program runs from 3.11 on. ``backports.zstd`` and ``zstandard`` are compiled for one
+version of Python and one architecture each, and so cannot be in a program of one file for all.
 """
 
 from __future__ import annotations
 
+import bz2
 import ctypes
+import lzma
 import zlib
 from collections.abc import Callable
 from functools import cache
 
-from scratchlab.collect.image.problems import DamageError
+from scratchlab.collect.image.problems import DamageError, UnreadableError
 from scratchlab.collect.image.stream import Cursor, Pieces
 from scratchlab.errors import LabError
 
 _OUTPUT = 256 * 1024
+# Bytes given to a decompressor at once. It copies what follows the end of its stream, so that many
+# tiny streams would cost this much each.
+_INPUT = 16 * 1024
 _GZIP = 31  # zlib's wbits for gzip: 16, and a window of 2**15
+_XZ = b"\xfd7zXZ\0"
+# What `xz -9` needs is 65 MiB (xz(1)); only an own --lzma2=dict= asks for more.
+_XZ_MEMORY = 66 << 20
+_XZ_PADDING = 4  # bytes: padding between two streams is a multiple (xz file format 1.2, 2.2)
 _D_WINDOW_LOG_MAX = 100  # ZSTD_d_windowLogMax
 # 64 MiB, so that memory stays bounded. containers' and BuildKit's encoder uses at most 32 MiB;
 # only `zstd --ultra` from level 21 and `zstd --long` ask for more.
 _WINDOW_LOG = 26
 _FRAME, _SKIPPABLE = b"\x28\xb5\x2f\xfd", b"\x2a\x4d\x18"
-# Formats that are recognized only to name them: no engine writes image archives or layers so.
+_WINDOW_TOO_LARGE = 16  # ZSTD_error_frameParameter_windowTooLarge (zstd_errors.h)
+# Formats that are recognized only to name them: no engine reads image archives or layers so.
 _UNREADABLE = {
-    "xz": b"\xfd7zXZ\0",
-    "bzip2": b"BZh",
     "lzip": b"LZIP",
     "lz4": b"\x04\x22\x4d\x18",
+    "lzop": b"\x89LZO",
+    "compress": b"\x1f\x9d",
 }
 
 
 def detect(start: bytes) -> str | None:
-    """The name of the readable compression format that ``start`` (8 bytes are enough) begins."""
+    """The name of the readable compression format that ``start`` (10 bytes are enough) begins."""
     return next((name for name, (begins, _) in _FORMATS.items() if begins(start)), None)
 
 
@@ -45,8 +60,8 @@ def detect_unreadable(start: bytes) -> str | None:
 def decompress(format_name: str, cursor: Cursor) -> Pieces:
     """The data at ``cursor`` decompressed, in pieces of up to 256 KiB.
 
-    ``format_name`` is what :func:`detect` returned. Raises DamageError, or LabError when this
-    machine has no library for the format.
+    ``format_name`` is what :func:`detect` returned. Raises DamageError, UnreadableError when it
+    takes too much memory, or LabError when this machine has no library for the format.
     """
     return _FORMATS[format_name][1](cursor)
 
@@ -58,16 +73,14 @@ def _is_gzip(start: bytes) -> bool:
 def _gunzip(cursor: Cursor) -> Pieces:
     while _is_gzip(cursor.peek(3)):
         yield from _gzip_member(cursor)
-    for piece in cursor.rest():
-        if bytes(piece).count(0) != len(piece):
-            raise DamageError("other data follows its gzip data")
+    _check_padding(cursor, "gzip")
 
 
 def _gzip_member(cursor: Cursor) -> Pieces:
     member = zlib.decompressobj(_GZIP)
     try:
         while not member.eof:
-            packed: bytes | memoryview = cursor.some()
+            packed: bytes | memoryview = cursor.some(_INPUT)
             if not packed:
                 raise DamageError("its gzip data is truncated")
             while packed and not member.eof:
@@ -79,6 +92,78 @@ def _gzip_member(cursor: Cursor) -> Pieces:
                 cursor.give_back(len(member.unused_data))
     except zlib.error as error:
         raise DamageError(f"its gzip data is damaged ({error})") from None
+
+
+def _is_bzip2(start: bytes) -> bool:
+    # "BZh", the block size, then the magic of a block or of the stream's end.
+    block_or_end = start[4:10] in (b"1AY&SY", b"\x17\x72\x45\x38\x50\x90")
+    return start[:3] == b"BZh" and start[3:4] in b"123456789" and block_or_end
+
+
+def _bunzip2(cursor: Cursor) -> Pieces:
+    while _is_bzip2(cursor.peek(10)):
+        try:
+            yield from _stream(bz2.BZ2Decompressor(), cursor, "bzip2")
+        except OSError as error:
+            raise DamageError(f"its bzip2 data is damaged ({error})") from None
+    _check_padding(cursor, "bzip2")
+
+
+def _is_xz(start: bytes) -> bool:
+    return start.startswith(_XZ)
+
+
+def _unxz(cursor: Cursor) -> Pieces:
+    while _is_xz(cursor.peek(len(_XZ))):
+        decompressor = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
+        try:
+            yield from _stream(decompressor, cursor, "xz")
+        except lzma.LZMAError as error:
+            if "limit" in str(error):  # "Memory usage limit exceeded"
+                raise _too_much_memory("xz", _XZ_MEMORY, "xz -dc") from None
+            raise DamageError(f"its xz data is damaged ({error})") from None
+        if _skip_zeros(cursor) % _XZ_PADDING:
+            raise DamageError("its xz data has padding that is not a multiple of four bytes")
+    _check_padding(cursor, "xz")
+
+
+def _stream(
+    decompressor: bz2.BZ2Decompressor | lzma.LZMADecompressor, cursor: Cursor, name: str
+) -> Pieces:
+    """The next stream at ``cursor`` by a decompressor of Python's, made for this stream alone."""
+    while not decompressor.eof:
+        packed = cursor.some(_INPUT) if decompressor.needs_input else memoryview(b"")
+        if decompressor.needs_input and not packed:
+            raise DamageError(f"its {name} data is truncated")
+        data = decompressor.decompress(packed, _OUTPUT)
+        if data:
+            yield memoryview(data)
+    cursor.give_back(len(decompressor.unused_data))
+
+
+def _skip_zeros(cursor: Cursor) -> int:
+    """Skip NUL bytes; returns how many."""
+    skipped = 0
+    while piece := cursor.some(_INPUT):
+        rest = len(bytes(piece).lstrip(b"\0"))
+        skipped += len(piece) - rest
+        if rest:
+            cursor.give_back(rest)
+            break
+    return skipped
+
+
+def _check_padding(cursor: Cursor, name: str) -> None:
+    _skip_zeros(cursor)
+    if cursor.peek(1):
+        raise DamageError(f"other data follows its {name} data")
+
+
+def _too_much_memory(name: str, most: int, command: str) -> UnreadableError:
+    return UnreadableError(
+        f"its {name} data needs more than {most >> 20} MiB of memory to unpack",
+        f"unpack it first: {command} FILE > FILE.tar",
+    )
 
 
 class _Buffer(ctypes.Structure):
@@ -109,7 +194,7 @@ def _unzstd(cursor: Cursor) -> Pieces:
 def _frames(library: ctypes.CDLL, context: int, cursor: Cursor) -> Pieces:
     space = ctypes.create_string_buffer(_OUTPUT)
     left = 1  # 0 when a frame is complete
-    while packed := bytes(cursor.some()):
+    while packed := bytes(cursor.some(_OUTPUT)):
         source = _Buffer(ctypes.cast(ctypes.c_char_p(packed), ctypes.c_void_p), len(packed), 0)
         full = False  # whether the library has more output than the target took
         while source.position < source.size or (full and left):
@@ -127,6 +212,8 @@ def _frames(library: ctypes.CDLL, context: int, cursor: Cursor) -> Pieces:
 
 def _checked(library: ctypes.CDLL, code: int) -> int:
     if library.ZSTD_isError(code):
+        if library.ZSTD_getErrorCode(code) == _WINDOW_TOO_LARGE:
+            raise _too_much_memory("zstd", 1 << _WINDOW_LOG, "zstd -dc --long=31")
         reason = library.ZSTD_getErrorName(code).decode("ascii", "replace")
         raise DamageError(f"its zstd data is damaged ({reason})")
     return code
@@ -154,6 +241,8 @@ def _library() -> ctypes.CDLL:
     library.ZSTD_decompressStream.restype = ctypes.c_size_t
     library.ZSTD_isError.argtypes = [ctypes.c_size_t]
     library.ZSTD_isError.restype = ctypes.c_uint
+    library.ZSTD_getErrorCode.argtypes = [ctypes.c_size_t]
+    library.ZSTD_getErrorCode.restype = ctypes.c_uint
     library.ZSTD_getErrorName.argtypes = [ctypes.c_size_t]
     library.ZSTD_getErrorName.restype = ctypes.c_char_p
     return library
@@ -162,5 +251,7 @@ def _library() -> ctypes.CDLL:
 # By name: whether these first bytes are of the format, and how to decompress it.
 _FORMATS: dict[str, tuple[Callable[[bytes], bool], Callable[[Cursor], Pieces]]] = {
     "gzip": (_is_gzip, _gunzip),
+    "bzip2": (_is_bzip2, _bunzip2),
+    "xz": (_is_xz, _unxz),
     "zstd": (_is_zstd, _unzstd),
 }

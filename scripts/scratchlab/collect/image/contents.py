@@ -11,10 +11,15 @@ from scratchlab.collect.image.layers.reader import LayerReader
 from scratchlab.collect.image.layers.spool import LayerSpool
 from scratchlab.collect.image.layers.tree import LayerTree
 from scratchlab.collect.image.limits import ArchiveLimits, EntryBudget, HoleBudget, UnpackBudget
-from scratchlab.collect.image.problems import DamageError, Notes, display
+from scratchlab.collect.image.problems import (
+    DamageError,
+    Notes,
+    UnreadableError,
+    display,
+    refusal,
+)
 from scratchlab.collect.image.stream import Cursor, HashThread, Pieces, RunningDigest
 from scratchlab.collect.image.tar import BLOCK, Header, TarReader, Type, looks_like_tar
-from scratchlab.errors import LabError
 
 _SPACE = b" \t\r\n"
 
@@ -53,7 +58,7 @@ class ContentReader:
                 self.entries.take(len(header.name) + len(header.link))
                 self._member(header, tar)
         except DamageError as damage:
-            raise _archive_damage(damage) from None
+            raise refusal(damage, "the archive") from None
         return tar.ended
 
     def _member(self, header: Header, tar: TarReader) -> None:
@@ -65,8 +70,12 @@ class ContentReader:
         elif header.type == Type.HARD_LINK:
             self._blobs.link(name, paths.to_key(header.link))
         elif header.type in (Type.FILE, Type.CONTIGUOUS):
-            pieces, digest = self._hashing.tee(_undamaged(tar.data()))
-            self._blobs.put(name, self._blob(Cursor(pieces), digest, header.size))
+            self.read_file(name, _undamaged(tar.data()), header.size)
+
+    def read_file(self, name: bytes, pieces: Pieces, size: int) -> None:
+        """Read a file of ``size`` bytes, the member ``name`` (a path key)."""
+        pieces, digest = self._hashing.tee(pieces)
+        self._blobs.put(name, self._blob(Cursor(pieces), digest, size))
 
     def _blob(self, cursor: Cursor, digest: RunningDigest, size: int) -> Blob:
         """The content at ``cursor``, which is read to its end."""
@@ -91,7 +100,7 @@ class ContentReader:
         try:
             start = inner.peek(BLOCK)
         except DamageError as damage:
-            return Blob(number, Form.OTHER, packing=packing, fault=str(damage))
+            return _faulty(number, Form.OTHER, packing, damage)
         if start and not looks_like_tar(start):
             fault = f"{packing} data of something that is not a tar file"
             return Blob(number, Form.OTHER, packing=packing, fault=fault)
@@ -109,7 +118,7 @@ class ContentReader:
                 pass
         except DamageError as damage:
             self._spool.drop(number)
-            return Blob(number, Form.LAYER, packing=packing, fault=str(damage))
+            return _faulty(number, Form.LAYER, packing, damage)
         diff_id = digest.value()
         return Blob(number, Form.LAYER, diff_id=diff_id, packing=packing, notes=notes.sentences())
 
@@ -128,11 +137,12 @@ def _undamaged(pieces: Pieces) -> Pieces:
     try:
         yield from pieces
     except DamageError as damage:
-        raise _archive_damage(damage) from None
+        raise refusal(damage, "the archive") from None
 
 
-def _archive_damage(damage: DamageError) -> LabError:
-    return LabError(f"the archive is damaged: {damage}", "save the image again")
+def _faulty(number: int, form: Form, packing: str | None, damage: DamageError) -> Blob:
+    remedy = damage.remedy if isinstance(damage, UnreadableError) else ""
+    return Blob(number, form, packing=packing, fault=str(damage), remedy=remedy)
 
 
 def _description(start: bytes) -> str:

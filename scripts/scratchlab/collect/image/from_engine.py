@@ -37,7 +37,8 @@ def read_engine_image(
             image, ledger = cached
             return _with_tags(image, reported), ledger
     with client.save(ref) as stream:
-        archive = read_archive(stream, progress=progress.step("reading the image", "bytes"))
+        count = progress.step("reading the image", "bytes")
+        archive = read_archive(stream, diff_ids=_diff_ids(reported), progress=count)
     try:
         image = _checked(archive.image, reported, engine)
     except LabError:

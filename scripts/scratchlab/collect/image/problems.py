@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from scratchlab.errors import LabError
 from scratchlab.text import visible
 
 _LONGEST = 200  # characters of a displayed name
@@ -16,6 +17,24 @@ class DamageError(Exception):
     An archive may hold members that no image needs (a foreign file that merely looks like a
     layer). So this becomes a LabError only if the image cannot be read without the member.
     """
+
+
+class UnreadableError(DamageError):
+    """A member is whole, but not something that can be read here: foreign, encrypted, no image.
+
+    The text is a sentence of its own. ``remedy`` says how to go on.
+    """
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(what)
+        self.remedy = remedy
+
+
+def refusal(error: DamageError, what: str, remedy: str = "save the image again") -> LabError:
+    """``error`` as the error for the user. ``what`` names the thing read: ``the archive``."""
+    if isinstance(error, UnreadableError):
+        return LabError(str(error), error.remedy)
+    return LabError(f"{what} is damaged: {error}", remedy)
 
 
 def display(name: bytes | str) -> str:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from scratchlab.collect.image import media_types
 from scratchlab.collect.image.blobs import Blob, Blobs, Form, json_array
-from scratchlab.collect.image.candidates import ArchiveListing, Candidate, config_diff_ids
+from scratchlab.collect.image.candidates import (
+    ArchiveListing,
+    Candidate,
+    LayerSource,
+    config_diff_ids,
+    relatives,
+)
 from scratchlab.collect.image.limits import MOST_LAYERS
-from scratchlab.collect.image.problems import DamageError, display
+from scratchlab.collect.image.problems import DamageError, UnreadableError, display
 
 
 def proved_layers(
@@ -23,7 +30,10 @@ def proved_layers(
     """
     diff_ids = config_diff_ids(config)
     if not diff_ids and "rootfs" not in config:
-        raise DamageError(f"the configuration {image.id} is not an image's: it has no rootfs")
+        raise UnreadableError(
+            f"{image.id} in the archive is not an image: its configuration has no rootfs",
+            "pass an archive of an image",
+        )
     if len(image.layers) != len(diff_ids):
         raise DamageError(
             f"{source} lists {len(image.layers)} layers, the configuration {len(diff_ids)}"
@@ -32,7 +42,11 @@ def proved_layers(
         raise DamageError(
             f"the configuration has {len(diff_ids)} layers, more than any engine stacks"
         )
-    layers = [_layer(name, index, blobs) for index, name in enumerate(image.layers)]
+    sources = image.sources or (LayerSource(),) * len(image.layers)
+    layers = [
+        _layer(name, index, said, blobs)
+        for index, (name, said) in enumerate(zip(image.layers, sources, strict=True))
+    ]
     actual = [layer.diff_id for layer in layers]
     for index, (layer, diff_id) in enumerate(zip(layers, diff_ids, strict=True)):
         if layer.diff_id != diff_id:
@@ -47,24 +61,53 @@ def proved_layers(
     return layers
 
 
-def _layer(name: str, index: int, blobs: Blobs) -> Blob:
+def _layer(name: str, index: int, said: LayerSource, blobs: Blobs) -> Blob:
+    what = f"layer {index}, {display(name)},"
     blob = blobs.get(name)
     if blob is None:
-        raise DamageError(f"layer {index}, {display(name)}, is missing")
-    if blob.fault is not None or blob.form is not Form.LAYER:
-        raise DamageError(f"layer {index}, {display(name)}: {blob.fault or 'not a tar file'}")
-    return blob
+        if said.urls or media_types.is_foreign(said.media_type):
+            places = " or ".join(map(display, said.urls)) or "where its vendor has it"
+            raise UnreadableError(
+                f"{what} is foreign: the archive leaves it out",
+                f"fetch it from {places}, and add it to the archive as {display(name)}",
+            )
+        raise UnreadableError(
+            f"the archive is incomplete: {what} is missing", "save the image again, whole"
+        )
+    if media_types.is_encrypted(said.media_type):
+        raise UnreadableError(
+            f"{what} is encrypted ({display(said.media_type)})",
+            "decrypt the image first: skopeo copy --decryption-key KEY",
+        )
+    if blob.form is Form.LAYER and blob.fault is None:
+        return blob
+    if blob.form is not Form.LAYER and not media_types.is_tar(said.media_type):
+        raise UnreadableError(
+            f"{what} is of the type {display(said.media_type)}, which is not a tar archive",
+            "convert the image to tar layers first",
+        )
+    if blob.remedy:
+        raise UnreadableError(f"{what} cannot be read: {blob.fault}", blob.remedy)
+    raise DamageError(f"layer {index}, {display(name)}: {blob.fault or 'not a tar file'}")
 
 
 def disagreements(
-    image: Candidate, source: str, others: Iterable[ArchiveListing], blobs: Blobs
+    image: Candidate, source: str, listings: Sequence[ArchiveListing], blobs: Blobs
 ) -> list[str]:
-    """How other documents of the archive disagree with ``source`` about ``image``: sentences."""
+    """How the other ``listings`` disagree with ``source`` about ``image``: sentences.
+
+    One that lists another platform of the image alone does not: containerd writes manifest.json
+    for one platform (containerd v1.7 archive/exporter.go).
+    """
     problems: list[str] = []
-    for listing in others:
+    platforms = {candidate.id for candidate in relatives(image, listings)}
+    for listing in listings:
+        if listing.source == source:
+            continue
         problems += listing.problems
         same = [candidate for candidate in listing.images if candidate.id == image.id]
-        if not same and listing.images:
+        listed = {candidate.id for candidate in listing.images}
+        if not same and listed and not listed & platforms:
             problems.append(f"{listing.source} does not list the image {image.id} of {source}")
         for candidate in same:
             problems += _layer_disagreements(image, source, candidate, listing.source, blobs)

@@ -83,12 +83,12 @@ class Cursor:
             self._at = len(self._piece)
             yield piece
 
-    def some(self) -> memoryview:
-        """The rest of the current piece; empty only at the end."""
+    def some(self, most: int) -> memoryview:
+        """Up to ``most`` bytes of the current piece; empty only at the end."""
         if self._at == len(self._piece):
             self._next()
-        piece = self._piece[self._at :]
-        self._at = len(self._piece)
+        piece = self._piece[self._at : self._at + most]
+        self._at += len(piece)
         return piece
 
     def give_back(self, size: int) -> None:
