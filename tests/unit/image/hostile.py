@@ -7,9 +7,12 @@ machine that may break).
 from __future__ import annotations
 
 import base64
+import bz2
 import hashlib
+import lzma
 import os
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -74,6 +77,32 @@ def gzip_zeros(mebibytes: int) -> bytes:
 def zstd_zeros(mebibytes: int) -> bytes:
     """That many MiB of zeros, packed 30,000 : 1."""
     return zstd(bytes(16 * MIB)) * (mebibytes // 16)
+
+
+def bzip2_zeros(mebibytes: int) -> bytes:
+    """That many MiB of zeros, packed 300,000 : 1."""
+    return bz2.compress(bytes(16 * MIB)) * (mebibytes // 16)
+
+
+def xz_zeros(mebibytes: int) -> bytes:
+    """That many MiB of zeros, packed 6,800 : 1, with the largest dictionary read: 64 MiB."""
+    return xz_dictionary(bytes(96 * MIB), 28) * (mebibytes // 96)
+
+
+def xz_dictionary(data: bytes, code: int) -> bytes:
+    """``data`` packed; it claims another dictionary, 1 << (code / 2 + 12) bytes for an even code.
+
+    A compressor would take ten times that (xz file format 1.2, 5.3.1).
+    """
+    packed = bytearray(lzma.compress(data, preset=0))
+    packed[16] = code  # in the header of the block, which is at 12 to 20, its checksum behind it
+    packed[20:24] = zlib.crc32(packed[12:20]).to_bytes(4, "little")
+    return bytes(packed)
+
+
+def tiny_parts(part: bytes) -> Callable[[], bytes]:
+    """A layer of a million compressed streams with nothing in them."""
+    return bomb(part * (15 * MIB // len(part)))
 
 
 def bomb(packed: bytes) -> Callable[[], bytes]:
@@ -248,6 +277,15 @@ CORPUS: dict[str, Hostile] = {
     # Bombs
     "million entries": Hostile(million_entries, 0, big=True),
     "gzip bomb": Hostile(bomb(gzip_zeros(8192)), 2, big=True),
+    "bzip2 bomb": Hostile(bomb(bzip2_zeros(8192)), 2, big=True),
+    "xz bomb": Hostile(bomb(xz_zeros(8192)), 2, big=True),
+    "xz bomb as the archive": Hostile(lambda: xz_zeros(8192), 2, big=True),
+    "bzip2 bomb as the archive": Hostile(lambda: bzip2_zeros(8192), 2, big=True),
+    "tiny gzip parts": Hostile(tiny_parts(gzipped(b"")), 2, big=True),
+    "tiny bzip2 parts": Hostile(tiny_parts(bz2.compress(b"")), 2, big=True),
+    "tiny xz parts": Hostile(tiny_parts(lzma.compress(b"")), 2, big=True),
+    "tiny zstd parts": Hostile(tiny_parts(zstd(b"")), 2, big=True),
+    "xz dictionary of 1 GiB": Hostile(lambda: xz_dictionary(b"x", 36), 2),
     "zstd bomb": Hostile(bomb(zstd_zeros(65_536)), 2, big=True),
     "gzip bomb as the archive": Hostile(lambda: gzip_zeros(8192), 2, big=True),
     "zstd in gzip": Hostile(lambda: gzipped(zstd_zeros(65_536)), 2),
