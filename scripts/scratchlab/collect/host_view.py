@@ -21,9 +21,9 @@ from scratchlab.collect import (
 )
 from scratchlab.collect.holding import hold_container, parent_pid
 from scratchlab.collect.host_facts import read_host
+from scratchlab.collect.host_files import HostRootFiles
 from scratchlab.collect.live.closed import closed_ways
 from scratchlab.collect.process import Process
-from scratchlab.collect.root_files import HostRootFiles
 from scratchlab.evidence import EvidenceSet
 from scratchlab.ledger import Ledger
 from scratchlab.model import Container, Engine, Facts, Image, Json, SecondLook

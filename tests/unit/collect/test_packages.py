@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scratchlab.collect import changes, packages
+from scratchlab.collect.host_files import HostRootFiles
 from scratchlab.collect.live.closed import ClosedWays
 from scratchlab.collect.packages import apk, dpkg, rpm
-from scratchlab.collect.root_files import HostRootFiles
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Kind
 
