@@ -320,10 +320,9 @@ class Facts:
     devices: tuple[HostDevice, ...] | None = None
     mask_roots: tuple[MaskRoot, ...] = ()
     second_look: tuple[SecondLook, ...] = ()
-    # Path to "ELF" or "script": what files that were written later begin with.
+    # Of what changed since the start: path to "ELF" or "script", which the content begins with; path
+    # to the package that owns it ("dpkg: nginx 1.22.1-9"), as the container's own database says.
     content: Mapping[str, str] = field(default_factory=dict)
-    # Path that changed to the package that owns it ("dpkg: nginx 1.22.1-9"), as the package
-    # manager's database in the container says; empty where there is none.
     packages: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()  # sentences: facts that could not be read, and why
 

@@ -21,16 +21,14 @@ from scratchlab.model import (
     Kind,
     MountFinding,
 )
+from scratchlab.report.layer_sections import DriftSection, LayerSection, LayerStepSection
 from scratchlab.report.sections import (
     CheckSection,
-    DriftSection,
     EntryFields,
     EntrySection,
     EvidenceSection,
     GhostSection,
     ImageEntrySection,
-    LayerSection,
-    LayerStepSection,
     LiveEntrySection,
     MountSection,
     RuleSection,

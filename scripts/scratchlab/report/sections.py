@@ -8,6 +8,8 @@ container or an engine (paths, targets, options, details) are escaped by scratch
 # No "from __future__ import annotations": __required_keys__ would not see NotRequired.
 from typing import NotRequired, TypedDict
 
+from scratchlab.report.layer_sections import DriftSection, LayerSection, LayerStepSection
+
 
 class ToolSection(TypedDict):
     """The program that wrote the report."""
@@ -40,20 +42,6 @@ class RuntimeSection(TypedDict):
 
     name: str
     version: str
-
-
-class LayerSection(TypedDict):
-    """One layer of the image: an item of ``layers``."""
-
-    layer: int
-    instruction: str
-    created_by: str
-    created: str
-    comment: str
-    entries: int
-    bytes: int
-    hidden_entries: int
-    hidden_bytes: int
 
 
 class ImageSection(TypedDict):
@@ -115,16 +103,6 @@ class EntryFields(TypedDict):
     note: NotRequired[str | None]
 
 
-class LayerStepSection(TypedDict):
-    """What one layer did at a path: an item of ``history``."""
-
-    layer: int
-    change: str
-    fields: NotRequired[list[str]]
-    kind: NotRequired[str]
-    size: NotRequired[int]
-
-
 class ImageEntrySection(EntryFields):
     """An entry of the image ledger."""
 
@@ -136,14 +114,6 @@ class LiveEntrySection(EntryFields):
     """An entry of the live ledger."""
 
     mount: NotRequired[int | None]
-
-
-class DriftSection(TypedDict):
-    """How much a change since the start weighs."""
-
-    weight: str
-    content: NotRequired[str]
-    package: NotRequired[str]
 
 
 class EntrySection(TypedDict):
