@@ -320,7 +320,7 @@ class Facts:
     devices: tuple[HostDevice, ...] | None = None
     mask_roots: tuple[MaskRoot, ...] = ()
     second_look: tuple[SecondLook, ...] = ()
-    # Of what changed since the start: path to "ELF" or "script", which the content begins with; path
+    # Of what changed since the start: path to "ELF" or "script", as the content begins; path
     # to the package that owns it ("dpkg: nginx 1.22.1-9"), as the container's own database says.
     content: Mapping[str, str] = field(default_factory=dict)
     packages: Mapping[str, str] = field(default_factory=dict)
