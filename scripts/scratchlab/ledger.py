@@ -189,6 +189,24 @@ class HistoryReader:
         return self._next[1] if self._next is not None and self._next[0] == path else ()
 
 
+class SharedLedger(Ledger):
+    """The entries of ``ledger``, to read: closing it leaves ``ledger`` open, and the digest is made
+    only once. ``ledger`` must not change any more.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._db = ledger._db
+        self._digest = ""
+
+    def close(self) -> None:
+        """Nothing: the ledger that is shared is closed by its owner."""
+
+    def digest(self) -> str:
+        """See :meth:`Ledger.digest`."""
+        self._digest = self._digest or super().digest()
+        return self._digest
+
+
 def _range(path: str) -> tuple[bytes, bytes]:
     start = sort_key(path)
     return start + b"\0", start + b"\1"

@@ -47,9 +47,13 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Clear the lines, so that something else can be printed; the next step shows its own."""
         if self._bars is not None:
             self._bars.stop()
-            self._bars = None
+        self._bars, self._tasks = None, {}
 
     def step(self, title: str, unit: str) -> Callable[[int], None] | None:
         """A counter for one step, or None where nothing is shown.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from scratchlab import render
+from scratchlab.cli.many import Selection, verify_many
 from scratchlab.cli.options import (
     REPORT_FORMATS,
     connect_engine,
@@ -34,31 +35,60 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("container")
+@click.argument("containers", metavar="[CONTAINER]...", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Every running container")
+@click.option("--project", metavar="NAME", help="The running containers of a Compose project")
+@click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    metavar="KEY[=VALUE]",
+    help="The running containers with this label; repeatable",
+)
 @engine_options
 @vantage_option
 @click.option("--json", "json_file", metavar="FILE", help="Also write the report to FILE")
+@click.option(
+    "--json-dir", metavar="DIR", help="Also write each report to DIR/NAME.json; one line each"
+)
 @click.option("--save-evidence", metavar="DIR", help="Also save all evidence, for replay")
 @expect_option
 @click.option("--fresh", is_flag=True, help="Read and prove the image again, even if it is cached")
 @click.option("--format", "form", type=REPORT_FORMATS, default="table", show_default=True)
 def verify(
     *,
-    container: str,
+    containers: tuple[str, ...],
+    everything: bool,
+    project: str | None,
+    labels: tuple[str, ...],
     engine: str | None,
     url: str | None,
     vantage: str,
     json_file: str | None,
+    json_dir: str | None,
     save_evidence: str | None,
     expect: str | None,
     fresh: bool,
     form: str,
 ) -> int:
-    """Explain every entry of CONTAINER's root filesystem."""
+    """Explain every entry of CONTAINER's root filesystem.
+
+    Of several containers, each is one line (or, with --format json, one JSON object a line), and
+    the exit status is the worst.
+    """
     policy = read_policy(expect)
+    selection = Selection(containers, everything, project, labels)
+    selection.check()
+    if selection.is_several or json_dir:
+        if json_file or save_evidence:
+            raise click.UsageError("--json and --save-evidence are for one; use --json-dir")
+        return verify_many(
+            selection, engine, url, form, policy=policy, json_dir=json_dir,
+            vantage=vantage, fresh=fresh,
+        )  # fmt: skip
     with Progress() as progress, connect_engine(engine, url) as client:
         evidence, judgement = verification.verify(
-            client, container, vantage=vantage, progress=progress, fresh=fresh
+            client, containers[0], vantage=vantage, progress=progress, fresh=fresh
         )
     with evidence:
         if save_evidence:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from scratchlab.collect import changes
 from scratchlab.collect.holding import running_pid
 from scratchlab.collect.image import from_engine, ledger_cache
+from scratchlab.collect.image.from_engine import SharedImages
 from scratchlab.errors import LabError
 from scratchlab.evidence import EvidenceSet
 from scratchlab.ledger import Ledger
@@ -90,11 +91,13 @@ def open_container(
     vantage: str = "auto",
     progress: Progress | None = None,
     fresh: bool = False,
+    images: SharedImages | None = None,
 ) -> Iterator[OpenContainer]:
     """Open a view of the container ``ref`` (a name or an id), gather its facts, read its image.
 
     ``vantage``: see :func:`open_view`. ``fresh``: read the image even if its ledger is kept
-    (:mod:`~scratchlab.collect.image.ledger_cache`). Raises LabError when there is no such
+    (:mod:`~scratchlab.collect.image.ledger_cache`). ``images``: those that were read for other
+    containers. Raises LabError when there is no such
     container, when it does not run, when neither vantage can see it, or when its image cannot be
     read.
     """
@@ -104,7 +107,8 @@ def open_container(
     with open_view(client, inspect, vantage) as view:
         cache = None if fresh else ledger_cache.installed_cache()
         reference = from_engine.container_image_id(inspect)
-        image, ledger = from_engine.read_engine_image(client, engine, reference, progress, cache)
+        read = from_engine.read_engine_image if images is None else images.read
+        image, ledger = read(client, engine, reference, progress, cache)
         yield OpenContainer(view.facts(engine, image), ledger, view, progress)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scratchlab import evidence
+from scratchlab.collect.image.from_engine import SharedImages
 from scratchlab.collect.vantage import open_container
 from scratchlab.evidence import EvidenceSet
 from scratchlab.judge import Judgement, judge
@@ -25,6 +26,7 @@ def verify(
     vantage: str = "auto",
     progress: Progress | None = None,
     fresh: bool = False,
+    images: SharedImages | None = None,
 ) -> tuple[EvidenceSet, Judgement]:
     """Verify the running ``container``; the arguments are those of ``open_container``.
 
@@ -32,7 +34,7 @@ def verify(
     Raises LabError when the container cannot be examined.
     """
     with open_container(
-        client, container, vantage=vantage, progress=progress, fresh=fresh
+        client, container, vantage=vantage, progress=progress, fresh=fresh, images=images
     ) as opened:
         expected = predict(opened.facts, opened.image)
         collected = opened.collect()

@@ -270,6 +270,7 @@ def test_folds_are_what_a_person_writes() -> None:
     [
         ("nginx.pid", "nginx.pid"),
         (".s.PGSQL.5432.lock", ".s.PGSQL.[0-9]*.lock"),
+        ("PostgreSQL.2720220922", "PostgreSQL.[0-9]*"),
         ("tmpab12cd_3", "tmp*"),
         ("wgunicorn-ab3_x9q1", "wgunicorn-*"),
         ("log-2026-11-28", "log-*"),

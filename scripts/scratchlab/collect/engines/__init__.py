@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import BinaryIO, Protocol, Self
 
@@ -54,6 +54,11 @@ class EngineClient(Protocol):
 
         ``local``: the engine's programs are on this machine, so that a runtime whose version the
         engine does not know can be run with ``--version``.
+        """
+
+    def running_containers(self, labels: Sequence[str] = ()) -> list[Json]:
+        """The running containers that have all of ``labels`` (``KEY`` or ``KEY=VALUE``), as the
+        Docker API lists them. Raises LabError when the engine does not answer.
         """
 
     def inspect_container(self, ref: str) -> Json:

@@ -8,7 +8,7 @@ import io
 import os
 import re
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, ClassVar, Self
 
 import docker
@@ -78,6 +78,12 @@ class SdkEngine:
     def components(self) -> dict[str, Json]:
         """The components of ``docker version``, by name."""
         return {part["Name"]: part for part in self.version().get("Components") or []}
+
+    def running_containers(self, labels: Sequence[str] = ()) -> list[Json]:
+        """The running containers with ``labels``; see ``EngineClient``."""
+        with engine_errors(self.url, self.name):
+            listed: list[Json] = self.client.api.containers(filters={"label": list(labels)})
+        return listed
 
     def inspect_container(self, ref: str) -> Json:
         """The engine's description of the container ``ref`` (a name or an id).

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from scratchlab.collect.image import read_archive
 from scratchlab.collect.image.ledger_cache import LedgerCache
 from scratchlab.errors import LabError
-from scratchlab.ledger import Ledger
+from scratchlab.ledger import Ledger, SharedLedger
 from scratchlab.model import Engine, Image, Json
 
 if TYPE_CHECKING:
@@ -47,6 +47,47 @@ def read_engine_image(
     if cache is not None:
         cache.keep(engine.name, image, archive.ledger)
     return image, archive.ledger
+
+
+class SharedImages:
+    """The image that was read last, for several containers one after the other.
+
+    Containers of one image should follow each other: only one ledger is open at a time. A context
+    manager: leaving it closes the ledger, which no caller does.
+    """
+
+    def __init__(self) -> None:
+        self._ref = ""
+        self._owned: Ledger | None = None
+        self._read: tuple[Image, SharedLedger] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the ledger of the image that was read last."""
+        if self._owned is not None:
+            self._owned.close()
+        self._owned, self._read, self._ref = None, None, ""
+
+    def read(
+        self,
+        client: EngineClient,
+        engine: Engine,
+        ref: str,
+        progress: Progress,
+        cache: LedgerCache | None = None,
+    ) -> tuple[Image, Ledger]:
+        """As :func:`read_engine_image`; the same ``ref`` as the last time is not read again."""
+        if self._read is None or ref != self._ref:
+            self.close()
+            image, ledger = read_engine_image(client, engine, ref, progress, cache)
+            self._owned, self._ref = ledger, ref
+            self._read = image, SharedLedger(ledger)
+        return self._read
 
 
 def container_image_id(inspect: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ _ALIKE = 3  # characters that names have in common
 # Parts of names that are another each time: dates, long hexadecimal numbers, what mkstemp(3) and
 # Python's tempfile append; and numbers.
 _RANDOM = re.compile(
-    r"\d{4}-?[01]\d-?[0-3]\d(?:[T_-]?\d{6})?"
+    r"(?<!\d)(?:19|20)\d\d-?[01]\d-?[0-3]\d(?:[T_-]?\d{6})?(?!\d)"
     r"|[0-9a-f]{12,}"
     r"|(?<=[-._])(?=[A-Za-z_]*\d)(?=\d*[A-Za-z_])[A-Za-z0-9_]{6,}$"
     r"|(?<=^tmp)[A-Za-z0-9_]{6,8}$"
