@@ -14,6 +14,7 @@ from scratchlab import __version__, deadlines
 COMMANDS: Mapping[str, str] = {
     "verify": "verification",
     "why": "verification",
+    "diff": "difference",
     "expect": "expectations",
     "image": "ledgers",
     "live": "ledgers",
