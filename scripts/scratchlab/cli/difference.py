@@ -98,7 +98,7 @@ class Sides:
         return Side(name, partial(items_of_report, found, path), found.head)
 
     def _archive(self, path: str) -> Side:
-        image, ledger = image_ledger(path, None, self._engine, self._url, self._progress)
+        image, ledger = image_ledger(path, None, self._engine, self._url, progress=self._progress)
         self._stack.enter_context(ledger)
         return Side(f"archive {path} ({image.id[:19]})", partial(items_of_image, ledger))
 
