@@ -98,7 +98,14 @@ class Sides:
         return Side(name, partial(items_of_report, found, path), found.head)
 
     def _archive(self, path: str) -> Side:
-        image, ledger = image_ledger(path, None, self._engine, self._url, progress=self._progress)
+        image, ledger = image_ledger(
+            path,
+            reference=None,
+            platform=None,
+            engine=self._engine,
+            url=self._url,
+            progress=self._progress,
+        )
         self._stack.enter_context(ledger)
         return Side(f"archive {path} ({image.id[:19]})", partial(items_of_image, ledger))
 
@@ -177,6 +184,8 @@ def _dump(
 
 
 def _begins_as_json(path: str) -> bool:
+    if os.path.isdir(path):  # an OCI layout, unpacked
+        return False
     try:
         with open(path, "rb") as file:
             return file.read(64).lstrip()[:1] == b"{"
