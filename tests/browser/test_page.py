@@ -77,7 +77,7 @@ def test_click_shows_evidence_rule_and_both_sides(show: Show, disk: Disk) -> Non
     page.click(row(page, "null"))
     detail = page.locator("#detail")
     expect(detail.locator("h3")).to_have_text("/dev/null")
-    expect(detail).to_contain_text("device or link")
+    expect(detail).to_contain_text("runtime-device")
     expect(detail).to_contain_text("As predicted")
     expect(detail.locator(".facts-list li")).to_have_text("statcharacter device [1, 3]")
     expect(detail.locator(".level")).to_have_text("MUST")

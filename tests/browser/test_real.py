@@ -45,8 +45,8 @@ def test_real_container_on_the_page(
         return f'#rows .row:has(.left .name:text-is("{name}"), .right .name:text-is("{name}"))'
 
     for name, origin in (
-        ("busybox", "image layer"), (".dockerenv", "init layer"), ("hosts", "engine mount"),
-        ("null", "device or link"), ("proc/", "filesystem"), (EVIL, "written"),
+        ("busybox", "image-layer"), (".dockerenv", "engine-init-layer"), ("hosts", "engine-mount"),
+        ("null", "runtime-device"), ("proc/", "runtime-filesystem"), (EVIL, "written"),
     ):  # fmt: skip
         expect(page.locator(row(name)).locator(".badge-o")).to_contain_text(origin)
     expect(page.locator(row("shipped")).locator(".ghost em")).to_have_text("shadowed")

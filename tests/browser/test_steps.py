@@ -97,8 +97,8 @@ def test_quiz_answers_are_beside_the_machines_answers(show: Show, disk: Disk) ->
     }
     assert table == {
         "/etc/hosts": "EM engine mount ✔ right with a hint EM engine mount",
-        "/usr": "IM image layer ✘ wrong not there",
-        "/dev/null": "no answer not answered DV device or link",
+        "/usr": "IM image-layer ✘ wrong not there",
+        "/dev/null": "no answer not answered DV runtime-device",
     }
     expect(quiz).to_contain_text("answered /opt")
 

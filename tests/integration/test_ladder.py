@@ -84,15 +84,15 @@ def test_construction_and_evidence_agree_entry_by_entry(
 ) -> None:
     rows = {row.path: row for row in judge_ladder(observed[0])}
     compared = {path for path, row in rows.items() if row.agrees is not None}
-    assert compared == paths(observed[0].rungs)["docker"] | {"/"}
+    assert compared == paths(observed[0].rungs)["docker"] - {"/"}
     assert all(rows[path].agrees for path in compared)
     made = {maker: {path for path, row in rows.items() if row.maker is maker} for maker in Maker}
-    assert made[Maker.IMAGE] == {"/", "/sleep"}
+    assert made[Maker.IMAGE] == {"/sleep"}
     assert made[Maker.KERNEL] == {"/dev/pts/ptmx"}
     assert made[Maker.RUNTIME] - CORE == MOUNTED | DEVICES | LINKS
     assert made[Maker.CONTAINERD] == {"/run"}
     assert made[Maker.ENGINE] == {"/.dockerenv", "/etc", "/run/.containerenv"} | ETC
-    assert not made[Maker.UNKNOWN]
+    assert made[Maker.UNKNOWN] == {"/"}, "every rung is given a root"
 
 
 def test_entries_appear_and_vanish_over_a_lifecycle(observed: tuple[LadderRun, Lifecycle]) -> None:

@@ -24,6 +24,8 @@ COMMANDS: Mapping[str, str] = {
     "ladder": "ladder",
     "timelapse": "ladder",
     "learn": "learn",
+    "explain": "explain",
+    "try": "typed",
     "worksheet": "course",
     "quiz": "course",
     "exercise": "course",
@@ -45,7 +47,8 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return super().get_command(ctx, cmd_name)
         module: Any = import_module(f"{__name__}.{COMMANDS[cmd_name]}")
-        command: click.Command = getattr(module, cmd_name)
+        # "try" is a keyword of Python.
+        command: click.Command = getattr(module, "try_command" if cmd_name == "try" else cmd_name)
         return command
 
 

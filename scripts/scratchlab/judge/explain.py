@@ -74,7 +74,7 @@ def _in_kernel_filesystem(evidence: EvidenceSet, judgement: Judgement, path: str
     if finding is None:
         raise LabError(
             f"{path} is neither in the image nor in the container",
-            "list what there is: scratchlab live CONTAINER",
+            f"list what there is: scratchlab live {evidence.facts.container.name or 'CONTAINER'}",
         )
     if path in _masked_paths(evidence) and path not in evidence.facts.host.existing:
         rule = RULES["masked-path"]

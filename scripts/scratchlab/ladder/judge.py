@@ -69,7 +69,7 @@ _MAKERS: Mapping[str, Maker] = {
 # The origins that evidence may name for the entries of each maker. A runtime mounts what its
 # configuration lists, so a mount of the default list is its work on every rung above.
 _ORIGINS: Mapping[Maker, frozenset[Origin]] = {
-    Maker.IMAGE: frozenset({Origin.IMAGE_LAYER, Origin.STORAGE_DRIVER}),
+    Maker.IMAGE: frozenset({Origin.IMAGE_LAYER}),
     Maker.KERNEL: frozenset({Origin.KERNEL}),
     Maker.RUNTIME: frozenset(
         {
@@ -101,6 +101,9 @@ def _judged_rung(row: EntryRow, run: LadderRun, origin: str) -> EntryRow:
     chain = [*_below(top, run, present), top]
     first = next(rung for rung in chain if rung in shown_by)
     makers = {_MAKERS[rung] for rung in (first, *_unmeasured(chain[: chain.index(first)], present))}
+    if origin == Origin.STORAGE_DRIVER:
+        # The root itself: every rung is given one, so construction cannot show who makes it.
+        return replace(row, first="", origin=origin if on_engine else "")
     return replace(
         row,
         first=first,

@@ -64,7 +64,7 @@ def by_path(run: LadderRun) -> dict[str, EntryRow]:
 def test_each_entry_is_made_by_the_first_rung_that_shows_it() -> None:
     rows = by_path(ladder_run())
     assert {path: (row.maker, row.first) for path, row in rows.items()} == {
-        "/": (Maker.IMAGE, "chroot"),
+        "/": (Maker.UNKNOWN, ""),  # every rung is given a root
         "/sleep": (Maker.IMAGE, "chroot"),
         "/dev": (Maker.RUNTIME, "runc"),
         "/dev/pts": (Maker.RUNTIME, "runc"),
@@ -77,7 +77,7 @@ def test_each_entry_is_made_by_the_first_rung_that_shows_it() -> None:
         "/etc": (Maker.ENGINE, "docker"),
         "/etc/hosts": (Maker.ENGINE, "docker"),
     }
-    assert all(row.agrees for path, row in rows.items() if path in ORIGINS)
+    assert all(row.agrees for path, row in rows.items() if path in ORIGINS and path != "/")
     assert rows["/run"].agrees is None
     assert rows["/dev/core"].present == (False, False, False, True, False, False, False, None)
 
@@ -131,7 +131,12 @@ def test_bare_runtime_separates_runtime_from_engine_without_ctr() -> None:
     rows = by_path(ladder_run(containerd=None, podman=None, crun=None))
     assert rows["/.dockerenv"].maker is Maker.ENGINE
     assert rows["/dev/null"].maker is Maker.RUNTIME
-    assert all(row.agrees for row in rows.values())
+    assert all(row.agrees for path, row in rows.items() if path != "/")
+
+
+def test_who_makes_the_root_is_not_shown_by_construction() -> None:
+    row = by_path(ladder_run())["/"]
+    assert (row.maker, row.origin, row.agrees) == (Maker.UNKNOWN, "storage-driver", None)
 
 
 def test_entry_that_podman_and_containerd_share_is_made_by_podman_on_podman() -> None:

@@ -60,7 +60,7 @@ def _origins(entries: Iterable[EntrySection]) -> list[Json]:
             "order": order,
             "id": str(origin),
             "who": words.who,
-            "label": words.label,
+            "label": str(origin),
             "code": words.code,
             "means": words.means,
             "count": counts[Origin(origin)],

@@ -1,0 +1,57 @@
+"""A typed command: both streams, the status, nothing left behind."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from scratchlab.experiments import typed
+from scratchlab.experiments.table import EXPERIMENTS, fill_template
+from scratchlab.labels import Names
+
+
+def run(command: str, seconds: float = 20) -> typed.Typed:
+    return typed.type_command(replace(EXPERIMENTS[0], command=command), Names(), seconds)
+
+
+def test_both_streams_and_the_status_are_kept() -> None:
+    done = run("echo one; echo two >&2; exit 3")
+    assert (done.output, done.status) == (b"one\ntwo\n", 3)
+
+
+def test_temporary_files_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    assert run("cd $(mktemp -d) && touch left && pwd").status == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_command_that_does_not_end_is_ended() -> None:
+    start = time.monotonic()
+    assert run("sleep 60 & wait", 0.2).status is None
+    assert time.monotonic() - start < 10
+
+
+def test_long_output_is_cut() -> None:
+    done = run("head -c 100000 /dev/zero | tr '\\0' x")
+    assert len(done.output) < typed.MOST_BYTES + 50
+    assert done.output.endswith(b"cut off]")
+
+
+@pytest.mark.parametrize("name", ["E03", "E05", "E06", "E11", "E14", "E15"])
+def test_without_the_engine_a_command_fails_and_shows_nothing_false(
+    name: str, tmp_path: Path
+) -> None:
+    # As for a user without the right to the engine: docker only says so.
+    docker = tmp_path / "docker"
+    docker.write_text("#!/bin/sh\necho permission denied >&2; exit 1\n")
+    docker.chmod(0o755)
+    found = next(one for one in EXPERIMENTS if one.id == name)
+    command = fill_template(found.command, Names().placeholders())
+    done = run(f"PATH={tmp_path}:$PATH\n{command}")
+    assert done.status not in (0, None)
+    assert b"permission denied" in done.output
+    assert b"  -\n" not in done.output, "no checksum of nothing"
