@@ -309,6 +309,8 @@ class Facts:
     # Path to "added", "changed" or "deleted", as `docker diff` reports. Only read where the layers'
     # directories cannot be read; otherwise None.
     changes: Mapping[str, str] | None = None
+    # Directories of an overlay root that no other layer adds to; only read along with `changes`.
+    unmerged: frozenset[str] = frozenset()
     # Those mounts of the engine's mount namespace that show what a mount of the container shows
     # (the same device and root). None where that namespace cannot be read.
     host_mounts: tuple[Mount, ...] | None = None

@@ -94,6 +94,7 @@ class DebugContainer:
         self._facts = self._receive_facts(b"G")
         self.process = _process_facts(self._facts, "")
         namespace = self._facts.first("ns/user")
+        self._several_links: frozenset[str] = frozenset()
         self._shares_userns = bool(namespace) and namespace == self._facts.first("own ns/user")
         if self.process.pid != 1 and not _shows_id(self.process, inspect["Id"]):
             raise LabError(
@@ -148,17 +149,28 @@ class DebugContainer:
         if self._sees_mapped_ids():
             owners = OwnerMap(self.process.uid_map, self.process.gid_map)
         self._connection.start_walk()
-        ledger = LedgerReader(owners, self._limits, progress).read(self._connection)
+        reader = LedgerReader(owners, self._limits, progress)
+        ledger = reader.read(self._connection)
         try:
             self._recheck(_process_facts(self._receive_facts(b"Z"), "after "))
         except BaseException:
             ledger.close()
             raise
+        self._several_links = frozenset(reader.several_links)
         return ledger
 
     def files(self) -> AgentRootFiles:
         """Reads files by their paths, after :meth:`read`."""
         return AgentRootFiles(self._connection)
+
+    def unmerged(self, changes: Iterable[str]) -> frozenset[str]:
+        """Those of ``changes`` that were read as directories of an overlay root, and that one of
+        its layers alone makes (Linux fs/overlayfs/inode.c ovl_getattr(): others have one link).
+        """
+        root = mountinfo.visible_mounts(self.process.mounts, self.process.root.mount).get("/")
+        if root is None or root.fstype != "overlay":
+            return frozenset()
+        return self._several_links.intersection(changes)
 
     def _sees_mapped_ids(self) -> bool:
         return self._shares_userns and self.process.uid_map != idmap.INITIAL
@@ -325,7 +337,9 @@ class DebugView:
         """Read the live root, and what the engine lists as changes. Raises LabError."""
         root = self.live(progress)
         try:
-            facts = replace(facts, changes=self._client.changes(self._inspect["Id"]))
+            changes = self._client.changes(self._inspect["Id"])
+            unmerged = self._debug.unmerged(changes or ())
+            facts = replace(facts, changes=changes, unmerged=unmerged)
         except BaseException:
             root.close()
             raise

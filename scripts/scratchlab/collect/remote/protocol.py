@@ -23,7 +23,7 @@ from scratchlab.deadlines import allowed
 from scratchlab.errors import LabError
 from scratchlab.idmap import OVERFLOW, IdRanges, outside
 from scratchlab.ledger import Ledger
-from scratchlab.model import Entry
+from scratchlab.model import Entry, Kind
 
 _FRAME = struct.Struct(">B3xI")  # Docker Engine API, "Attach to a container", stream format
 _RECORD = struct.Struct("<cI")
@@ -223,6 +223,7 @@ class LedgerReader:
         self._ready: list[Entry] = []
         self._count = 0
         self._cost = 0
+        self.several_links: set[str] = set()  # directories with more than one link
 
     def read(self, connection: Connection) -> Ledger:
         """Read records until the tree is complete; raises LabError when they end earlier."""
@@ -272,6 +273,8 @@ class LedgerReader:
             raise LabError(f"the debug container sent a damaged entry: {error}") from error
         if several:
             self._links.add(status, entry.path)
+        if status.links > 1 and entry.kind is Kind.DIRECTORY:
+            self.several_links.add(entry.path)
         return entry
 
     def _path(self, name: bytes) -> str:
