@@ -144,8 +144,8 @@ def test_a_device_that_is_a_whiteout_is_one_by_its_number() -> None:
 
 def test_all_names_of_a_file_are_in_the_layer_that_one_name_was_added_to() -> None:
     image = [file(f"/{name}", links="/a", layer=0) for name in "abc"]
-    live = [file(f"/{name}", ON_ROOT, links=first) for name, first in zip("abcd", "abba")]
-    live = [replace(entry, links=f"/{entry.links}") for entry in live]
+    first = {"a": "/a", "b": "/b", "c": "/b", "d": "/a"}
+    live = [file(f"/{name}", ON_ROOT, links=first[name]) for name in "abcd"]
     asked = facts(changes={"/d": "added"})
     found = judged(asked, *live, image=image, init=None, writable=None)
     assert finding(found, "/d").origin is Origin.WRITTEN_LATER
