@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from scratchlab.user_data import UserDataRead
+
 Json = dict[str, Any]
 
 
@@ -326,6 +328,8 @@ class Facts:
     # to the package that owns it ("dpkg: nginx 1.22.1-9"), as the container's own database says.
     content: Mapping[str, str] = field(default_factory=dict)
     packages: Mapping[str, str] = field(default_factory=dict)
+    # None: the user's data was read like all else (evidence of earlier versions).
+    user_data: UserDataRead | None = None
     problems: tuple[str, ...] = ()  # sentences: facts that could not be read, and why
 
 

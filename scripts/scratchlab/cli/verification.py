@@ -29,6 +29,7 @@ from scratchlab.report import build as build_report
 from scratchlab.report import read as read_report
 from scratchlab.report import write as write_report
 from scratchlab.report.verdict import ExitStatus, worst
+from scratchlab.user_data import UserData
 
 if TYPE_CHECKING:
     from scratchlab.report.policy.file import Policy
@@ -54,6 +55,13 @@ if TYPE_CHECKING:
 @click.option("--save-evidence", metavar="DIR", help="Also save all evidence, for replay")
 @expect_option
 @click.option("--fresh", is_flag=True, help="Read and prove the image again, even if it is cached")
+@click.option(
+    "--user-data",
+    type=click.Choice([*UserData]),
+    default=UserData.LIST,
+    show_default=True,
+    help="What lies on volumes and binds: leave it out, list the first names, or read it all",
+)
 @click.option("--format", "form", type=REPORT_FORMATS, default="table", show_default=True)
 def verify(
     *,
@@ -69,6 +77,7 @@ def verify(
     save_evidence: str | None,
     expect: str | None,
     fresh: bool,
+    user_data: str,
     form: str,
 ) -> int:
     """Explain every entry of CONTAINER's root filesystem.
@@ -88,7 +97,12 @@ def verify(
         )  # fmt: skip
     with Progress() as progress, connect_engine(engine, url) as client:
         evidence, judgement = verification.verify(
-            client, containers[0], vantage=vantage, progress=progress, fresh=fresh
+            client,
+            containers[0],
+            vantage=vantage,
+            progress=progress,
+            fresh=fresh,
+            user_data=UserData(user_data),
         )
     with evidence:
         if save_evidence:

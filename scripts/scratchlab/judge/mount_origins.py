@@ -276,7 +276,7 @@ class MountOrigins:
         """A mount of the host below the source of a user's bind: it came with the bind, or later
         by propagation.
         """
-        above = self._user_bind_above(mount)
+        above = self.user_bind_above(mount)
         if above is None:
             return None
         request = self._matched[above.id]
@@ -305,7 +305,8 @@ class MountOrigins:
             return Cause(Origin.HOST_MOUNT, "host-mount", (proof, listed, line))
         return Cause(Origin.USER_MOUNT, rule, (listed, proof, line))
 
-    def _user_bind_above(self, mount: Mount) -> Mount | None:
+    def user_bind_above(self, mount: Mount) -> Mount | None:
+        """The bind or volume of the user's that ``mount`` was mounted on, below its target."""
         above = self._matched_above(mount)
         if above is None:
             return None

@@ -63,6 +63,7 @@ class ContainerSection(TypedDict):
     pid: int
     vantage: str  # host, debug
     ledger_digest: NotRequired[str]
+    ledger_covers: NotRequired[str]
 
 
 class SummarySection(TypedDict):
@@ -197,6 +198,26 @@ class NotComparedSection(TypedDict):
 
     what: str
     why: str
+
+
+class UserMountSection(TypedDict):
+    """What was read of one mount of the user's: an item of ``mounts`` of ``user_data``."""
+
+    target: str
+    listed: int
+    complete: bool
+    set_uid: list[str]
+    capabilities: list[str]
+    devices: list[str]
+    mounts: list[str]
+
+
+class UserDataSection(TypedDict):
+    """What was read of what lies on volumes and binds."""
+
+    mode: str  # none, list, hash
+    most: int  # 0: no bound
+    mounts: list[UserMountSection]
 
 
 class StepSection(TypedDict):
@@ -360,6 +381,7 @@ class HeadFields(TypedDict):
     problems: list[str]
     notes: list[str]
     not_compared: NotRequired[list[NotComparedSection]]
+    user_data: NotRequired[UserDataSection]
     ladder: NotRequired[LadderSection]
     timelapse: NotRequired[TimelapseSection]
     mounts: NotRequired[list[MountSection]]

@@ -24,12 +24,14 @@ from scratchlab.collect.live.limits import (
     UNHASHED_FILESYSTEMS,
     WalkLimits,
 )
+from scratchlab.collect.live.user_data import UserDataPlan, come_and_go, read_so_far
 from scratchlab.collect.remote.container import run_agent
 from scratchlab.collect.remote.files import AgentRootFiles
 from scratchlab.collect.remote.protocol import (
     Connection,
     LedgerReader,
     OwnerMap,
+    pack_plan,
     unpack_status,
 )
 from scratchlab.errors import LabError
@@ -49,6 +51,7 @@ from scratchlab.model import (
     SecondLook,
 )
 from scratchlab.procfs import parse_stat
+from scratchlab.user_data import UserDataRead
 
 if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient
@@ -139,25 +142,36 @@ class DebugContainer:
             )
         return ()
 
-    def read(self, progress: Callable[[int], None] | None = None) -> Ledger:
-        """The live ledger. ``progress`` is called with the number of entries so far.
+    def read(
+        self,
+        progress: Callable[[int], None] | None = None,
+        plan: UserDataPlan | None = None,
+        image: Ledger | None = None,
+    ) -> tuple[Ledger, UserDataRead]:
+        """The live ledger, and how much of the user's data it has.
 
-        Raises LabError when the root cannot be read, or if the process, its root or its mounts
-        were replaced meanwhile.
+        ``plan`` says how much to read of that (None: all), ``image`` is what files on volumes are
+        compared with; ``progress`` is called with the number of entries so far. Raises LabError
+        when the root cannot be read, or if the process, its root or its mounts were replaced
+        meanwhile.
         """
         owners = OwnerMap()
         if self._sees_mapped_ids():
             owners = OwnerMap(self.process.uid_map, self.process.gid_map)
-        self._connection.start_walk()
+        plan = plan or UserDataPlan()
+        visible = mountinfo.visible_mounts(self.process.mounts, self.process.root.mount)
+        self._connection.start_walk(pack_plan(plan, visible, image))
         reader = LedgerReader(owners, self._limits, progress)
         ledger = reader.read(self._connection)
         try:
-            self._recheck(_process_facts(self._receive_facts(b"Z"), "after "))
+            facts = self._receive_facts(b"Z")
+            self._recheck(_process_facts(facts, "after "), plan)
+            user_data = _user_data(plan, facts)
         except BaseException:
             ledger.close()
             raise
         self._several_links = frozenset(reader.several_links)
-        return ledger
+        return ledger, user_data
 
     def files(self) -> AgentRootFiles:
         """Reads files by their paths, after :meth:`read`."""
@@ -175,15 +189,16 @@ class DebugContainer:
     def _sees_mapped_ids(self) -> bool:
         return self._shares_userns and self.process.uid_map != idmap.INITIAL
 
-    def _recheck(self, now: ProcessFacts) -> None:
+    def _recheck(self, now: ProcessFacts, plan: UserDataPlan) -> None:
         before = self.process
+        may_change = come_and_go(plan, before.mounts, before.root.mount)
         if (now.pid, now.start_time) != (before.pid, before.start_time):
             _raise_changed("was replaced while it was read")
         if now.namespaces.get("mnt") != before.namespaces.get("mnt"):
             _raise_changed("moved to another mount namespace")
         if now.root.identity != before.root.identity:
             _raise_changed("changed its root directory")
-        if changed := mountinfo.changes(before.mounts, now.mounts):
+        if changed := mountinfo.changes(before.mounts, now.mounts, may_change):
             _raise_changed(f"had its mounts changed while it was read: {'; '.join(changed)}")
         again = self._client.inspect_container(self._inspect["Id"])
         running_pid(again, self._client.name)
@@ -286,6 +301,21 @@ def _process_facts(facts: _AgentFacts, prefix: str) -> ProcessFacts:
         raise LabError(f"the debug container sent damaged facts: {error}") from error
 
 
+def _user_data(plan: UserDataPlan, facts: _AgentFacts) -> UserDataRead:
+    """What the agent read of the user's data, as it reports it."""
+    listed: dict[int, int] = {}
+    cut: set[int] = set()
+    try:
+        for value in facts.all("user data"):
+            mount, count, complete = map(int, value.split())
+            listed[mount] = count
+            if not complete:
+                cut.add(mount)
+    except ValueError as error:
+        raise LabError(f"the debug container sent damaged facts: {error}") from error
+    return read_so_far(plan, listed, cut)
+
+
 def _shows_id(process: ProcessFacts, container: str) -> bool:
     """Whether the process's control group or one of its mounts has the id ``container``."""
     return container.encode() in process.cgroup or any(
@@ -329,17 +359,28 @@ class DebugView:
             problems=self._debug.problems(),
         )
 
+    @property
+    def root_mount(self) -> int:
+        """The mountinfo id of the mount that the root lies on."""
+        return self._debug.process.root.mount
+
+    def start_reading(self) -> None:
+        """Nothing: the agent waits until it is known what to read."""
+
     def live(self, progress: Progress) -> Ledger:
         """Read the live ledger. Raises LabError if the process was replaced meanwhile."""
-        return self._debug.read(progress.step("reading the live root", "entries"))
+        return self._debug.read(progress.step("reading the live root", "entries"))[0]
 
-    def examine(self, facts: Facts, image: Ledger, progress: Progress) -> EvidenceSet:
+    def examine(
+        self, facts: Facts, image: Ledger, plan: UserDataPlan, progress: Progress
+    ) -> EvidenceSet:
         """Read the live root, and what the engine lists as changes. Raises LabError."""
-        root = self.live(progress)
+        count = progress.step("reading the live root", "entries")
+        root, user_data = self._debug.read(count, plan, image)
         try:
             changes = self._client.changes(self._inspect["Id"])
             unmerged = self._debug.unmerged(changes or ())
-            facts = replace(facts, changes=changes, unmerged=unmerged)
+            facts = replace(facts, changes=changes, unmerged=unmerged, user_data=user_data)
         except BaseException:
             root.close()
             raise

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TextIO
 
 from scratchlab.model import Json, Origin
+from scratchlab.render import user_data
 from scratchlab.render.html import compact
 from scratchlab.render.html.templates import data, write_template
 from scratchlab.render.words import ORIGINS
@@ -41,6 +42,7 @@ def render(report: Report, out: TextIO) -> None:
         styles=STYLES,
         scripts=SCRIPTS,
         **report.head,
+        user_data_read=user_data.sentences(report.head),
         differing=list(islice(filter(trouble_of, report.entries), MOST_DIFFERING)),
         origins=_origins(report.entries),
         experiments=[check for check in checks if _EXPERIMENT.match(check["id"])],

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from scratchlab.render import user_data
 from scratchlab.render.terminal import (
     NARROW,
     ORIGIN_STYLES,
@@ -32,6 +33,7 @@ from scratchlab.report.sections import (
     MountSection,
     NotComparedSection,
 )
+from scratchlab.report.user_data import EVERYTHING, covered
 from scratchlab.report.verdict import ExitStatus, as_predicted
 
 MOST_ROWS = 300
@@ -69,6 +71,8 @@ def render(report: Report, out: TextIO) -> None:
     _print_mounts(head.get("mounts", []), screen)
     _print_checks(head["checks"], screen, out)
     screen.print()
+    for sentence in user_data.sentences(head):
+        screen.print(text(f"user data on {sentence}", "dim"))
     _print_not_compared(head.get("not_compared", []), screen)
     screen.print(text(_counts(head)))
     verdict = head["verdict"]
@@ -136,6 +140,8 @@ def _circumstances(head: Head) -> list[str]:
 
 def _digests(head: Head, *, narrow: bool) -> list[str]:
     live = head["container"].get("ledger_digest", "not in this report")
+    covers = covered(head)
+    live = live if covers == EVERYTHING else f"{live} ({covers})"
     kept = head["image"].get("source") == "kept"
     source = " (kept from an earlier run, which proved it; --fresh reads it again)" if kept else ""
     image = f"{head['image']['ledger_digest']} image{source}"
@@ -175,8 +181,9 @@ def _print_entries(report: Report, screen: Console) -> None:
 
 
 def _unremarkable(entry: EntrySection) -> bool:
-    """Whether an entry is the image's own, unchanged."""
-    return entry["status"] == "same" and as_predicted(entry)
+    """Whether an entry is the image's own, unchanged, or the user's."""
+    known = entry["status"] == "same" or entry["origin"] == "user-data"
+    return known and as_predicted(entry)
 
 
 def _name(entry: EntrySection, tree: bool) -> str:
