@@ -286,7 +286,7 @@ class MountOrigins:
         if self._facts.host_mounts is None:
             # What comes by propagation lies on a slave and is one (Linux fs/pnode.c
             # propagate_one(); proc_pid_mountinfo(5): master).
-            came = all(_is_slave(passed) for passed in (above, mount))
+            came = all(is_slave(passed) for passed in (above, mount))
             if not came and (late or not recursive):
                 return None
             detail = "whether the host has this mount as well is not known from here"
@@ -372,5 +372,6 @@ class MountOrigins:
         return Content.NEW if mode in ("private", "shareable", "") else Content.USERS
 
 
-def _is_slave(mount: Mount) -> bool:
+def is_slave(mount: Mount) -> bool:
+    """Whether what is mounted elsewhere comes to ``mount`` (proc_pid_mountinfo(5): master)."""
     return any(tag.startswith("master:") for tag in mount.propagation)

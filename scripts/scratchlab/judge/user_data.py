@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from scratchlab import mountinfo
-from scratchlab.judge.mount_origins import MountOrigins
+from scratchlab.judge.mount_origins import MountOrigins, is_slave
 from scratchlab.judge.places import Content
 from scratchlab.ledger import Ledger
 from scratchlab.model import Facts, Mount, Origin
@@ -31,10 +31,8 @@ def user_mounts(facts: Facts, image: Ledger, root: int) -> tuple[UserMount, ...]
     members: defaultdict[int, list[int]] = defaultdict(list)
     heads: dict[int, Mount] = {}
     for mount in others:
-        above = None
-        if origins.request(mount) is None and origins[mount].origin in _CAME_ALONG:
-            above = origins.user_bind_above(mount)
-        if above is not None and above.id in visible:
+        above = origins.user_bind_above(mount) if origins.request(mount) is None else None
+        if above is not None and _came_along(origins, mount, above):
             members[above.id].append(mount.id)
         elif origins.content(mount) is Content.USERS:
             heads[mount.id] = mount
@@ -49,6 +47,11 @@ def user_mounts(facts: Facts, image: Ledger, root: int) -> tuple[UserMount, ...]
         )
         for mount in heads.values()
     )
+
+
+def _came_along(origins: MountOrigins, mount: Mount, above: Mount) -> bool:
+    """Whether the host mounted it, or may have: it is gone there, but came by propagation."""
+    return origins[mount].origin in _CAME_ALONG or (is_slave(above) and is_slave(mount))
 
 
 def _is_volume(origins: MountOrigins, mount: Mount) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scratchlab.render.words import MOST_NAMES
-from scratchlab.report.sections import Head, UserDataSection, UserMountSection
+from scratchlab.report.sections import Head
+from scratchlab.report.user_data_sections import UserDataSection, UserMountSection
 
 _TOLD = (
     ("set_uid", "set-uid or set-gid file", "set-uid or set-gid files"),

@@ -9,6 +9,7 @@ container or an engine (paths, targets, options, details) are escaped by scratch
 from typing import NotRequired, TypedDict
 
 from scratchlab.report.layer_sections import DriftSection, LayerSection, LayerStepSection
+from scratchlab.report.user_data_sections import UserDataSection
 
 
 class ToolSection(TypedDict):
@@ -198,26 +199,6 @@ class NotComparedSection(TypedDict):
 
     what: str
     why: str
-
-
-class UserMountSection(TypedDict):
-    """What was read of one mount of the user's: an item of ``mounts`` of ``user_data``."""
-
-    target: str
-    listed: int
-    complete: bool
-    set_uid: list[str]
-    capabilities: list[str]
-    devices: list[str]
-    mounts: list[str]
-
-
-class UserDataSection(TypedDict):
-    """What was read of what lies on volumes and binds."""
-
-    mode: str  # none, list, hash
-    most: int  # 0: no bound
-    mounts: list[UserMountSection]
 
 
 class StepSection(TypedDict):

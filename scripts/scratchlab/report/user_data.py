@@ -15,7 +15,8 @@ from scratchlab.user_data import UserData
 
 if TYPE_CHECKING:
     from scratchlab.evidence import EvidenceSet
-    from scratchlab.report.sections import HeadFields, UserDataSection, UserMountSection
+    from scratchlab.report.sections import HeadFields
+    from scratchlab.report.user_data_sections import UserDataSection, UserMountSection
 
 EVERYTHING = "everything"
 _SET_ID = 0o6000
