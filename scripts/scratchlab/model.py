@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from scratchlab.user_data import UserDataRead
+from scratchlab.reading import SecondLook, UserDataRead
 
 Json = dict[str, Any]
 
@@ -277,22 +277,6 @@ class HostDevice:
 
     target: str
     device: tuple[int, int]
-
-
-class Sight(StrEnum):
-    """What a second look at a path showed."""
-
-    SAME = "same"
-    GONE = "gone"
-    CHANGED = "changed"  # another entry, or one where there was none
-
-
-@dataclass(frozen=True, slots=True)
-class SecondLook:
-    """A path that came out unexplained or missing, looked at once more."""
-
-    path: str
-    sight: Sight
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,13 +23,13 @@ from scratchlab.judge import Judgement
 from scratchlab.judge.explain import explain
 from scratchlab.lab import verification
 from scratchlab.progress import Progress
+from scratchlab.reading import UserData
 from scratchlab.render.terminal import why as terminal_why
 from scratchlab.report import Report
 from scratchlab.report import build as build_report
 from scratchlab.report import read as read_report
 from scratchlab.report import write as write_report
 from scratchlab.report.verdict import ExitStatus, worst
-from scratchlab.user_data import UserData
 
 if TYPE_CHECKING:
     from scratchlab.report.policy.file import Policy

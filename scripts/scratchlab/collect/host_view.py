@@ -27,8 +27,8 @@ from scratchlab.collect.live.user_data import UserDataPlan, come_and_go
 from scratchlab.collect.process import Process
 from scratchlab.evidence import EvidenceSet
 from scratchlab.ledger import Ledger
-from scratchlab.model import Container, Engine, Facts, Image, Json, SecondLook
-from scratchlab.user_data import UserDataRead
+from scratchlab.model import Container, Engine, Facts, Image, Json
+from scratchlab.reading import SecondLook, UserDataRead
 
 if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient

@@ -21,8 +21,9 @@ from scratchlab.collect.live.user_data import UserDataPlan
 from scratchlab.errors import LabError
 from scratchlab.evidence import EvidenceSet
 from scratchlab.ledger import Ledger
-from scratchlab.model import Engine, Facts, Image, Json, SecondLook
+from scratchlab.model import Engine, Facts, Image, Json
 from scratchlab.progress import Progress
+from scratchlab.reading import SecondLook
 
 if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient

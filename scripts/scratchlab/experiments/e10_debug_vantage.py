@@ -23,8 +23,8 @@ from scratchlab.lab import listing
 from scratchlab.lab.listing import ListedEntry
 from scratchlab.lab.session import Laboratory
 from scratchlab.model import Kind
+from scratchlab.reading import UserData
 from scratchlab.text import visible
-from scratchlab.user_data import UserData
 
 # The root of PID 1 in a debug container that shares the PID namespace of the lab's container.
 ROOT = "/proc/1/root"

@@ -13,7 +13,7 @@ from scratchlab.judge.mount_origins import MountOrigins, is_slave
 from scratchlab.judge.places import Content
 from scratchlab.ledger import Ledger
 from scratchlab.model import Facts, Mount, Origin
-from scratchlab.user_data import UserMount
+from scratchlab.reading import UserMount
 
 _CAME_ALONG = frozenset({Origin.USER_MOUNT, Origin.HOST_MOUNT})
 

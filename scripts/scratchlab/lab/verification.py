@@ -14,7 +14,7 @@ from scratchlab.judge.prediction import predict
 from scratchlab.judge.user_data import user_mounts
 from scratchlab.model import Kind, Origin, Status
 from scratchlab.progress import Progress
-from scratchlab.user_data import UserData
+from scratchlab.reading import UserData
 
 if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient

@@ -27,6 +27,7 @@ from scratchlab.report.verdict import decide
 if TYPE_CHECKING:
     from scratchlab.evidence import EvidenceSet
     from scratchlab.report.policy.file import Policy
+    from scratchlab.report.quiz_sections import QuizSection
     from scratchlab.report.sections import (
         ContainerSection,
         EngineSection,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
         HostSection,
         ImageSection,
         LadderSection,
-        QuizSection,
         SummarySection,
         TimelapseSection,
     )

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from scratchlab.errors import LabError
 from scratchlab.model import Kind
+from scratchlab.reading import UserData
 from scratchlab.text import visible
-from scratchlab.user_data import UserData
 
 if TYPE_CHECKING:
     from scratchlab.evidence import EvidenceSet

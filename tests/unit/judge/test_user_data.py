@@ -21,7 +21,7 @@ from tests.unit.judge.handmade import (
 from scratchlab.judge.user_data import user_mounts
 from scratchlab.ledger import Ledger
 from scratchlab.model import Facts, Mount
-from scratchlab.user_data import UserMount
+from scratchlab.reading import UserMount
 
 DATA = bound(20, "/data", device=(8, 1), root="/host/data")
 WISH = {"Type": "bind", "Source": "/host/data", "Destination": "/data"}

@@ -10,7 +10,7 @@ import pytest
 from scratchlab.collect.live import user_data
 from scratchlab.collect.live.user_data import BoundedMounts, UserDataPlan, come_and_go
 from scratchlab.model import Mount
-from scratchlab.user_data import UserData, UserDataRead, UserMount
+from scratchlab.reading import UserData, UserDataRead, UserMount
 
 
 def mount(number: int, target: str, parent: int = 1) -> Mount:

@@ -16,12 +16,12 @@ from scratchlab.judge import judge
 from scratchlab.judge.prediction.predictions import Predictions
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Kind
+from scratchlab.reading import UserData, UserDataRead, UserMount
 from scratchlab.render import user_data as words
 from scratchlab.render.html import report_page
 from scratchlab.render.terminal import report as terminal
 from scratchlab.report import Report, build, read, write
 from scratchlab.report.user_data import covered, require_same_coverage
-from scratchlab.user_data import UserData, UserDataRead, UserMount
 
 DATA, DISK = bound(20, "/data"), mount(21, "/data/di\x1bsk", "xfs", parent=20)
 LIVE = (

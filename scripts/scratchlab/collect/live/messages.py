@@ -11,7 +11,7 @@ from scratchlab import codec
 from scratchlab.collect.live.user_data import UserDataPlan
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Kind
-from scratchlab.user_data import UserData, UserMount
+from scratchlab.reading import UserData, UserMount
 
 _LENGTH = struct.Struct("<I")
 _MOST = 256 << 20  # bytes

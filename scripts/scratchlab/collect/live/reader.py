@@ -27,7 +27,7 @@ from scratchlab.collect.live.user_data import UserDataPlan
 from scratchlab.errors import LabError
 from scratchlab.ledger import Ledger, temporary_directory
 from scratchlab.model import Mount
-from scratchlab.user_data import UserDataRead
+from scratchlab.reading import UserDataRead
 
 SILENCE = 60.0  # seconds without progress after which the process is given up
 _GRACE = 3.0  # seconds for a killed process to end

@@ -18,7 +18,7 @@ from typing import Protocol
 
 from scratchlab import mountinfo
 from scratchlab.model import Mount
-from scratchlab.user_data import UserData, UserDataRead, UserMount
+from scratchlab.reading import UserData, UserDataRead, UserMount
 
 MOST_LISTED = 1000  # entries of each mount
 MOST_NAMES = 100_000  # in one directory: all must be read to know which come first

@@ -45,7 +45,7 @@ from scratchlab.collect.live.xattrs import read_xattrs
 from scratchlab.errors import LabError
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Kind, Mount
-from scratchlab.user_data import UserDataRead
+from scratchlab.reading import UserDataRead
 
 MOVED = "moved while read"
 _PATH = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 from scratchlab import idmap, mountinfo
@@ -16,7 +15,6 @@ from scratchlab.collect.host_facts import (
     PER_CPU_MASKS,
     cgroups,
 )
-from scratchlab.collect.live.file_status import FileStatus
 from scratchlab.collect.live.limits import (
     KERNEL_FILESYSTEMS,
     NETWORK_FILESYSTEMS,
@@ -24,7 +22,13 @@ from scratchlab.collect.live.limits import (
     UNHASHED_FILESYSTEMS,
     WalkLimits,
 )
-from scratchlab.collect.live.user_data import UserDataPlan, come_and_go, read_so_far
+from scratchlab.collect.live.user_data import UserDataPlan, come_and_go
+from scratchlab.collect.remote.agent_facts import (
+    AgentFacts,
+    ProcessFacts,
+    process_facts,
+    user_data_read,
+)
 from scratchlab.collect.remote.container import run_agent
 from scratchlab.collect.remote.files import AgentRootFiles
 from scratchlab.collect.remote.protocol import (
@@ -32,7 +36,6 @@ from scratchlab.collect.remote.protocol import (
     LedgerReader,
     OwnerMap,
     pack_plan,
-    unpack_status,
 )
 from scratchlab.errors import LabError
 from scratchlab.evidence import EvidenceSet
@@ -46,12 +49,9 @@ from scratchlab.model import (
     Image,
     Json,
     Layers,
-    Mount,
     Runtime,
-    SecondLook,
 )
-from scratchlab.procfs import parse_stat
-from scratchlab.user_data import UserDataRead
+from scratchlab.reading import SecondLook, UserDataRead
 
 if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient
@@ -60,25 +60,6 @@ if TYPE_CHECKING:
 _AGAIN = "run it again"
 # Runtimes that put a kernel or process of their own between the container and the host's kernel.
 _SANDBOXES = ("runsc", "kata")
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessFacts:
-    """The container's process at one moment, as the agent reports it.
-
-    Like :class:`scratchlab.collect.process.Process`, but ``pid`` is the number in the debug
-    container's PID namespace.
-    """
-
-    pid: int
-    start_time: int
-    namespaces: Mapping[str, str]
-    uid_map: idmap.IdRanges
-    gid_map: idmap.IdRanges
-    root: FileStatus
-    mounts: tuple[Mount, ...]
-    cgroup: bytes
-    exe: str  # its program, as a path in its own root
 
 
 class DebugContainer:
@@ -95,7 +76,7 @@ class DebugContainer:
         self._connection = connection
         self._limits = limits
         self._facts = self._receive_facts(b"G")
-        self.process = _process_facts(self._facts, "")
+        self.process = process_facts(self._facts, "")
         namespace = self._facts.first("ns/user")
         self._several_links: frozenset[str] = frozenset()
         self._shares_userns = bool(namespace) and namespace == self._facts.first("own ns/user")
@@ -165,8 +146,8 @@ class DebugContainer:
         ledger = reader.read(self._connection)
         try:
             facts = self._receive_facts(b"Z")
-            self._recheck(_process_facts(facts, "after "), plan)
-            user_data = _user_data(plan, facts)
+            self._recheck(process_facts(facts, "after "), plan)
+            user_data = user_data_read(plan, facts)
         except BaseException:
             ledger.close()
             raise
@@ -205,8 +186,8 @@ class DebugContainer:
         if not same_run(self._inspect, again):
             _raise_changed("was restarted while it was read")
 
-    def _receive_facts(self, until: bytes) -> _AgentFacts:
-        facts = _AgentFacts()
+    def _receive_facts(self, until: bytes) -> AgentFacts:
+        facts = AgentFacts()
         while (record := self._connection.next()).letter != until:
             if record.letter == b"F":
                 name, _, value = record.body.partition(b"\0")
@@ -258,62 +239,6 @@ def _pid_in_debug_container(mode: str, pid: int) -> int:
     if mode == "host":
         return pid  # the engine's number is that of its own PID namespace
     return 0 if mode.startswith(("container:", "ns:")) else 1
-
-
-class _AgentFacts:
-    """Values by name; some names have several."""
-
-    def __init__(self) -> None:
-        self._facts: dict[str, list[bytes]] = {}
-
-    def add(self, name: str, value: bytes) -> None:
-        self._facts.setdefault(name, []).append(value)
-
-    def all(self, name: str) -> list[bytes]:
-        return self._facts.get(name, [])
-
-    def first(self, name: str) -> bytes:
-        return self._facts.get(name, [b""])[0]
-
-    def below(self, prefix: str) -> dict[str, str]:
-        size = len(prefix)
-        return {
-            name[size:]: values[0].decode("ascii", "replace")
-            for name, values in sorted(self._facts.items())
-            if name.startswith(prefix)
-        }
-
-
-def _process_facts(facts: _AgentFacts, prefix: str) -> ProcessFacts:
-    try:
-        return ProcessFacts(
-            pid=int(facts.first(f"{prefix}pid")),
-            start_time=parse_stat(facts.first(f"{prefix}stat")).start_time,
-            namespaces=facts.below(f"{prefix}ns/"),
-            uid_map=idmap.parse(facts.first(f"{prefix}uid_map")),
-            gid_map=idmap.parse(facts.first(f"{prefix}gid_map")),
-            root=unpack_status(facts.first(f"{prefix}root")),
-            mounts=mountinfo.parse(facts.first(f"{prefix}mountinfo")),
-            cgroup=facts.first(f"{prefix}cgroup"),
-            exe=os.fsdecode(facts.first(f"{prefix}exe")),
-        )
-    except (ValueError, IndexError, ArithmeticError) as error:
-        raise LabError(f"the debug container sent damaged facts: {error}") from error
-
-
-def _user_data(plan: UserDataPlan, facts: _AgentFacts) -> UserDataRead:
-    """What the agent read of the user's data, as it reports it."""
-    listed: dict[int, int] = {}
-    cut: set[int] = set()
-    try:
-        for value in facts.all("user data"):
-            mount, count, complete = map(int, value.split())
-            listed[mount] = count
-            if not complete:
-                cut.add(mount)
-    except ValueError as error:
-        raise LabError(f"the debug container sent damaged facts: {error}") from error
-    return read_so_far(plan, listed, cut)
 
 
 def _shows_id(process: ProcessFacts, container: str) -> bool:

@@ -25,7 +25,7 @@ from scratchlab.errors import LabError
 from scratchlab.idmap import OVERFLOW, IdRanges, outside
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Kind, Mount
-from scratchlab.user_data import UserData
+from scratchlab.reading import UserData
 
 _FRAME = struct.Struct(">B3xI")  # Docker Engine API, "Attach to a container", stream format
 _RECORD = struct.Struct("<cI")

@@ -1,4 +1,4 @@
-"""How much is read of the user's data, and how much was: no logic, no input/output."""
+"""How a live root was read: how much of the user's data, what a second look showed. No logic."""
 
 from __future__ import annotations
 
@@ -39,3 +39,19 @@ class UserDataRead:
     mode: UserData = UserData.HASH
     most: int = 0
     mounts: tuple[UserMount, ...] = ()
+
+
+class Sight(StrEnum):
+    """What a second look at a path showed."""
+
+    SAME = "same"
+    GONE = "gone"
+    CHANGED = "changed"  # another entry, or one where there was none
+
+
+@dataclass(frozen=True, slots=True)
+class SecondLook:
+    """A path that came out unexplained or missing, looked at once more."""
+
+    path: str
+    sight: Sight
