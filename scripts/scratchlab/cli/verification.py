@@ -93,7 +93,7 @@ def verify(
             raise click.UsageError("--json and --save-evidence are for one; use --json-dir")
         return verify_many(
             selection, engine, url, form, policy=policy, json_dir=json_dir,
-            vantage=vantage, fresh=fresh,
+            vantage=vantage, fresh=fresh, user_data=UserData(user_data),
         )  # fmt: skip
     with Progress() as progress, connect_engine(engine, url) as client:
         evidence, judgement = verification.verify(
