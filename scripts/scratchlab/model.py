@@ -261,9 +261,7 @@ class EngineFile:
 
 @dataclass(frozen=True, slots=True)
 class MaskRoot:
-    """The directory of a tmpfs below /proc or /sys: the id of its mount, and when it was last
-    changed (ctime, nanoseconds since 1970), which is when it was made, as long as it is empty.
-    """
+    """The top of a tmpfs below /proc or /sys: its mount's id, and its ctime (ns since 1970)."""
 
     mount: int
     changed: int
