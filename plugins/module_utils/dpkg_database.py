@@ -33,7 +33,8 @@ def states():
     if done.returncode:
         raise PackageError(
             f"dpkg cannot read its database: {done.stderr.strip()} -- cp /var/lib/dpkg/status-old "
-            "/var/lib/dpkg/status brings back the last one that was whole; then run ./lab again"
+            "/var/lib/dpkg/status brings back the last one that was whole; then run the "
+            "same command again"
         )
     pairs = (line.split("\t") for line in done.stdout.splitlines())
     return {name: abbrev.strip() for abbrev, name in pairs if abbrev[1] != "n"}

@@ -280,7 +280,7 @@ class Packages:
             raise PackageError(
                 f"no space left for packages: {free >> 20} MB free in {self.home}, and "
                 f"{SPACE >> 20} MB are needed there -- make room (df -h {self.home}), "
-                "then run ./lab again"
+                "then run the same command again"
             )
 
     def _known(self, names):

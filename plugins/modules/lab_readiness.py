@@ -218,7 +218,7 @@ def python():
 
 def root():
     """Check that Ansible is root."""
-    remedy = "log in as root, or as a user with sudo (./lab -K asks for the password)"
+    remedy = "log in as root, or as a user with sudo (-K asks for the password)"
     return answer("root", os.geteuid() == 0, f"user id {os.geteuid()}", remedy)
 
 

@@ -139,7 +139,7 @@ def build(module, name, context):
     if done.returncode:
         module.fail_json(
             msg=f"docker build of {name} in {context} failed: "
-            f"{done.stderr.strip()[-600:]} -- fix what it names, then run ./lab again"
+            f"{done.stderr.strip()[-600:]} -- fix what it names, then run the same command again"
         )
     return chosen
 
@@ -244,7 +244,7 @@ def main():
                 builder="",
                 msg=f"no engine answers ({error}); it would be started first",
             )
-        module.fail_json(msg=f"no engine answers ({error}); run ./lab --tags provision,build")
+        module.fail_json(msg=f"no engine answers ({error}); run the role docker_host first")
     except json.JSONDecodeError as error:
         module.fail_json(
             msg=f"the engine's answer is not JSON ({error}); restart it, then run this again"
