@@ -78,6 +78,18 @@ def plain(name):
     return name.rsplit(":", 1)[0]
 
 
+def minimum(requirement):
+    """Take ``docker-compose (>= 2)`` apart: the name and its least version, empty for any."""
+    name, _, rest = requirement.partition(" (>= ")
+    return name, rest.rstrip(")")
+
+
+def at_least(version, least):
+    """Return whether a package's version is ``least`` or newer (deb-version(7))."""
+    command = ["dpkg", "--compare-versions", version, "ge", least]
+    return not least or subprocess.run(command, check=False).returncode == 0
+
+
 def spread(kept, removing, needs):
     """Add to ``kept`` those of ``removing`` that a package in it depends on, and for whom."""
     by_plain = {plain(name): name for name in removing}
