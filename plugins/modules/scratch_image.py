@@ -11,9 +11,8 @@ description:
   - Never replaces an image of the same name that the lab did not build.
 options:
   images:
-    description: Images, each with its C(name) and the directory C(context).
-    type: list
-    elements: dict
+    description: Image names and the directories of their contexts.
+    type: dict
     required: true
   label:
     description: Label of everything that belongs to the lab.
@@ -34,8 +33,7 @@ author: ["scratchlab"]
 EXAMPLES = r"""
 - name: Build the images
   scratchlab.lab.scratch_image:
-    images:
-      - {name: sleep, context: /var/lib/scratchlab/build/sleep}
+    images: {sleep: /var/lib/scratchlab/build/sleep}
     epoch: 1511222400
 """
 
@@ -141,7 +139,7 @@ def build(module, name, context):
     if done.returncode:
         module.fail_json(
             msg=f"docker build of {name} in {context} failed: "
-            f"{done.stderr.strip()[-600:]} -- fix what it names, then run the same command again"
+            f"{done.stderr.strip()[-600:]} -- fix what it names, then run ./lab again"
         )
     return chosen
 
@@ -225,7 +223,7 @@ def main():
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
-            "images": {"type": "list", "elements": "dict", "required": True},
+            "images": {"type": "dict", "required": True},
             # Not the label of containers: every container inherits this one from its image.
             "label": {"default": "io.scratchlab.image"},
             "epoch": {"type": "int", "default": 0},
@@ -235,7 +233,7 @@ def main():
     )
     act = present if module.params["state"] == "present" else absent
     try:
-        result = act(module, {one["name"]: one["context"] for one in module.params["images"]})
+        result = act(module, module.params["images"])
     except ReceiptError as error:
         module.fail_json(msg=str(error))
     except (OSError, engine_listing.Unanswered) as error:
@@ -246,7 +244,7 @@ def main():
                 builder="",
                 msg=f"no engine answers ({error}); it would be started first",
             )
-        module.fail_json(msg=f"no engine answers ({error}); run the role docker_host first")
+        module.fail_json(msg=f"no engine answers ({error}); run ./lab --tags provision,build")
     except json.JSONDecodeError as error:
         module.fail_json(
             msg=f"the engine's answer is not JSON ({error}); restart it, then run this again"

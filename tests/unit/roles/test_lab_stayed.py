@@ -24,9 +24,8 @@ GONE = {
     "start": "",
 }
 STAYS = GONE | {"stays": True, "data_stays": True, "why": ["it holds volume data"]}
-DESTROY = "ansible-playbook scratchlab.lab.destroy"
-ALL = f"{DESTROY} -e lab_destroy_data=true"
-PURGE = f"apt-get purge mytool, then {DESTROY}"
+ALL = "./lab destroy -e lab_destroy_data=true"
+PURGE = "apt-get purge mytool, then ./lab destroy"
 
 
 @pytest.mark.parametrize(
@@ -44,15 +43,15 @@ PURGE = f"apt-get purge mytool, then {DESTROY}"
         (STAYS | {"start": "systemctl restart docker", "why": ["it cannot be asked"]}, {}, [],
          ["the Docker engine with its packages, its group, its configuration and its data, "
           "because it cannot be asked"],
-         [f"systemctl restart docker, then {DESTROY}, which asks the engine", ALL]),
+         ["systemctl restart docker, then ./lab destroy, which asks the engine", ALL]),
         (GONE, {"golang-go:amd64": ["mytool"], "golang-src:all": ["mytool"]}, [],
          ["packages golang-go and golang-src: mytool needs them"], [PURGE]),
         (GONE, {"runc:amd64": ["apt-mark hold"]}, [],
-         ["packages runc: held"], [f"apt-mark unhold runc, then {DESTROY}"]),
+         ["packages runc: held"], ["apt-mark unhold runc, then ./lab destroy"]),
         (GONE, {}, ["/var/lib/scratchlab/notes.txt"], ["/var/lib/scratchlab/notes.txt"], [ALL]),
         (GONE | {"ours": False, "stays": True, "needed": ["image sleep, from which web runs"]},
          {}, [], ["image sleep, from which web runs"],
-         [f"remove these containers, then {DESTROY}"]),
+         ["remove these containers, then ./lab destroy"]),
     ],
     ids=["nothing", "not ours", "data", "needed", "silent", "packages", "held", "files", "image"],
 )  # fmt: skip
