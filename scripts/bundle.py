@@ -154,7 +154,7 @@ def wanted_packages() -> tuple[list[str], list[str]]:
 
     engine = defaults("docker_host")
     needed = [*engine["docker_host_packages"], *defaults("golang")["golang_packages"], *ALWAYS]
-    return needed, engine["docker_host_packages_optional"]
+    return needed, [*engine["docker_host_packages_optional"], "docker-buildx"]
 
 
 class Apt:

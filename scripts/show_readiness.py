@@ -64,6 +64,11 @@ def main(directory: str) -> int:
         reached = status is not None and status["state"] != "unreachable"
         table.add_row(text(visible(name), "bold"), *map(_cell, (reached, *cells)))
     screen.print(table)
+    for name, status in machines.items():
+        # A distribution on which nobody has measured the lab; that is no reason to stop.
+        seen = str(answers(status).get("distribution", {}).get("observed", ""))
+        if "not measured" in seen:
+            screen.print(text(f"\n{visible(name)}: {printable(seen)}", "yellow"))
     not_ready = {name: why for name, status in machines.items() if (why := reason(status))}
     for name, why in not_ready.items():
         screen.print(text(f"\n{visible(name)}: {printable(why)}", "red"))

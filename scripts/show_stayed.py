@@ -13,6 +13,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 COMMAND = "./lab destroy"
+# What the role lab_machine says, which does not know of ./lab.
+PLAYBOOK = "ansible-playbook scratchlab.lab.destroy"
 CHECK, DIFF = {"--check", "-C"}, {"--diff", "-D"}
 
 
@@ -26,7 +28,7 @@ def lines(stays: Iterable[tuple[str, dict[str, list[str]]]], options: Sequence[s
         commands += [one for one in what["remedies"] if one not in commands]
     kept = (one for one in options if one not in CHECK | DIFF)
     again = " ".join([COMMAND, *map(shlex.quote, kept)])
-    return found + [f"to remove it: {one.replace(COMMAND, again)}" for one in commands]
+    return found + [f"to remove it: {one.replace(PLAYBOOK, again)}" for one in commands]
 
 
 def main(lab: str, options: Sequence[str]) -> None:

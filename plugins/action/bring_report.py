@@ -38,7 +38,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
             reason = result.get("msg") or result.get("module_stderr")
             return result | {
                 "failed": True,
-                "msg": f"no report: {options['src']} on {host}: {reason}; run ./lab -l {host}",
+                "msg": f"no report: {options['src']} on {host}: {reason}; "
+                f"run the lab on it (-l {host})",
             }
         # The machine is not trusted: unpack no more than the limit, whatever it sent.
         content = zlib.decompressobj().decompress(base64.b64decode(packed), options["limit"])

@@ -78,8 +78,9 @@ def problems(name: str, option: Mapping[str, Any], value: object) -> list[str]:
             example = value.split(",")
         shown = json.dumps({name: example})
         return [f"{name} is {described(value)}, and must be {words}: -e '{shown}'"]
-    if option.get("choices") and value not in option["choices"]:
-        return [f"{name} is {value!r}, and must be one of {', '.join(option['choices'])}"]
+    for item in value if isinstance(value, list) else [value]:
+        if option.get("choices") and item not in option["choices"]:
+            return [f"{name} is {item!r}, and must be one of {', '.join(option['choices'])}"]
     if kind == "list" and isinstance(value, Sequence):
         element = option.get("elements", "str")
         return [

@@ -50,7 +50,7 @@ def sentence(names, cause):
     """Return what a person reads of a Cause."""
     return (
         f"apt could not handle {' '.join(names)}: {cause.what} -- {cause.remedy}, "
-        "then run ./lab again"
+        "then run the same command again"
     )
 
 

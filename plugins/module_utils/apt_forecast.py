@@ -70,7 +70,8 @@ def judge_states(names, states):
     unfinished = {name: state for name, state in states.items() if apt_causes.unfinished(state)}
     for name, state in unfinished.items():
         # The lab finishes what was unpacked; what has to be unpacked again is not its own.
-        if name in OTHER_ENGINES or (name in names and state[2:] == "R"):
+        foreign = name in OTHER_ENGINES and name not in names
+        if foreign or (name in names and state[2:] == "R"):
             return apt_causes.half_installed(name, state), ""
     some = ", ".join(f"{name} ({state})" for name, state in unfinished.items())
     return None, f"; half installed, and apt tries to finish: {some}" if some else ""

@@ -33,7 +33,8 @@ def states():
     if done.returncode:
         raise PackageError(
             f"dpkg cannot read its database: {done.stderr.strip()} -- cp /var/lib/dpkg/status-old "
-            "/var/lib/dpkg/status brings back the last one that was whole; then run ./lab again"
+            "/var/lib/dpkg/status brings back the last one that was whole; then run the "
+            "same command again"
         )
     pairs = (line.split("\t") for line in done.stdout.splitlines())
     return {name: abbrev.strip() for abbrev, name in pairs if abbrev[1] != "n"}
@@ -75,6 +76,18 @@ def _names(field):
 def plain(name):
     """Return a name like ``docker.io:amd64`` without its architecture."""
     return name.rsplit(":", 1)[0]
+
+
+def minimum(requirement):
+    """Take ``docker-compose (>= 2)`` apart: the name and its least version, empty for any."""
+    name, _, rest = requirement.partition(" (>= ")
+    return name, rest.rstrip(")")
+
+
+def at_least(version, least):
+    """Return whether a package's version is ``least`` or newer (deb-version(7))."""
+    command = ["dpkg", "--compare-versions", version, "ge", least]
+    return not least or subprocess.run(command, check=False).returncode == 0
 
 
 def spread(kept, removing, needs):

@@ -67,7 +67,7 @@ def _build_program(compiler, source, output, epoch, scratch):
         return True
     if scratch:
         if not compiler["path"]:
-            raise BuildError("no Go on this machine; run ./lab --tags provision,build")
+            raise BuildError("no Go on this machine; run the role golang first")
         temporary = output.with_name(output.name + ".new")
         _compile(compiler["path"], source, temporary, scratch())
         temporary.chmod(0o755)
@@ -109,7 +109,7 @@ def _compile(program, source, output, scratch):
     if done.returncode:
         raise BuildError(
             f"{program} could not build {source}: {done.stderr.strip()[-600:]} "
-            "-- fix what it names (a full disk?), then run ./lab again"
+            "-- fix what it names (a full disk?), then run the same command again"
         )
 
 

@@ -14,6 +14,7 @@ import argparse
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,9 +27,11 @@ try:
     from ansible_collections.scratchlab.lab.plugins.module_utils import apt_causes
     from ansible_collections.scratchlab.lab.plugins.module_utils.dpkg_database import (
         PackageError,
+        at_least,
         dependencies,
         dpkg_idle,
         forbidden_services,
+        minimum,
         plain,
         spread,
         states,
@@ -45,9 +48,11 @@ except ImportError:  # run as a script
     import apt_causes
     from dpkg_database import (
         PackageError,
+        at_least,
         dependencies,
         dpkg_idle,
         forbidden_services,
+        minimum,
         plain,
         spread,
         states,
@@ -280,19 +285,14 @@ class Packages:
             raise PackageError(
                 f"no space left for packages: {free >> 20} MB free in {self.home}, and "
                 f"{SPACE >> 20} MB are needed there -- make room (df -h {self.home}), "
-                "then run ./lab again"
+                "then run the same command again"
             )
 
     def _known(self, names):
-        policy = self._apt_cache("policy", *names) if names else ""
-        blocks = policy.split("\n")
-        known = []
-        for index, line in enumerate(blocks):
-            if line.endswith(":") and not line.startswith(" "):
-                candidate = blocks[index + 2] if index + 2 < len(blocks) else ""
-                if "(none)" not in candidate:
-                    known.append(line[:-1])
-        return known
+        least = dict(map(minimum, names))
+        policy = self._apt_cache("policy", *least) if least else ""
+        found = re.findall(r"^(\S+):\n.*\n  \S+ (\d\S*)$", policy, re.M)
+        return [name for name, version in found if at_least(version, least[name])]
 
     def _reason(self, done, update, names):
         plain_names = [plain(name) for name in names]

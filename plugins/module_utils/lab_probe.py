@@ -89,6 +89,19 @@ def dockerd():
     return shutil.which("dockerd", path=SEARCH) or ""
 
 
+def engine_package(program):
+    """Return name and version of the package that ``program`` belongs to, or empty strings."""
+    places = dict.fromkeys((program, os.path.realpath(program))) if program else ()
+    for place in places:
+        name = output("dpkg-query", "--search", place).partition(":")[0]
+        if name:
+            return {
+                "package": name,
+                "package_version": output("dpkg-query", "-W", "-f", "${Version}", name),
+            }
+    return {"package": "", "package_version": ""}
+
+
 def unfinished_packages():
     """Return the packages that dpkg left unfinished, with their state: ``{"docker.io": "iU"}``."""
     listing = output("dpkg-query", "-W", "-f", "${db:Status-Abbrev}\t${Package}\n")
@@ -192,6 +205,9 @@ def machine():
             "running": bool(engine),
             "version": engine.get("Version", ""),
             "dockerd": dockerd(),
+            "enabled": output("systemctl", "is-enabled", "docker.service").strip() == "enabled",
+            "proxy": os.path.exists("/usr/local/lib/scratchlab/engine.env"),
+            **engine_package(dockerd()),
         },
         "unfinished": unfinished_packages(),
         "go": go(),

@@ -7,7 +7,8 @@ from typing import Any
 
 from ansible_collections.scratchlab.lab.plugins.module_utils.engine_ownership import HELD
 
-ALL = "./lab destroy -e lab_destroy_data=true"
+DESTROY = "ansible-playbook scratchlab.lab.destroy"  # ./lab shows its own command instead
+ALL = f"{DESTROY} -e lab_destroy_data=true"
 
 
 def described(
@@ -29,21 +30,21 @@ def described(
         because = "; and because ".join(engine["why"])
         lines.append(f"the Docker engine with {_list(parts)}, because {because}")
         if engine["start"] and engine["data_stays"]:
-            remedies.append(f"{engine['start']}, then ./lab destroy, which asks the engine")
+            remedies.append(f"{engine['start']}, then {DESTROY}, which asks the engine")
     if engine["needed"] and not engine["ours"]:
         lines += engine["needed"]
-        remedies.append("remove these containers, then ./lab destroy")
+        remedies.append(f"remove these containers, then {DESTROY}")
     for by, names in needed.items():
         held = by == HELD
         lines.append(f"packages {_list(sorted(names))}: {'held' if held else f'{by} needs them'}")
         if held:
-            remedies.append(f"apt-mark unhold {' '.join(sorted(names))}, then ./lab destroy")
+            remedies.append(f"apt-mark unhold {' '.join(sorted(names))}, then {DESTROY}")
     lines += files
     if files or (engine["ours"] and engine["stays"] and engine["data_stays"]):
         remedies.append(ALL)
     others = sorted({*engine["needed_by"], *_others(needed)})
     if others:
-        remedies.append(f"apt-get purge {' '.join(others)}, then ./lab destroy")
+        remedies.append(f"apt-get purge {' '.join(others)}, then {DESTROY}")
     return lines, remedies
 
 

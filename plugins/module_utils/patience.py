@@ -40,5 +40,6 @@ def late(seconds: float) -> str:
     """Return the words that explain a time limit (of a usual machine) that has passed."""
     return (
         f"within {allowed(seconds):.0f} s; if this machine is slow or busy, give it longer:"
-        f" ./lab -e lab_patience={patience() * 4}"
+        f" -e lab_patience={patience() * 4} (in a playbook of your own, environment:"
+        f" {{{VARIABLE}: {patience() * 4}}})"
     )

@@ -8,19 +8,15 @@ description:
   - Writes files, builds Go programs and unpacks a static busybox, each only where it is missing or
     differs. All of it is one task, because each task costs a connection to the machine.
 options:
-  files:
-    description: Absolute paths of text files, and their contents.
-    type: dict
-    default: {}
-  programs:
-    description: Paths of Go files, and of the programs to build from them.
-    type: dict
-    default: {}
-  shell:
+  images:
     description:
-      - Directory to fill with busybox under the names of all its programs. If empty, there is none.
-    type: path
-    default: ""
+      - Images, each with the directory C(context) and in it C(files), names with the files of the
+        role that they come from (empty for an empty file); C(program), the name of a Go program to
+        build from C(main.go) there; C(shell), a directory there to fill with busybox under the
+        names of all its programs. The action plugin of the same name reads the files of the role.
+    type: list
+    elements: dict
+    required: true
   epoch:
     description: Modification time of everything, in seconds since 1970.
     type: int
@@ -37,11 +33,11 @@ author: ["scratchlab"]
 EXAMPLES = r"""
 - name: Make the build contexts
   scratchlab.lab.build_contexts:
-    files:
-      /var/lib/scratchlab/build/scratchtest/test: ""
-    programs:
-      /var/lib/scratchlab/build/sleep/main.go: /var/lib/scratchlab/build/sleep/sleep
-    shell: /var/lib/scratchlab/build/scratchlab-debug/bin
+    images:
+      - name: sleep
+        context: /var/lib/scratchlab/build/sleep
+        files: {Dockerfile: sleep/Dockerfile, main.go: sleep/main.go}
+        program: sleep
     epoch: 1511222400
 """
 

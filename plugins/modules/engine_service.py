@@ -138,7 +138,7 @@ def start(module, systemd, restart):
         log = "journalctl -u docker" if systemd else str(LOG)
         module.fail_json(
             msg=f"the Docker engine does not start; {'dockerd says: ' + words if words else reason}"
-            f" -- fix what it names ({log} shows all of it), then run ./lab again",
+            f" -- fix what it names ({log} shows all of it), then run the same command again",
             words=words,
         )
     return True

@@ -77,11 +77,11 @@ def main():
     if not program["path"] and module.check_mode:
         module.exit_json(changed=True, path="", version="", msg="Go would be installed first")
     if not program["path"]:
-        module.fail_json(msg="no Go on this machine; run ./lab --tags provision")
+        module.fail_json(msg="no Go on this machine; run the role golang first")
     if numbers(program["version"]) < numbers(minimum):
         module.fail_json(
             msg=f"{program['path']} is Go {program['version']}, and the lab needs {minimum}: "
-            "run ./lab -e golang_method=tarball"
+            "set golang_method (-e golang_method=tarball)"
         )
     document = {"method": module.params["method"], **program}
     text = json.dumps(document, indent=2, sort_keys=True) + "\n"

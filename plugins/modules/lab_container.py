@@ -76,7 +76,7 @@ def docker(module, *arguments):
     if done.returncode:
         module.fail_json(
             msg=f"docker {' '.join(arguments)}: {done.stderr.strip()[-600:]} "
-            "-- fix what it names, then run ./lab again"
+            "-- fix what it names, then run the same command again"
         )
     return done.stdout.strip()
 
@@ -90,7 +90,7 @@ def started(module):
         module.fail_json(
             msg=f"the name '{name}' is taken by a container that is not the lab's, and it stays "
             f"as it is: rename it (docker rename {name} my-{name}), or give the lab's another name "
-            f"(./lab -e sleep_container_name=lab-{name})"
+            f"(-e sleep_container_name=lab-{name})"
         )
     if (
         existing
@@ -100,7 +100,7 @@ def started(module):
     ):
         return {"changed": False, "id": existing["Id"]}
     if not image_id and not module.check_mode:
-        module.fail_json(msg=f"no image {image}; run ./lab --tags build,run")
+        module.fail_json(msg=f"no image {image}; run the role scratch_images first")
     if module.check_mode:
         return {"changed": True, "id": ""}
     if existing:
@@ -164,7 +164,7 @@ def main():
     except (OSError, engine_listing.Unanswered) as error:
         if module.check_mode or not starting:
             module.exit_json(changed=starting, msg=f"no engine answers ({error})")
-        module.fail_json(msg=f"no engine answers ({error}); run ./lab")
+        module.fail_json(msg=f"no engine answers ({error}); run the role docker_host first")
     module.exit_json(**result)
 
 

@@ -41,6 +41,10 @@ options:
     type: list
     elements: path
     default: []
+  repository:
+    description: Directory on the machine that packages come from, for the fact of the same name.
+    type: str
+    default: ""
   files:
     description:
       - Patterns of the files that the lab writes in O(directories). C(*) and C(?) stand for a part
@@ -61,7 +65,8 @@ EXAMPLES = r"""
 RETURN = r"""
 ansible_facts:
   description: RV(ansible_facts.lab_machine) is the state of the machine; its C(receipts) is true if
-    the lab ran there. RV(ansible_facts.lab_before) is the receipt.
+    the lab ran there, and its C(engine.installed) if the lab installed the engine.
+    RV(ansible_facts.lab_before) is the receipt.
   type: dict
   returned: always
 """
@@ -70,6 +75,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scratchlab.lab.plugins.module_utils import lab_files, lab_receipts
+from ansible_collections.scratchlab.lab.plugins.module_utils.dpkg_database import plain
 from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import (
     group_exists,
     machine,
@@ -162,6 +168,7 @@ def main():
             "sysctls": names,
             "directories": {"type": "list", "elements": "path", "default": []},
             "files": names,
+            "repository": {"default": ""},
         },
         supports_check_mode=True,
     )
@@ -174,7 +181,10 @@ def main():
     facts = machine()
     before = read_json(BEFORE, None)
     facts["receipts"] = any(BEFORE.parent.glob("*"))
+    facts["repository"] = module.params["repository"]
     facts["engine"]["receipt"] = read_json(BEFORE.with_name("engine.json"), {})
+    added = read_json(BEFORE.with_name("packages.json"), {})
+    facts["engine"]["installed"] = facts["engine"]["package"] in map(plain, added)
     record = module.params["record"] and facts["root"] and facts["system"] == "Linux"
     changed = False
     if before is None:

@@ -28,6 +28,12 @@ options:
     description: Whether packages come from a bundle, so that no mirror is needed.
     type: bool
     default: false
+  engine_repository:
+    description:
+      - Repository that O(engine_packages) come from, if not from the machine's own sources. The
+        name of the distribution follows where it ends with a slash.
+    type: str
+    default: ""
   engine_packages:
     description: Packages that the lab installs where there is no engine.
     type: list
@@ -72,13 +78,15 @@ import urllib.request
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scratchlab.lab.plugins.module_utils import (
     apt_causes,
+    apt_fetch,
     apt_forecast,
     dpkg_database,
     lab_probe,
 )
 from ansible_collections.scratchlab.lab.plugins.module_utils.patience import allowed
 
-SECONDS = 15  # for a mirror to answer
+# Codenames of Debian 12, 13 and sid, on which the scenarios of molecule/ run.
+MEASURED = ("bookworm", "trixie", "forky")
 # apt of root writes its caches even when it only shows something.
 QUIET = ("-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=")
 
@@ -109,6 +117,24 @@ def clock(now, wanted):
     off = int(time.time()) - now
     observed = f"the clock is {abs(off)} s {'ahead of' if off > 0 else 'behind'} the controller's"
     return answer("clock", abs(off) <= wanted, observed, "timedatectl set-ntp true, or: date -s")
+
+
+def distribution():
+    """Say whether the lab was measured on this distribution; it goes on where it was not."""
+    found = lab_probe.distribution()
+    name = found["name"] or "this distribution"
+    measured = found["id"] == "debian" and found["codename"] in MEASURED
+    return answer("distribution", True, name if measured else f"{name}: not measured here", "")
+
+
+def repository(url):
+    """Check that the repository of another vendor answers."""
+    found = lab_probe.distribution()
+    base = url + found["id"] if url.endswith("/") else url
+    release = f"{base}/dists/{found['codename']}/InRelease"
+    reason = unreachable(release)
+    observed = f"{release} {f'does not answer: {reason}' if reason else 'answers'}"
+    return answer("mirror", not reason, observed, "check docker_host_repository and the network")
 
 
 def wanted_packages(engine, go):
@@ -144,6 +170,16 @@ def mirror(names, bundle):
     ready, observed = apt_forecast.judge_sources(names, uris, dead, policy, codename)
     remedy = "check the network, the proxy and the address in /etc/apt/sources.list*"
     return answer("mirror", ready, observed, remedy)
+
+
+def both(own, vendor, url):
+    """Return one answer for the machine's own sources and the repository of ``vendor`` packages."""
+    if not vendor:
+        return own
+    other = repository(url)
+    if not own["ready"] or not other["ready"]:
+        return other if own["ready"] else own
+    return {**own, "observed": f"{own['observed']}; {other['observed']}"}
 
 
 def packages(names, states, bundle):
@@ -190,14 +226,10 @@ def unreachable(uri):
     """Return why ``uri`` cannot be fetched, or nothing if it can or needs no network."""
     if not uri.startswith(("http:", "https:")):
         return ""
-    scheme = uri.partition(":")[0]
-    dump = output("apt-config", "dump", "--format", "%f %v%n", f"Acquire::{scheme}::Proxy")
-    proxies = [line.split(None, 1)[1].strip() for line in dump.splitlines() if " " in line.strip()]
-    proxy = {scheme: proxies[0]} if proxies and proxies[0] != "DIRECT" else None
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler(proxy))
     try:
         request = urllib.request.Request(uri, method="HEAD")  # noqa: S310 - the scheme was checked above
-        opener.open(request, timeout=allowed(SECONDS)).close()
+        opener = apt_fetch.opener(uri.partition(":")[0])
+        opener.open(request, timeout=allowed(apt_fetch.SECONDS)).close()
     except (OSError, ValueError) as error:
         if isinstance(error, urllib.error.HTTPError):
             # An archive without InRelease has Release (wiki.debian.org/DebianRepository/Format).
@@ -218,7 +250,7 @@ def python():
 
 def root():
     """Check that Ansible is root."""
-    remedy = "log in as root, or as a user with sudo (./lab -K asks for the password)"
+    remedy = "log in as root, or as a user with sudo (-K asks for the password)"
     return answer("root", os.geteuid() == 0, f"user id {os.geteuid()}", remedy)
 
 
@@ -247,6 +279,7 @@ def main():
         argument_spec={
             **dict.fromkeys(("disk_mib", "memory_mib", "clock_seconds", "now"), number),
             "bundle": {"type": "bool", "default": False},
+            "engine_repository": {"default": ""},
             "engine_packages": names,
             "go_packages": names,
         },
@@ -257,13 +290,18 @@ def main():
         wanted, states = wanted_packages(options["engine_packages"], options["go_packages"])
     except dpkg_database.PackageError as error:
         module.fail_json(msg=str(error))
+    vendor = []
+    if options["engine_repository"]:
+        vendor = [name for name in wanted if name in options["engine_packages"]]
+        wanted = [name for name in wanted if name not in vendor]
     answers = [
+        distribution(),
         clock(options["now"], options["clock_seconds"]),
         root(),
         python(),
         disk(options["disk_mib"]),
         memory(options["memory_mib"]),
-        mirror(wanted, options["bundle"]),
+        both(mirror(wanted, options["bundle"]), vendor, options["engine_repository"]),
         packages(wanted, states, options["bundle"]),
     ]
     module.exit_json(changed=False, readiness=answers)

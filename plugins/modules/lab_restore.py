@@ -97,6 +97,8 @@ RECEIPTS = STATE / "receipts"
 # Directories that may hold other people's files, and what engines make in them: removed only if
 # nothing else is there. key.json is the engine's own identity, up to Docker 23.
 SHARED = {
+    "/etc/apt/keyrings": (),
+    "/etc/systemd/system/docker.service.d": (),
     "/etc/ansible": (),
     "/etc/ansible/facts.d": (),
     "/etc/cni": (),

@@ -71,11 +71,13 @@ def parse(module, path, content):
         document = json.loads(content) if content.strip() else {}
     except ValueError as error:
         module.fail_json(
-            msg=f"{path} is not valid JSON ({error}); fix it or move it away, then run ./lab again"
+            msg=f"{path} is not valid JSON ({error}); fix it or move it away, "
+            "then run the same command again"
         )
     if not isinstance(document, dict):
         module.fail_json(
-            msg=f"{path} does not hold a JSON object; fix it or move it away, then run ./lab again"
+            msg=f"{path} does not hold a JSON object; fix it or move it away, "
+            "then run the same command again"
         )
     return document
 

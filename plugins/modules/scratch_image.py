@@ -11,8 +11,9 @@ description:
   - Never replaces an image of the same name that the lab did not build.
 options:
   images:
-    description: Image names and the directories of their contexts.
-    type: dict
+    description: Images, each with its C(name) and the directory C(context).
+    type: list
+    elements: dict
     required: true
   label:
     description: Label of everything that belongs to the lab.
@@ -33,7 +34,8 @@ author: ["scratchlab"]
 EXAMPLES = r"""
 - name: Build the images
   scratchlab.lab.scratch_image:
-    images: {sleep: /var/lib/scratchlab/build/sleep}
+    images:
+      - {name: sleep, context: /var/lib/scratchlab/build/sleep}
     epoch: 1511222400
 """
 
@@ -139,7 +141,7 @@ def build(module, name, context):
     if done.returncode:
         module.fail_json(
             msg=f"docker build of {name} in {context} failed: "
-            f"{done.stderr.strip()[-600:]} -- fix what it names, then run ./lab again"
+            f"{done.stderr.strip()[-600:]} -- fix what it names, then run the same command again"
         )
     return chosen
 
@@ -223,7 +225,7 @@ def main():
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
-            "images": {"type": "dict", "required": True},
+            "images": {"type": "list", "elements": "dict", "required": True},
             # Not the label of containers: every container inherits this one from its image.
             "label": {"default": "io.scratchlab.image"},
             "epoch": {"type": "int", "default": 0},
@@ -233,7 +235,7 @@ def main():
     )
     act = present if module.params["state"] == "present" else absent
     try:
-        result = act(module, module.params["images"])
+        result = act(module, {one["name"]: one["context"] for one in module.params["images"]})
     except ReceiptError as error:
         module.fail_json(msg=str(error))
     except (OSError, engine_listing.Unanswered) as error:
@@ -244,7 +246,7 @@ def main():
                 builder="",
                 msg=f"no engine answers ({error}); it would be started first",
             )
-        module.fail_json(msg=f"no engine answers ({error}); run ./lab --tags provision,build")
+        module.fail_json(msg=f"no engine answers ({error}); run the role docker_host first")
     except json.JSONDecodeError as error:
         module.fail_json(
             msg=f"the engine's answer is not JSON ({error}); restart it, then run this again"

@@ -16,8 +16,6 @@ from scratchlab.text import printable
 
 UNANSWERED = 2  # exit status: the question could not be answered
 _DEBUG = "SCRATCHLAB_DEBUG"  # environment variable: print the traceback, too
-# Errors of SQLite when it cannot write a temporary database: ledgers and reports are kept in such.
-_FULL = ("SQLITE_FULL", "SQLITE_IOERR_WRITE")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,12 +80,10 @@ def _usage(error: click.ClickException) -> str:
 def _unexpected(error: Exception) -> int:
     if os.environ.get(_DEBUG):
         traceback.print_exc()
-    if getattr(error, "sqlite_errorname", "").startswith(_FULL):
-        directory = _temporary_directory()
-        return _end(
-            f"no space left for temporary files in {directory}; free some there, or set TMPDIR to"
-            " a directory with more"
-        )
+    from scratchlab.ledger import is_full, no_space
+
+    if is_full(error):
+        return _end(str(no_space()))
     if isinstance(error, OSError) and error.strerror:  # a full disk, a dead device
         what = f"system error: {error.strerror}"
         if isinstance(error.filename, str | bytes):
@@ -95,15 +91,6 @@ def _unexpected(error: Exception) -> int:
     else:
         what = f"unexpected error ({type(error).__name__}: {error})"
     return _end(f"{what}; run again with {_DEBUG}=1 to see the traceback")
-
-
-def _temporary_directory() -> str:
-    """Where SQLite puts temporary databases: os_unix.c unixTempFileDir of SQLite 3.40 to 3.50."""
-    named = (os.environ.get(name) for name in ("SQLITE_TMPDIR", "TMPDIR"))
-    for directory in filter(None, (*named, "/var/tmp", "/usr/tmp", "/tmp")):  # noqa: S108
-        if os.path.isdir(directory) and os.access(directory, os.W_OK | os.X_OK):
-            return directory
-    return os.getcwd()
 
 
 def _end(line: str) -> int:

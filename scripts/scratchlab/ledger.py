@@ -18,10 +18,13 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Self
 
+from scratchlab.errors import LabError
 from scratchlab.model import Entry, Kind
 
 _CACHE_KIB = 8192
 _COLUMNS = "k BLOB PRIMARY KEY, v BLOB NOT NULL"
+# Errors of SQLite when it cannot write a temporary database: ledgers and reports are kept in such.
+_FULL = ("SQLITE_FULL", "SQLITE_IOERR_WRITE")
 _KINDS = {str(kind): kind for kind in Kind}  # a look-up costs a third of Kind(...)
 _values = attrgetter(*(f.name for f in fields(Entry)))
 
@@ -58,6 +61,28 @@ class LayerStep:
 _CHANGES = {str(change): change for change in LayerChange}
 
 
+def is_full(error: BaseException) -> bool:
+    """Whether ``error`` is SQLite's for a temporary database that has no space."""
+    return str(getattr(error, "sqlite_errorname", "")).startswith(_FULL)
+
+
+def no_space() -> LabError:
+    """The error for temporary databases that have no space."""
+    return LabError(
+        f"no space left for temporary files in {temporary_directory()}",
+        "free some there, or set TMPDIR to a directory with more",
+    )
+
+
+def temporary_directory() -> str:
+    """Where SQLite puts temporary databases: os_unix.c unixTempFileDir of SQLite 3.40 to 3.50."""
+    named = (os.environ.get(name) for name in ("SQLITE_TMPDIR", "TMPDIR"))
+    for directory in filter(None, (*named, "/var/tmp", "/usr/tmp", "/tmp")):  # noqa: S108
+        if os.path.isdir(directory) and os.access(directory, os.W_OK | os.X_OK):
+            return directory
+    return os.getcwd()
+
+
 class Ledger:
     """Entries by path. Iteration is in tree order (parents first, siblings by bytes).
 
@@ -65,8 +90,9 @@ class Ledger:
     a layer removed, what each did. An entry without one was made by its layer.
     """
 
-    def __init__(self, entries: Iterable[Entry] = ()) -> None:
-        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+    def __init__(self, entries: Iterable[Entry] = (), path: str = "") -> None:
+        """``path`` is a new file to keep it in, which :meth:`finish` completes; empty: none."""
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode=OFF")
         self._db.execute("PRAGMA synchronous=OFF")
         self._db.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
@@ -77,7 +103,7 @@ class Ledger:
 
     @classmethod
     def open_saved(cls, path: Path) -> Self:
-        """Open a ledger that :meth:`save` wrote, read-only. Raises sqlite3.Error."""
+        """Open a ledger in a complete file, read-only. Raises sqlite3.Error."""
         ledger = cls.__new__(cls)
         address = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
         ledger._db = sqlite3.connect(
@@ -89,9 +115,13 @@ class Ledger:
 
     def save(self, path: Path) -> None:
         """Write all entries to ``path``, which must not exist or be empty. Raises sqlite3.Error."""
+        self.finish()
+        self._db.execute("VACUUM INTO ?", (str(path),))
+
+    def finish(self) -> None:
+        """Complete the file of a ledger that has one. Raises sqlite3.Error."""
         if self._db.in_transaction:
             self._db.execute("COMMIT")
-        self._db.execute("VACUUM INTO ?", (str(path),))
 
     def __enter__(self) -> Self:
         return self

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from scratchlab.reading import SecondLook, UserDataRead
+
 Json = dict[str, Any]
 
 
@@ -259,9 +261,7 @@ class EngineFile:
 
 @dataclass(frozen=True, slots=True)
 class MaskRoot:
-    """The directory of a tmpfs below /proc or /sys: the id of its mount, and when it was last
-    changed (ctime, nanoseconds since 1970), which is when it was made, as long as it is empty.
-    """
+    """The top of a tmpfs below /proc or /sys: its mount's id, and its ctime (ns since 1970)."""
 
     mount: int
     changed: int
@@ -275,22 +275,6 @@ class HostDevice:
 
     target: str
     device: tuple[int, int]
-
-
-class Sight(StrEnum):
-    """What a second look at a path showed."""
-
-    SAME = "same"
-    GONE = "gone"
-    CHANGED = "changed"  # another entry, or one where there was none
-
-
-@dataclass(frozen=True, slots=True)
-class SecondLook:
-    """A path that came out unexplained or missing, looked at once more."""
-
-    path: str
-    sight: Sight
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +293,8 @@ class Facts:
     # Path to "added", "changed" or "deleted", as `docker diff` reports. Only read where the layers'
     # directories cannot be read; otherwise None.
     changes: Mapping[str, str] | None = None
+    # Directories of an overlay root that no other layer adds to; only read along with `changes`.
+    unmerged: frozenset[str] = frozenset()
     # Those mounts of the engine's mount namespace that show what a mount of the container shows
     # (the same device and root). None where that namespace cannot be read.
     host_mounts: tuple[Mount, ...] | None = None
@@ -324,6 +310,8 @@ class Facts:
     # to the package that owns it ("dpkg: nginx 1.22.1-9"), as the container's own database says.
     content: Mapping[str, str] = field(default_factory=dict)
     packages: Mapping[str, str] = field(default_factory=dict)
+    # None: the user's data was read like all else (evidence of earlier versions).
+    user_data: UserDataRead | None = None
     problems: tuple[str, ...] = ()  # sentences: facts that could not be read, and why
 
 

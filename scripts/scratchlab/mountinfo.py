@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from scratchlab.errors import LabError
 from scratchlab.model import Mount
@@ -131,11 +131,21 @@ def _topmost(below: Mount | None, path: str, mountpoints: _Mountpoints) -> Mount
     return top
 
 
-def changes(before: Iterable[Mount], after: Iterable[Mount]) -> tuple[str, ...]:
-    """The differences between two readings, as text: ``+ tmpfs on /mnt``, ``- ext4 on /data``."""
+def changes(
+    before: Iterable[Mount],
+    after: Iterable[Mount],
+    may_change: Callable[[str], bool] | None = None,
+) -> tuple[str, ...]:
+    """The differences between two readings, as text: ``+ tmpfs on /mnt``, ``- ext4 on /data``.
+
+    Those at a target that ``may_change`` are left out.
+    """
     old, new = list(before), list(after)
     removed, added = set(old) - set(new), set(new) - set(old)
+    both = [("-", mount) for mount in old if mount in removed]
+    both += [("+", mount) for mount in new if mount in added]
     return tuple(
-        [f"- {mount.fstype} on {mount.target}" for mount in old if mount in removed]
-        + [f"+ {mount.fstype} on {mount.target}" for mount in new if mount in added]
+        f"{sign} {mount.fstype} on {mount.target}"
+        for sign, mount in both
+        if may_change is None or not may_change(mount.target)
     )

@@ -46,7 +46,7 @@ def through_debug(
 ) -> Ledger:
     """The live ledger of ``container`` as a debug container reads it."""
     with open_debug_container(engine, inspected(engine, container), limits=limits) as debug:
-        return debug.read()
+        return debug.read()[0]
 
 
 def assert_same(near: Ledger, far: Ledger) -> None:

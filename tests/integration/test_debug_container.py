@@ -62,7 +62,7 @@ def test_examined_container_cannot_read_the_agent(
     )
     with open_debug_container(engine, inspected(engine, container)) as debug:
         _, output = container.exec_run(["/bin/sh", "-c", script])
-        with debug.read() as far:
+        with debug.read()[0] as far:
             assert entry(far, "/bin/sh").sha256
     text = bytes(output).decode()  # type: ignore[arg-type]
     assert "agent /proc/" in text

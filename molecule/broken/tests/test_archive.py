@@ -37,7 +37,7 @@ def refused(machine: Machine, reason: str) -> None:
     done = machine.lab(*MORE)
     assert done.returncode == 2, done.stdout
     assert reason in done.stdout
-    assert "then run ./lab again" in done.stdout
+    assert "then run the same command again" in done.stdout
     assert "Traceback" not in done.stdout
     assert not machine.host.package("hello").is_installed
     assert machine.host.run(f"{PROGRAM} verify sleep").rc == 0

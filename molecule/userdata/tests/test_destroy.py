@@ -80,8 +80,8 @@ def assert_engine_stays(machine: Machine, kept: dict[str, str], said: str) -> No
         assert name in words, words
     for file in FILES[1:]:
         assert file.removesuffix("/Dockerfile") in words, words
-    assert "./lab destroy -e lab_destroy_data=true" in words
-    assert "apt-get purge mytool, then ./lab destroy" in words
+    assert "ansible-playbook scratchlab.lab.destroy -e lab_destroy_data=true" in words
+    assert "apt-get purge mytool, then ansible-playbook scratchlab.lab.destroy" in words
     assert machine.labelled("container") == []
     images = machine.output("docker image ls --format '{{.Repository}}'").split()
     assert not {"sleep", "scratchtest", "scratchlab-debug", "scratchlab-limits"} & set(images)
@@ -148,7 +148,7 @@ def test_engine_that_cannot_be_asked_stays(machine: Machine, kept: dict[str, str
     machine.output("systemctl stop docker.socket docker.service")
     words = last_words(destroyed(machine))
     assert "it cannot be asked what it holds" in words
-    assert "systemctl restart docker, then ./lab destroy" in words
+    assert "systemctl restart docker, then ansible-playbook scratchlab.lab.destroy" in words
     machine.output("systemctl start docker.socket docker.service")
     web = machine.output("docker inspect --format '{{.State.Running}} {{.Image}}' web")
     kept["container"] = machine.output(

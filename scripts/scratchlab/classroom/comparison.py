@@ -51,6 +51,7 @@ def compare_machines(directory: ReportsDirectory, differing: DifferingPaths) -> 
     disputed = _disputed(collected)
     slow = _slow(collected)
     ids = _check_ids(collected)
+    coverage = _usual_coverage(collected)
     hostnames = Counter(
         machine.summary.hostname
         for machine in collected
@@ -60,7 +61,7 @@ def compare_machines(directory: ReportsDirectory, differing: DifferingPaths) -> 
     for machine in collected:
         state, reason, help_ = _state(machine, directory, disputed)
         result = MachineResult(machine, state, reason, help_, slow=machine.name in slow)
-        results.append(replace(result, notes=tuple(_notes(result, hostnames, len(ids)))))
+        results.append(replace(result, notes=tuple(_notes(result, hostnames, len(ids), coverage))))
     return Classroom(
         tuple(results),
         ids,
@@ -175,7 +176,9 @@ def _slow(machines: Iterable[CollectedMachine]) -> set[str]:
     return {name for name, took in seconds.items() if took > max(3 * usual, usual + 30)}
 
 
-def _notes(result: MachineResult, hostnames: Counter[str], checks: int) -> Iterable[str]:
+def _notes(
+    result: MachineResult, hostnames: Counter[str], checks: int, coverage: str
+) -> Iterable[str]:
     summary, record = result.summary, result.collected.record
     if result.slow and record:
         yield f"slow: its tasks took {record.seconds:.0f} s, far longer than on most machines"
@@ -186,6 +189,11 @@ def _notes(result: MachineResult, hostnames: Counter[str], checks: int) -> Itera
         yield f"not answered on this machine: {', '.join(skipped)}"
     if summary and result.state is MachineState.PASSED:
         yield from summary.notes
+    if summary and summary.covers != coverage:
+        yield (
+            f"what its container sees is not compared: its report covers {summary.covers}, most"
+            f" cover {coverage}"
+        )
     if summary and 0 < len(summary.checks) < checks:
         yield f"only {len(summary.checks)} of {checks} checks were run"
 
@@ -201,9 +209,12 @@ def _check_ids(machines: Iterable[CollectedMachine]) -> tuple[str, ...]:
 
 def _facets(results: Sequence[MachineResult], differing: DifferingPaths) -> Iterable[ComparedFacet]:
     compared = 0
+    usual_coverage = _usual_coverage(result.collected for result in results)
     for title, key, side in _FACETS:
         by_value: dict[str, list[MachineResult]] = {}
         for result in results:
+            if key == "live" and result.summary and result.summary.covers != usual_coverage:
+                continue  # two reports that cover different things cannot be compared
             # Without a container, nothing is known of image, root and runtime.
             if result.summary and (result.summary.container or key not in _OF_CONTAINER):
                 by_value.setdefault(getattr(result.summary, key), []).append(result)
@@ -223,6 +234,12 @@ def _facets(results: Sequence[MachineResult], differing: DifferingPaths) -> Iter
             groups.append(ValueGroup(value, tuple(member.name for member in members), paths))
         if groups:
             yield ComparedFacet(title, tuple(groups))
+
+
+def _usual_coverage(machines: Iterable[CollectedMachine]) -> str:
+    """What most of the reports cover."""
+    counts = Counter(machine.summary.covers for machine in machines if machine.summary)
+    return counts.most_common(1)[0][0] if counts else ""
 
 
 def without_prefix(reason: str) -> str:

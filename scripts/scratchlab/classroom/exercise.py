@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from scratchlab.errors import LabError
 from scratchlab.model import Origin
 from scratchlab.report import Report
-from scratchlab.report.sections import ExerciseSection
+from scratchlab.report.quiz_sections import ExerciseSection
 
 POINTS_PER_PART = 2  # for the path, and as many for its origin
 LEVELS = ("easy", "medium", "hard")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from scratchlab.classroom.exercise import LEVELS, ExerciseOutcome, draw_exercise
 from scratchlab.classroom.worksheet import Worksheet, draw_worksheet, seed_of
 from scratchlab.report import Report
-from scratchlab.report.sections import ExerciseSection, QuizAnswerSection, QuizSection
+from scratchlab.report.quiz_sections import ExerciseSection, QuizAnswerSection, QuizSection
 
 POINTS_PER_ANSWER = 2  # for a right first one, half for a second; one less with the hint
 TRIES = 2  # that count, of a question and of an exercise

@@ -23,6 +23,7 @@ from scratchlab.model import Json
 from scratchlab.report import Report
 from scratchlab.report import read as read_report
 from scratchlab.report.sections import CheckSection
+from scratchlab.report.user_data import covered
 from scratchlab.text import printable, visible
 
 # Bytes of one report, about 60,000 entries. A larger one can still be read alone.
@@ -134,6 +135,7 @@ def summarize(report: Report) -> ReportSummary:
         container=_short_name(head["container"]["id"]),
         ledger=_short_name(head["image"]["ledger_digest"]),
         live=live.hexdigest(),
+        covers=_message(covered(head)),
         image_entries=head["summary"]["image_entries"],
         live_entries=head["summary"]["live_entries"],
         unexplained=head["summary"]["unexplained"],

@@ -42,7 +42,8 @@ class ReportSummary:
     again from the reports.
 
     ``ledger`` is the digest of the image's content, ``live`` that of what the container sees
-    (path, type, mode, owner, link, device, origin: nothing that belongs to the host).
+    (path, type, mode, owner, link, device, origin: nothing that belongs to the host); ``covers``
+    says how much that is.
     """
 
     hostname: str
@@ -55,6 +56,7 @@ class ReportSummary:
     container: str
     ledger: str
     live: str
+    covers: str
     image_entries: int
     live_entries: int
     unexplained: int

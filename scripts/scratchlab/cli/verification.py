@@ -16,13 +16,14 @@ from scratchlab.cli.options import (
     engine_options,
     expect_option,
     read_policy,
-    row_choice,
-    row_options,
     vantage_option,
 )
+from scratchlab.evidence import EvidenceSet
+from scratchlab.judge import Judgement
 from scratchlab.judge.explain import explain
 from scratchlab.lab import verification
 from scratchlab.progress import Progress
+from scratchlab.reading import UserData
 from scratchlab.render.terminal import why as terminal_why
 from scratchlab.report import Report
 from scratchlab.report import build as build_report
@@ -31,7 +32,7 @@ from scratchlab.report import write as write_report
 from scratchlab.report.verdict import ExitStatus, worst
 
 if TYPE_CHECKING:
-    from scratchlab.render.terminal.rows import RowChoice
+    from scratchlab.report.policy.file import Policy
 
 
 @click.command()
@@ -54,7 +55,13 @@ if TYPE_CHECKING:
 @click.option("--save-evidence", metavar="DIR", help="Also save all evidence, for replay")
 @expect_option
 @click.option("--fresh", is_flag=True, help="Read and prove the image again, even if it is cached")
-@row_options
+@click.option(
+    "--user-data",
+    type=click.Choice([*UserData]),
+    default=UserData.LIST,
+    show_default=True,
+    help="What lies on volumes and binds: leave it out, list the first names, or read it all",
+)
 @click.option("--format", "form", type=REPORT_FORMATS, default="table", show_default=True)
 def verify(
     *,
@@ -70,8 +77,7 @@ def verify(
     save_evidence: str | None,
     expect: str | None,
     fresh: bool,
-    all_rows: bool,
-    only: tuple[str, ...],
+    user_data: str,
     form: str,
 ) -> int:
     """Explain every entry of CONTAINER's root filesystem.
@@ -79,27 +85,29 @@ def verify(
     Of several containers, each is one line (or, with --format json, one JSON object a line), and
     the exit status is the worst.
     """
-    policy, rows = read_policy(expect), row_choice(form, all_rows, only)
+    policy = read_policy(expect)
     selection = Selection(containers, everything, project, labels)
     selection.check()
     if selection.is_several or json_dir:
         if json_file or save_evidence:
             raise click.UsageError("--json and --save-evidence are for one; use --json-dir")
-        if rows is not None:
-            raise click.UsageError("--all-rows and --only are for one")
         return verify_many(
             selection, engine, url, form, policy=policy, json_dir=json_dir,
-            vantage=vantage, fresh=fresh,
+            vantage=vantage, fresh=fresh, user_data=UserData(user_data),
         )  # fmt: skip
     with Progress() as progress, connect_engine(engine, url) as client:
         evidence, judgement = verification.verify(
-            client, containers[0], vantage=vantage, progress=progress, fresh=fresh
+            client,
+            containers[0],
+            vantage=vantage,
+            progress=progress,
+            fresh=fresh,
+            user_data=UserData(user_data),
         )
     with evidence:
         if save_evidence:
             evidence.save(save_evidence)
-        built = build_report(evidence, judgement, judgement.checks, policy=policy)
-        return _written(built, json_file, form, rows)
+        return _report(evidence, judgement, json_file, form, policy)
 
 
 @click.command()
@@ -122,23 +130,13 @@ def why(container: str, path: str, engine: str | None, url: str | None, vantage:
 @click.argument("evidence_dir")
 @click.option("--json", "json_file", metavar="FILE", help="Also write the report to FILE")
 @expect_option
-@row_options
 @click.option("--format", "form", type=REPORT_FORMATS, default="table", show_default=True)
-def replay(
-    *,
-    evidence_dir: str,
-    json_file: str | None,
-    expect: str | None,
-    all_rows: bool,
-    only: tuple[str, ...],
-    form: str,
-) -> int:
+def replay(evidence_dir: str, json_file: str | None, expect: str | None, form: str) -> int:
     """Judge saved evidence again (see `verify --save-evidence`); needs no engine."""
-    policy, rows = read_policy(expect), row_choice(form, all_rows, only)
+    policy = read_policy(expect)
     evidence, judgement = verification.replay(evidence_dir)
     with evidence:
-        built = build_report(evidence, judgement, judgement.checks, policy=policy)
-        return _written(built, json_file, form, rows)
+        return _report(evidence, judgement, json_file, form, policy)
 
 
 @click.command()
@@ -149,21 +147,12 @@ def replay(
     metavar="FILE",
     help="Write a page for a browser instead: of one report, or of a room of HOST/report.json",
 )
-@row_options
 @click.option("--format", "form", type=REPORT_FORMATS, default="table", show_default=True)
-def report(
-    *,
-    reports: tuple[str, ...],
-    page: str | None,
-    all_rows: bool,
-    only: tuple[str, ...],
-    form: str,
-) -> int:
+def report(reports: tuple[str, ...], page: str | None, form: str) -> int:
     """Show reports that `verify --json` wrote."""
-    rows = row_choice("a page" if page else form, all_rows, only)
     if page:
         return _write_page(reports, page)
-    return worst([_show(read_report(path), form, rows) for path in reports])
+    return worst([_show(read_report(path), form) for path in reports])
 
 
 def _write_page(reports: tuple[str, ...], page: str) -> int:
@@ -178,13 +167,20 @@ def _write_page(reports: tuple[str, ...], page: str) -> int:
     return found.head["verdict"]["status"]
 
 
-def _written(built: Report, json_file: str | None, form: str, rows: RowChoice | None) -> int:
-    """Write the report to ``json_file`` and show it; returns the exit status."""
+def _report(
+    evidence: EvidenceSet,
+    judgement: Judgement,
+    json_file: str | None,
+    form: str,
+    policy: Policy | None,
+) -> int:
+    """Build the report, write it to ``json_file`` and show it; returns the exit status."""
+    built = build_report(evidence, judgement, judgement.checks, policy=policy)
     if json_file:
         write_report(built, json_file)
-    return _show(built, form, rows)
+    return _show(built, form)
 
 
-def _show(shown: Report, form: str, rows: RowChoice | None) -> int:
-    render.report(form, shown, sys.stdout, rows)
+def _show(shown: Report, form: str) -> int:
+    render.report(form, shown, sys.stdout)
     return shown.head["verdict"]["status"]

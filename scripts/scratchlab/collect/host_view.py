@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Self
 from scratchlab.collect import (
     container_facts,
     layer_ledgers,
-    live,
     runtime_config,
     second_look,
     storage,
@@ -23,10 +22,13 @@ from scratchlab.collect.holding import hold_container, parent_pid
 from scratchlab.collect.host_facts import read_host
 from scratchlab.collect.host_files import HostRootFiles
 from scratchlab.collect.live.closed import closed_ways
+from scratchlab.collect.live.reader import RootReader
+from scratchlab.collect.live.user_data import UserDataPlan, come_and_go
 from scratchlab.collect.process import Process
 from scratchlab.evidence import EvidenceSet
 from scratchlab.ledger import Ledger
-from scratchlab.model import Container, Engine, Facts, Image, Json, SecondLook
+from scratchlab.model import Container, Engine, Facts, Image, Json
+from scratchlab.reading import SecondLook, UserDataRead
 
 if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient
@@ -36,10 +38,15 @@ if TYPE_CHECKING:
 class HostView:
     """A view of one container from the host; see ``collect.vantage.ContainerView``."""
 
-    def __init__(self, client: EngineClient, inspect: Json, process: Process) -> None:
+    def __init__(
+        self, client: EngineClient, inspect: Json, process: Process, stack: ExitStack
+    ) -> None:
+        """``stack`` ends with the block in which the process is held."""
         self._client = client
         self._inspect = inspect
         self._process = process
+        self._stack = stack
+        self._reader: RootReader | None = None
 
     @classmethod
     @contextmanager
@@ -48,8 +55,22 @@ class HostView:
 
         Raises LabError; see :func:`scratchlab.collect.holding.hold_container`.
         """
-        with hold_container(client, inspect, strict=strict) as process:
-            yield cls(client, inspect, process)
+        with hold_container(client, inspect, strict=strict) as process, ExitStack() as stack:
+            yield cls(client, inspect, process, stack)
+
+    @property
+    def root_mount(self) -> int:
+        """The mountinfo id of the mount that the root lies on."""
+        return self._process.root_mount
+
+    def start_reading(self) -> None:
+        """Start the process that reads the live root, if it is not started yet."""
+        if self._reader is None:
+            process = self._process
+            mounts = storage.read_engine_mounts(parent_pid(process))
+            devices = storage.engine_devices(mounts, self._client.facts().root_dir)
+            reader = RootReader(process.root_fd, process.mounts, devices)
+            self._reader = self._stack.enter_context(reader)
 
     def facts(self, engine: Engine, image: Image) -> Facts:
         """What the engine, its runtime, the kernel and the host report about the container.
@@ -106,7 +127,7 @@ class HostView:
 
     def live(self, progress: Progress) -> Ledger:
         """Read the live ledger. Raises LabError if the process was replaced meanwhile."""
-        ledger = self._read_root(progress)
+        ledger, _ = self._read_root(UserDataPlan(), None, progress)
         try:
             self._process.recheck()
         except BaseException:
@@ -114,21 +135,25 @@ class HostView:
             raise
         return ledger
 
-    def examine(self, facts: Facts, image: Ledger, progress: Progress) -> EvidenceSet:
+    def examine(
+        self, facts: Facts, image: Ledger, plan: UserDataPlan, progress: Progress
+    ) -> EvidenceSet:
         """Read the live root and the engine's layers, and prove that nothing changed meanwhile.
 
         Raises LabError if the process ended or was replaced.
         """
         with ExitStack() as undo:
-            root = self._read_root(progress)
+            root, user_data = self._read_root(plan, image, progress)
             undo.callback(root.close)
+            facts = replace(facts, user_data=user_data)
             init, writable = layer_ledgers.read_layer_ledgers(facts.layers)
             for ledger in (init, writable):
                 if ledger is not None:
                     undo.callback(ledger.close)
             if facts.layers.upper is None:  # then only the engine can tell what was changed
                 facts = replace(facts, changes=self._client.changes(facts.container.id))
-            self._process.recheck()
+            process = self._process
+            process.recheck(come_and_go(plan, process.mounts, process.root_mount))
             undo.pop_all()
         return EvidenceSet(facts, image, root, init, writable)
 
@@ -141,14 +166,14 @@ class HostView:
         process = self._process
         return HostRootFiles(process.root_fd, closed_ways(process.mounts, process.root_mount))
 
-    def _read_root(self, progress: Progress) -> Ledger:
-        count = progress.step("reading the live root", "entries")
-        process = self._process
-        mounts = storage.read_engine_mounts(parent_pid(process))
-        devices = storage.engine_devices(mounts, self._client.facts().root_dir)
-        return live.read_root(
-            process.root_fd, process.mounts, progress=count, engine_devices=devices
-        )
+    def _read_root(
+        self, plan: UserDataPlan, image: Ledger | None, progress: Progress
+    ) -> tuple[Ledger, UserDataRead]:
+        self.start_reading()
+        reader, self._reader = self._reader, None
+        if reader is None:
+            raise ValueError("the reading was not started")
+        return reader.read(plan, image, progress.step("reading the live root", "entries"))
 
 
 def _chrooted(process: Process) -> str:

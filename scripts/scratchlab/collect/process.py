@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import select
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
@@ -47,10 +47,11 @@ class Process:
     mounts: tuple[Mount, ...]
     chroot: str = ""
 
-    def recheck(self) -> None:
+    def recheck(self, may_change: Callable[[str], bool] | None = None) -> None:
         """Check that the process still runs and still has what was read.
 
-        Raises LabError if it ended, or if its mount namespace, its root or its mounts changed.
+        Raises LabError if it ended, or if its mount namespace, its root or its mounts changed, but
+        for those at targets that ``may_change``.
         """
         again = "run it again"
         if select.select([self.pidfd], [], [], 0)[0]:
@@ -66,7 +67,7 @@ class Process:
                 raise LabError(f"process {self.pid} changed its root directory", again)
         finally:
             os.close(root_fd)
-        if changed := mountinfo.changes(self.mounts, mounts):
+        if changed := mountinfo.changes(self.mounts, mounts, may_change):
             raise LabError(
                 f"the mounts of process {self.pid} changed while it was read: {'; '.join(changed)}",
                 again,

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 
 from scratchlab.collect.live.file_status import status_of, to_entry
 from scratchlab.ledger import Ledger
-from scratchlab.model import Entry, Kind, SecondLook, Sight
+from scratchlab.model import Entry, Kind
+from scratchlab.reading import SecondLook, Sight
 
 _COMPARED = ("kind", "mode", "uid", "gid", "size", "device", "mtime", "mount")
 _ENTRY = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -17,11 +17,13 @@ from scratchlab.collect import changes
 from scratchlab.collect.holding import running_pid
 from scratchlab.collect.image import from_engine, ledger_cache
 from scratchlab.collect.image.from_engine import SharedImages
+from scratchlab.collect.live.user_data import UserDataPlan
 from scratchlab.errors import LabError
 from scratchlab.evidence import EvidenceSet
 from scratchlab.ledger import Ledger
-from scratchlab.model import Engine, Facts, Image, Json, SecondLook
+from scratchlab.model import Engine, Facts, Image, Json
 from scratchlab.progress import Progress
+from scratchlab.reading import SecondLook
 
 if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient
@@ -31,14 +33,27 @@ if TYPE_CHECKING:
 class ContainerView(Protocol):
     """An open view of one container, from one vantage."""
 
+    @property
+    def root_mount(self) -> int:
+        """The mountinfo id of the mount that the live root lies on."""
+
+    def start_reading(self) -> None:
+        """Let the reading of the live root begin, where it can go on beside other work."""
+
     def facts(self, engine: Engine, image: Image) -> Facts:
         """All facts that are known before the live root is opened."""
 
     def live(self, progress: Progress) -> Ledger:
-        """Read the live ledger. Raises LabError if the process was replaced meanwhile."""
+        """Read the live ledger, the user's data as well. Raises LabError if the process was
+        replaced meanwhile.
+        """
 
-    def examine(self, facts: Facts, image: Ledger, progress: Progress) -> EvidenceSet:
-        """Read the live ledger and what else this vantage can read. Raises LabError."""
+    def examine(
+        self, facts: Facts, image: Ledger, plan: UserDataPlan, progress: Progress
+    ) -> EvidenceSet:
+        """Read the live ledger and what else this vantage can read; ``plan`` says how much of the
+        user's data. Raises LabError.
+        """
 
     def look_again(self, live: Ledger, paths: Iterable[str]) -> tuple[SecondLook, ...]:
         """What is at ``paths`` of the ledger ``live`` now; empty where this vantage cannot look."""
@@ -59,11 +74,16 @@ class OpenContainer:
     _view: ContainerView
     _progress: Progress
 
-    def collect(self) -> EvidenceSet:
-        """Read the live root and the engine's layers. Raises LabError if the process ended or was
-        replaced meanwhile.
+    @property
+    def root_mount(self) -> int:
+        """The mountinfo id of the mount that the live root lies on."""
+        return self._view.root_mount
+
+    def collect(self, plan: UserDataPlan) -> EvidenceSet:
+        """Read the live root and the engine's layers, and as much of the user's data as ``plan``
+        says. Raises LabError if the process ended or was replaced meanwhile.
         """
-        return self._view.examine(self.facts, self.image, self._progress)
+        return self._view.examine(self.facts, self.image, plan, self._progress)
 
     def look_again(self, evidence: EvidenceSet, paths: Iterable[str]) -> EvidenceSet:
         """``evidence`` with a second look at ``paths``."""
@@ -105,6 +125,7 @@ def open_container(
     engine = client.facts()
     inspect = client.inspect_container(ref)
     with open_view(client, inspect, vantage) as view:
+        view.start_reading()
         cache = None if fresh else ledger_cache.installed_cache()
         reference = from_engine.container_image_id(inspect)
         read = from_engine.read_engine_image if images is None else images.read

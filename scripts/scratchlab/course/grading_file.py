@@ -12,7 +12,7 @@ import fastjsonschema
 from scratchlab.atomic import atomic_write
 from scratchlab.errors import LabError
 from scratchlab.report.file import schema
-from scratchlab.report.sections import QuizSection
+from scratchlab.report.quiz_sections import QuizSection
 from scratchlab.report.upgrade import upgraded_quiz
 
 FILE = "/var/lib/scratchlab/quiz/graded.json"

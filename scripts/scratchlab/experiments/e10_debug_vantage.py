@@ -23,6 +23,7 @@ from scratchlab.lab import listing
 from scratchlab.lab.listing import ListedEntry
 from scratchlab.lab.session import Laboratory
 from scratchlab.model import Kind
+from scratchlab.reading import UserData
 from scratchlab.text import visible
 
 # The root of PID 1 in a debug container that shares the PID namespace of the lab's container.
@@ -41,11 +42,17 @@ printf '\\0'
 done"""
 
 
-def listing_script(pruned: Iterable[str], root: str = ROOT, space: str = SPACE) -> str:
-    """The shell script that lists ``root``. ``pruned`` paths are listed but not entered.
+def listing_script(
+    pruned: Iterable[str], root: str = ROOT, space: str = SPACE, unread: Iterable[str] = ()
+) -> str:
+    """The shell script that lists ``root``. ``pruned`` paths are listed but not entered, and files
+    at ``unread`` paths are listed but not opened.
 
     ``space`` is a directory that the script may write to.
     """
+    patterns = "|".join(shlex.quote(f".{path}") for path in unread)
+    skip = f'case "$name" in {patterns}) printf "\\0"; continue;; esac\n' if patterns else ""
+    loop = _LOOP.replace("for name; do\n", f"for name; do\n{skip}")
     tests = [f"-path {shlex.quote(_GLOB_CHARACTERS.sub(_escape, f'.{path}'))}" for path in pruned]
     prune = rf"\( {' -o '.join(tests)} \) -prune -print0 -o" if tests else ""
     names = shlex.quote(f"{space}/names")
@@ -56,7 +63,7 @@ cat {names}
 printf '\\0'
 xargs -0 stat -c '%f %u %g %s %t %T' < {names}
 printf '\\0'
-xargs -0 sh -c {shlex.quote(_LOOP)} sh < {names}
+xargs -0 sh -c {shlex.quote(loop)} sh < {names}
 """
 
 
@@ -103,7 +110,9 @@ def _parse_entry(name: bytes, row: bytes, extra: bytes) -> ListedEntry:
 
 @dataclass(frozen=True)
 class Observation:
-    """Both listings. ``pruned`` are mounts of kernel filesystems, listed as one entry each."""
+    """Both listings. ``pruned`` are mounts of kernel filesystems, and of the user's data where not
+    all of that was read: listed as one entry each.
+    """
 
     found: bool
     exit_status: int = 0
@@ -120,14 +129,16 @@ def probe(lab: Laboratory) -> Observation:
         return Observation(found=False)
     evidence = lab.evidence()
     mounts = mountinfo.visible_mounts(evidence.facts.mounts)
-    kernel_mounts = {
-        f"{path}/" for path, mount in mounts.items() if mount.fstype in KERNEL_FILESYSTEMS
-    }
+    read = evidence.facts.user_data
+    bounded = read.mounts if read is not None and read.mode is not UserData.HASH else ()
+    users = [mount.target for mount in bounded]
+    kernel = [path for path, mount in mounts.items() if mount.fstype in KERNEL_FILESYSTEMS]
+    unentered = {f"{path}/" for path in (*kernel, *users)}
     outermost = tuple(
-        path for path in sorted(kernel_mounts) if not path.startswith(tuple(kernel_mounts - {path}))
+        path for path in sorted(unentered) if not path.startswith(tuple(unentered - {path}))
     )
     pruned = tuple(path.removesuffix("/") for path in outermost)
-    status, output, errors = _run_script(lab, listing_script(pruned))
+    status, output, errors = _run_script(lab, listing_script(pruned, unread=users))
     return Observation(
         found=True,
         exit_status=status,

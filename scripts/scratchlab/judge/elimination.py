@@ -15,9 +15,10 @@ from dataclasses import replace
 from scratchlab.evidence import EvidenceSet
 from scratchlab.idmap import IdMap
 from scratchlab.judge.compare import Pair, compare
+from scratchlab.judge.opaque import opaque
 from scratchlab.judge.rules.docker import INIT_RULES
 from scratchlab.ledger import Ledger
-from scratchlab.model import Entry, Evidence, Status
+from scratchlab.model import Entry, Evidence, Facts, Status
 
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 
@@ -30,8 +31,13 @@ def eliminated(evidence: EvidenceSet) -> EvidenceSet:
         return evidence
     top = evidence.live.get("/")
     init, writable = Ledger(), Ledger()
+    linked: set[str] = set()  # hard-link sets with a name in the writable layer
     for pair in compare(evidence.image, evidence.live, IdMap(facts.container.uid_map)):
-        if pair.status is Status.SAME or pair.path == "/":
+        if pair.path == "/":
+            continue
+        if pair.status is Status.SAME:
+            if pair.live is not None and _made_again(pair.path, facts):
+                writable.put(opaque(pair.live))
             continue
         if docker:
             changed = _changed_for_docker(pair, facts.changes or {})
@@ -46,6 +52,10 @@ def eliminated(evidence: EvidenceSet) -> EvidenceSet:
             init.put(pair.live)
         elif changed:
             writable.put(pair.live)
+            if pair.live.links is not None:
+                linked.add(pair.live.links)
+    # No hard link leads from one layer to another: with one name, all are in the writable layer.
+    writable.update([entry for entry in evidence.live if entry.links in linked])
     return replace(evidence, init=init if docker else None, writable=writable)
 
 
@@ -72,6 +82,14 @@ def _changed_for_podman(pair: Pair, evidence: EvidenceSet) -> bool:
         return True
     parent = evidence.live.get(pair.path.rpartition("/")[0] or "/")
     return parent is None or parent.note is None  # an unreadable directory may still hold it
+
+
+def _made_again(path: str, facts: Facts) -> bool:
+    """Whether a directory of the image was removed and made again: it is listed as changed, so the
+    writable layer has it, and its number of links says that this layer alone makes it (Linux
+    fs/overlayfs/inode.c ovl_getattr(): a merged directory has one link).
+    """
+    return (facts.changes or {}).get(path) == "changed" and path in facts.unmerged
 
 
 def _counts_init(evidence: EvidenceSet) -> bool:

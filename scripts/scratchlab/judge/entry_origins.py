@@ -15,9 +15,9 @@ from scratchlab.judge import elimination, unpacking
 from scratchlab.judge.cause import Cause, mount_line
 from scratchlab.judge.compare import Pair
 from scratchlab.judge.engine_files import written
-from scratchlab.judge.ghosts import is_opaque
 from scratchlab.judge.hard_links import HardLinks
 from scratchlab.judge.mount_origins import MADE_LATER, MountOrigins
+from scratchlab.judge.opaque import is_opaque
 from scratchlab.judge.paths import parents, upwards
 from scratchlab.judge.places import Content
 from scratchlab.judge.rules.docker import INIT_RULES

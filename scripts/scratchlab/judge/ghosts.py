@@ -7,11 +7,10 @@ from scratchlab.evidence import EvidenceSet
 from scratchlab.judge import elimination
 from scratchlab.judge.cause import mount_line
 from scratchlab.judge.mount_origins import MountOrigins
+from scratchlab.judge.opaque import is_opaque
 from scratchlab.judge.paths import upwards
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Evidence, Ghost, Kind, Mount, Origin, Status
-
-_OPAQUE = frozenset({"trusted.overlay.opaque", "user.overlay.opaque"})
 
 
 class GhostFinder:
@@ -83,8 +82,3 @@ class GhostFinder:
         actor = "the writable layer" if writable else "the engine's init layer"
         origin = Origin.WRITTEN_LATER if writable else Origin.ENGINE_INIT_LAYER
         return Ghost(entry.path, kind, origin, actor, (proof,), entry)
-
-
-def is_opaque(entry: Entry) -> bool:
-    """Whether a directory of an upper layer hides everything that lower layers have below it."""
-    return any(name in _OPAQUE for name, _ in entry.xattrs)

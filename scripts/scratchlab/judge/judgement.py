@@ -27,9 +27,9 @@ from scratchlab.model import (
     Mount,
     MountFinding,
     Origin,
-    Sight,
     Status,
 )
+from scratchlab.reading import Sight
 
 CHANGED_WHILE_READ = "changed while read"  # note of a live entry: scratchlab.collect.live
 

@@ -276,7 +276,7 @@ class MountOrigins:
         """A mount of the host below the source of a user's bind: it came with the bind, or later
         by propagation.
         """
-        above = self._user_bind_above(mount)
+        above = self.user_bind_above(mount)
         if above is None:
             return None
         request = self._matched[above.id]
@@ -286,7 +286,7 @@ class MountOrigins:
         if self._facts.host_mounts is None:
             # What comes by propagation lies on a slave and is one (Linux fs/pnode.c
             # propagate_one(); proc_pid_mountinfo(5): master).
-            came = all(_is_slave(passed) for passed in (above, mount))
+            came = all(is_slave(passed) for passed in (above, mount))
             if not came and (late or not recursive):
                 return None
             detail = "whether the host has this mount as well is not known from here"
@@ -305,7 +305,8 @@ class MountOrigins:
             return Cause(Origin.HOST_MOUNT, "host-mount", (proof, listed, line))
         return Cause(Origin.USER_MOUNT, rule, (listed, proof, line))
 
-    def _user_bind_above(self, mount: Mount) -> Mount | None:
+    def user_bind_above(self, mount: Mount) -> Mount | None:
+        """The bind or volume of the user's that ``mount`` was mounted on, below its target."""
         above = self._matched_above(mount)
         if above is None:
             return None
@@ -371,5 +372,6 @@ class MountOrigins:
         return Content.NEW if mode in ("private", "shareable", "") else Content.USERS
 
 
-def _is_slave(mount: Mount) -> bool:
+def is_slave(mount: Mount) -> bool:
+    """Whether what is mounted elsewhere comes to ``mount`` (proc_pid_mountinfo(5): master)."""
     return any(tag.startswith("master:") for tag in mount.propagation)

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 from scratchlab import evidence
 from scratchlab.collect.image.from_engine import SharedImages
+from scratchlab.collect.live.user_data import UserDataPlan
 from scratchlab.collect.vantage import open_container
 from scratchlab.evidence import EvidenceSet
 from scratchlab.judge import Judgement, judge
 from scratchlab.judge.prediction import predict
+from scratchlab.judge.user_data import user_mounts
 from scratchlab.model import Kind, Origin, Status
 from scratchlab.progress import Progress
+from scratchlab.reading import UserData
 
 if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient
@@ -27,17 +30,20 @@ def verify(
     progress: Progress | None = None,
     fresh: bool = False,
     images: SharedImages | None = None,
+    user_data: UserData = UserData.LIST,
 ) -> tuple[EvidenceSet, Judgement]:
     """Verify the running ``container``; the arguments are those of ``open_container``.
 
-    The expected ledger is computed from the image and the facts before the live root is opened.
+    ``user_data`` says how much to read of what lies on volumes and binds. The expected ledger is
+    computed from the image and the facts alone.
     Raises LabError when the container cannot be examined.
     """
     with open_container(
         client, container, vantage=vantage, progress=progress, fresh=fresh, images=images
     ) as opened:
         expected = predict(opened.facts, opened.image)
-        collected = opened.collect()
+        mounts = user_mounts(opened.facts, opened.image, opened.root_mount)
+        collected = opened.collect(UserDataPlan(user_data, mounts))
         judgement = judge(collected, expected)
         # Within the block: the process is still held.
         seen = _Seen(judgement)

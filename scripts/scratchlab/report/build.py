@@ -21,11 +21,13 @@ from scratchlab.report.convert import (
     rules_cited,
 )
 from scratchlab.report.spool import EntrySpool
+from scratchlab.report.user_data import covers, user_data_section
 from scratchlab.report.verdict import decide
 
 if TYPE_CHECKING:
     from scratchlab.evidence import EvidenceSet
     from scratchlab.report.policy.file import Policy
+    from scratchlab.report.quiz_sections import QuizSection
     from scratchlab.report.sections import (
         ContainerSection,
         EngineSection,
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
         HostSection,
         ImageSection,
         LadderSection,
-        QuizSection,
         SummarySection,
         TimelapseSection,
     )
@@ -122,6 +123,9 @@ def build(
     expect = allowances.section()
     if expect is not None:
         head["expect"] = expect
+    user_data = user_data_section(evidence)
+    if user_data is not None:
+        head["user_data"] = user_data
     if ladder is not None:
         head["ladder"] = ladder
     if timelapse is not None:
@@ -172,6 +176,7 @@ def _container(evidence: EvidenceSet) -> ContainerSection:
         "pid": container.pid,
         "vantage": container.vantage,
         "ledger_digest": evidence.live.digest(),
+        "ledger_covers": covers(evidence),
     }
 
 

@@ -9,6 +9,8 @@ container or an engine (paths, targets, options, details) are escaped by scratch
 from typing import NotRequired, TypedDict
 
 from scratchlab.report.layer_sections import DriftSection, LayerSection, LayerStepSection
+from scratchlab.report.quiz_sections import QuizSection
+from scratchlab.report.user_data_sections import UserDataSection
 
 
 class ToolSection(TypedDict):
@@ -63,6 +65,7 @@ class ContainerSection(TypedDict):
     pid: int
     vantage: str  # host, debug
     ledger_digest: NotRequired[str]
+    ledger_covers: NotRequired[str]
 
 
 class SummarySection(TypedDict):
@@ -253,54 +256,6 @@ class TimelapseSection(TypedDict):
     entries: list[TimelapseEntrySection]
 
 
-class QuizAnswerSection(TypedDict):
-    """One question, and how its answer was graded."""
-
-    path: str
-    given: str
-    tries: NotRequired[list[str]]  # every answer that counts, the first one first
-    answer: str
-    verdict: str
-    hint: bool
-
-
-class ExerciseTrySection(TypedDict):
-    """One answer to the exercise."""
-
-    path: str
-    origin: str
-
-
-class ExerciseSection(TypedDict):
-    """The answers to the exercise; ``given_path`` and ``given_origin`` are the best one."""
-
-    seed: str
-    level: NotRequired[str]  # easy, medium, hard
-    tries: NotRequired[list[ExerciseTrySection]]
-    hints: NotRequired[int]
-    given_path: str
-    given_origin: str
-    path: str
-    origin: str
-    first: NotRequired[int]
-    points: int
-    of: int
-
-
-class QuizSection(TypedDict):
-    """The quiz of one machine, graded there."""
-
-    seed: str
-    taken: str
-    container: str
-    problem: str
-    points: int
-    first: NotRequired[int]  # points of the first answers alone
-    of: int
-    answers: list[QuizAnswerSection]
-    exercise: ExerciseSection | None
-
-
 class ExpectRuleSection(TypedDict):
     """One rule of a policy: an item of ``expect.rules``."""
 
@@ -360,6 +315,7 @@ class HeadFields(TypedDict):
     problems: list[str]
     notes: list[str]
     not_compared: NotRequired[list[NotComparedSection]]
+    user_data: NotRequired[UserDataSection]
     ladder: NotRequired[LadderSection]
     timelapse: NotRequired[TimelapseSection]
     mounts: NotRequired[list[MountSection]]

@@ -24,7 +24,8 @@ from tests.unit.judge.handmade import (
 from scratchlab.judge import agreement
 from scratchlab.judge.cause import Cause
 from scratchlab.judge.prediction.predictions import PredictedMount, Prediction, Predictions
-from scratchlab.model import Entry, Finding, Kind, Mount, Origin, SecondLook, Sight, Status
+from scratchlab.model import Entry, Finding, Kind, Mount, Origin, Status
+from scratchlab.reading import SecondLook, Sight
 
 MOUNT = Mount(9, 1, (0, 9), "/", "/x", ("rw",), (), "tmpfs", "tmpfs", ("ro",))
 

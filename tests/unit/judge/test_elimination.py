@@ -21,7 +21,7 @@ from tests.unit.judge.handmade import (
 from scratchlab.evidence import EvidenceSet
 from scratchlab.judge.elimination import eliminated
 from scratchlab.ledger import Ledger
-from scratchlab.model import Engine, Entry, Kind
+from scratchlab.model import Engine, Entry, Kind, Origin
 
 ON_ROOT = ROOT.id
 
@@ -137,3 +137,50 @@ def test_a_device_that_is_a_whiteout_is_one_by_its_number() -> None:
     assert Entry.whiteout("/x").is_whiteout
     assert not node("/x", (0, 1)).is_whiteout
     assert not replace(node("/x", (0, 0)), kind=Kind.BLOCK).is_whiteout
+
+
+# What the list of changes does not say:
+
+
+def test_all_names_of_a_file_are_in_the_layer_that_one_name_was_added_to() -> None:
+    image = [file(f"/{name}", links="/a", layer=0) for name in "abc"]
+    first = {"a": "/a", "b": "/b", "c": "/b", "d": "/a"}
+    live = [file(f"/{name}", ON_ROOT, links=first[name]) for name in "abcd"]
+    asked = facts(changes={"/d": "added"})
+    found = judged(asked, *live, image=image, init=None, writable=None)
+    assert finding(found, "/d").origin is Origin.WRITTEN_LATER
+    for name in "abc":
+        assert finding(found, f"/{name}").origin is Origin.IMAGE_LAYER
+    detail = "its other names were copied up or removed: /a"
+    assert finding(found, "/b").evidence[0].detail == detail
+
+
+def test_names_that_nothing_was_added_to_stay_where_they_are() -> None:
+    image = [file(f"/{name}", links="/a", layer=0) for name in "abc"]
+    live = [file("/a", ON_ROOT), *(file(f"/{name}", ON_ROOT, links="/b") for name in "bc")]
+    found = judged(facts(changes={}), *live, image=image, init=None, writable=None)
+    assert finding(found, "/b").origin is Origin.UNEXPLAINED
+
+
+@pytest.mark.parametrize(
+    ("changes", "unmerged", "again"),
+    [
+        ({"/o": "changed"}, {"/o"}, True),
+        ({"/o": "changed"}, set(), False),
+        ({"/o": "added"}, {"/o"}, False),
+        ({}, {"/o"}, False),
+        (None, {"/o"}, False),
+    ],
+)
+def test_a_changed_directory_that_no_other_layer_adds_to_was_made_again(
+    changes: dict[str, str] | None, unmerged: set[str], again: bool
+) -> None:
+    asked = facts(changes=changes, unmerged=frozenset(unmerged))
+    found = judged(
+        asked, directory("/o", ON_ROOT), image=[directory("/o", layer=0)], init=None, writable=None
+    )
+    origin = finding(found, "/o").origin
+    assert origin is (Origin.WRITTEN_LATER if again else Origin.IMAGE_LAYER)
+    if again:
+        detail = "the engine lists /o among the container's changes"
+        assert finding(found, "/o").evidence[0].detail == detail

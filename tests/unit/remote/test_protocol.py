@@ -188,3 +188,20 @@ def test_the_answer_is_closed_before_its_socket() -> None:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3] / "scripts")}
     done = subprocess.run(program, capture_output=True, text=True, check=True, env=environment)
     assert done.stderr == ""
+
+
+def test_directories_with_several_links_are_noted() -> None:
+    tree = b"".join(
+        [
+            entry(b"D", b"", status(DIRECTORY, links=3)),
+            entry(b"E", b"f", status(FILE, links=2), several=True),
+            entry(b"D", b"one", status(DIRECTORY)),
+            record(b"U"),
+            entry(b"D", b"two", status(DIRECTORY, links=2)),
+            record(b"U"),
+            record(b"U"),
+        ]
+    )
+    reader = LedgerReader(OwnerMap(), WalkLimits(), None)
+    with connected(frame(tree)) as connection, reader.read(connection):
+        assert reader.several_links == {"/", "/two"}

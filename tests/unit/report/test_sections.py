@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from scratchlab.model import Json
-from scratchlab.report import sections
+from scratchlab.report import quiz_sections, sections, user_data_sections
 from scratchlab.report.file import schema
 
 _PRIMITIVES = {"string": str, "integer": int, "boolean": bool}
@@ -61,7 +61,8 @@ class _Report(sections.Head):
 
 
 def _typed_sections() -> set[str]:
-    return {name for name, value in vars(sections).items() if typing.is_typeddict(value)}
+    both = {**vars(sections), **vars(user_data_sections), **vars(quiz_sections)}
+    return {name for name, value in both.items() if typing.is_typeddict(value)}
 
 
 def test_the_types_and_the_schema_have_the_same_fields_everywhere() -> None:

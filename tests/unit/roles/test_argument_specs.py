@@ -57,3 +57,53 @@ def test_every_option_is_described_and_typed(role: Path) -> None:
     for name, option in options(role).items():
         assert option["description"], name
         assert option["type"], name
+
+
+PRIVATE = re.compile(r"\b__(\w+)")
+# Anyone may use these alone, in a playbook that knows nothing of ./lab.
+REUSABLE = ("docker_host", "golang", "lab_machine", "rootfs_verification", "scratch_images",
+            "sleep_container")  # fmt: skip
+
+
+@each_role
+def test_no_role_uses_a_private_variable_of_another(role: Path) -> None:
+    others = [f"{other.name}_" for other in ROLES if other != role]
+    foreign = {
+        f"{path.relative_to(role)}: {name}"
+        for path in role.rglob("*.yml")
+        for name in PRIVATE.findall(path.read_text())
+        if not name.startswith(f"{role.name}_") and name.startswith(tuple(others))
+    }
+    assert foreign == set()
+
+
+def test_playbooks_use_no_private_variable() -> None:
+    playbooks = list((ROLES[0].parents[1] / "playbooks").glob("*.yml"))
+    assert playbooks
+    assert [path.name for path in playbooks if PRIVATE.search(path.read_text())] == []
+
+
+@pytest.mark.parametrize("name", REUSABLE)
+def test_readme_of_a_reusable_role_has_all_sections(name: str) -> None:
+    text = (ROLES[0].parent / name / "README.md").read_text()
+    headings = re.findall(r"^## (.+)", text, re.M)
+    assert headings == ["Requirements", "Variables", "Example", "What is undone"]
+    (example,) = re.findall(r"^```yaml\n(.+?)^```", text, re.M | re.S)
+    (play,) = yaml.safe_load(example)
+    assert f"scratchlab.lab.{name}" in [role["role"] for role in play["roles"]]
+
+
+@pytest.mark.parametrize("name", REUSABLE)
+def test_tasks_of_a_reusable_role_do_not_presume_the_command(name: str) -> None:
+    """A bundle is the exception: nothing but ./lab makes one."""
+    tasks = (ROLES[0].parent / name / "tasks").glob("*.yml")
+    lines = (line for path in tasks for line in path.read_text().splitlines())
+    said = [line for line in lines if "./lab" in line and not line.lstrip().startswith("#")]
+    assert [line for line in said if "./lab bundle" not in line] == []
+
+
+@each_role
+def test_meta_has_platforms_and_tags(role: Path) -> None:
+    info = load(role / "meta/main.yml")["galaxy_info"]
+    assert info["platforms"]
+    assert info["galaxy_tags"]

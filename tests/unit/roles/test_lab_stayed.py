@@ -24,8 +24,9 @@ GONE = {
     "start": "",
 }
 STAYS = GONE | {"stays": True, "data_stays": True, "why": ["it holds volume data"]}
-ALL = "./lab destroy -e lab_destroy_data=true"
-PURGE = "apt-get purge mytool, then ./lab destroy"
+DESTROY = "ansible-playbook scratchlab.lab.destroy"
+ALL = f"{DESTROY} -e lab_destroy_data=true"
+PURGE = f"apt-get purge mytool, then {DESTROY}"
 
 
 @pytest.mark.parametrize(
@@ -43,15 +44,15 @@ PURGE = "apt-get purge mytool, then ./lab destroy"
         (STAYS | {"start": "systemctl restart docker", "why": ["it cannot be asked"]}, {}, [],
          ["the Docker engine with its packages, its group, its configuration and its data, "
           "because it cannot be asked"],
-         ["systemctl restart docker, then ./lab destroy, which asks the engine", ALL]),
+         [f"systemctl restart docker, then {DESTROY}, which asks the engine", ALL]),
         (GONE, {"golang-go:amd64": ["mytool"], "golang-src:all": ["mytool"]}, [],
          ["packages golang-go and golang-src: mytool needs them"], [PURGE]),
         (GONE, {"runc:amd64": ["apt-mark hold"]}, [],
-         ["packages runc: held"], ["apt-mark unhold runc, then ./lab destroy"]),
+         ["packages runc: held"], [f"apt-mark unhold runc, then {DESTROY}"]),
         (GONE, {}, ["/var/lib/scratchlab/notes.txt"], ["/var/lib/scratchlab/notes.txt"], [ALL]),
         (GONE | {"ours": False, "stays": True, "needed": ["image sleep, from which web runs"]},
          {}, [], ["image sleep, from which web runs"],
-         ["remove these containers, then ./lab destroy"]),
+         [f"remove these containers, then {DESTROY}"]),
     ],
     ids=["nothing", "not ours", "data", "needed", "silent", "packages", "held", "files", "image"],
 )  # fmt: skip

@@ -154,7 +154,7 @@ def test_anything_but_a_regular_file_of_limited_size_is_rejected(
     assert failed_task(done.stdout) == "Fetch the report", done.stdout
     assert reason in done.stdout
     assert f"no report: {source} on here: " in done.stdout
-    assert "run ./lab -l here" in done.stdout
+    assert "run the lab on it (-l here)" in done.stdout
     assert not fetched.exists()
 
 

@@ -42,7 +42,9 @@ def read_root(
 
     with HashPool(workers) as pool:
         by_id = {mount.id: mount for mount in mounts}
-        walk = Walk(by_id, limits or WalkLimits(), pool, progress, engine_devices)
+        walk = Walk(
+            by_id, limits or WalkLimits(), pool, progress=progress, engine_devices=engine_devices
+        )
         return walk.read(root_fd)
 
 
@@ -63,4 +65,4 @@ def read_tree(
     from scratchlab.collect.live.walk import Walk
 
     with HashPool(workers) as pool:
-        return Walk(None, limits or WalkLimits(), pool, progress).read(path_fd)
+        return Walk(None, limits or WalkLimits(), pool, progress=progress).read(path_fd)

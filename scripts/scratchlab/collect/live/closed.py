@@ -27,9 +27,9 @@ class ClosedMounts:
         what the engine mounted (:func:`scratchlab.collect.storage.engine_devices`), None where they
         are not known: then what has the device of a stacked root is open.
         """
-        self._mounts = mounts
         self._root = next((mount for mount in mounts if mount.id == root), None)
         self._devices = engine_devices
+        self.visible = mountinfo.visible_mounts(mounts, root)  # by target
 
     def check_root(self) -> None:
         """Raise LabError where the root itself is closed."""
@@ -52,10 +52,10 @@ class ClosedMounts:
 
     def targets(self) -> dict[str, Mount]:
         """The visible mounts below the root that are closed, by target."""
-        root = None if self._root is None else self._root.id
-        visible = mountinfo.visible_mounts(self._mounts, root)
         return {
-            target: mount for target, mount in visible.items() if target != "/" and self.why(mount)
+            target: mount
+            for target, mount in self.visible.items()
+            if target != "/" and self.why(mount)
         }
 
     def _is_engines(self, mount: Mount) -> bool:

@@ -17,6 +17,21 @@ _DOWN = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _KEEP_OPEN = 256
 
 
+def open_below(root_fd: int, path: str) -> int:
+    """The directory ``path`` below ``root_fd``, opened name by name (O_PATH), no link followed.
+
+    Raises OSError.
+    """
+    fd = os.dup(root_fd)
+    for name in path.strip("/").split("/") if path.strip("/") else ():
+        outer = fd
+        try:
+            fd = os.open(name, _DOWN, dir_fd=outer)
+        finally:
+            os.close(outer)
+    return fd
+
+
 class OpenDirectory:
     """A directory that is being read."""
 
@@ -28,7 +43,7 @@ class OpenDirectory:
         self.status = status
         self.entry = entry
         self.listed = False
-        self.pending: list[str] = []  # directories in it that are still to be read
+        self.pending: list[str] = []  # names in it that are still to be read, the next one last
         self.note: str | None = None
 
 

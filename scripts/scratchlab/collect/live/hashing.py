@@ -49,6 +49,7 @@ class HashPool:
         self._submitted: deque[tuple[Future[list[Entry]], list[UnhashedFile]]] = deque()
         self._batch: list[UnhashedFile] = []
         self._bytes = 0
+        self.beats = 0  # grows as long as the reading goes on
         self._stop = threading.Event()
         # Relative to this descriptor, the number of an O_PATH descriptor opens that same object:
         # no name is resolved again, so that no rename can put a device in its place.
@@ -149,6 +150,7 @@ class HashPool:
                 return None
             digest.update(buffer[:count])
             left -= count
+            self.beats += 1
         return digest.hexdigest()
 
 

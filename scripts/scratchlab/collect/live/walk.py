@@ -19,14 +19,20 @@ import stat
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from scratchlab import mountinfo
 from scratchlab.collect.live.closed import ClosedMounts
-from scratchlab.collect.live.directories import DirectoryStack, MovedError, OpenDirectory
+from scratchlab.collect.live.directories import (
+    DirectoryStack,
+    MovedError,
+    OpenDirectory,
+    open_below,
+)
+from scratchlab.collect.live.entry_buffer import EntryBuffer
 from scratchlab.collect.live.file_status import FileStatus, mount_id_of, status_of, to_entry
 from scratchlab.collect.live.hashing import CHANGED, EMPTY, HashPool, UnhashedFile
 from scratchlab.collect.live.limits import (
-    ENTRY_COST,
     KERNEL_FILESYSTEMS,
     UNHASHED_FILESYSTEMS,
     WalkLimits,
@@ -34,16 +40,16 @@ from scratchlab.collect.live.limits import (
     is_process_backed,
 )
 from scratchlab.collect.live.links import LinkSets
+from scratchlab.collect.live.user_data import BoundedMounts, UserDataPlan
 from scratchlab.collect.live.xattrs import read_xattrs
 from scratchlab.errors import LabError
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Kind, Mount
+from scratchlab.reading import UserDataRead
 
 MOVED = "moved while read"
 _PATH = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_BUFFER_ENTRIES = 512
-_BUFFER_BYTES = 1 << 20
 
 
 class Walk:
@@ -54,40 +60,45 @@ class Walk:
         mounts: Mapping[int, Mount] | None,
         limits: WalkLimits,
         pool: HashPool,
-        progress: Callable[[int], None] | None,
+        *,
+        ledger: Ledger | None = None,
+        progress: Callable[[int], None] | None = None,
         engine_devices: Collection[tuple[int, int]] | None = None,
+        plan: Callable[[], UserDataPlan] = UserDataPlan,
     ) -> None:
         """``mounts`` are those of the process, by id; None: enter no mount but the root's.
 
-        ``engine_devices`` are the devices (major, minor) of what the engine mounted: of stacked
-        filesystems only these are entered. None: the root's only.
+        ``ledger`` is an empty one to write to. ``engine_devices`` are the devices (major, minor)
+        of what the engine mounted: of stacked filesystems only these are entered. None: the root's
+        only. ``plan`` is called once the root's own mount is read, and before any other is: it
+        says how much to read of the user's data.
         """
         self._mounts = mounts
         self._engine_devices = engine_devices
         self._closed = ClosedMounts((), 0, None)
         self._unopened: dict[str, Mount] = {}
+        self._unopened_files: set[str] = set()
         self._limits = limits
         self._pool = pool
-        self._progress = progress
-        self._ledger = Ledger()
+        self._ledger = Ledger() if ledger is None else ledger
+        self._buffer = EntryBuffer(self._ledger, limits, progress)
         self._links = LinkSets()
         self._directories = DirectoryStack()
         self._path = "/"  # of the deepest directory
         self._root_mount = 0
         self._hashed: defaultdict[int, int] = defaultdict(int)
-        self._ready: list[Entry] = []
-        self._unflushed = 0
-        self._count = 0
-        self._cost = 0
+        self._plan = plan
+        self._users = BoundedMounts(UserDataPlan(), {})
+        self._other_mounts: list[str] | None = []  # mountpoints that wait; None: none has to
 
     def read(self, root_fd: int) -> Ledger:
         """The ledger of everything below ``root_fd``, which is ``/``."""
         try:
             self._start(root_fd)
-            while self._directories:
-                self._step()
+            self._finish()
+            self._read_other_mounts(root_fd)
             self._keep(self._pool.finish())
-            self._flush()
+            self._buffer.flush()
             self._links.settle(self._ledger)
         except BaseException:
             self._ledger.close()
@@ -96,6 +107,33 @@ class Walk:
             self._directories.close()
             self._links.close()
         return self._ledger
+
+    @property
+    def user_data(self) -> UserDataRead:
+        """What was read of the user's data."""
+        return self._users.result()
+
+    def _finish(self) -> None:
+        while self._directories:
+            self._step()
+
+    def _read_other_mounts(self, root_fd: int) -> None:
+        waiting, self._other_mounts = self._other_mounts or [], None
+        self._users = BoundedMounts(self._plan(), self._closed.visible)
+        for mountpoint in waiting:
+            self._path, name = os.path.split(mountpoint)
+            try:
+                fd = open_below(root_fd, self._path)
+            except OSError:
+                self._buffer.add_note(self._path, CHANGED)
+                continue
+            try:
+                note = self._visit(fd, name, None)
+            finally:
+                os.close(fd)
+            if note:
+                self._buffer.add_note(self._path, note)
+            self._finish()
 
     def _start(self, root_fd: int) -> None:
         self._check_root(mount_id_of(root_fd))
@@ -120,6 +158,7 @@ class Walk:
         if mount.fstype in KERNEL_FILESYSTEMS:
             raise LabError(f"the directory is on a {mount.fstype}, which the kernel generates")
         if self._mounts is None:
+            self._other_mounts = None
             return
         self._closed = ClosedMounts([*self._mounts.values()], mount_id, self._engine_devices)
         self._closed.check_root()
@@ -143,7 +182,9 @@ class Walk:
             directory.listed = True
             self._list(directory, fd)
         elif directory.pending:
-            self._visit(directory, fd, directory.pending.pop(), enter=True)
+            name = directory.pending.pop()
+            if self._may_read(directory, name) and not self._is_unopened(name):
+                directory.note = self._visit(fd, name, None) or directory.note
         else:
             now = self._status(fd)
             changed = (now.mtime, now.ctime) != (directory.status.mtime, directory.status.ctime)
@@ -156,71 +197,95 @@ class Walk:
         self._path = os.path.dirname(self._path)
 
     def _list(self, directory: OpenDirectory, fd: int) -> None:
+        bounded = self._users.is_bounded(directory.status.mount)
         try:
             listing = _open_listing(fd)
             try:
                 with os.scandir(listing) as items:
-                    for item in items:
-                        # Directories wait until the listing is closed. The type is that of
-                        # readdir(3), to save a call; the descriptor decides later.
-                        is_directory = item.is_dir(follow_symlinks=False)
-                        if self._is_unopened(item.name, is_directory=is_directory):
-                            continue
-                        if is_directory:
-                            self._wait(directory, item.name)
-                        else:
-                            self._visit(directory, fd, item.name, enter=False)
+                    if bounded:
+                        self._choose(directory, items)
+                    else:
+                        self._visit_all(directory, fd, items)
             finally:
                 os.close(listing)
         except OSError as error:
             directory.note = f"unreadable: {error_name(error)}"
 
-    def _is_unopened(self, name: str, *, is_directory: bool) -> bool:
+    def _visit_all(
+        self, directory: OpenDirectory, fd: int, items: Iterable[os.DirEntry[str]]
+    ) -> None:
+        for item in items:
+            # Directories wait until the listing is closed. The type is that of readdir(3), to save
+            # a call; the descriptor decides later.
+            is_directory = item.is_dir(follow_symlinks=False)
+            if not is_directory and self._below(item.name) in self._unopened:
+                self._unopened_files.add(self._below(item.name))
+            if is_directory:
+                self._wait(directory.pending, item.name)
+            elif not self._is_unopened(item.name):
+                directory.note = self._visit(fd, item.name, directory.pending) or directory.note
+
+    def _choose(self, directory: OpenDirectory, items: Iterable[os.DirEntry[str]]) -> None:
+        """Let those names wait that are read of a directory of the user's data."""
+        names = (item.name for item in items)
+        for name in self._users.first_names(directory.status.mount, self._path, names):
+            self._wait(directory.pending, name)
+
+    def _may_read(self, directory: OpenDirectory, name: str) -> bool:
+        mount = directory.status.mount
+        return not self._users.is_bounded(mount) or self._users.may_read(mount, self._path, name)
+
+    def _is_unopened(self, name: str) -> bool:
         """Record ``name`` if it is a mountpoint that is not even opened; returns whether it is."""
         path = self._below(name)
         mount = self._unopened.get(path)
         if mount is None:
             return False
-        kind = Kind.DIRECTORY if is_directory else Kind.FILE
+        kind = Kind.FILE if path in self._unopened_files else Kind.DIRECTORY
         note = f"not read: {self._closed.why(mount)}"
+        self._users.count(mount.id, path)
         self._keep([Entry(path, kind, 0, mount=mount.id, note=note)])
         return True
 
     def _below(self, name: str) -> str:
         return f"/{name}" if self._path == "/" else f"{self._path}/{name}"
 
-    def _wait(self, directory: OpenDirectory, name: str) -> None:
-        directory.pending.append(name)
-        self._charge(len(name))
+    def _wait(self, pending: list[str], name: str) -> None:
+        pending.append(name)
+        self._buffer.charge(len(name))
 
-    def _visit(
-        self, directory: OpenDirectory, directory_fd: int, name: str, *, enter: bool
-    ) -> None:
-        """Record the object ``name``. A directory waits unless ``enter``."""
+    def _visit(self, directory_fd: int, name: str, pending: list[str] | None) -> str | None:
+        """Record the object ``name``; returns a note for its directory.
+
+        A directory is entered, or waits in ``pending``.
+        """
+        self._pool.beats += 1
         try:
             fd = os.open(name, _PATH, dir_fd=directory_fd)
         except FileNotFoundError:  # removed since it was listed
-            directory.note = CHANGED
-            return
+            return CHANGED
         except OSError as error:
-            directory.note = f"names in it unreadable: {error_name(error)}"
-            return
+            return f"names in it unreadable: {error_name(error)}"
         kept = False
         try:
             status = self._status(fd)
             path = self._below(name)
-            if not stat.S_ISDIR(status.mode):
-                kept = self._record_leaf(path, fd, status)
-            elif enter:
-                kept = self._enter(name, path, fd, status)
+            if stat.S_ISDIR(status.mode) and pending is not None:
+                self._wait(pending, name)
+            elif status.mount != self._root_mount and self._other_mounts is not None:
+                self._other_mounts.append(path)
             else:
-                self._wait(directory, name)
+                self._users.count(status.mount, path)
+                is_directory = stat.S_ISDIR(status.mode)
+                record = partial(self._enter, name) if is_directory else self._record_leaf
+                kept = record(path, fd, status)
         except OSError as error:
-            directory.note = f"names in it unreadable: {error_name(error)}"
+            return f"names in it unreadable: {error_name(error)}"
         finally:
             if not kept:
                 os.close(fd)
         self._keep(self._pool.ready())
+        return None
 
     def _status(self, fd: int) -> FileStatus:
         mount = mount_id_of(fd)
@@ -236,7 +301,7 @@ class Walk:
         """Enter a directory, or only record it. Returns whether ``fd`` was kept open."""
         excluded, why = self._excluded(status)
         if excluded:
-            self._keep([to_entry(path, status, (), note=why)])
+            self._keep([self._placed(to_entry(path, status, (), note=why))])
             return False
         xattrs, note = read_xattrs(fd)
         entry = to_entry(path, status, xattrs, note=note)
@@ -257,12 +322,21 @@ class Walk:
             return True, f"not read: {why}"
         return mount.fstype in KERNEL_FILESYSTEMS, None
 
+    def _placed(self, entry: Entry) -> Entry:
+        """``entry``, which is not read, on the mount of its directory where its own is a mount that
+        came to the user's data meanwhile: that is the user's, too.
+        """
+        if not self._directories or entry.mount in (self._mounts or {}):
+            return entry
+        above = self._directories.last.status.mount
+        return replace(entry, mount=above) if self._users.holds(above) else entry
+
     def _record_leaf(self, path: str, fd: int, status: FileStatus) -> bool:
         """Record anything but a directory. Returns whether ``fd`` was kept open."""
         excluded, why = self._excluded(status)
         if excluded:
             note = why or f"not read: {self._fstype(status)}"
-            self._keep([to_entry(path, status, (), note=note)])
+            self._keep([self._placed(to_entry(path, status, (), note=note))])
             return False
         xattrs, xattr_note = read_xattrs(fd)
         if stat.S_ISREG(status.mode):
@@ -273,7 +347,8 @@ class Walk:
 
     def _record_file(self, file: UnhashedFile) -> bool:
         status, sha256, why = file.status, None, self._not_hashed(file.status)
-        if why is None and (status.links == 1 or self._links.add(status, file.path)):
+        first = status.links == 1 or (why is None and self._links.add(status, file.path))
+        if why is None and first and self._is_content_read(file):
             if status.size:
                 self._hashed[status.mount] += status.size
                 self._pool.put(file)
@@ -282,6 +357,10 @@ class Walk:
         note = why or file.note
         self._keep([to_entry(file.path, status, file.xattrs, sha256=sha256, note=note)])
         return False
+
+    def _is_content_read(self, file: UnhashedFile) -> bool:
+        mount, size = file.status.mount, file.status.size
+        return not self._users.is_bounded(mount) or self._users.is_compared(mount, file.path, size)
 
     def _not_hashed(self, status: FileStatus) -> str | None:
         """The note of a file that is not hashed; None for one to hash."""
@@ -300,26 +379,7 @@ class Walk:
         return "" if mount is None else mount.fstype
 
     def _keep(self, entries: Iterable[Entry]) -> None:
-        for entry in entries:
-            self._ready.append(entry)
-            xattr_bytes = sum(len(value) for _, value in entry.xattrs)
-            self._unflushed += xattr_bytes
-            self._charge(len(entry.path) + xattr_bytes)
-            if len(self._ready) >= _BUFFER_ENTRIES or self._unflushed >= _BUFFER_BYTES:
-                self._flush()
-
-    def _charge(self, length: int) -> None:
-        self._cost += length + ENTRY_COST
-        if self._cost > self._limits.ledger_bytes:
-            raise self._limits.too_many()
-
-    def _flush(self) -> None:
-        self._ledger.update(self._ready)
-        self._count += len(self._ready)
-        self._ready.clear()
-        self._unflushed = 0
-        if self._progress is not None:
-            self._progress(self._count)
+        self._buffer.keep(entries)
 
 
 def _own_mounts() -> dict[int, Mount]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 from scratchlab import idmap, mountinfo
@@ -16,7 +15,6 @@ from scratchlab.collect.host_facts import (
     PER_CPU_MASKS,
     cgroups,
 )
-from scratchlab.collect.live.file_status import FileStatus
 from scratchlab.collect.live.limits import (
     KERNEL_FILESYSTEMS,
     NETWORK_FILESYSTEMS,
@@ -24,13 +22,20 @@ from scratchlab.collect.live.limits import (
     UNHASHED_FILESYSTEMS,
     WalkLimits,
 )
+from scratchlab.collect.live.user_data import UserDataPlan, come_and_go
+from scratchlab.collect.remote.agent_facts import (
+    AgentFacts,
+    ProcessFacts,
+    process_facts,
+    user_data_read,
+)
 from scratchlab.collect.remote.container import run_agent
 from scratchlab.collect.remote.files import AgentRootFiles
 from scratchlab.collect.remote.protocol import (
     Connection,
     LedgerReader,
     OwnerMap,
-    unpack_status,
+    pack_plan,
 )
 from scratchlab.errors import LabError
 from scratchlab.evidence import EvidenceSet
@@ -44,11 +49,9 @@ from scratchlab.model import (
     Image,
     Json,
     Layers,
-    Mount,
     Runtime,
-    SecondLook,
 )
-from scratchlab.procfs import parse_stat
+from scratchlab.reading import SecondLook, UserDataRead
 
 if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient
@@ -57,25 +60,6 @@ if TYPE_CHECKING:
 _AGAIN = "run it again"
 # Runtimes that put a kernel or process of their own between the container and the host's kernel.
 _SANDBOXES = ("runsc", "kata")
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessFacts:
-    """The container's process at one moment, as the agent reports it.
-
-    Like :class:`scratchlab.collect.process.Process`, but ``pid`` is the number in the debug
-    container's PID namespace.
-    """
-
-    pid: int
-    start_time: int
-    namespaces: Mapping[str, str]
-    uid_map: idmap.IdRanges
-    gid_map: idmap.IdRanges
-    root: FileStatus
-    mounts: tuple[Mount, ...]
-    cgroup: bytes
-    exe: str  # its program, as a path in its own root
 
 
 class DebugContainer:
@@ -92,8 +76,9 @@ class DebugContainer:
         self._connection = connection
         self._limits = limits
         self._facts = self._receive_facts(b"G")
-        self.process = _process_facts(self._facts, "")
+        self.process = process_facts(self._facts, "")
         namespace = self._facts.first("ns/user")
+        self._several_links: frozenset[str] = frozenset()
         self._shares_userns = bool(namespace) and namespace == self._facts.first("own ns/user")
         if self.process.pid != 1 and not _shows_id(self.process, inspect["Id"]):
             raise LabError(
@@ -138,48 +123,71 @@ class DebugContainer:
             )
         return ()
 
-    def read(self, progress: Callable[[int], None] | None = None) -> Ledger:
-        """The live ledger. ``progress`` is called with the number of entries so far.
+    def read(
+        self,
+        progress: Callable[[int], None] | None = None,
+        plan: UserDataPlan | None = None,
+        image: Ledger | None = None,
+    ) -> tuple[Ledger, UserDataRead]:
+        """The live ledger, and how much of the user's data it has.
 
-        Raises LabError when the root cannot be read, or if the process, its root or its mounts
-        were replaced meanwhile.
+        ``plan`` says how much to read of that (None: all), ``image`` is what files on volumes are
+        compared with; ``progress`` is called with the number of entries so far. Raises LabError
+        when the root cannot be read, or if the process, its root or its mounts were replaced
+        meanwhile.
         """
         owners = OwnerMap()
         if self._sees_mapped_ids():
             owners = OwnerMap(self.process.uid_map, self.process.gid_map)
-        self._connection.start_walk()
-        ledger = LedgerReader(owners, self._limits, progress).read(self._connection)
+        plan = plan or UserDataPlan()
+        visible = mountinfo.visible_mounts(self.process.mounts, self.process.root.mount)
+        self._connection.start_walk(pack_plan(plan, visible, image))
+        reader = LedgerReader(owners, self._limits, progress)
+        ledger = reader.read(self._connection)
         try:
-            self._recheck(_process_facts(self._receive_facts(b"Z"), "after "))
+            facts = self._receive_facts(b"Z")
+            self._recheck(process_facts(facts, "after "), plan)
+            user_data = user_data_read(plan, facts)
         except BaseException:
             ledger.close()
             raise
-        return ledger
+        self._several_links = frozenset(reader.several_links)
+        return ledger, user_data
 
     def files(self) -> AgentRootFiles:
         """Reads files by their paths, after :meth:`read`."""
         return AgentRootFiles(self._connection)
 
+    def unmerged(self, changes: Iterable[str]) -> frozenset[str]:
+        """Those of ``changes`` that were read as directories of an overlay root, and that one of
+        its layers alone makes (Linux fs/overlayfs/inode.c ovl_getattr(): others have one link).
+        """
+        root = mountinfo.visible_mounts(self.process.mounts, self.process.root.mount).get("/")
+        if root is None or root.fstype != "overlay":
+            return frozenset()
+        return self._several_links.intersection(changes)
+
     def _sees_mapped_ids(self) -> bool:
         return self._shares_userns and self.process.uid_map != idmap.INITIAL
 
-    def _recheck(self, now: ProcessFacts) -> None:
+    def _recheck(self, now: ProcessFacts, plan: UserDataPlan) -> None:
         before = self.process
+        may_change = come_and_go(plan, before.mounts, before.root.mount)
         if (now.pid, now.start_time) != (before.pid, before.start_time):
             _raise_changed("was replaced while it was read")
         if now.namespaces.get("mnt") != before.namespaces.get("mnt"):
             _raise_changed("moved to another mount namespace")
         if now.root.identity != before.root.identity:
             _raise_changed("changed its root directory")
-        if changed := mountinfo.changes(before.mounts, now.mounts):
+        if changed := mountinfo.changes(before.mounts, now.mounts, may_change):
             _raise_changed(f"had its mounts changed while it was read: {'; '.join(changed)}")
         again = self._client.inspect_container(self._inspect["Id"])
         running_pid(again, self._client.name)
         if not same_run(self._inspect, again):
             _raise_changed("was restarted while it was read")
 
-    def _receive_facts(self, until: bytes) -> _AgentFacts:
-        facts = _AgentFacts()
+    def _receive_facts(self, until: bytes) -> AgentFacts:
+        facts = AgentFacts()
         while (record := self._connection.next()).letter != until:
             if record.letter == b"F":
                 name, _, value = record.body.partition(b"\0")
@@ -233,47 +241,6 @@ def _pid_in_debug_container(mode: str, pid: int) -> int:
     return 0 if mode.startswith(("container:", "ns:")) else 1
 
 
-class _AgentFacts:
-    """Values by name; some names have several."""
-
-    def __init__(self) -> None:
-        self._facts: dict[str, list[bytes]] = {}
-
-    def add(self, name: str, value: bytes) -> None:
-        self._facts.setdefault(name, []).append(value)
-
-    def all(self, name: str) -> list[bytes]:
-        return self._facts.get(name, [])
-
-    def first(self, name: str) -> bytes:
-        return self._facts.get(name, [b""])[0]
-
-    def below(self, prefix: str) -> dict[str, str]:
-        size = len(prefix)
-        return {
-            name[size:]: values[0].decode("ascii", "replace")
-            for name, values in sorted(self._facts.items())
-            if name.startswith(prefix)
-        }
-
-
-def _process_facts(facts: _AgentFacts, prefix: str) -> ProcessFacts:
-    try:
-        return ProcessFacts(
-            pid=int(facts.first(f"{prefix}pid")),
-            start_time=parse_stat(facts.first(f"{prefix}stat")).start_time,
-            namespaces=facts.below(f"{prefix}ns/"),
-            uid_map=idmap.parse(facts.first(f"{prefix}uid_map")),
-            gid_map=idmap.parse(facts.first(f"{prefix}gid_map")),
-            root=unpack_status(facts.first(f"{prefix}root")),
-            mounts=mountinfo.parse(facts.first(f"{prefix}mountinfo")),
-            cgroup=facts.first(f"{prefix}cgroup"),
-            exe=os.fsdecode(facts.first(f"{prefix}exe")),
-        )
-    except (ValueError, IndexError, ArithmeticError) as error:
-        raise LabError(f"the debug container sent damaged facts: {error}") from error
-
-
 def _shows_id(process: ProcessFacts, container: str) -> bool:
     """Whether the process's control group or one of its mounts has the id ``container``."""
     return container.encode() in process.cgroup or any(
@@ -317,15 +284,28 @@ class DebugView:
             problems=self._debug.problems(),
         )
 
+    @property
+    def root_mount(self) -> int:
+        """The mountinfo id of the mount that the root lies on."""
+        return self._debug.process.root.mount
+
+    def start_reading(self) -> None:
+        """Nothing: the agent waits until it is known what to read."""
+
     def live(self, progress: Progress) -> Ledger:
         """Read the live ledger. Raises LabError if the process was replaced meanwhile."""
-        return self._debug.read(progress.step("reading the live root", "entries"))
+        return self._debug.read(progress.step("reading the live root", "entries"))[0]
 
-    def examine(self, facts: Facts, image: Ledger, progress: Progress) -> EvidenceSet:
+    def examine(
+        self, facts: Facts, image: Ledger, plan: UserDataPlan, progress: Progress
+    ) -> EvidenceSet:
         """Read the live root, and what the engine lists as changes. Raises LabError."""
-        root = self.live(progress)
+        count = progress.step("reading the live root", "entries")
+        root, user_data = self._debug.read(count, plan, image)
         try:
-            facts = replace(facts, changes=self._client.changes(self._inspect["Id"]))
+            changes = self._client.changes(self._inspect["Id"])
+            unmerged = self._debug.unmerged(changes or ())
+            facts = replace(facts, changes=changes, unmerged=unmerged, user_data=user_data)
         except BaseException:
             root.close()
             raise

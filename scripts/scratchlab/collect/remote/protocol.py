@@ -11,7 +11,7 @@ import os
 import socket
 import stat
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple, Self
 
@@ -19,11 +19,13 @@ from scratchlab import deadlines
 from scratchlab.collect.live.file_status import FileStatus, to_entry
 from scratchlab.collect.live.limits import ENTRY_COST, WalkLimits
 from scratchlab.collect.live.links import LinkSets
+from scratchlab.collect.live.user_data import MOST_NAMES, UserDataPlan, targets_of_others
 from scratchlab.deadlines import allowed
 from scratchlab.errors import LabError
 from scratchlab.idmap import OVERFLOW, IdRanges, outside
 from scratchlab.ledger import Ledger
-from scratchlab.model import Entry
+from scratchlab.model import Entry, Kind, Mount
+from scratchlab.reading import UserData
 
 _FRAME = struct.Struct(">B3xI")  # Docker Engine API, "Attach to a container", stream format
 _RECORD = struct.Struct("<cI")
@@ -94,10 +96,10 @@ class Connection:
         self._attached.close()
         self._socket.close()
 
-    def start_walk(self) -> None:
-        """Let the agent read the root. Raises LabError."""
+    def start_walk(self, plan: bytes) -> None:
+        """Let the agent read the root; ``plan``: see :func:`pack_plan`. Raises LabError."""
         try:
-            self._socket.sendall(b"\n")
+            self._socket.sendall(_LENGTH.pack(len(plan)) + plan)
         except OSError as error:
             raise self._broken() from error
 
@@ -208,6 +210,31 @@ def unpack_status(packed: bytes) -> FileStatus:
     return FileStatus(mode, uid, gid, size, links, inode, device, special, mtime, ctime, mount)
 
 
+def pack_plan(plan: UserDataPlan, visible: Mapping[str, Mount], image: Ledger | None) -> bytes:
+    """How much of the user's data the agent is to read (``readPlan`` in agent/user.go).
+
+    ``visible`` are the mounts that a path can reach, by target; ``image`` is what files on volumes
+    are compared with.
+    """
+    mounts = plan.mounts
+    most = plan.most if plan.mode is UserData.LIST else 0
+    fields: list[str | int] = [most, MOST_NAMES, len(mounts)]
+    for mount in mounts:
+        fields += [mount.mount, mount.target, int(mount.is_volume), len(mount.members)]
+        fields += mount.members
+    fields.append(str(plan.mode))
+    ways = targets_of_others(mounts, visible)
+    fields += [len(ways), *ways]
+    files: list[str | int] = []
+    for mount in mounts:
+        listed = mount.is_volume and most and image is not None
+        for entry in image.below(mount.target) if listed and image is not None else ():
+            if entry.kind is Kind.FILE:
+                files += [entry.path, entry.size]
+    fields += [len(files) // 2, *files]
+    return b"".join(os.fsencode(str(field)) + b"\0" for field in fields)
+
+
 class LedgerReader:
     """Makes the live ledger of one tree from the agent's records."""
 
@@ -223,6 +250,7 @@ class LedgerReader:
         self._ready: list[Entry] = []
         self._count = 0
         self._cost = 0
+        self.several_links: set[str] = set()  # directories with more than one link
 
     def read(self, connection: Connection) -> Ledger:
         """Read records until the tree is complete; raises LabError when they end earlier."""
@@ -272,6 +300,8 @@ class LedgerReader:
             raise LabError(f"the debug container sent a damaged entry: {error}") from error
         if several:
             self._links.add(status, entry.path)
+        if status.links > 1 and entry.kind is Kind.DIRECTORY:
+            self.several_links.add(entry.path)
         return entry
 
     def _path(self, name: bytes) -> str:

@@ -9,12 +9,13 @@ from itertools import islice
 from typing import TextIO
 
 from scratchlab.model import Json, Origin
+from scratchlab.render import user_data
 from scratchlab.render.html import compact
 from scratchlab.render.html.templates import data, write_template
 from scratchlab.render.words import ORIGINS
 from scratchlab.report import Report
-from scratchlab.report.listing import deciding
 from scratchlab.report.sections import EntrySection
+from scratchlab.report.verdict import trouble_of
 
 STYLES = ("report.css",)
 SCRIPTS = (
@@ -35,15 +36,14 @@ def render(report: Report, out: TextIO) -> None:
     """Write the page. Everything in the report becomes text on it, never markup."""
     rows = compact.RowWriter()
     checks = report.head["checks"]
-    groups = deciding(report)
     write_template(
         "report.html.j2",
         out,
         styles=STYLES,
         scripts=SCRIPTS,
         **report.head,
-        groups=groups,
-        differing=list(islice((row for group in groups for row in group.rows), MOST_DIFFERING)),
+        user_data_read=user_data.sentences(report.head),
+        differing=list(islice(filter(trouble_of, report.entries), MOST_DIFFERING)),
         origins=_origins(report.entries),
         experiments=[check for check in checks if _EXPERIMENT.match(check["id"])],
         requirements=[check for check in checks if not _EXPERIMENT.match(check["id"])],

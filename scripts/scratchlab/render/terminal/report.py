@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
+from itertools import islice
 from typing import TextIO
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from scratchlab.render import user_data
 from scratchlab.render.terminal import (
     NARROW,
+    ORIGIN_STYLES,
     VERDICT_STYLES,
     console,
     draws_unicode,
@@ -19,15 +23,17 @@ from scratchlab.render.terminal import (
     text,
 )
 from scratchlab.render.terminal.allowed import print_allowed
-from scratchlab.render.terminal.rows import EVERYTHING, RowChoice, print_rows
 from scratchlab.render.words import short_ids
 from scratchlab.report import Report
 from scratchlab.report.sections import (
     CheckSection,
+    EntrySection,
+    GhostSection,
     Head,
     MountSection,
     NotComparedSection,
 )
+from scratchlab.report.user_data import EVERYTHING, covered
 from scratchlab.report.verdict import ExitStatus, as_predicted
 
 MOST_ROWS = 300
@@ -36,11 +42,16 @@ VERDICT_LINE_STYLES = {
     ExitStatus.DRIFTED: "bold yellow",
     ExitStatus.FAILED: "bold red",
 }
+_SMALL = 60  # a report of so many entries is shown whole, with the image's own entries
 _VANTAGES = {"host": "read on the host", "debug": "read from a debug container"}
+_SIGNS = {
+    "file": "", "directory": "/", "symlink": "", "char-device": "", "block-device": "",
+    "fifo": "|", "socket": "=",
+}  # fmt: skip
 _TICKS = {"pass": "✔", "fail": "✘", "error": "✘", "skip": "-"}
 
 
-def render(report: Report, out: TextIO, choice: RowChoice = EVERYTHING) -> None:
+def render(report: Report, out: TextIO) -> None:
     """Write the findings, the checks if there are any, and one line that sums up."""
     screen = console(out)
     head = report.head
@@ -50,7 +61,8 @@ def render(report: Report, out: TextIO, choice: RowChoice = EVERYTHING) -> None:
     for digest in _digests(head, narrow=screen.width < NARROW):
         screen.print(text(digest, "dim"))
     screen.print()
-    print_rows(report, screen, choice)
+    _print_entries(report, screen)
+    _print_ghosts([ghost for ghost in head["ghosts"] if "allowed" not in ghost], screen)
     print_allowed(report, screen)
     for problem in head["problems"]:
         screen.print(text(f"problem: {problem}", "bold red"))
@@ -59,6 +71,8 @@ def render(report: Report, out: TextIO, choice: RowChoice = EVERYTHING) -> None:
     _print_mounts(head.get("mounts", []), screen)
     _print_checks(head["checks"], screen, out)
     screen.print()
+    for sentence in user_data.sentences(head):
+        screen.print(text(f"user data on {sentence}", "dim"))
     _print_not_compared(head.get("not_compared", []), screen)
     screen.print(text(_counts(head)))
     verdict = head["verdict"]
@@ -126,12 +140,89 @@ def _circumstances(head: Head) -> list[str]:
 
 def _digests(head: Head, *, narrow: bool) -> list[str]:
     live = head["container"].get("ledger_digest", "not in this report")
+    covers = covered(head)
+    live = live if covers == EVERYTHING else f"{live} ({covers})"
     kept = head["image"].get("source") == "kept"
     source = " (kept from an earlier run, which proved it; --fresh reads it again)" if kept else ""
     image = f"{head['image']['ledger_digest']} image{source}"
     if narrow:  # the report has them whole
         return [f"ledger_digest {short_ids(live)} live", f"ledger_digest {short_ids(image)}"]
     return [f"ledger_digest {live} live, {image}"]
+
+
+def _print_entries(report: Report, screen: Console) -> None:
+    small = report.head["summary"]["live_entries"] <= _SMALL
+    listed = (entry for entry in report.entries if "allowed" not in entry)
+    shown = (entry for entry in listed if small or not _unremarkable(entry))
+    table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
+    narrow = screen.width < NARROW
+    table.add_column("live root", ratio=4, overflow="fold")
+    table.add_column("who put it there", ratio=2, overflow="fold", min_width=18)
+    if not narrow:
+        table.add_column("what proves it", ratio=5, overflow="fold")
+    entries = list(islice(shown, MOST_ROWS + 1))
+    for entry in entries[:MOST_ROWS]:
+        style = ORIGIN_STYLES[entry["origin"]]
+        proof = [] if narrow else [line(_proof(entry))]
+        table.add_row(line(_name(entry, small), style), line(_maker(entry), style), *proof)
+    screen.print(table)
+    for entry in entries[:MOST_ROWS] if narrow else ():
+        if entry["differences"] or not as_predicted(entry):
+            screen.print(line(f"{entry['path']}: {_proof(entry)}", "red"))
+    if narrow:
+        screen.print(text("what proves it: scratchlab why, or a wider terminal", "dim"))
+    if len(entries) > MOST_ROWS:
+        screen.print(text("... more are in the report (--json FILE)", "dim"))
+    if not small:
+        counts = Counter(entry["origin"] for entry in report.entries if _unremarkable(entry))
+        for origin, count in counts.most_common():
+            how = "the image has them" if origin == "image-layer" else f"expected of {origin}"
+            screen.print(text(f"and {count} entries as {how}", "dim"))
+
+
+def _unremarkable(entry: EntrySection) -> bool:
+    """Whether an entry is the image's own, unchanged, or the user's."""
+    known = entry["status"] == "same" or entry["origin"] == "user-data"
+    return known and as_predicted(entry)
+
+
+def _name(entry: EntrySection, tree: bool) -> str:
+    path = entry["path"]
+    side = entry["live"] or entry["image"]
+    sign = _SIGNS[side["kind"]] if side else ""
+    target = side.get("target") if side else None
+    arrow = f" -> {target}" if target is not None else ""
+    if not tree or path == "/":
+        return f"{path}{sign if path != '/' else ''}{arrow}"
+    depth = path.count("/") - 1
+    return f"{'  ' * depth}{os.path.basename(path)}{sign}{arrow}"
+
+
+def _maker(entry: EntrySection) -> str:
+    differing = "" if entry["status"] in ("same", "only-live") else f"{entry['status']}: "
+    return f"{differing}{entry['origin']}"
+
+
+def _proof(entry: EntrySection) -> str:
+    if not as_predicted(entry):
+        return entry["prediction"]
+    differences = ", ".join(entry["differences"])
+    changed = f"differs in {differences}; " if differences else ""
+    if not entry["evidence"]:
+        return f"{changed}no evidence"
+    first = entry["evidence"][0]
+    return f"{changed}{first['kind']}: {short_ids(first['detail'])}"
+
+
+def _print_ghosts(ghosts: Sequence[GhostSection], screen: Console) -> None:
+    if not ghosts:
+        return
+    screen.print()
+    screen.print(text("in the image, but hidden in the container:", "bold"))
+    for ghost in ghosts[:MOST_ROWS]:
+        screen.print(line(f"  {ghost['path']}  {ghost['kind']} by {ghost['actor']}", "yellow"))
+    if len(ghosts) > MOST_ROWS:
+        screen.print(text(f"  and {len(ghosts) - MOST_ROWS} more", "dim"))
 
 
 def _print_mounts(mounts: Sequence[MountSection], screen: Console) -> None:

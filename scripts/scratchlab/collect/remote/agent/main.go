@@ -11,8 +11,9 @@
 // by commas). The numbers are those of scratchlab.collect.live.limits.
 // A CANDIDATE is a path (a pattern) of the machine whose existence is reported.
 //
-// The facts are written at once; the root is read when a byte arrives on standard input. Then it
-// answers requests (files.go). When standard input closes, the caller is gone, and the agent ends.
+// The facts are written at once; the root is read when standard input tells how much of the user's
+// data is to be read. Then the agent answers requests (files.go). When standard input closes, the
+// caller is gone, and the agent ends.
 package main
 
 import (
@@ -75,15 +76,13 @@ func run(opts options, out *writer) error {
 	if err := out.flush(); err != nil {
 		return err
 	}
-	if _, err := io.ReadFull(input, make([]byte, 1)); err != nil {
-		return err
-	}
-	if walk, err = newWalk(opts, held, out); err != nil {
+	if walk.user, err = readPlan(input); err != nil {
 		return err
 	}
 	if err := walk.read(held.root); err != nil {
 		return err
 	}
+	walk.user.send(out)
 	// The same facts again, so that the caller can check that nothing changed meanwhile.
 	if err := held.send(out, "after "); err != nil {
 		return err

@@ -22,6 +22,7 @@ type walk struct {
 	root        uint64
 	hashed      map[uint64]uint64
 	linked      map[version]bool
+	user        *userData // nil: nothing is walked yet
 }
 
 // version is one content of a file with several names.
@@ -99,6 +100,9 @@ func (w *walk) step(in *directory) error {
 	if last := len(in.pending) - 1; last >= 0 {
 		name := in.pending[last]
 		in.pending = in.pending[:last]
+		if mount := in.st.mount; w.user.bounded(mount) && !w.user.mayRead(mount, w.path(), name) {
+			return nil
+		}
 		return w.visit(in, name, true)
 	}
 	now, err := w.status(in.fd)
@@ -142,6 +146,12 @@ func (w *walk) list(in *directory) error {
 		return fatal(err)
 	}
 	defer syscall.Close(listing)
+	bounded := w.user.bounded(in.st.mount)
+	defer func() {
+		if bounded {
+			in.pending = w.user.first(in.st.mount, w.path(), in.pending)
+		}
+	}()
 	buffer := make([]byte, 1<<15)
 	for {
 		n, err := syscall.ReadDirent(listing, buffer)
@@ -152,18 +162,19 @@ func (w *walk) list(in *directory) error {
 			in.note = "unreadable: " + errorName(err)
 			return fatal(err)
 		}
-		if n <= 0 {
+		if n <= 0 || bounded && len(in.pending) > w.user.mostNames {
 			return nil
 		}
-		if err := w.names(in, buffer[:n]); err != nil {
+		if err := w.names(in, buffer[:n], bounded); err != nil {
 			return err
 		}
 	}
 }
 
 // names visits the names in the result of one getdents64(2). Directories wait until the listing is
-// closed. The type is the listing's, to save a call; the descriptor is checked again.
-func (w *walk) names(in *directory, rows []byte) error {
+// closed, and of the user's data all names do. The type is the listing's, to save a call; the
+// descriptor is checked again.
+func (w *walk) names(in *directory, rows []byte, bounded bool) error {
 	const size, kind, text, directory = 16, 18, 19, 4 // struct linux_dirent64, DT_DIR
 	for len(rows) > text {
 		length := int(*(*uint16)(unsafe.Pointer(&rows[size]))) // in this machine's byte order
@@ -173,7 +184,7 @@ func (w *walk) names(in *directory, rows []byte) error {
 		if name == "." || name == ".." {
 			continue
 		}
-		if row[kind] == directory {
+		if row[kind] == directory || bounded {
 			in.pending = append(in.pending, name)
 		} else if err := w.visit(in, name, false); err != nil {
 			return err
@@ -200,6 +211,12 @@ func (w *walk) visit(in *directory, name string, enter bool) error {
 		return fatal(err)
 	}
 	closed, why := w.closed(st)
+	if _, known := w.mounts[st.mount]; !known && w.user.holds[in.st.mount] {
+		st.mount = in.st.mount // it came to the user's data meanwhile: it is the user's, too
+	}
+	if st.kind() != syscall.S_IFDIR || enter {
+		w.count(st, name)
+	}
 	if st.kind() == syscall.S_IFDIR && !closed && enter {
 		return w.enter(name, fd, st)
 	}
@@ -216,6 +233,28 @@ func (w *walk) visit(in *directory, name string, enter bool) error {
 		return err
 	}
 	return w.out.tick()
+}
+
+// path is that of the deepest directory.
+func (w *walk) path() string {
+	names := make([]string, 0, len(w.directories))
+	for _, directory := range w.directories[1:] {
+		names = append(names, directory.name)
+	}
+	return "/" + strings.Join(names, "/")
+}
+
+func (w *walk) below(name string) string {
+	if above := w.path(); above != "/" {
+		return above + "/" + name
+	}
+	return "/" + name
+}
+
+func (w *walk) count(st status, name string) {
+	if w.user.bounded(st.mount) {
+		w.user.count(st.mount, w.below(name))
+	}
 }
 
 // status is statusOf, without asking a filesystem that a process answers for or that is unknown.
@@ -305,6 +344,10 @@ func (w *walk) file(name string, fd int, st status, found []xattr, note string) 
 		return nil
 	}
 	several := st.links != 1
+	if w.user.bounded(st.mount) && !w.user.compared(st.mount, w.below(name), st.size) {
+		w.entry('E', name, st, found, nil, "", note, several)
+		return nil
+	}
 	if several {
 		// The content read under one name is also that of another name of the same version.
 		this := version{st.identity(), st.size, st.mtime, st.ctime}

@@ -1,0 +1,67 @@
+"""The controller's part of build_contexts; its documentation is in the module."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+SOURCE = "main.go"  # what a program is built from
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
+    """Reads the files of the role, and gives the machine their contents."""
+
+    def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
+        """Run the module with contents in place of names."""
+        super().run(tmp, task_vars)
+        del tmp
+        image = {
+            "name": {"type": "str", "required": True},
+            "context": {"type": "path", "required": True},
+            "files": {"type": "dict", "required": True},
+            "program": {"type": "str", "default": ""},
+            "shell": {"type": "str", "default": ""},
+        }
+        _, options = self.validate_argument_spec(
+            {
+                "images": {"type": "list", "elements": "dict", "options": image, "required": True},
+                "epoch": {"type": "int", "required": True},
+                "repository": {"type": "path", "default": ""},
+            }
+        )
+        result: dict[str, Any] = self._execute_module(
+            module_args={
+                **arguments(options["images"], self._content),
+                "epoch": options["epoch"],
+                "repository": options["repository"],
+            },
+            task_vars=task_vars,
+        )
+        return result
+
+    def _content(self, source: str) -> str:
+        return Path(self._find_needle("files", source)).read_text(encoding="utf-8")
+
+
+def arguments(images: Sequence[Mapping[str, Any]], content: Any) -> dict[str, Any]:
+    """Return what the module needs of ``images``; ``content`` reads a file of the role.
+
+    The contents of files and the sources of programs are by absolute path; ``shell`` is empty, or
+    the one directory for busybox.
+    """
+    return {
+        "files": {
+            f"{one['context']}/{name}": content(source) if source else ""
+            for one in images
+            for name, source in one["files"].items()
+        },
+        "programs": {
+            f"{one['context']}/{SOURCE}": f"{one['context']}/{one['program']}"
+            for one in images
+            if one["program"]
+        },
+        "shell": next((f"{one['context']}/{one['shell']}" for one in images if one["shell"]), ""),
+    }

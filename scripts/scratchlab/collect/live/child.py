@@ -1,0 +1,102 @@
+"""The process that reads one live root and writes its ledger.
+
+It has no descriptor of its caller's but the root and a connection, and a session of its own: if a
+filesystem never answers, nobody waits for it.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import socket
+import sqlite3
+import threading
+from typing import Any, NoReturn
+
+from scratchlab import codec
+from scratchlab.collect.live import messages
+from scratchlab.collect.live.hashing import HashPool
+from scratchlab.collect.live.limits import WalkLimits
+from scratchlab.collect.live.user_data import UserDataPlan
+from scratchlab.collect.live.walk import Walk
+from scratchlab.errors import LabError
+from scratchlab.ledger import Ledger, is_full, no_space
+from scratchlab.model import Mount
+
+BEAT = 1.0  # seconds between two messages that the reading goes on
+
+
+def main(connection_fd: int, root_fd: int) -> NoReturn:
+    """Read the root ``root_fd`` as the messages on the socket ``connection_fd`` ask for."""
+    connection = socket.socket(fileno=connection_fd)
+    task = messages.receive(connection)
+    lock = threading.Lock()
+    status = 0
+    try:
+        try:
+            answer = _read(connection, lock, root_fd, task)
+        except LabError as error:
+            answer = {"error": [error.what, error.remedy]}
+        except sqlite3.Error as error:
+            full = no_space() if is_full(error) else LabError(f"the live root: {error}")
+            answer = {"error": [full.what, full.remedy]}
+        except OSError as error:
+            answer = {"error": [f"the live root cannot be read: {error.strerror}", ""]}
+        with lock:
+            messages.send(connection, answer)
+    except (EOFError, OSError):  # the caller is gone
+        shutil.rmtree(os.path.dirname(task["ledger"]), ignore_errors=True)
+        status = 1
+    os._exit(status)  # whatever the other threads wait for
+
+
+def _read(
+    connection: socket.socket, lock: threading.Lock, root_fd: int, task: dict[str, Any]
+) -> dict[str, Any]:
+    def plan() -> UserDataPlan:
+        with lock:
+            messages.send(connection, {"wanted": "plan"})
+        return messages.receive_plan(connection)
+
+    mounts = {mount.id: mount for mount in (codec.decode(Mount, item) for item in task["mounts"])}
+    devices = task["devices"]
+    ledger = Ledger(path=task["ledger"])
+    counted = [0]
+    with HashPool(task["workers"]) as pool:
+        beats = (connection, lock, pool, counted, os.path.dirname(task["ledger"]))
+        threading.Thread(target=_beat, args=beats, daemon=True).start()
+        walk = Walk(
+            mounts,
+            codec.decode(WalkLimits, task["limits"]),
+            pool,
+            ledger=ledger,
+            progress=lambda count: counted.__setitem__(0, count),
+            engine_devices=None if devices is None else {(item[0], item[1]) for item in devices},
+            plan=plan,
+        )
+        walk.read(root_fd)
+    ledger.finish()
+    ledger.close()
+    return {"done": codec.encode(walk.user_data)}
+
+
+def _beat(
+    connection: socket.socket,
+    lock: threading.Lock,
+    pool: HashPool,
+    counted: list[int],
+    directory: str,
+) -> None:
+    """Tell the caller that the reading goes on, while it does; end with the caller."""
+    poll = select.poll()
+    poll.register(connection, select.POLLRDHUP)
+    last = -1
+    while True:
+        if poll.poll(BEAT * 1000):
+            shutil.rmtree(directory, ignore_errors=True)
+            os._exit(1)
+        if pool.beats != last:
+            last = pool.beats
+            with lock:
+                messages.send(connection, {"entries": counted[0]})
