@@ -261,10 +261,13 @@ class EngineFile:
 
 @dataclass(frozen=True, slots=True)
 class MaskRoot:
-    """The top of a tmpfs below /proc or /sys: its mount's id, and its ctime (ns since 1970)."""
+    """What a mount of a tmpfs below /proc or /sys shows: its ctime (ns since 1970), and its number
+    (major, minor) where it is a device.
+    """
 
     mount: int
     changed: int
+    device: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

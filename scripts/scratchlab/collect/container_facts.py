@@ -70,7 +70,7 @@ def engine_files(inspect: Json, config: Mapping[str, Any] | None = None) -> tupl
 
 
 def mask_roots(root_fd: int, mounts: Sequence[Mount], root_mount: int) -> tuple[MaskRoot, ...]:
-    """The directories of the tmpfs that lie on /proc and /sys, where a runtime puts its masks.
+    """What the mounts of a tmpfs on /proc and /sys show, where a runtime puts its masks.
 
     ``root_fd`` is a descriptor of the container's root, ``mounts`` and ``root_mount`` are the
     mounts of its process and the one that its root lies on.
@@ -78,23 +78,25 @@ def mask_roots(root_fd: int, mounts: Sequence[Mount], root_mount: int) -> tuple[
     closed = closed_ways(mounts, root_mount)
     found = []
     for target, mount in mountinfo.visible_mounts(mounts, root_mount).items():
-        if mount.fstype != "tmpfs" or not target.startswith(("/proc/", "/sys/")):
-            continue
-        changed = None if target in closed else _changed_below(root_fd, target, mount.id)
-        if changed is not None:
-            found.append(MaskRoot(mount.id, changed))
+        below = target.startswith(("/proc/", "/sys/")) and target not in closed
+        if below and mount.fstype in ("tmpfs", "devtmpfs"):
+            status = _status_below(root_fd, target, mount.id)
+            if status is not None:
+                number = (os.major(status.st_rdev), os.minor(status.st_rdev))
+                device = number if _is_node(status) else None
+                found.append(MaskRoot(mount.id, status.st_ctime_ns, device))
     return tuple(found)
 
 
-def _changed_below(root_fd: int, path: str, mount: int) -> int | None:
-    """When the directory ``path`` was last changed; None where it does not lie on ``mount``."""
+def _status_below(root_fd: int, path: str, mount: int) -> os.stat_result | None:
+    """The status of ``path`` without following a link; None where it does not lie on ``mount``."""
     fd = os.dup(root_fd)
     try:
         for name in path.strip("/").split("/"):
-            inner = os.open(name, _STEP | os.O_DIRECTORY, dir_fd=fd)
+            inner = os.open(name, _STEP, dir_fd=fd)
             os.close(fd)
             fd = inner
-        return os.fstat(fd).st_ctime_ns if mount_id_of(fd) == mount else None
+        return os.fstat(fd) if mount_id_of(fd) == mount else None
     except OSError:
         return None
     finally:

@@ -10,8 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from scratchlab.judge.cause import Cause, mount_line
+from scratchlab.judge.rules.runtime import DEVICES
 from scratchlab.judge.times import changed_since_start
 from scratchlab.model import Evidence, Facts, Mount, Origin
+
+_NULL = DEVICES["/dev/null"]
 
 
 class Masks:
@@ -31,7 +34,9 @@ class Masks:
             mount.device for mount in facts.mounts if mount.target in ("/dev", "/dev/null")
         }
         self._by_id = {mount.id: mount for mount in facts.mounts}
-        self._changed = {root.mount: root.changed for root in facts.mask_roots}
+        # Not of a device: that changes with its names.
+        self._changed = {root.mount: root.changed for root in facts.mask_roots if not root.device}
+        self._device = {root.mount: root.device for root in facts.mask_roots}
         paths = self._masked | self._readonly
         self._run = _last_run(facts.mounts, paths)
         self._again = {facts.mounts[number].id for number in self._made_again(facts.mounts)}
@@ -71,7 +76,9 @@ class Masks:
         return self._is_null(mount) or (mount.fstype == "tmpfs" and mount.root == "/")
 
     def _is_null(self, mount: Mount) -> bool:
-        return mount.root == "/null" and mount.device in self._dev_null
+        # As a bind shows it, whether or not its name was removed since (Linux fs/d_path.c).
+        named = mount.root.removesuffix("//deleted") == "/null" and mount.device in self._dev_null
+        return named and self._device.get(mount.id, _NULL) == _NULL
 
     def _shows_what_it_covers(self, mount: Mount) -> bool:
         parent = self._by_id.get(mount.parent)

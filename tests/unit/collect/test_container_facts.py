@@ -231,11 +231,23 @@ def test_the_time_of_a_masks_directory_is_read_by_its_mount(root: int, tmp_path:
     assert mask_roots(root, (top, at(here, "/proc/mask")), 1) == (MaskRoot(here, changed),)
     for other in (
         at(here + 1, "/proc/mask"),  # another mount lies there
-        at(here, "/proc/mask", "ext4"), at(here, "/run/mask"), at(here, "/proc/link"),
-        at(here, "/proc/file"), at(here, "/proc/gone"), at(here, "/process"),
+        at(here, "/proc/mask", "ext4"), at(here, "/run/mask"), at(here, "/proc/link/x"),
+        at(here, "/proc/gone"), at(here, "/process"),
     ):  # fmt: skip
         assert mask_roots(root, (top, other), 1) == ()
     assert len(mask_roots(root, (top, at(here, "/sys/mask")), 1)) == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="makes device nodes")
+def test_of_a_masked_file_the_number_of_the_device_is_read(root: int, tmp_path: Path) -> None:
+    (tmp_path / "proc").mkdir()
+    os.mknod(tmp_path / "proc/keys", stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    (tmp_path / "proc/file").write_text("x")
+    here = mount_id_of(root)
+    top = Mount(1, 0, (0, 1), "/", "/", ("rw",), (), "ext4", "x", ("rw",))
+    for name, device in (("keys", (1, 3)), ("file", None)):
+        (found,) = mask_roots(root, (top, at(here, f"/proc/{name}", "devtmpfs")), 1)
+        assert found.device == device
 
 
 def test_nothing_on_a_closed_mount_is_asked(root: int, tmp_path: Path) -> None:

@@ -63,6 +63,20 @@ def test_each_path_is_masked_once() -> None:
     assert (origin(found, 8), origin(found, 9)) == (MASK, INSIDE)
 
 
+@pytest.mark.parametrize(("device", "expected"), [((1, 3), MASK), ((1, 5), INSIDE), (None, INSIDE)])
+def test_what_is_called_null_has_to_be_the_null_device(
+    device: tuple[int, int] | None, expected: tuple[Origin, str]
+) -> None:
+    null = mount(9, "/proc/kcore", parent=2, device=DEV.device, root="/null")
+    found = replace(masked(null), mask_roots=(MaskRoot(9, 0, device),))
+    assert origin(found, 9) == expected
+
+
+def test_a_mask_stays_one_when_the_name_of_the_device_is_removed() -> None:
+    gone = mount(9, "/proc/kcore", parent=2, device=DEV.device, root="/null//deleted")
+    assert origin(masked(gone), 9) == MASK
+
+
 def test_dev_null_itself_can_be_bound_from_the_host() -> None:
     null = mount(8, "/dev/null", "devtmpfs", device=(0, 6), root="/null", parent=4)
     mask = mount(9, "/proc/kcore", "devtmpfs", parent=2, device=(0, 6), root="/null")
@@ -165,6 +179,13 @@ def test_a_mask_that_was_made_after_the_start_is_not_the_runtimes() -> None:
         "2026-11-28T10:00:00.5+01:00"
     )
     assert Evidence("stat", sentence) in causes(found)[14].evidence
+
+
+def test_the_time_of_a_device_is_that_of_its_names() -> None:
+    found = in_lines("/proc/acpi", "/sys/power", changed={})
+    null = mount(10, "/proc/acpi", parent=2, device=DEV.device, root="/null//deleted")
+    found = replace(found, mounts=(PROC, SYS, DEV, null), mask_roots=(MaskRoot(10, AFTER, (1, 3)),))
+    assert origin(found, 10) == MASK
 
 
 @pytest.mark.parametrize("started", ["", "never", "2026-11-28T10:00:00", None])
