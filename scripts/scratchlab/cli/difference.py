@@ -31,6 +31,7 @@ from scratchlab.report.difference import (
     items_of_report,
 )
 from scratchlab.report.sections import Head
+from scratchlab.report.user_data import require_same_coverage
 from scratchlab.report.verdict import ExitStatus
 
 if TYPE_CHECKING:
@@ -192,7 +193,3 @@ def _begins_as_json(path: str) -> bool:
     except OSError as error:
         remedy = "name a report, an archive, a container or an image"
         raise LabError(f"cannot read {path}: {error.strerror}", remedy) from error
-
-
-def require_same_coverage(one: Head, other: Head) -> None:
-    """Raise LabError where two reports do not cover the same."""

@@ -1,0 +1,162 @@
+"""The process that reads a live root: what it has of ours, and what becomes of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from docker.models.containers import Container
+from docker.models.images import Image
+
+from scratchlab.collect.live.reader import RootReader
+from scratchlab.collect.live.user_data import UserDataPlan
+from scratchlab.collect.process import hold_process
+from scratchlab.errors import LabError
+from scratchlab.ledger import temporary_directory
+from tests.integration.conftest import Run
+from tests.integration.live_roots import attacker, live, pid
+from tests.integration.test_live_closed import _OVERLAY_ON_DEAD_FUSE
+
+pytestmark = [pytest.mark.engine, pytest.mark.root]
+
+
+@pytest.fixture
+def container(shell_image: Image, run_container: Run) -> Container:
+    return run_container(shell_image)
+
+
+def waiting(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
+    """Whether ``condition`` comes true within that time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def left_behind(owner: int) -> list[str]:
+    """The directories of the readers of process ``owner``."""
+    prefix = f"scratchlab-reading-{owner}-"
+    return [name for name in os.listdir(temporary_directory()) if name.startswith(prefix)]
+
+
+def test_it_writes_the_ledger_that_this_process_would_read(container: Container) -> None:
+    with hold_process(pid(container)) as process:
+        counts: list[int] = []
+        with RootReader(process.root_fd, process.mounts, None) as reader:
+            ledger, _ = reader.read(UserDataPlan(), progress=counts.append)
+        process.recheck()
+    with ledger, live(container) as own:
+        assert list(ledger) == list(own)
+    assert left_behind(os.getpid()) == []
+
+
+def test_it_has_no_descriptor_and_no_session_of_ours(container: Container) -> None:
+    read, write = os.pipe()
+    os.set_inheritable(write, True)
+    with hold_process(pid(container)) as process:
+        with RootReader(process.root_fd, process.mounts, None) as reader:
+            directory = Path(f"/proc/{reader.pid}/fd")
+            # It waits for what to read of the user's data.
+            assert waiting(lambda: len(os.listdir(directory)) > 6)
+            links = sorted(os.readlink(file) for file in directory.iterdir())
+            assert os.getsid(reader.pid) == reader.pid
+            assert os.readlink(f"/proc/{reader.pid}/cwd") == "/"
+        own = ("/dev/null", "socket:", "/", temporary_directory(), "/proc/", "anon_inode:[event")
+        assert [link for link in links if not link.startswith(own)] == []
+        assert links.count("/dev/null") == 3
+        assert not any("pipe:" in link for link in links)
+    os.close(read)
+    os.close(write)
+
+
+# It takes requests and never answers: no signal ends who asked (Linux fs/fuse/dev.c
+# request_wait_answer()).
+_SILENT_FUSE = _OVERLAY_ON_DEAD_FUSE.replace(
+    "sys.stdin.read()",
+    "import threading\n"
+    "def take():\n    while True:\n        os.read(device, 200000)\n"
+    "threading.Thread(target=take, daemon=True).start()\nsys.stdin.read()",
+)
+
+_STUCK = """
+import os, sys
+from scratchlab.collect.live.reader import RootReader
+from scratchlab.collect.live.user_data import UserDataPlan
+from scratchlab.collect.process import hold_process
+from scratchlab.errors import LabError
+with hold_process(int(sys.argv[1])) as process:
+    # As if the engine had made it: so the walk enters it.
+    devices = {mount.device for mount in process.mounts if mount.fstype == "overlay"}
+    try:
+        with RootReader(process.root_fd, process.mounts, devices, silence=4) as reader:
+            reader.read(UserDataPlan())
+    except LabError as error:
+        print(reader.pid, error)
+"""
+
+
+def test_a_filesystem_that_never_answers_holds_nobody(container: Container) -> None:
+    with attacker(_SILENT_FUSE, str(pid(container))):
+        started = time.monotonic()
+        # The output is at its end although the reader still lives: nobody who waits for that, such
+        # as Ansible, waits for the reader.
+        output = subprocess.run(
+            [sys.executable, "-c", _STUCK, str(pid(container))],
+            env={"PYTHONPATH": "scripts"}, capture_output=True, text=True, timeout=60, check=True,
+        ).stdout  # fmt: skip
+        assert time.monotonic() - started < 30
+        number, _, sentence = output.partition(" ")
+        assert f"process {number} ends when the filesystem answers" in sentence
+        assert "the live root was silent for 4 s" in sentence
+        assert os.path.exists(f"/proc/{number}")
+    assert waiting(lambda: not os.path.exists(f"/proc/{number}"))  # it answered: by its end
+
+
+def test_a_reader_that_stops_is_ended(container: Container) -> None:
+    with hold_process(pid(container)) as process:
+        reader = RootReader(process.root_fd, process.mounts, None, silence=2)
+        os.kill(reader.pid, signal.SIGSTOP)
+        with reader, pytest.raises(LabError, match="silent for 2 s, and the reading was given up"):
+            reader.read(UserDataPlan())
+        assert not os.path.exists(f"/proc/{reader.pid}")
+    assert left_behind(os.getpid()) == []
+
+
+def test_a_reader_that_is_killed_is_named(container: Container) -> None:
+    with hold_process(pid(container)) as process:
+        reader = RootReader(process.root_fd, process.mounts, None)
+        os.kill(reader.pid, signal.SIGKILL)
+        with reader, pytest.raises(LabError, match=r"ended before it was done \(signal 9\)"):
+            reader.read(UserDataPlan())
+
+
+_CALLER = """
+import sys, time
+from scratchlab.collect.live.reader import RootReader
+from scratchlab.collect.process import hold_process
+with hold_process(int(sys.argv[1])) as process:
+    reader = RootReader(process.root_fd, process.mounts, None)
+    print(reader.pid, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_the_reader_ends_with_its_caller_and_cleans_up(container: Container) -> None:
+    command = [sys.executable, "-c", _CALLER, str(pid(container))]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={"PYTHONPATH": "scripts"}
+    ) as caller:
+        assert caller.stdout
+        number = int(caller.stdout.readline())
+        assert waiting(lambda: len(os.listdir(f"/proc/{number}/fd")) > 6)
+        caller.kill()
+    assert waiting(lambda: not os.path.exists(f"/proc/{number}"))
+    assert left_behind(caller.pid) == []
