@@ -30,8 +30,10 @@ from scratchlab.report import build as build_report
 from scratchlab.report import read as read_report
 from scratchlab.report import write as write_report
 from scratchlab.report.verdict import ExitStatus, worst
+from scratchlab.text import printable
 
 if TYPE_CHECKING:
+    from scratchlab.collect.engines import EngineClient
     from scratchlab.report.policy.file import Policy
 
 
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
 @click.option("--save-evidence", metavar="DIR", help="Also save all evidence, for replay")
 @expect_option
 @click.option("--fresh", is_flag=True, help="Read and prove the image again, even if it is cached")
+@click.option("--freeze", is_flag=True, help="Pause the container while it is read")
 @click.option(
     "--user-data",
     type=click.Choice([*UserData]),
@@ -78,6 +81,7 @@ def verify(
     expect: str | None,
     fresh: bool,
     user_data: str,
+    freeze: bool,
     form: str,
 ) -> int:
     """Explain every entry of CONTAINER's root filesystem.
@@ -91,11 +95,14 @@ def verify(
     if selection.is_several or json_dir:
         if json_file or save_evidence:
             raise click.UsageError("--json and --save-evidence are for one; use --json-dir")
+        if freeze:
+            raise click.UsageError("--freeze is for one container, and not with --json-dir")
         return verify_many(
             selection, engine, url, form, policy=policy, json_dir=json_dir,
             vantage=vantage, fresh=fresh, user_data=UserData(user_data),
         )  # fmt: skip
     with Progress() as progress, connect_engine(engine, url) as client:
+        _warn_of_paused(client)
         evidence, judgement = verification.verify(
             client,
             containers[0],
@@ -103,11 +110,17 @@ def verify(
             progress=progress,
             fresh=fresh,
             user_data=UserData(user_data),
+            freeze=freeze,
         )
     with evidence:
         if save_evidence:
             evidence.save(save_evidence)
         return _report(evidence, judgement, json_file, form, policy)
+
+
+def _warn_of_paused(client: EngineClient) -> None:
+    for sentence in verification.left_paused(client):
+        print(f"scratchlab: {printable(sentence)}", file=sys.stderr)
 
 
 @click.command()

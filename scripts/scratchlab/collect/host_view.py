@@ -18,6 +18,7 @@ from scratchlab.collect import (
     second_look,
     storage,
 )
+from scratchlab.collect.freezing import filesystem_server
 from scratchlab.collect.holding import hold_container, parent_pid
 from scratchlab.collect.host_facts import read_host
 from scratchlab.collect.host_files import HostRootFiles
@@ -62,6 +63,12 @@ class HostView:
     def root_mount(self) -> int:
         """The mountinfo id of the mount that the root lies on."""
         return self._process.root_mount
+
+    def filesystem_server(self) -> str:
+        """See ``ContainerView``."""
+        namespace = self._process.namespaces.get("pid", "")
+        own = namespace != os.readlink("/proc/self/ns/pid")  # else it is the host's: --pid host
+        return filesystem_server(self._inspect["Id"], namespace if own else "")
 
     def start_reading(self) -> None:
         """Start the process that reads the live root, if it is not started yet."""

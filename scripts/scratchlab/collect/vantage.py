@@ -61,6 +61,9 @@ class ContainerView(Protocol):
     def files(self) -> RootFiles:
         """Reads files of the live root by their paths."""
 
+    def filesystem_server(self) -> str:
+        """Why no process of the container may be paused; empty where nothing is against it."""
+
 
 @dataclass(frozen=True, slots=True)
 class OpenContainer:
@@ -73,6 +76,10 @@ class OpenContainer:
     image: Ledger
     _view: ContainerView
     _progress: Progress
+
+    def filesystem_server(self) -> str:
+        """Why no process of the container may be paused; empty where nothing is against it."""
+        return self._view.filesystem_server()
 
     @property
     def root_mount(self) -> int:
@@ -112,20 +119,22 @@ def open_container(
     progress: Progress | None = None,
     fresh: bool = False,
     images: SharedImages | None = None,
+    early: bool = True,
 ) -> Iterator[OpenContainer]:
     """Open a view of the container ``ref`` (a name or an id), gather its facts, read its image.
 
     ``vantage``: see :func:`open_view`. ``fresh``: read the image even if its ledger is kept
     (:mod:`~scratchlab.collect.image.ledger_cache`). ``images``: those that were read for other
-    containers. Raises LabError when there is no such
-    container, when it does not run, when neither vantage can see it, or when its image cannot be
-    read.
+    containers. ``early``: begin to read the live root beside the image. Raises LabError when there
+    is no such container, when it does not run, when neither vantage can see it, or when its image
+    cannot be read.
     """
     progress = progress or Progress()
     engine = client.facts()
     inspect = client.inspect_container(ref)
     with open_view(client, inspect, vantage) as view:
-        view.start_reading()
+        if early:
+            view.start_reading()
         cache = None if fresh else ledger_cache.installed_cache()
         reference = from_engine.container_image_id(inspect)
         read = from_engine.read_engine_image if images is None else images.read

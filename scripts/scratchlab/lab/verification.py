@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from scratchlab import evidence
+from scratchlab.collect.freezing import frozen, left_paused
 from scratchlab.collect.image.from_engine import SharedImages
 from scratchlab.collect.live.user_data import UserDataPlan
 from scratchlab.collect.vantage import open_container
@@ -19,6 +21,8 @@ from scratchlab.reading import UserData
 if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient
 
+__all__ = ["left_paused", "replay", "verify"]
+
 MOST_LOOKED_AT = 10_000  # paths of one second look, of each kind
 
 
@@ -31,18 +35,27 @@ def verify(
     fresh: bool = False,
     images: SharedImages | None = None,
     user_data: UserData = UserData.LIST,
+    freeze: bool = False,
 ) -> tuple[EvidenceSet, Judgement]:
     """Verify the running ``container``; the arguments are those of ``open_container``.
 
-    ``user_data`` says how much to read of what lies on volumes and binds. The expected ledger is
+    ``user_data`` says how much to read of what lies on volumes and binds; ``freeze``: pause the
+    container while it is read. The expected ledger is
     computed from the image and the facts alone.
     Raises LabError when the container cannot be examined.
     """
-    with open_container(
-        client, container, vantage=vantage, progress=progress, fresh=fresh, images=images
-    ) as opened:
+    with (
+        open_container(
+            client, container, vantage=vantage, progress=progress, fresh=fresh, images=images,
+            early=not freeze,
+        ) as opened,
+        ExitStack() as paused,
+    ):  # fmt: skip
         expected = predict(opened.facts, opened.image)
         mounts = user_mounts(opened.facts, opened.image, opened.root_mount)
+        if freeze:
+            inspect = dict(opened.facts.container.inspect)
+            paused.enter_context(frozen(client, inspect, opened.filesystem_server()))
         collected = opened.collect(UserDataPlan(user_data, mounts))
         judgement = judge(collected, expected)
         # Within the block: the process is still held.

@@ -289,6 +289,16 @@ class DebugView:
         """The mountinfo id of the mount that the root lies on."""
         return self._debug.process.root.mount
 
+    def filesystem_server(self) -> str:
+        """Why no process may be paused: whether one serves a filesystem is not known from here,
+        where it may have the device for that.
+        """
+        settings = self._inspect.get("HostConfig") or {}
+        devices = [str(device.get("PathInContainer")) for device in settings.get("Devices") or []]
+        if not settings.get("Privileged") and not any("fuse" in device for device in devices):
+            return ""
+        return "it may serve a filesystem (FUSE), which is not known from a debug container"
+
     def start_reading(self) -> None:
         """Nothing: the agent waits until it is known what to read."""
 
