@@ -23,12 +23,8 @@ from tests.integration.live_roots import attacker, pid
 
 pytestmark = [pytest.mark.engine, pytest.mark.root]
 
-_BUSY = [
-    "/bin/busybox",
-    "sh",
-    "-c",
-    "while :; do echo x >> /srv/busy; /bin/busybox sleep 0.02; done",
-]
+_LOOP = "while :; do echo x >> /srv/busy; /bin/busybox sleep 0.02; done"
+_BUSY = ["/bin/busybox", "sh", "-c", _LOOP]
 # Pauses the container, says so, and waits.
 _PAUSED = """
 import sys, time

@@ -120,11 +120,12 @@ class _Guard:
         for left in range(_TRIES, 0, -1):
             try:
                 self._client.client.api.pause(self._container)
-                return
             except OSError:
                 # runc 1.1 fs/freezer.go (cgroup v1) gives up on one that forks all the time.
                 if left == 1 or _is_paused(self._client, self._container):
                     raise
+            else:
+                return
 
     def _tell(self, line: bytes) -> None:
         with contextlib.suppress(OSError):
