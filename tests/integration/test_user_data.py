@@ -179,7 +179,7 @@ def test_no_file_of_the_user_is_opened(
     image: Image, run_container: Run, bound: Path, opened: Callable[..., list[str]]
 ) -> None:
     container = run_container(image, volumes=[f"{bound}:/data:ro"])
-    lines = opened("verify", container.name or "", "--vantage", "host")
+    lines = opened("verify", container.name or "", "--vantage", "host", "--user-data", "list")
     (big,) = (line for line in lines if '"big"' in line)
     assert "O_PATH" in big
     read = [line for line in lines if "</data/" in line and "O_PATH" not in line]

@@ -265,7 +265,8 @@ _USR_VARIANTS = (
     u("file in dev", "-v", "{files}/file:/dev/core2"),
     u("file deep in dev", "-v", "{files}/file:/dev/x/y"),
     u("file over stdin", "-v", "{files}/file:/dev/stdin", refused=("/proc/self/fd/0",)),
-    # What agents bind: -v /:/rootfs:ro is left out until the user's data is no longer read through.
+    # What agents bind.
+    u("root of the host", "-v", "/:/rootfs:ro"),
     u("proc of the host", "-v", "/proc:/host/proc:ro"),
     u("sys of the host", "-v", "/sys:/host/sys:ro"),
     u("dev of the host below", "-v", "/dev:/host/dev:ro"),

@@ -60,8 +60,8 @@ if TYPE_CHECKING:
 @click.option("--freeze", is_flag=True, help="Pause the container while it is read")
 @click.option(
     "--user-data",
-    type=click.Choice([*UserData]),
-    default=UserData.LIST,
+    type=click.Choice([str(mode) for mode in UserData]),
+    default=str(UserData.LIST),
     show_default=True,
     help="What lies on volumes and binds: leave it out, list the first names, or read it all",
 )
