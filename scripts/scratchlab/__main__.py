@@ -15,6 +15,7 @@ from scratchlab.errors import LabError
 from scratchlab.text import printable
 
 UNANSWERED = 2  # exit status: the question could not be answered
+_COMPLETE = "_SCRATCHLAB_COMPLETE"  # set by a shell's completion (scratchlab.cli.completion)
 _DEBUG = "SCRATCHLAB_DEBUG"  # environment variable: print the traceback, too
 
 
@@ -27,6 +28,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from scratchlab.cli import scratchlab  # late: an error of the import is one line, too
 
+        instruction = os.environ.get(_COMPLETE)
+        if instruction:
+            from scratchlab.cli.completion import complete
+
+            return complete(scratchlab, instruction)
         argv = list(sys.argv[1:] if arguments is None else arguments)
         # Not scratchlab.main(): that ends with status 1 when the reader of a pipe is gone.
         with scratchlab.make_context("scratchlab", argv) as context:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from scratchlab import __version__, deadlines
+from scratchlab.commit import commit
 
 # Command -> module of this package that defines it under the same name.
 COMMANDS: Mapping[str, str] = {
@@ -29,6 +30,7 @@ COMMANDS: Mapping[str, str] = {
     "worksheet": "course",
     "quiz": "course",
     "exercise": "course",
+    "completion": "completion",
 }
 
 
@@ -52,11 +54,26 @@ class LazyGroup(click.Group):
         return command
 
 
+def _print_version(context: click.Context, _option: click.Parameter, asked: bool) -> None:
+    if not asked or context.resilient_parsing:
+        return
+    made_from = commit()
+    click.echo(f"scratchlab {__version__}" + (f" (commit {made_from})" if made_from else ""))
+    context.exit()
+
+
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(__version__, prog_name="scratchlab", message="%(prog)s %(version)s")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version and the commit, and exit.",
+)
 @click.option(
     "--patience",
     type=click.IntRange(1, 1000),
