@@ -160,8 +160,7 @@ def collection(tree: Path, output: Path, seconds: int) -> bytes:
         lists = {}
         for name in (_FILES, _MANIFEST):
             file = tar.extractfile(name)
-            assert file is not None
-            lists[name] = json.load(file)
+            lists[name] = json.load(file) if file else {}
     lists[_FILES]["files"].sort(key=lambda one: str(one["name"]))
     files = dumped(lists[_FILES])
     lists[_MANIFEST]["file_manifest_file"]["chksum_sha256"] = hashlib.sha256(files).hexdigest()
