@@ -22,6 +22,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from scratchlab import commit
 from scratchlab.atomic import write_bytes
 from scratchlab.collect.remote import agent
 from scratchlab.errors import LabError
@@ -211,6 +212,9 @@ def build(output: Path, architectures: list[str]) -> bool:
     files = dict(members(dependencies(output.parent)))
     files |= {f"scratchlab/{name}": body for name, body in members(HERE / "scratchlab")}
     files |= dict(agents(architectures))
+    made_from = commit.of_repository(HERE.parent)
+    if made_from:
+        files[f"scratchlab/{commit.FILE}"] = f"{made_from}\n".encode()
     digest = hashlib.sha256(
         b"".join(
             b"%s %d " % (name.encode(), len(data)) + data for name, data in sorted(files.items())

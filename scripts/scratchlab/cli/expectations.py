@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from scratchlab.cli.options import connect_engine, engine_options, vantage_option
+from scratchlab.cli.options import connect_engine, engine_options, running, vantage_option
 from scratchlab.lab import verification
 from scratchlab.progress import Progress
 from scratchlab.report.allowances import listed
@@ -13,7 +13,7 @@ from scratchlab.report.verdict import ExitStatus
 
 
 @click.command()
-@click.argument("container")
+@click.argument("container", shell_complete=running)
 @engine_options
 @vantage_option
 def expect(container: str, engine: str | None, url: str | None, vantage: str) -> int:

@@ -15,6 +15,7 @@ from scratchlab.cli.options import (
     LEDGER_FORMATS,
     connect_engine,
     engine_options,
+    running,
     vantage_option,
 )
 from scratchlab.collect.image import from_engine, platforms, read_archive, read_directory
@@ -61,7 +62,7 @@ def image(
 
 
 @click.command()
-@click.argument("container")
+@click.argument("container", shell_complete=running)
 @engine_options
 @vantage_option
 @click.option("--format", "form", type=LEDGER_FORMATS, default="table", show_default=True)

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
+
+from scratchlab.errors import LabError
 
 if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient
@@ -14,6 +17,21 @@ if TYPE_CHECKING:
 REPORT_FORMATS = click.Choice(["table", "json", "tap", "junit"])
 LEDGER_FORMATS = click.Choice(["table", "json", "mtree"])
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def running(
+    context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Completion: names of running containers that begin with ``incomplete``; none where no engine
+    answers.
+    """
+    try:
+        with connect_engine(context.params.get("engine"), context.params.get("url")) as client:
+            found = client.client.api.containers()
+    except (LabError, OSError):
+        return []
+    names = sorted(str(name).lstrip("/") for one in found for name in one.get("Names") or ())
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
 def engine_options(command: Command) -> Command:

@@ -16,6 +16,7 @@ from scratchlab.cli.options import (
     engine_options,
     expect_option,
     read_policy,
+    running,
     vantage_option,
 )
 from scratchlab.evidence import EvidenceSet
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("containers", metavar="[CONTAINER]...", nargs=-1)
+@click.argument("containers", metavar="[CONTAINER]...", nargs=-1, shell_complete=running)
 @click.option("--all", "everything", is_flag=True, help="Every running container")
 @click.option("--project", metavar="NAME", help="The running containers of a Compose project")
 @click.option(
@@ -124,7 +125,7 @@ def _warn_of_paused(client: EngineClient) -> None:
 
 
 @click.command()
-@click.argument("container")
+@click.argument("container", shell_complete=running)
 @click.argument("path")
 @engine_options
 @vantage_option

@@ -1,0 +1,75 @@
+"""The parts of a release: archives that are the same bytes everywhere, and one list of needs."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+import tomllib
+import zlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import release
+
+ROOT = Path(__file__).parents[2]
+
+
+@given(st.binary(max_size=300) | st.integers(0, 200_000).map(bytes))
+def test_stored_gzip_is_gzip(data: bytes) -> None:
+    packed = release.stored_gzip(data)
+    assert gzip.decompress(packed) == data
+    assert zlib.decompressobj(31).decompress(packed) == data
+    assert len(packed) < len(data) + 40 + len(data) // 1000
+
+
+def packed(names: list[str], *, mode: int, mtime: int, level: int) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz", compresslevel=level) as tar:
+        for name in names:
+            info = tarfile.TarInfo(name)
+            info.size, info.mode, info.mtime, info.uname = len(name), mode, mtime, "someone"
+            tar.addfile(info, io.BytesIO(name.encode()))
+    return out.getvalue()
+
+
+def test_repacked_archive_depends_on_names_contents_and_x_bits_alone() -> None:
+    one = packed(["b", "a"], mode=0o664, mtime=1, level=1)
+    two = packed(["a", "b"], mode=0o600, mtime=2, level=9)
+    assert one != two
+    assert release.repacked(one, 77, {}) == release.repacked(two, 77, {})
+    assert release.repacked(one, 77, {}) != release.repacked(
+        packed(["a", "b"], mode=0o755, mtime=1, level=1), 77, {}
+    )
+    changed = release.repacked(one, 77, {"a": b"other"})
+    with tarfile.open(fileobj=io.BytesIO(changed)) as tar:
+        assert [(one.name, one.mode, one.mtime, one.uid) for one in tar] == [
+            ("a", 0o644, 77, 0), ("b", 0o644, 77, 0),
+        ]  # fmt: skip
+        file = tar.extractfile("a")
+        assert file is not None
+        assert file.read() == b"other"
+
+
+def test_needs_of_the_package_are_those_of_the_program() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lines = (ROOT / "requirements/scratchlab.in").read_text().splitlines()
+    assert project["dependencies"] == [line for line in lines if line and line[0] != "#"]
+
+
+def test_checkout_with_changes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(release.commit, "of_repository", lambda _: "0123")
+    monkeypatch.setattr(release, "git", lambda *_: " M lab")
+    with pytest.raises(release.ReleaseError, match="files differ from the commit: commit them"):
+        release.checked_commit()
+    monkeypatch.setattr(release.commit, "of_repository", lambda _: "")
+    with pytest.raises(release.ReleaseError, match="is not a git checkout"):
+        release.checked_commit()
+
+
+def test_program_that_fails_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(release.ReleaseError, match=r"^sh failed: second$"):
+        release.run("sh", "-c", "echo first >&2; echo second >&2; exit 1", cwd=tmp_path)
