@@ -41,7 +41,7 @@ class ReleaseError(Exception):
 
 def run(*command: str | Path, cwd: Path, **variables: str) -> str:
     """Run a program of this environment and return what it printed. Raises ReleaseError."""
-    keep = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+    keep = ("PATH", "HOME", "TMPDIR", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -50,7 +50,7 @@ def run(*command: str | Path, cwd: Path, **variables: str) -> str:
     done = subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
-        env=environment | variables,
+        env=environment | {"LC_ALL": "C.UTF-8"} | variables,
         capture_output=True,
         text=True,
         check=False,

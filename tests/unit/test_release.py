@@ -61,11 +61,11 @@ def test_needs_of_the_package_are_those_of_the_program() -> None:
 
 
 def test_checkout_with_changes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(release.commit, "of_repository", lambda _: "0123")
+    monkeypatch.setattr("scratchlab.commit.of_repository", lambda _: "0123")
     monkeypatch.setattr(release, "git", lambda *_: " M lab")
     with pytest.raises(release.ReleaseError, match="files differ from the commit: commit them"):
         release.checked_commit()
-    monkeypatch.setattr(release.commit, "of_repository", lambda _: "")
+    monkeypatch.setattr("scratchlab.commit.of_repository", lambda _: "")
     with pytest.raises(release.ReleaseError, match="is not a git checkout"):
         release.checked_commit()
 
