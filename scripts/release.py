@@ -121,9 +121,9 @@ def repacked(archive: bytes, seconds: int, changed: Mapping[str, bytes]) -> byte
     return stored_gzip(out.getvalue())
 
 
-def program(tree: Path, output: Path) -> bytes:
+def program(tree: Path) -> bytes:
     """The program as one file."""
-    made = output / "scratchlab"
+    made = tree / "build/scratchlab"
     run(
         sys.executable,
         tree / "scripts/build_zipapp.py",
@@ -146,13 +146,16 @@ def sdist(tree: Path, output: Path, seconds: int) -> bytes:
 
 
 def collection(tree: Path, output: Path, seconds: int) -> bytes:
-    """The Ansible collection. Its lists name files in the order of the disk: they are sorted."""
+    """The Ansible collection, as ``./lab collection`` makes it.
+
+    Its lists name files in the order of the disk: here they are sorted.
+    """
     # A directory of its own: ansible-galaxy reads and writes below HOME.
     home = output / "home"
     home.mkdir(parents=True)
     run(
-        BIN / "ansible-galaxy", "collection", "build", tree, "--output-path", output,
-        cwd=output, HOME=str(home), ANSIBLE_LOCALHOST_WARNING="0",
+        sys.executable, tree / "scripts/collection.py", "--output", output,
+        cwd=tree, HOME=str(home), ANSIBLE_LOCALHOST_WARNING="0",
     )  # fmt: skip
     (made,) = output.glob("*.tar.gz")
     data = made.read_bytes()
@@ -180,7 +183,7 @@ def release(output: Path) -> dict[str, str]:
         work = Path(name)
         tree = exported(revision, work)
         parts: dict[str, Callable[[Path], bytes]] = {
-            "scratchlab": lambda place: program(tree, place),
+            "scratchlab": lambda _: program(tree),
             f"scratchlab-{__version__}.tar.gz": lambda place: sdist(tree, place, seconds),
             f"scratchlab-lab-{__version__}.tar.gz": lambda place: collection(tree, place, seconds),
         }
