@@ -110,6 +110,25 @@ CASES = {
     ),
     "mask-twice": Case(MAY_MOUNT, "mount -t tmpfs -o ro t /proc/acpi"),
     "mask-gone": Case(MAY_MOUNT, "umount /proc/acpi"),
+    "mask-made-again": Case(MAY_MOUNT, "umount /proc/acpi; mount -t tmpfs -o ro tmpfs /proc/acpi"),
+    "last-mask-made-again": Case(
+        MAY_MOUNT, "umount /sys/firmware; mount -t tmpfs -o ro tmpfs /sys/firmware"
+    ),
+    "mask-writable": Case(MAY_MOUNT, "mount -o remount,rw /proc/acpi"),
+    "readonly-path-writable": Case(MAY_MOUNT, "mount -o remount,bind,rw /proc/sys"),
+    "null-made-again": Case(inside="rm /dev/null; mknod -m 666 /dev/null c 1 3"),
+    "hosts-of-host-network-written": Case(
+        ("--network", "host"), "echo 203.0.113.9 evil >> /etc/hosts"
+    ),
+    "host-gateway": Case(("--add-host", "up:host-gateway")),
+    "host-gateway-changed": Case(
+        ("--add-host", "up:host-gateway"),
+        "echo 127.0.0.1 localhost > /etc/hosts; echo 203.0.113.9 up >> /etc/hosts",
+    ),
+    "search-line": Case(
+        ("--network", PREFIX), "echo search evil >> /etc/resolv.conf",
+        before=f"docker network create {PREFIX}",
+    ),
     "opaque-and-whiteouts": Case(inside=_OPAQUE),
     "written": Case(
         inside="echo 1 > /opt/x; chmod 600 /etc/passwd; rm /tmp/f; mkdir /tmp/f; rm -r /usr/lib/d; "
@@ -125,6 +144,11 @@ CASES = {
     "debug-plain": Case(vantage="debug"),
     "debug-volume-changed": Case(("-v", "/data", "--init"), _CHANGED_VOLUME, vantage="debug"),
     "debug-opaque-and-whiteouts": Case(inside=_OPAQUE, vantage="debug"),
+    "debug-hard-link-added": Case(inside="ln /lk/a /lk/d", vantage="debug"),
+    "debug-search-line": Case(
+        ("--network", PREFIX), "echo search evil >> /etc/resolv.conf",
+        before=f"docker network create {PREFIX}", vantage="debug",
+    ),
     "debug-mounted-inside": Case(
         (*MAY_MOUNT, "-v", "/data"), "mkdir /data/x; mount -t tmpfs t /data/x", vantage="debug"
     ),

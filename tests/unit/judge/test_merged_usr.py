@@ -95,7 +95,17 @@ def test_what_lies_on_the_hosts_dev_is_the_users(saved: Saved) -> None:
     assert {str(finding.origin) for finding in findings} == {"user-data", "user-mount"}
 
 
-@pytest.mark.parametrize("case", ["plain", "volume-changed", "host-mounts-below", "hosts-written"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        "plain",
+        "volume-changed",
+        "host-mounts-below",
+        "hosts-written",
+        "opaque-and-whiteouts",
+        "search-line",
+    ],
+)
 def test_a_debug_container_finds_what_the_host_finds(saved: Saved, case: str) -> None:
     host, debug = EXPECTED[case], EXPECTED[f"debug-{case}"]
     init = {"/usr/sbin/docker-init"}  # debug-volume-changed has --init
