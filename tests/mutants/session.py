@@ -28,6 +28,8 @@ _NOTICED, _SURVIVED = 1, 0
 # time at least; else the child is ended: noticed.
 _TIMES, _LEAST_SECONDS = 20.0, 1.0
 _MOST_SECONDS = 300.0  # by the clock, for a child that waits
+_OPTIONS = ("-q", "-p", "no:cacheprovider", "-p", "no:timeout", "--capture=sys")
+_PYTEST = (sys.executable, "-m", "pytest", *_OPTIONS)
 _PROGRESS = 100  # faults between two lines
 
 
@@ -46,6 +48,7 @@ class Session:
         """No fault is begun after ``minutes``."""
         self._faults = faults
         self._most_minutes = minutes
+        self._at_import: frozenset[str] = frozenset()  # functions that run when they are imported
         self._items: list[pytest.Item] = []
         self._seconds: list[float] = []
         self._reached_by: defaultdict[str, list[int]] = defaultdict(list)
@@ -62,6 +65,7 @@ class Session:
         )  # fmt: skip
         hypothesis.settings.load_profile("faults")
         self._items = session.items
+        self._at_import = frozenset(switch.seen)
         self._without_fault()
         if not self.failed:
             gc.collect()
@@ -90,7 +94,7 @@ class Session:
                 print(f"{done} of {len(self._faults)} faults, {len(self.survivors)} not noticed, "
                       f"{minutes:.1f} min", file=sys.__stderr__, flush=True)  # fmt: skip
             order = self._order(fault)
-            if not order:
+            if not order and fault.function not in self._at_import:
                 self._survives(fault)
                 continue
             while len(children) >= (os.cpu_count() or 1):
@@ -104,11 +108,7 @@ class Session:
         """The numbers of the tests for ``fault``: first those that noticed others of its
         function, then the fast ones.
         """
-        directories = next(
-            tests
-            for module, tests in DECIDING.items()
-            if fault.module == module or fault.module.startswith(f"{module}.")
-        )
+        directories = _tests_for(fault)
         numbers = [
             number
             for number in self._reached_by[fault.function]
@@ -131,6 +131,9 @@ class Session:
 
     def _child(self, fault: Fault, order: Iterable[int], writer: int) -> None:
         status = _NOTICED  # an error of pytest's own counts as noticed, too
+        if fault.function in self._at_import:
+            environment = {**os.environ, switch.FAULT: f"{fault.function} {fault.version}"}
+            os.execve(sys.executable, [*_PYTEST, "-x", *_tests_for(fault)], environment)
         try:
             switch.choose(fault.function, fault.version)
             for number in order:
@@ -178,6 +181,14 @@ class Session:
             time.sleep(0.002)
 
 
+def _tests_for(fault: Fault) -> tuple[str, ...]:
+    return next(
+        tests
+        for module, tests in DECIDING.items()
+        if fault.module == module or fault.module.startswith(f"{module}.")
+    )
+
+
 def _passes(item: pytest.Item) -> bool:
     reports = runtestprotocol(item, log=False, nextitem=None)
     return not any(report.failed for report in reports)
@@ -194,8 +205,7 @@ def run(faults: Sequence[Fault], minutes: float) -> Session:
     session = Session(faults, minutes)
     directories = sorted({name for names in DECIDING.values() for name in names})
     with open(os.devnull, "w", encoding="utf-8") as nothing, contextlib.redirect_stdout(nothing):
-        pytest.main(["-q", "-p", "no:cacheprovider", "-p", "no:timeout", "--capture=sys",
-                     *directories], plugins=[session])  # fmt: skip
+        pytest.main([*_OPTIONS, *directories], plugins=[session])
     return session
 
 

@@ -34,9 +34,11 @@ REPLACED = (
 def sentences(evidence: EvidenceSet) -> Iterator[str]:
     """Every sentence that the judge gives for ``evidence``."""
     judgement = judge(evidence, predict(evidence.facts, evidence.image))
-    for item in (*judgement.findings, *judgement.mounts):
-        for proof in item.evidence:
-            yield plain(f"{item.origin} | {item.rule or ''} | {proof.kind} | {proof.detail}")
+    found = [(item.origin, item.rule, item.evidence) for item in judgement.findings]
+    found += [(item.origin, item.rule, item.evidence) for item in judgement.mounts]
+    for origin, rule, evidence_of_it in found:
+        for proof in evidence_of_it:
+            yield plain(f"{origin} | {rule or ''} | {proof.kind} | {proof.detail}")
     for ghost in judgement.ghosts:
         yield plain(f"{ghost.origin} | {ghost.kind} | ghost | {ghost.actor}")
     for check in judgement.checks:
