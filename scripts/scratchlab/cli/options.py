@@ -12,6 +12,7 @@ from scratchlab.errors import LabError
 
 if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient
+    from scratchlab.render.terminal.rows import RowChoice
     from scratchlab.report.policy.file import Policy
 
 REPORT_FORMATS = click.Choice(["table", "json", "tap", "junit"])
@@ -67,6 +68,35 @@ def expect_option(command: Command) -> Command:
         metavar="FILE",
         help="Changes that this policy allows do not count; write one: scratchlab expect",
     )(command)
+
+
+def row_options(command: Command) -> Command:
+    """Add ``--all-rows`` and ``--only``: which rows the table has, see :func:`row_choice`."""
+    whole = click.option("--all-rows", is_flag=True, help="Fold no rows of the table")
+    only = click.option(
+        "--only",
+        multiple=True,
+        metavar="PATH|ORIGIN|STATUS",
+        help="Only these rows of the table: /etc with all below it, written-later, altered",
+    )
+    return whole(only(command))
+
+
+def row_choice(form: str, all_rows: bool, only: tuple[str, ...]) -> RowChoice | None:
+    """The rows that ``--all-rows`` and ``--only`` choose; None without them. Raises LabError where
+    ``form`` has no rows to choose, and where ``only`` chooses none.
+    """
+    if not all_rows and not only:
+        return None
+    if form != "table":
+        raise LabError(
+            f"--all-rows and --only choose rows of the table, not of {form}", "leave --format out"
+        )
+    from scratchlab.render.terminal.rows import RowChoice
+
+    choice = RowChoice(all_rows, only)
+    choice.check()
+    return choice
 
 
 def read_policy(path: str | None) -> Policy | None:

@@ -16,11 +16,11 @@ from scratchlab.cli.options import (
     engine_options,
     expect_option,
     read_policy,
+    row_choice,
+    row_options,
     running,
     vantage_option,
 )
-from scratchlab.evidence import EvidenceSet
-from scratchlab.judge import Judgement
 from scratchlab.judge.explain import explain
 from scratchlab.lab import verification
 from scratchlab.progress import Progress
@@ -35,7 +35,7 @@ from scratchlab.text import printable
 
 if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient
-    from scratchlab.report.policy.file import Policy
+    from scratchlab.render.terminal.rows import RowChoice
 
 
 @click.command()
@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="What lies on volumes and binds: leave it out, list the first names, or read it all",
 )
+@row_options
 @click.option("--format", "form", type=REPORT_FORMATS, default="table", show_default=True)
 def verify(
     *,
@@ -83,6 +84,8 @@ def verify(
     fresh: bool,
     user_data: str,
     freeze: bool,
+    all_rows: bool,
+    only: tuple[str, ...],
     form: str,
 ) -> int:
     """Explain every entry of CONTAINER's root filesystem.
@@ -90,7 +93,7 @@ def verify(
     Of several containers, each is one line (or, with --format json, one JSON object a line), and
     the exit status is the worst.
     """
-    policy = read_policy(expect)
+    policy, rows = read_policy(expect), row_choice(form, all_rows, only)
     selection = Selection(containers, everything, project, labels)
     selection.check()
     if selection.is_several or json_dir:
@@ -98,6 +101,8 @@ def verify(
             raise click.UsageError("--json and --save-evidence are for one; use --json-dir")
         if freeze:
             raise click.UsageError("--freeze is for one container, and not with --json-dir")
+        if rows is not None:
+            raise click.UsageError("--all-rows and --only are for one")
         return verify_many(
             selection, engine, url, form, policy=policy, json_dir=json_dir,
             vantage=vantage, fresh=fresh, user_data=UserData(user_data),
@@ -116,7 +121,8 @@ def verify(
     with evidence:
         if save_evidence:
             evidence.save(save_evidence)
-        return _report(evidence, judgement, json_file, form, policy)
+        built = build_report(evidence, judgement, judgement.checks, policy=policy)
+        return _written(built, json_file, form, rows)
 
 
 def _warn_of_paused(client: EngineClient) -> None:
@@ -144,13 +150,23 @@ def why(container: str, path: str, engine: str | None, url: str | None, vantage:
 @click.argument("evidence_dir")
 @click.option("--json", "json_file", metavar="FILE", help="Also write the report to FILE")
 @expect_option
+@row_options
 @click.option("--format", "form", type=REPORT_FORMATS, default="table", show_default=True)
-def replay(evidence_dir: str, json_file: str | None, expect: str | None, form: str) -> int:
+def replay(
+    *,
+    evidence_dir: str,
+    json_file: str | None,
+    expect: str | None,
+    all_rows: bool,
+    only: tuple[str, ...],
+    form: str,
+) -> int:
     """Judge saved evidence again (see `verify --save-evidence`); needs no engine."""
-    policy = read_policy(expect)
+    policy, rows = read_policy(expect), row_choice(form, all_rows, only)
     evidence, judgement = verification.replay(evidence_dir)
     with evidence:
-        return _report(evidence, judgement, json_file, form, policy)
+        built = build_report(evidence, judgement, judgement.checks, policy=policy)
+        return _written(built, json_file, form, rows)
 
 
 @click.command()
@@ -161,12 +177,21 @@ def replay(evidence_dir: str, json_file: str | None, expect: str | None, form: s
     metavar="FILE",
     help="Write a page for a browser instead: of one report, or of a room of HOST/report.json",
 )
+@row_options
 @click.option("--format", "form", type=REPORT_FORMATS, default="table", show_default=True)
-def report(reports: tuple[str, ...], page: str | None, form: str) -> int:
+def report(
+    *,
+    reports: tuple[str, ...],
+    page: str | None,
+    all_rows: bool,
+    only: tuple[str, ...],
+    form: str,
+) -> int:
     """Show reports that `verify --json` wrote."""
+    rows = row_choice("a page" if page else form, all_rows, only)
     if page:
         return _write_page(reports, page)
-    return worst([_show(read_report(path), form) for path in reports])
+    return worst([_show(read_report(path), form, rows) for path in reports])
 
 
 def _write_page(reports: tuple[str, ...], page: str) -> int:
@@ -181,20 +206,13 @@ def _write_page(reports: tuple[str, ...], page: str) -> int:
     return found.head["verdict"]["status"]
 
 
-def _report(
-    evidence: EvidenceSet,
-    judgement: Judgement,
-    json_file: str | None,
-    form: str,
-    policy: Policy | None,
-) -> int:
-    """Build the report, write it to ``json_file`` and show it; returns the exit status."""
-    built = build_report(evidence, judgement, judgement.checks, policy=policy)
+def _written(built: Report, json_file: str | None, form: str, rows: RowChoice | None) -> int:
+    """Write the report to ``json_file`` and show it; returns the exit status."""
     if json_file:
         write_report(built, json_file)
-    return _show(built, form)
+    return _show(built, form, rows)
 
 
-def _show(shown: Report, form: str) -> int:
-    render.report(form, shown, sys.stdout)
+def _show(shown: Report, form: str, rows: RowChoice | None) -> int:
+    render.report(form, shown, sys.stdout, rows)
     return shown.head["verdict"]["status"]

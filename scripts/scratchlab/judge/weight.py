@@ -18,7 +18,7 @@ from scratchlab.model import Entry, Facts, Kind
 class Weight(StrEnum):
     """The weights, the heaviest first."""
 
-    PRIVILEGE = "privilege"  # set-uid, set-gid, file capabilities, devices
+    PRIVILEGE = "privilege"  # set-uid, set-gid, file capabilities, devices, mounts
     PROGRAM = "program"  # ELF, a script, anything executable, a link where programs are
     PACKAGE = "package"  # a file that a package owns
     CONFIGURATION = "configuration"
@@ -64,11 +64,17 @@ class Scale:
     def __init__(self, facts: Facts) -> None:
         self._content = facts.content
         self._packages = facts.packages
+        self._targets = frozenset(mount.target for mount in facts.mounts)
 
-    def weigh(self, path: str, live: Entry | None, image: Entry | None) -> Weighed:
+    def weigh(
+        self, path: str, live: Entry | None, image: Entry | None, *, mounted: bool = False
+    ) -> Weighed:
         """The weight of a change at ``path``. ``live`` is the entry that is there now, None where
-        one was removed; ``image`` is that of the image, if it had one.
+        one was removed; ``image`` is that of the image, if it had one. ``mounted``: it came by a
+        mount since the start.
         """
+        if mounted and path in self._targets:
+            return Weighed(Weight.PRIVILEGE)
         content, package = self._content.get(path, ""), self._packages.get(path, "")
         return Weighed(_weight(path, live, image, content, package), content, package)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from scratchlab.ledger import Ledger
     from scratchlab.model import Image
+    from scratchlab.render.terminal.rows import RowChoice
     from scratchlab.report import Report
 
 # Form -> "module:function" below this package.
@@ -36,9 +37,12 @@ IMAGES: Mapping[str, str] = {
 }
 
 
-def report(form: str, what: Report, out: TextIO) -> None:
-    """Write a report to ``out`` in one of :data:`REPORTS`."""
-    renderer(REPORTS[form])(what, out)
+def report(form: str, what: Report, out: TextIO, choice: RowChoice | None = None) -> None:
+    """Write a report to ``out`` in one of :data:`REPORTS`; a table has the rows of ``choice``."""
+    if choice is None:
+        renderer(REPORTS[form])(what, out)
+    else:
+        renderer(REPORTS["table"])(what, out, choice)
 
 
 def ledger(form: str, what: Ledger, out: TextIO) -> None:

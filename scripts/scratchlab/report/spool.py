@@ -68,8 +68,9 @@ class EntrySpool(SectionSpool):
         for finding in findings:
             self._count(finding)
             section = entry_section(finding, histories.at(finding.path))
-            if trouble_of(section) in DRIFT:
-                weighed = scale.weigh(finding.path, finding.live, finding.image)
+            if (trouble := trouble_of(section)) in DRIFT:
+                mounted = trouble == "mounted"
+                weighed = scale.weigh(finding.path, finding.live, finding.image, mounted=mounted)
                 section["drift"] = drift_section(weighed)
             mark(finding, section)
             self.add(section)

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from scratchlab.judge.weight import Scale, Weighed, Weight
 from scratchlab.model import Entry, Facts, Kind
 
+from .handmade import mount
+
 CAPABLE = (("security.capability", b"\x01"),)
 
 
@@ -75,6 +77,14 @@ def test_a_change_weighs(weight: Weight, expected: Weight) -> None:
 
 def test_an_entry_of_nobody_is_weighed_by_its_path() -> None:
     assert Scale(Facts()).weigh("/etc/x", None, None) == Weighed(Weight.CONFIGURATION)
+
+
+def test_a_mount_is_heavy_and_what_lies_on_it_is_not() -> None:
+    scale = Scale(Facts(mounts=(mount(5, "/tmp/m"),)))
+    entry = Entry("/tmp/m", Kind.DIRECTORY, 0o755)
+    assert scale.weigh("/tmp/m", entry, None, mounted=True).weight is Weight.PRIVILEGE
+    assert scale.weigh("/tmp/m/x", entry, None, mounted=True).weight is Weight.PASSING
+    assert scale.weigh("/tmp/m", entry, None).weight is Weight.PASSING
 
 
 def test_what_is_known_is_told() -> None:

@@ -118,7 +118,7 @@ def test_a_narrow_table_keeps_origins_and_differences(screen: Screen) -> None:
     assert re.search(r"^  null +runtime-device$", re.sub(r" +\n", "\n", text), re.MULTILINE)
     assert "what proves it  " not in text
     assert "/opt/secret: nothing was predicted here" in text
-    assert "/run.conf: differs in size, mtime" in text
+    assert "/run.conf: size 18 -> 20, time" in text
     assert "help: docker diff sleep" in text
 
 

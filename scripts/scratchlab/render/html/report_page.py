@@ -14,8 +14,8 @@ from scratchlab.render.html import compact
 from scratchlab.render.html.templates import data, write_template
 from scratchlab.render.words import ORIGINS
 from scratchlab.report import Report
+from scratchlab.report.listing import deciding
 from scratchlab.report.sections import EntrySection
-from scratchlab.report.verdict import trouble_of
 
 STYLES = ("report.css",)
 SCRIPTS = (
@@ -36,6 +36,7 @@ def render(report: Report, out: TextIO) -> None:
     """Write the page. Everything in the report becomes text on it, never markup."""
     rows = compact.RowWriter()
     checks = report.head["checks"]
+    groups = deciding(report)
     write_template(
         "report.html.j2",
         out,
@@ -43,7 +44,8 @@ def render(report: Report, out: TextIO) -> None:
         scripts=SCRIPTS,
         **report.head,
         user_data_read=user_data.sentences(report.head),
-        differing=list(islice(filter(trouble_of, report.entries), MOST_DIFFERING)),
+        groups=groups,
+        differing=list(islice((row for group in groups for row in group.rows), MOST_DIFFERING)),
         origins=_origins(report.entries),
         experiments=[check for check in checks if _EXPERIMENT.match(check["id"])],
         requirements=[check for check in checks if not _EXPERIMENT.match(check["id"])],

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Sequence
-from itertools import islice
 from typing import TextIO
 
 from rich.console import Console
@@ -15,7 +13,6 @@ from rich.text import Text
 from scratchlab.render import user_data
 from scratchlab.render.terminal import (
     NARROW,
-    ORIGIN_STYLES,
     VERDICT_STYLES,
     console,
     draws_unicode,
@@ -23,12 +20,11 @@ from scratchlab.render.terminal import (
     text,
 )
 from scratchlab.render.terminal.allowed import print_allowed
+from scratchlab.render.terminal.rows import FOLDED, RowChoice, print_rows
 from scratchlab.render.words import short_ids
 from scratchlab.report import Report
 from scratchlab.report.sections import (
     CheckSection,
-    EntrySection,
-    GhostSection,
     Head,
     MountSection,
     NotComparedSection,
@@ -42,16 +38,11 @@ VERDICT_LINE_STYLES = {
     ExitStatus.DRIFTED: "bold yellow",
     ExitStatus.FAILED: "bold red",
 }
-_SMALL = 60  # a report of so many entries is shown whole, with the image's own entries
 _VANTAGES = {"host": "read on the host", "debug": "read from a debug container"}
-_SIGNS = {
-    "file": "", "directory": "/", "symlink": "", "char-device": "", "block-device": "",
-    "fifo": "|", "socket": "=",
-}  # fmt: skip
 _TICKS = {"pass": "✔", "fail": "✘", "error": "✘", "skip": "-"}
 
 
-def render(report: Report, out: TextIO) -> None:
+def render(report: Report, out: TextIO, choice: RowChoice = FOLDED) -> None:
     """Write the findings, the checks if there are any, and one line that sums up."""
     screen = console(out)
     head = report.head
@@ -61,8 +52,7 @@ def render(report: Report, out: TextIO) -> None:
     for digest in _digests(head, narrow=screen.width < NARROW):
         screen.print(text(digest, "dim"))
     screen.print()
-    _print_entries(report, screen)
-    _print_ghosts([ghost for ghost in head["ghosts"] if "allowed" not in ghost], screen)
+    print_rows(report, screen, choice)
     print_allowed(report, screen)
     for problem in head["problems"]:
         screen.print(text(f"problem: {problem}", "bold red"))
@@ -148,81 +138,6 @@ def _digests(head: Head, *, narrow: bool) -> list[str]:
     if narrow:  # the report has them whole
         return [f"ledger_digest {short_ids(live)} live", f"ledger_digest {short_ids(image)}"]
     return [f"ledger_digest {live} live, {image}"]
-
-
-def _print_entries(report: Report, screen: Console) -> None:
-    small = report.head["summary"]["live_entries"] <= _SMALL
-    listed = (entry for entry in report.entries if "allowed" not in entry)
-    shown = (entry for entry in listed if small or not _unremarkable(entry))
-    table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
-    narrow = screen.width < NARROW
-    table.add_column("live root", ratio=4, overflow="fold")
-    table.add_column("who put it there", ratio=2, overflow="fold", min_width=18)
-    if not narrow:
-        table.add_column("what proves it", ratio=5, overflow="fold")
-    entries = list(islice(shown, MOST_ROWS + 1))
-    for entry in entries[:MOST_ROWS]:
-        style = ORIGIN_STYLES[entry["origin"]]
-        proof = [] if narrow else [line(_proof(entry))]
-        table.add_row(line(_name(entry, small), style), line(_maker(entry), style), *proof)
-    screen.print(table)
-    for entry in entries[:MOST_ROWS] if narrow else ():
-        if entry["differences"] or not as_predicted(entry):
-            screen.print(line(f"{entry['path']}: {_proof(entry)}", "red"))
-    if narrow:
-        screen.print(text("what proves it: scratchlab why, or a wider terminal", "dim"))
-    if len(entries) > MOST_ROWS:
-        screen.print(text("... more are in the report (--json FILE)", "dim"))
-    if not small:
-        counts = Counter(entry["origin"] for entry in report.entries if _unremarkable(entry))
-        for origin, count in counts.most_common():
-            how = "the image has them" if origin == "image-layer" else f"expected of {origin}"
-            screen.print(text(f"and {count} entries as {how}", "dim"))
-
-
-def _unremarkable(entry: EntrySection) -> bool:
-    """Whether an entry is the image's own, unchanged, or the user's."""
-    known = entry["status"] == "same" or entry["origin"] == "user-data"
-    return known and as_predicted(entry)
-
-
-def _name(entry: EntrySection, tree: bool) -> str:
-    path = entry["path"]
-    side = entry["live"] or entry["image"]
-    sign = _SIGNS[side["kind"]] if side else ""
-    target = side.get("target") if side else None
-    arrow = f" -> {target}" if target is not None else ""
-    if not tree or path == "/":
-        return f"{path}{sign if path != '/' else ''}{arrow}"
-    depth = path.count("/") - 1
-    return f"{'  ' * depth}{os.path.basename(path)}{sign}{arrow}"
-
-
-def _maker(entry: EntrySection) -> str:
-    differing = "" if entry["status"] in ("same", "only-live") else f"{entry['status']}: "
-    return f"{differing}{entry['origin']}"
-
-
-def _proof(entry: EntrySection) -> str:
-    if not as_predicted(entry):
-        return entry["prediction"]
-    differences = ", ".join(entry["differences"])
-    changed = f"differs in {differences}; " if differences else ""
-    if not entry["evidence"]:
-        return f"{changed}no evidence"
-    first = entry["evidence"][0]
-    return f"{changed}{first['kind']}: {short_ids(first['detail'])}"
-
-
-def _print_ghosts(ghosts: Sequence[GhostSection], screen: Console) -> None:
-    if not ghosts:
-        return
-    screen.print()
-    screen.print(text("in the image, but hidden in the container:", "bold"))
-    for ghost in ghosts[:MOST_ROWS]:
-        screen.print(line(f"  {ghost['path']}  {ghost['kind']} by {ghost['actor']}", "yellow"))
-    if len(ghosts) > MOST_ROWS:
-        screen.print(text(f"  and {len(ghosts) - MOST_ROWS} more", "dim"))
 
 
 def _print_mounts(mounts: Sequence[MountSection], screen: Console) -> None:
