@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from scratchlab import mountinfo
 from scratchlab.collect.host_facts import ENGINE_FILES, MOST_TEXT
-from scratchlab.collect.live.closed import ClosedWays, closed_ways
+from scratchlab.collect.live.closed import ClosedWays, Device, closed_ways
 from scratchlab.collect.live.file_status import mount_id_of
 from scratchlab.model import EngineFile, HostDevice, Json, MaskRoot, Mount
 
@@ -69,13 +69,19 @@ def engine_files(inspect: Json, config: Mapping[str, Any] | None = None) -> tupl
     return tuple(found)
 
 
-def mask_roots(root_fd: int, mounts: Sequence[Mount], root_mount: int) -> tuple[MaskRoot, ...]:
+def mask_roots(
+    root_fd: int,
+    mounts: Sequence[Mount],
+    root_mount: int,
+    engine_devices: Collection[Device] | None = None,
+) -> tuple[MaskRoot, ...]:
     """What the mounts of a tmpfs on /proc and /sys show, where a runtime puts its masks.
 
     ``root_fd`` is a descriptor of the container's root, ``mounts`` and ``root_mount`` are the
-    mounts of its process and the one that its root lies on.
+    mounts of its process and the one that its root lies on. ``engine_devices``: see
+    :class:`scratchlab.collect.live.closed.ClosedMounts`.
     """
-    closed = closed_ways(mounts, root_mount)
+    closed = closed_ways(mounts, root_mount, engine_devices)
     found = []
     for target, mount in mountinfo.visible_mounts(mounts, root_mount).items():
         below = target.startswith(("/proc/", "/sys/")) and target not in closed
@@ -136,7 +142,11 @@ def destinations(inspect: Json, config: Mapping[str, Any] | None) -> Iterator[st
 
 
 def links_on_mounts(
-    root_fd: int, root_mount: int, paths: Iterable[str], mounts: Sequence[Mount]
+    root_fd: int,
+    root_mount: int,
+    paths: Iterable[str],
+    mounts: Sequence[Mount],
+    engine_devices: Collection[Device] | None = None,
 ) -> dict[str, str]:
     """The symlinks on the way to ``paths`` that lie on another mount than the root's.
 
@@ -144,7 +154,7 @@ def links_on_mounts(
     ``mounts`` are those of its process: nothing on a closed one is asked.
     """
     links: dict[str, str] = {}
-    closed = closed_ways(mounts, root_mount)
+    closed = closed_ways(mounts, root_mount, engine_devices)
     for path in dict.fromkeys(paths):
         if path.startswith("/"):
             _follow(root_fd, root_mount, path, links, closed)

@@ -74,10 +74,12 @@ class HostView:
         """Start the process that reads the live root, if it is not started yet."""
         if self._reader is None:
             process = self._process
-            mounts = storage.read_engine_mounts(parent_pid(process))
-            devices = storage.engine_devices(mounts, self._client.facts().root_dir)
-            reader = RootReader(process.root_fd, process.mounts, devices)
+            reader = RootReader(process.root_fd, process.mounts, self._engine_devices())
             self._reader = self._stack.enter_context(reader)
+
+    def _engine_devices(self) -> frozenset[tuple[int, int]] | None:
+        mounts = storage.read_engine_mounts(parent_pid(self._process))
+        return storage.engine_devices(mounts, self._client.facts().root_dir)
 
     def facts(self, engine: Engine, image: Image) -> Facts:
         """What the engine, its runtime, the kernel and the host report about the container.
@@ -97,6 +99,7 @@ class HostView:
         )
         candidates = runtime_config.source_candidates(inspect, config.data, engine)
         destinations = container_facts.destinations(inspect, config.data)
+        devices = self._engine_devices()
         return Facts(
             host=read_host(),
             engine=engine,
@@ -117,15 +120,20 @@ class HostView:
             mounts=process.mounts,
             layers=layers,
             sources=runtime_config.find_sources(
-                process.root_fd, process.mounts, process.root_mount, candidates, parent
+                process.root_fd,
+                process.mounts,
+                process.root_mount,
+                candidates,
+                parent,
+                engine_devices=devices,
             ),
             host_mounts=container_facts.engine_mounts(parent, process.mounts),
             links=container_facts.links_on_mounts(
-                process.root_fd, process.root_mount, destinations, process.mounts
+                process.root_fd, process.root_mount, destinations, process.mounts, devices
             ),
             engine_files=container_facts.engine_files(inspect, config.data),
             mask_roots=container_facts.mask_roots(
-                process.root_fd, process.mounts, process.root_mount
+                process.root_fd, process.mounts, process.root_mount, devices
             ),
             devices=container_facts.host_devices(inspect),
             host_namespaces=_host_namespaces(),
@@ -171,7 +179,8 @@ class HostView:
     def files(self) -> HostRootFiles:
         """See ``ContainerView``."""
         process = self._process
-        return HostRootFiles(process.root_fd, closed_ways(process.mounts, process.root_mount))
+        closed = closed_ways(process.mounts, process.root_mount, self._engine_devices())
+        return HostRootFiles(process.root_fd, closed)
 
     def _read_root(
         self, plan: UserDataPlan, image: Ledger | None, progress: Progress

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from scratchlab import mountinfo
-from scratchlab.collect.live.closed import closed_ways
+from scratchlab.collect.live.closed import Device, closed_ways
 from scratchlab.errors import LabError
 from scratchlab.model import BindSource, Engine, Json, Mount
 
@@ -95,15 +95,18 @@ def find_sources(
     root_mount: int,
     candidates: Iterable[str],
     parent: int = 0,
+    *,
+    engine_devices: Collection[Device] | None = None,
 ) -> tuple[BindSource, ...]:
     """Those of ``candidates`` that exist, with the mounts of the container that show them.
 
     ``root_fd`` is a descriptor of the container's root; ``mounts`` and ``root_mount`` are those of
     its process. A path that does not exist here is looked up where ``parent`` lives, the PID of the
-    shim or conmon: rootless engines have a mount namespace of their own.
+    shim or conmon: rootless engines have a mount namespace of their own. ``engine_devices``: see
+    :class:`scratchlab.collect.live.closed.ClosedMounts`.
     """
     mounted: dict[tuple[int, int], list[int]] = {}
-    closed = closed_ways(mounts, root_mount)
+    closed = closed_ways(mounts, root_mount, engine_devices)
     for target, mount in mountinfo.visible_mounts(mounts, root_mount).items():
         if target in closed:
             continue

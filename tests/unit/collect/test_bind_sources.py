@@ -96,3 +96,15 @@ def test_candidates_come_from_inspect_and_from_the_runtimes_configuration() -> N
     assert {"/c/hosts", "/v/_data", "/b", "/r", "/dev/kvm", "/dev/null"} <= candidates
     assert "/d/containers/c0ffee/mounts/shm" in candidates
     assert not {"", "tmpfs"} & candidates
+
+
+@pytest.mark.parametrize(("devices", "mount_id"), [(None, 0), (frozenset(), 0), ({(0, 251)}, 2)])
+def test_where_the_engine_itself_lives_on_an_overlay_its_files_are_looked_at(
+    root: int, tmp_path: Path, devices: frozenset[tuple[int, int]] | None, mount_id: int
+) -> None:
+    stacked = Mount(2, 1, (0, 251), "/usr/bin/init", "/etc/hosts", (), (), "overlay", "overlay", ())
+    path = f"{tmp_path}/root/etc/hosts"
+    (found,) = runtime_config.find_sources(
+        root, [mount(1, "/", 0), stacked], 1, iter([path]), engine_devices=devices
+    )
+    assert found.mount == mount_id
