@@ -9,8 +9,11 @@ end of its name: neighbours have different questions as long as the container ha
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 
 from scratchlab.classroom.exercise import place_in_room
 from scratchlab.model import Origin
@@ -21,6 +24,7 @@ ABSENT = "absent"  # the answer for a path that the container does not see
 QUESTIONS = 12
 ABSENT_QUESTIONS = 3
 PARTS = 4  # into which the paths of a room are divided
+_SORTED_AT = 8  # times the questions that are kept
 LONGEST_PATH = 60  # characters: it has to fit on a sheet
 # What people expect in a root filesystem: FHS 3.0, and what every distribution brings.
 EXPECTED_ELSEWHERE = (
@@ -56,24 +60,30 @@ def seed_of(report: Report) -> str:
 def draw_worksheet(report: Report, seed: str, count: int = QUESTIONS) -> Worksheet:
     """Draw ``count`` questions (fewer where the container holds too little)."""
     rules = {rule["id"]: rule["title"] for rule in report.head.get("rules", ())}
-    by_origin: dict[str, dict[str, Question]] = {}
-    live = set()
+    masks = {
+        # A mask on a path of /proc is a mount without an entry of its own: /proc is not entered.
+        mount["target"]: mount
+        for mount in reversed(report.head.get("mounts", ()))
+        if not mount["entry"] and mount["origin"] == Origin.RUNTIME_MASK
+    }
+    hidden = (ghost["path"] for ghost in report.head["ghosts"])
+    asked = {*masks, *hidden, *EXPECTED_ELSEWHERE}
+    live = set()  # of the paths that may be asked for as absent, or as masked
+    best: defaultdict[str, _Best] = defaultdict(partial(_Best, seed, count))
     for entry in report.entries:
         if entry["live"] is not None:
-            live.add(entry["path"])
+            if entry["path"] in asked:
+                live.add(entry["path"])
             if entry["path"] != "/" and entry["origin"] != Origin.UNEXPLAINED:
-                question = Question(entry["path"], entry["origin"], _explanation(entry, rules))
-                by_origin.setdefault(entry["origin"], {})[entry["path"]] = question
-    for mount in report.head.get("mounts", ()):
-        # A mask on a path of /proc is a mount without an entry of its own: /proc is not entered.
-        path, origin = mount["target"], mount["origin"]
-        if not mount["entry"] and origin == Origin.RUNTIME_MASK and path not in live:
+                explanation = _explanation(entry, rules)
+                best[entry["origin"]].add(Question(entry["path"], entry["origin"], explanation))
+    for path, mount in masks.items():
+        if path not in live:
             live.add(path)
-            question = Question(path, origin, _explanation(mount, rules))
-            by_origin.setdefault(origin, {}).setdefault(path, question)
+            best[mount["origin"]].add(Question(path, mount["origin"], _explanation(mount, rules)))
     questions = list(_ranked(seed, _absent(report, live)))[:ABSENT_QUESTIONS]
     # One of each origin in turn: a container has two hundred devices and one init layer.
-    pools = {origin: list(_ranked(seed, paths.values())) for origin, paths in by_origin.items()}
+    pools = {origin: kept.questions() for origin, kept in best.items()}
     _leave_out_every_second(seed, pools)
     turn = sorted(pools, key=lambda origin: _rank(seed, origin))
     while len(questions) < count and any(pools.values()):
@@ -81,6 +91,25 @@ def draw_worksheet(report: Report, seed: str, count: int = QUESTIONS) -> Workshe
             if pools[origin] and len(questions) < count:
                 questions.append(pools[origin].pop(0))
     return Worksheet(seed, tuple(sorted(questions, key=lambda question: question.path)))
+
+
+class _Best:
+    """Of the questions of one origin those that come first, in the order that the seed decides."""
+
+    def __init__(self, seed: str, count: int) -> None:
+        self._seed = seed
+        self._most = max(count, 2)  # whether there is more than one is asked, too
+        self._kept: list[Question] = []
+
+    def add(self, question: Question) -> None:
+        """Keep ``question``, as long as it is among the first ones."""
+        self._kept.append(question)
+        if len(self._kept) >= _SORTED_AT * self._most:
+            self._kept = self.questions()
+
+    def questions(self) -> list[Question]:
+        """The first ones."""
+        return list(islice(_ranked(self._seed, self._kept), self._most))
 
 
 def _leave_out_every_second(seed: str, pools: dict[str, list[Question]]) -> None:

@@ -12,6 +12,7 @@ from scratchlab.judge.paths import resolve, upwards
 from scratchlab.judge.rules import RULES, Rule
 from scratchlab.judge.rules.permalink import Permalink, permalink
 from scratchlab.model import Finding, Ghost, MountFinding
+from scratchlab.reading import UserMount
 
 _KERNEL_FILESYSTEMS = ("proc", "sysfs", "cgroup", "cgroup2")  # not walked
 
@@ -71,6 +72,12 @@ def _in_kernel_filesystem(evidence: EvidenceSet, judgement: Judgement, path: str
     filesystem.
     """
     finding = _kernel_mount(judgement, path)
+    if finding is None and (user := _unsearched(evidence, path)) is not None:
+        raise LabError(
+            f"{path} lies on {user.target}, which the user mounted; it was not searched so far",
+            "read all of it: scratchlab verify --user-data hash"
+            f" {evidence.facts.container.name or 'CONTAINER'}",
+        )
     if finding is None:
         raise LabError(
             f"{path} is neither in the image nor in the container",
@@ -93,6 +100,14 @@ def _hiding_rule(judgement: Judgement, path: str) -> str | None:
     by_target = {item.mount.target: item for item in judgement.mounts if item.entry}
     hiding = next((by_target[above] for above in upwards(path) if above in by_target), None)
     return hiding.rule if hiding is not None else None
+
+
+def _unsearched(evidence: EvidenceSet, path: str) -> UserMount | None:
+    """The mount of the user's that may hold ``path`` where it was not searched."""
+    read = evidence.facts.user_data
+    mounts = {user.target: user for user in (read.mounts if read is not None else ())}
+    user = next((mounts[above] for above in upwards(path) if above in mounts), None)
+    return user if user is not None and not user.complete else None
 
 
 def _kernel_mount(judgement: Judgement, path: str) -> MountFinding | None:

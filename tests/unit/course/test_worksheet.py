@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.rooms import TREE, entry, made, tree
 
+from scratchlab.classroom import worksheet
 from scratchlab.classroom.exercise import (
     KINDS,
     LEVELS,
@@ -22,7 +23,7 @@ from scratchlab.classroom.exercise import (
     draw_exercise,
 )
 from scratchlab.classroom.grading import grade, quiz_section, regrade
-from scratchlab.classroom.worksheet import ABSENT, draw_worksheet
+from scratchlab.classroom.worksheet import ABSENT, Question, draw_worksheet
 from scratchlab.course import grading_file, quiz
 from scratchlab.course.exercise_answer import read_answer
 from scratchlab.course.quiz import hint_texts
@@ -352,3 +353,12 @@ def test_interrupted_quiz_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) 
             sheet, SUBJECT, io.StringIO(), tries=tries, hints=hints, save=lambda: None
         )
     assert [path for path in tries if len(tries[path]) == 2] == asked
+
+
+def test_the_best_of_many_questions_are_those_of_all_in_order() -> None:
+    questions = [Question(f"/usr/{number}", "image-layer", "") for number in range(1000)]
+    best = worksheet._Best("room3", 12)
+    for question in questions:
+        best.add(question)
+        assert len(best._kept) < 12 * worksheet._SORTED_AT  # however many there are
+    assert best.questions() == list(worksheet._ranked("room3", questions))[:12]

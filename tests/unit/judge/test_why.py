@@ -15,6 +15,7 @@ from scratchlab.judge.explain import explain
 from scratchlab.judge.prediction import predict
 from scratchlab.ledger import LayerChange, LayerStep, Ledger
 from scratchlab.model import Entry, Kind, Runtime
+from scratchlab.reading import UserData, UserDataRead, UserMount
 from scratchlab.render.terminal.why import render
 
 Saved = Callable[[str], EvidenceSet]
@@ -145,3 +146,26 @@ def test_what_is_missing_below_a_link_of_the_image_is_explained(saved: Saved) ->
     below = [item.path for item in findings if item.path.startswith("/dev/")]
     assert below
     assert [path for path in below if not why(linked, path).startswith(path)] == []
+
+
+@pytest.mark.parametrize(
+    ("complete", "sentence"),
+    [
+        (
+            False,
+            "/srv/x lies on /srv, which the user mounted; it was not searched so far; read all",
+        ),
+        (True, "/srv/x is neither in the image nor in the container"),
+    ],
+)
+def test_beyond_the_bound_nothing_is_said_to_be_missing(
+    saved: Saved, complete: bool, sentence: str
+) -> None:
+    evidence = saved(PLAIN)
+    users = (UserMount("/srv", 999, members=(999,), complete=complete),)
+    read = UserDataRead(UserData.LIST, 1000, users)
+    evidence = replace(evidence, facts=replace(evidence.facts, user_data=read))
+    with pytest.raises(LabError, match=sentence):
+        why(evidence, "/srv/x")
+    with pytest.raises(LabError, match="neither in the image nor in the container"):
+        why(evidence, "/elsewhere")
