@@ -110,7 +110,6 @@ def test_packages_come_at_the_version_that_is_set(
     assert set(installed) >= PACKAGES
     assert "docker.io" not in installed
     assert installed["docker-ce"] == "5:26.1.5-1~debian.13~trixie"
-    policy = machine.output("apt-cache policy docker-ce").splitlines()[2]
     apt = "sh -c 'apt-get update -q >/dev/null; apt-cache policy docker-ce'"
     policy = machine.output(apt)
     assert "Candidate: 5:26.1.5-1" in policy, policy
@@ -172,6 +171,21 @@ def test_destroy_takes_all_of_it(machine: Machine) -> None:
     names = machine.output("dpkg-query -W -f '${Package}\n'").split()
     assert not PACKAGES & set(names)
     assert machine.output("find /etc/apt -name 'scratchlab*'") == ""
+
+
+def test_repository_that_the_machine_has_is_used_as_it_is(
+    machine: Machine, vendor: dict[str, object]
+) -> None:
+    own = "/etc/apt/sources.list.d/own.list"
+    line = f"deb [signed-by=/etc/apt/keyrings/own.asc] {URL} trixie stable"
+    machine.output(f"cp {BASE}/gpg /etc/apt/keyrings/own.asc")
+    machine.output(f"sh -c \"echo '{line}' >{own}\"")
+    try:
+        status, said = play(machine, vendor | {"docker_host_version": ""}, "--check", "--diff")
+        assert status == 0, said
+        assert "scratchlab-docker" not in said
+    finally:
+        machine.output(f"rm {own} /etc/apt/keyrings/own.asc")
 
 
 def test_engine_of_the_distribution_is_not_replaced(

@@ -58,28 +58,37 @@ module.exit_json(changed=False)
 ERASE = "\r\x1b[K"
 
 
+def settings(directory: Path) -> dict[str, str]:
+    """The environment of a run with the display of the lab."""
+    return ansible_environment.environment(directory) | {
+        "ANSIBLE_COLLECTIONS_PATH": ansible_environment.PLUGINS["ANSIBLE_COLLECTIONS_PATH"],
+        "ANSIBLE_CALLBACK_PLUGINS": str(directory / "callbacks"),
+        "ANSIBLE_STDOUT_CALLBACK": "scratchlab.lab.lab_progress",
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+    }
+
+
+def prepare(directory: Path) -> None:
+    """Write the playbook and its plugins."""
+    (directory / "site.yml").write_text(PLAYBOOK)
+    for name, text in (("callbacks/broken.py", BROKEN), ("library/warns.py", WARNS)):
+        (directory / name).parent.mkdir()
+        (directory / name).write_text(text)
+
+
 class Run:
     """What a run of the playbook showed on a terminal: all that was drawn, and what remained."""
 
-    def __init__(self, directory: Path, *options: str, terminal: bool = True, **settings: str):
-        (directory / "site.yml").write_text(PLAYBOOK)
-        for name, text in (("callbacks/broken.py", BROKEN), ("library/warns.py", WARNS)):
-            (directory / name).parent.mkdir()
-            (directory / name).write_text(text)
-        environment = ansible_environment.environment(directory) | {
-            "ANSIBLE_COLLECTIONS_PATH": ansible_environment.PLUGINS["ANSIBLE_COLLECTIONS_PATH"],
-            "ANSIBLE_CALLBACK_PLUGINS": str(directory / "callbacks"),
-            "ANSIBLE_STDOUT_CALLBACK": "scratchlab.lab.lab_progress",
-            "ANSIBLE_NOCOLOR": "1",
-            "COLUMNS": "200",
-            **settings,
-        }
+    def __init__(self, directory: Path, *options: str, terminal: bool = True, **changes: str):
+        prepare(directory)
         program = Path(sys.executable).with_name("ansible-playbook")
         python = f"ansible_python_interpreter={sys.executable}"
         ours, theirs = pty.openpty() if terminal else os.pipe()
         with subprocess.Popen(
             [program, "-i", "one,two", "-c", "local", "-e", python, "site.yml", *options],
-            cwd=directory, env=environment, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs,
+            cwd=directory, env=settings(directory) | changes,
+            stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs,
         ) as process:  # fmt: skip
             os.close(theirs)
             drawn = b""
@@ -102,15 +111,15 @@ class Run:
 def test_stages_have_their_time_and_the_last_line_what_is_done_now(tmp_path: Path) -> None:
     run = Run(tmp_path)
     assert run.status == 2, run.left
-    assert re.search(r"^ *\[1/2\] First stage +0:0\d  2 done, 1 changed$", run.left, re.M)
-    assert re.search(r"^ *\[2/2\] Second stage +0:0\d  3 done$", run.left, re.M)
+    assert re.search(r"^ *\[1/2\] First stage +\d+:\d\d  2 done, 1 changed$", run.left, re.M)
+    assert re.search(r"^ *\[2/2\] Second stage +\d+:\d\d  3 done$", run.left, re.M)
     lines = [one for one in run.drawn if "Pass" in one]
     assert any(
-        re.fullmatch(r" *\[1/2\] First stage  0:0\d  \S Pass: one, two", one) for one in lines
+        re.fullmatch(r" *\[1/2\] First stage  \d+:\d\d  \S Pass: one, two", one) for one in lines
     ), lines
     assert "Pass" not in run.left
     assert "ok: [" not in run.left
-    assert re.search(r"^ +0:\d\d in all; 1 of 5 tasks changed something$", run.left, re.M)
+    assert re.search(r"^ +\d+:\d\d in all; 1 of 5 tasks changed something$", run.left, re.M)
 
 
 def test_failures_and_warnings_are_whole_and_the_recap_names_who_dropped_out(
@@ -155,3 +164,24 @@ def test_list_of_tasks_is_ansibles_own(tmp_path: Path) -> None:
     assert run.status == 0
     assert "play #1 (all): First stage" in run.left
     assert len(run.drawn) == 1
+
+
+def test_password_is_asked_for_before_anything_is_drawn(tmp_path: Path) -> None:
+    prepare(tmp_path)
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(tmp_path)
+        program = str(Path(sys.executable).with_name("ansible-playbook"))
+        command = [program, "-i", "one,", "-c", "local", "--ask-become-pass", "site.yml"]
+        os.execve(program, command, settings(tmp_path))
+    shown = b""
+    while b"BECOME password: " not in shown:
+        shown += Run._read(terminal)
+    assert b"[1/2]" not in shown
+    os.write(terminal, b"secret\n")
+    while piece := Run._read(terminal):
+        shown += piece
+    os.close(terminal)
+    os.waitpid(child, 0)
+    assert b"[1/2] First stage" in shown
+    assert b"secret" not in shown
