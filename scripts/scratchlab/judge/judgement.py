@@ -166,7 +166,7 @@ class _Comparison:
         below = mount is not None and mount.target != live.path
         if mount is not None and below and self._mounts[mount].origin in MADE_LATER:
             return cause.doubt or agreement.NONE  # what was predicted is covered since the start
-        origins = self._mounts.origins_at(live.path) if cause.origin in MADE_LATER else ()
+        origins = self._mounts.origins_at(live.path)
         return agreement.of_entry(self._predictions, live, mount, cause, origins)
 
     def _predicted_only(self) -> Iterator[Finding]:
@@ -193,7 +193,7 @@ class _Comparison:
             return MountFinding(
                 mount, cause.origin, cause.evidence, cause.rule, prediction, entry=True
             )
-        origins = self._mounts.origins_at(mount.target) if cause.origin in MADE_LATER else ()
+        origins = self._mounts.origins_at(mount.target)
         prediction = agreement.of_mount(self._predictions, mount, cause, origins)
         return MountFinding(mount, cause.origin, cause.evidence, cause.rule, prediction)
 

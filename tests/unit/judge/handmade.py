@@ -16,6 +16,7 @@ from scratchlab.model import (
     Container,
     Engine,
     Entry,
+    Evidence,
     Facts,
     Finding,
     Kind,
@@ -89,6 +90,8 @@ def facts(
 def causes(facts: Facts, *image: Entry) -> dict[int, Cause]:
     """The cause of each mount, by the mount's id."""
     origins = MountOrigins(facts, Ledger(image), ROOT.id)
+    for mount in facts.mounts:
+        check_evidence(*origins[mount].evidence)
     return {mount.id: origins[mount] for mount in facts.mounts}
 
 
@@ -140,7 +143,21 @@ def judged(
 def finding(judgement: Judgement, path: str) -> Finding:
     """The finding at ``path``."""
     (found,) = (item for item in judgement.findings if item.path == path)
+    check_evidence(*found.evidence)
     return found
+
+
+# The kinds of evidence that scratchlab.model names.
+KINDS = ("mountinfo", "oci-config", "init-layer", "writable-layer", "image-layer", "changes",
+         "inspect", "stat", "host")  # fmt: skip
+
+
+def check_evidence(*evidence: Evidence) -> None:
+    """Each piece has a known kind and says something."""
+    for proof in evidence:
+        assert proof.kind in KINDS
+        assert proof.detail
+        assert "None" not in proof.detail
 
 
 INSIDE = (Origin.MOUNTED_INSIDE, "mounted-inside")

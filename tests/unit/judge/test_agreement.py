@@ -310,6 +310,7 @@ def test_what_comes_out_wrong_is_looked_at_again(
     assert live.origin is missing.origin is origin
     assert live.live is not None
     assert live.live.note == note
+    assert live.status is Status.ONLY_LIVE
     assert missing.live is None
     assert missing.status is (Status.MISSING if detail is None else Status.CHANGED)
     if detail is not None:

@@ -330,3 +330,19 @@ def test_a_line_that_the_engine_writes_and_that_is_gone_is_told() -> None:
     extra = ["b:192.0.2.7", "a:192.0.2.8"]
     assert hosts(DEFAULT, ExtraHosts=extra) == "the engine wrote lines for a, b"
     assert hosts(f"{DEFAULT}192.0.2.7 b\n", ExtraHosts=extra) == "the engine wrote lines for a"
+
+
+def test_without_a_recorded_digest_time_tells_of_resolv_conf() -> None:
+    networks: dict[str, Any] = {"Networks": {"bridge": {}}}
+    inspect: dict[str, Any] = {
+        "HostConfig": {"NetworkMode": "bridge"},
+        "NetworkSettings": networks,
+    }
+    this = found("resolv.conf", "x", changed=AFTER, **inspect)
+    assert this == Written(
+        f"it was made or changed at {SHOWN}, after the start at {START}, and the configuration "
+        "does not tell what it should hold"
+    )
+    assert found("resolv.conf", "x", changed=BEFORE, **inspect) == Written(
+        "", "was not changed since the container was started"
+    )

@@ -44,6 +44,21 @@ def test_a_root_that_is_a_directory_of_the_engines_is_the_storage_drivers() -> N
     assert root((), replace(plain, root="/elsewhere")) is not Origin.STORAGE_DRIVER
 
 
+def test_the_evidence_names_the_place() -> None:
+    def details(host_mounts: tuple[Mount, ...], **changes: Any) -> list[str]:
+        asked = facts(host_mounts=host_mounts, **({"inspect": DATA} | changes))
+        own = replace(ROOT, fstype="ext4", root=MERGED)
+        asked = replace(asked, mounts=(own if changes.get("inspect") is None else ROOT,))
+        return [item.detail for item in causes(asked)[ROOT.id].evidence][:1]
+
+    assert details(()) == [f"the engine keeps it in {MERGED}"]
+    lacks = "the engine's mount namespace does not have this root on"
+    assert details((), inspect={}) == [f"{lacks} a place that is not known"]
+    config = {"root": {"path": "/b/rootfs"}}
+    found = details((), inspect=DATA, config=config)
+    assert found == [f"{lacks} {MERGED}, /b/rootfs"]
+
+
 BUNDLE = "/run/containerd/io.containerd.runtime.v2.task/moby/c0ffee"
 
 
