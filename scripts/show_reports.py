@@ -9,6 +9,7 @@ for whatever reason, which the last lines name; 0 where this run collects no rep
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -47,6 +48,11 @@ def show(results: Classroom, reports: Path) -> None:
     print_experiments(found, sys.stdout)
     if advice and other_reason:
         print(advice)
+    container = (found.head.get("container") or {}).get("name")
+    if machine.state is MachineState.PASSED and container:
+        page = path.resolve().with_name("index.html")
+        command = f"{'sudo ' if os.geteuid() else ''}scratchlab why {container} /etc/mtab"
+        print(f"Next: open {page}, and try on {machine.name}: {command}")
 
 
 def main(reports: Path, started: Path | None) -> int:

@@ -51,8 +51,9 @@ def test_output_ends_with_the_table() -> None:
     assert re.findall(r"\bE\d\d\b", table) == lab_command.EXPERIMENTS
     assert (
         f"{len(lab_command.EXPERIMENTS)} of {len(lab_command.EXPERIMENTS)} checks passed"
-        in table.splitlines()[-1]
+        in table.splitlines()[-2]
     )
+    assert table.splitlines()[-1].startswith("Next: open ")
 
 
 def test_report_has_the_entries_of_the_article() -> None:

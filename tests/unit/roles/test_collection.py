@@ -188,3 +188,11 @@ def test_copies_of_this_repository_keep_links() -> None:
 @pytest.mark.parametrize("walk", ["walk", "rglob", "glob"])
 def test_no_walk_follows_links(walk: str, keyword: str) -> None:
     assert not [path for path, call in calls(walk) if constant(call, keyword) is True]
+
+
+def test_what_else_the_machine_has_for_ansible_is_not_loaded(tmp_path: Path) -> None:
+    mine = ansible_environment.environment(tmp_path) | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
+    done = run(BIN / "ansible-config", "dump", cwd=tmp_path, env=mine)
+    assert "STRATEGY_PLUGIN_PATH" in done.stdout, done.stderr
+    outside = re.findall(r"^(\w+)\(.*'(?:/usr/share|/etc)/ansible\b.*$", done.stdout, re.M)
+    assert not outside
