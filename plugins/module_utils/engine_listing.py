@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable
@@ -27,6 +28,18 @@ from ansible_collections.scratchlab.lab.plugins.module_utils.patience import all
 # containerd's own, and the one that dockerd starts where there is none (daemon/containerd).
 CONTAINERD = ("/run/containerd/containerd.sock", "/run/docker/containerd/containerd.sock")
 ENGINE_DATA = "/var/lib/docker"
+# What engines and containerd make at the top of their data (moby 20.10 to 29, containerd 1.4 to
+# 2.1), what a file system makes, and what the lab does while it empties one.
+MADE = {
+    ENGINE_DATA: re.compile(
+        r"aufs|btrfs|builder|buildkit|containerd|containers|devicemapper|engine-id|fuse-overlayfs"
+        r"|image|key\.json|network|overlay2?|plugins|rootfs|runtimes|swarm|tmp|tmp-old|trust|vfs"
+        r"|volumes|zfs|[0-9]+\.[0-9]+|lost\+found|\.scratchlab-going"
+    ),
+    "/var/lib/containerd": re.compile(
+        r"io\.containerd\..*|tmpmounts|lost\+found|\.scratchlab-going"
+    ),
+}
 SECONDS = 30
 CTR_SECONDS = 20
 SIZES_SECONDS = 120  # /system/df adds up the sizes of everything
@@ -84,7 +97,10 @@ def everything(containerd: bool, data: str = ENGINE_DATA) -> Listing:
         cache=answer("/system/df?type=build-cache", SIZES_SECONDS).get("BuildCache") or [],
         info=info,
         namespaces=namespaces() if containerd else (),
-        stores=stores(data, info.get("Driver", ""), info.get("DockerRootDir", data)),
+        stores=[
+            *stores(data, info.get("Driver", ""), info.get("DockerRootDir", data)),
+            *strangers(MADE if containerd else [ENGINE_DATA]),
+        ],
     )
 
 
@@ -125,6 +141,16 @@ def namespaces(sockets: Iterable[str] = CONTAINERD) -> list[str]:
     return sorted(found)
 
 
+def strangers(places: Iterable[str]) -> list[str]:
+    """Return what is in the directories ``places`` (keys of MADE) and no engine made."""
+    return [
+        entry.path
+        for place in places
+        for entry in sorted(_entries(place), key=lambda entry: entry.name)
+        if not MADE[place].fullmatch(entry.name)
+    ]
+
+
 def stores(data: str, driver: str, root: str) -> list[str]:
     """Return the stores below ``data`` that hold images or volumes, and that the engine with this
     storage ``driver`` and ``root`` does not show: those of another driver or user mapping.
@@ -134,12 +160,14 @@ def stores(data: str, driver: str, root: str) -> list[str]:
     roots = [data]
     roots += [entry.path for entry in _entries(data) if entry.name.replace(".", "").isdigit()]
     for place in roots:
+        # An engine names its root without links.
+        shown = os.path.realpath(place) == os.path.realpath(root)
         for entry in _entries(os.path.join(place, "image")):
             kept = os.path.join(entry.path, "imagedb", "content", "sha256")
-            if _entries(kept) and (entry.name, place) != (driver, root):
+            if _entries(kept) and not (shown and entry.name == driver):
                 found.append(f"images of storage driver {entry.name} in {place}")
         volumes = [entry for entry in _entries(os.path.join(place, "volumes")) if entry.is_dir()]
-        if volumes and place != root:
+        if volumes and not shown:
             found.append(f"volumes in {place}")
     return sorted(found)
 

@@ -62,7 +62,8 @@ def engine_version():
 
 def docker_environment():
     """Return docker's environment: the local engine, no files outside the lab's directory."""
-    keep = {key: value for key, value in os.environ.items() if not key.startswith("DOCKER_")}
+    others = ("DOCKER_", "BUILDX_", "BUILDKIT_")
+    keep = {key: value for key, value in os.environ.items() if not key.startswith(others)}
     return {
         **keep,
         "PATH": SEARCH,

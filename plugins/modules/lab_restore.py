@@ -7,7 +7,8 @@ short_description: Remove everything that the lab added outside packages, then t
 description:
   - Removes the paths and groups that were absent according to the receipt C(before.json), and the
     content of directories that were empty. If the engine stays, its paths and its group stay.
-  - In the lab's own directories, removes only what the receipt C(files.json) describes.
+  - In the lab's own directories, removes only what the receipt C(files.json) describes. Files of
+    others in directories of the engine's configuration stay and are named.
   - Removes the receipts last, so that an interrupted run can be repeated. If anything stays that
     the lab brought or that stands in its directories, the receipts stay too.
 options:
@@ -77,6 +78,7 @@ remedies:
 
 import contextlib
 import os
+import shlex
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scratchlab.lab.plugins.module_utils import (
@@ -139,6 +141,14 @@ def alone(path, going):
     return all(os.path.join(path, name) in going for name in lab_removal.listed(path))
 
 
+def others(before, paths, going):
+    """Return the files of others that keep a shared directory which was absent before the lab."""
+    known = before.get("paths", {})
+    kept = [path for path in sorted(paths) if path in SHARED and known.get(path) == "absent"]
+    inside = [os.path.join(path, name) for path in kept for name in lab_removal.listed(path)]
+    return [path for path in inside if path not in {*going, *kept}]
+
+
 def own_files(params, stays):
     """Return whose the files in the lab's directories are, without the receipts."""
     recorded = read_json(RECEIPTS / "files.json", None) or {}
@@ -180,8 +190,8 @@ def clean(params):
         and group_exists(name)
         and not (engine["stays"] and name in params["engine_groups"])
     ]
-    lines, remedies = lab_stayed.described(engine, params["packages"], files.theirs)
-    return files, paths, groups, lines, remedies
+    shared = others(before, set(params["paths"]) - stays, paths)
+    return files, paths, groups, shared
 
 
 def main():
@@ -202,10 +212,16 @@ def main():
         supports_check_mode=True,
     )
     try:
-        files, paths, groups, lines, remedies = clean(module.params)
+        files, paths, groups, shared = clean(module.params)
     except ReceiptError as error:
         module.fail_json(msg=str(error))
+    lines, remedies = lab_stayed.described(
+        module.params["engine"], module.params["packages"], files.theirs
+    )
     last = [] if lines else receipts()
+    if shared:  # no receipt is needed for them: they stay whatever destroy is told
+        lines += shared
+        remedies.append(f"rm -r {' '.join(map(shlex.quote, shared))}")
     empty = {*files.directories, *SHARED}
     if not module.check_mode:
         for path in [*files.ours, *paths]:

@@ -140,3 +140,21 @@ def test_stores_that_the_engine_does_not_show_are_found(tmp_path: Path) -> None:
     assert f"volumes in {data}" in listing.stores(data, "overlay2", remapped)
     assert f"volumes in {remapped}" not in listing.stores(data, "overlay2", remapped)
     assert listing.stores(str(tmp_path / "none"), "overlay2", data) == []
+
+
+def test_root_behind_a_link_is_the_one_that_the_engine_shows(tmp_path: Path) -> None:
+    real = tmp_path / "disk"
+    (real / "image/overlay2/imagedb/content/sha256/aa").mkdir(parents=True)
+    (real / "volumes/shown/_data").mkdir(parents=True)
+    (tmp_path / "docker").symlink_to(real)
+    assert listing.stores(str(tmp_path / "docker"), "overlay2", str(real)) == []
+
+
+def test_files_that_no_engine_made_are_the_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("overlay2", "volumes", "165536.165536", "backup", "image.tar"):
+        (tmp_path / name).mkdir()
+    made = listing.MADE[listing.ENGINE_DATA]
+    monkeypatch.setattr(listing, "MADE", {str(tmp_path): made})
+    assert listing.strangers([str(tmp_path)]) == [f"{tmp_path}/backup", f"{tmp_path}/image.tar"]

@@ -61,5 +61,17 @@ def test_file_of_the_users_keeps_a_shared_directory(root: Path, state: str) -> N
     assert [path for path in found if not path.startswith("/run")] == ["/etc/docker/key.json"]
 
 
+def test_files_of_the_users_in_shared_directories_are_named(root: Path) -> None:
+    for file in ("etc/docker/certs.pem", "etc/cni/net.d/mine.conflist"):
+        (root / file).write_text("work")
+    going = [f"{root}{path}" for path in leftovers(root, ABSENT)]
+    before = {"paths": {f"{root}{path}": state for path, state in ABSENT.items()}}
+    found = lab_restore.others(before, list(before["paths"]), going)
+    names = ["/etc/cni/net.d/mine.conflist", "/etc/docker/certs.pem"]
+    assert [path.removeprefix(str(root)) for path in found] == names
+    present = {"paths": dict.fromkeys(before["paths"], "present")}
+    assert lab_restore.others(present, list(before["paths"]), []) == []
+
+
 def test_directory_that_was_empty_is_emptied_and_stays(root: Path) -> None:
     assert leftovers(root, {"/run/docker": "empty"}) == ["/run/docker/netns"]
