@@ -33,11 +33,11 @@ ENGINE_DATA = "/var/lib/docker"
 MADE = {
     ENGINE_DATA: re.compile(
         r"aufs|btrfs|builder|buildkit|containerd|containers|devicemapper|engine-id|fuse-overlayfs"
-        r"|image|key\.json|network|overlay2?|plugins|rootfs|runtimes|swarm|tmp|tmp-old|trust|vfs"
+        r"|image|key\.json|network|nri|overlay2?|plugins|rootfs|runtimes|swarm|tmp|tmp-old|trust|vfs"
         r"|volumes|zfs|[0-9]+\.[0-9]+|lost\+found|\.scratchlab-going"
     ),
     "/var/lib/containerd": re.compile(
-        r"io\.containerd\..*|tmpmounts|lost\+found|\.scratchlab-going"
+        r"io\.containerd\..*|opt|tmpmounts|lost\+found|\.scratchlab-going"
     ),
 }
 SECONDS = 30
