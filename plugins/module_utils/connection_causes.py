@@ -1,7 +1,7 @@
-"""Why a machine cannot be reached or root cannot be had there, and the command that fixes it.
+"""Why a machine cannot be reached, used or written to, and the command that fixes it.
 
-Pure. The texts are what OpenSSH (sshconnect.c, sshconnect2.c, readconf of 9.2), sudo 1.9 and
-Ansible (plugins/connection, plugins/become) print, as captured in
+Pure. The texts are what OpenSSH (sshconnect.c, sshconnect2.c, readconf of 9.2), sudo 1.9, Ansible
+(plugins/connection, plugins/become, task timeouts) and Python's OSError print, as captured in
 tests/unit/classroom/test_connection_causes.py.
 """
 
@@ -101,7 +101,24 @@ TABLE = (
     (
         r"(?P<why>Connection timed out|No route to host|Network is unreachable)",
         "{place} does not answer: {why}",
-        "is it switched on and in this network? ping {place}",
+        "is it switched on and in this network? ping {place}; to wait longer for a slow one: "
+        "./lab --timeout 120",
+    ),
+    (
+        r"Timed out after (?P<seconds>\d+) second",
+        "a task did not end within {seconds} s on {host}: it is slow, or something there hangs",
+        "to wait longer: ANSIBLE_TASK_TIMEOUT=7200 ./lab",
+    ),
+    (
+        r"\[Errno 30\] Read-only file system: '+(?P<path>[^']+)'",
+        "{path} on {host} is on a file system that is read-only",
+        "on {host}, as root: mount -o remount,rw $(findmnt -no TARGET -T {path}); if it became "
+        "read-only by itself, dmesg says why",
+    ),
+    (
+        r"\[Errno (?:28|122)\] (?P<why>No space left on device|Disk quota exceeded)",
+        "{host} cannot write: {why}",
+        "make room on {host}: df -h and df -i show where it is needed",
     ),
     (
         r"interpreter '(?P<path>[^']+)' was not found",

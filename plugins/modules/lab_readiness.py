@@ -87,6 +87,8 @@ from ansible_collections.scratchlab.lab.plugins.module_utils.patience import all
 
 # Codenames of Debian 12, 13 and sid, on which the scenarios of molecule/ run.
 MEASURED = ("bookworm", "trixie", "forky")
+SECONDS = 15  # for a mirror to answer
+WRITTEN = ("/etc", "/usr", "/var/lib")  # there the lab writes
 # apt of root writes its caches even when it only shows something.
 QUIET = ("-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=")
 
@@ -97,7 +99,11 @@ def answer(name, ready, observed, remedy):
 
 
 def disk(wanted):
-    """Check the free space for engine, Go and images."""
+    """Check that the lab can write, and the free space for engine, Go and images."""
+    fixed = [path for path in WRITTEN if os.statvfs(path).f_flag & os.ST_RDONLY]
+    if fixed:
+        remedy = f"mount -o remount,rw $(findmnt -no TARGET -T {fixed[0]}), or see dmesg for why"
+        return answer("disk", False, f"{', '.join(fixed)} cannot be written: read-only", remedy)
     free = shutil.disk_usage("/var/lib").free >> 20
     remedy = "make room, for example: apt-get clean; journalctl --vacuum-size=50M"
     return answer("disk", free >= wanted, f"{free} MiB free of {wanted} MiB needed", remedy)

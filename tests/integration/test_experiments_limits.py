@@ -16,7 +16,7 @@ import pytest
 from docker.models.containers import Container
 
 from scratchlab.collect.engines import EngineClient
-from scratchlab.experiments import Names, run
+from scratchlab.experiments import Names, e13_control_groups, run
 from scratchlab.lab import leftovers
 from scratchlab.lab.session import Laboratory
 from scratchlab.model import Verdict
@@ -47,6 +47,31 @@ def test_each_limit_is_in_the_kernels_files_and_stops_the_program(
     assert "16777216" in lines[0]
     assert "exit status 137" in lines[1]
     assert "(errno 11); pids.current 24" in lines[5]
+
+
+def test_limit_that_a_busy_machine_cannot_reach_is_lowered(
+    lab_images: Names, run_lab: RunLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(e13_control_groups, "_SHARE_SECONDS", 0.0)
+    check = run_lab(lab_images, "E13")["E13"]
+    assert check.verdict is Verdict.PASS, check
+    assert "(with 0.01 CPUs: the machine was too busy to reach 0.1)" in check.observed
+
+
+def test_program_that_ended_too_early_is_no_failure_of_the_limit(
+    lab_images: Names, run_lab: RunLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(self: Any, _: Any) -> bool:
+        self._container.kill()
+        self._container.wait()
+        return False
+
+    monkeypatch.setattr(e13_control_groups._TrialContainer, "_wait_until_throttled", end)
+    check = run_lab(lab_images, "E13")["E13"]
+    assert check.verdict is Verdict.ERROR, check
+    assert check.observed.startswith("spin ended, after a time limit of its own")
+    assert "this machine is slow" in check.observed
+    assert "--patience" in check.help
 
 
 class Forgetting(Laboratory):
@@ -108,7 +133,7 @@ def _temporary(client: docker.DockerClient) -> set[str | None]:
 KILLED = """
 import sys
 from scratchlab.collect.engines import connect
-from scratchlab.experiments import Names, run
+from scratchlab.experiments import Names, e13_control_groups, run
 from scratchlab.lab.session import Laboratory
 run(Laboratory(connect("docker"), Names(limits=sys.argv[1])), ["E13"])
 """

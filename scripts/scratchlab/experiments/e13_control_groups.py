@@ -16,7 +16,7 @@ from pathlib import Path
 
 from scratchlab import mountinfo
 from scratchlab.collect import host_facts
-from scratchlab.deadlines import Deadline
+from scratchlab.deadlines import Deadline, LateError
 from scratchlab.errors import LabError
 from scratchlab.experiments.e13_limit_files import (
     CPU_SHARE,
@@ -37,6 +37,8 @@ _KILLED = 128 + 9  # the exit status that shells and engines report for SIGKILL
 _EAGAIN = 11  # <asm-generic/errno-base.h>
 _THROTTLED_PERIODS = 3  # to wait for, a tenth of a second each
 _THROTTLE_SECONDS = 8.0  # to wait for them
+_SHARE_SECONDS = 4.0  # to wait for them at the first limit; then the limit is lowered
+_LOWER = 10_000_000  # billionths of a CPU: the least that Docker sets (moby daemon/daemon_unix.go)
 _BUSY = "busy"  # the key of a reason to skip, not of a fault
 _SLACK = 2.0  # a measured interval begins and ends within a period
 
@@ -47,8 +49,10 @@ class LimitTrial:
 
     ``before`` and ``after`` are the kernel's counters, ``seconds`` the wall-clock time between
     them. ``oom_killed`` is the engine's report on the container, ``oom_kills`` the kernel's count
-    for the whole machine meanwhile (/proc/vmstat). ``said`` is the program's last line. The names
-    ``folder`` (the group's directory) and ``said`` are keys of saved observations.
+    for the whole machine meanwhile (/proc/vmstat). ``said`` is the program's last line.
+    ``lowered``: the machine gave the program less CPU time than its limit, so the limit was lowered
+    while it ran. The names ``folder`` (the group's directory) and ``said`` are keys of saved
+    observations.
     """
 
     controller: str
@@ -62,6 +66,7 @@ class LimitTrial:
     oom_killed: bool = False
     oom_kills: int = 0
     said: str = ""
+    lowered: bool = False
 
 
 @dataclass(frozen=True)
@@ -128,16 +133,19 @@ class _TrialContainer:
     ) -> LimitTrial:
         before, kills, begin = self._count(directories), _oom_kills(), time.monotonic()
         self._container.kill(signal="SIGUSR1")
-        last_line, status = "", None
+        last_line, status, lowered = "", None, False
         if trial.controller == "memory":
             status = int(self._container.wait()["StatusCode"])
             last_line = next(lines, "")
         elif trial.controller == "pids":
             last_line = next(lines, "")
         else:
-            self._wait_until_throttled(directories)
+            lowered = self._wait_until_throttled(directories)
         seconds = time.monotonic() - begin
         after = self._count(directories) if status is None else ()
+        if any(not content for _, content in after):
+            what = f"{self._limit.verb} ended, after a time limit of its own, and its limit was not"
+            raise LateError(f"{what} reached", seconds)
         self._container.reload()
         return replace(
             trial,
@@ -148,6 +156,7 @@ class _TrialContainer:
             oom_killed=bool(self._container.attrs["State"].get("OOMKilled")),
             oom_kills=_oom_kills() - kills,
             said=last_line,
+            lowered=lowered,
         )
 
     def _groups(self, pid: int) -> tuple[str, dict[str, str]]:
@@ -169,14 +178,27 @@ class _TrialContainer:
     def _count(self, directories: dict[str, str]) -> Files:
         return read_files(directories, self._limit.counters[self._version])
 
-    def _wait_until_throttled(self, directories: dict[str, str]) -> None:
-        deadline = Deadline(_THROTTLE_SECONDS)
+    def _wait_until_throttled(self, directories: dict[str, str]) -> bool:
+        """Return whether the limit had to be lowered, since the machine is too busy to reach it."""
+        deadline, lowered, begin = Deadline(_THROTTLE_SECONDS), False, time.monotonic()
+        asked = False
         start = read_number(self._count(directories), "cpu.stat", "nr_throttled")
         while not deadline.passed():
             time.sleep(0.1)
             now = read_number(self._count(directories), "cpu.stat", "nr_throttled")
             if now >= start + _THROTTLED_PERIODS:
-                return
+                break
+            if not asked and time.monotonic() > begin + _SHARE_SECONDS:
+                asked, lowered = True, self._lower()
+                deadline = Deadline(_THROTTLE_SECONDS)
+        return lowered
+
+    def _lower(self) -> bool:
+        """Lower the CPU limit; return True, or False if the engine cannot."""
+        api, name = self._lab.api, self._container.id
+        # The SDK's update has no NanoCpus, and quotas cannot replace them.
+        answer = api._post_json(api._url("/containers/{0}/update", name), {"NanoCpus": _LOWER})
+        return bool(answer.ok)
 
 
 def _lines(output: Iterator[bytes]) -> Iterator[str]:
@@ -260,6 +282,8 @@ def _judge_throttling(trial: LimitTrial) -> tuple[str | None, str]:
     used = growth("cpuacct.usage") / 1e9 or growth("cpu.stat", "usage_usec") / 1e6  # seconds
     share = used / trial.seconds if trial.seconds else 0.0
     effect = f"throttled in {throttled} of {periods} periods, {share:.0%} of one CPU"
+    if trial.lowered:
+        effect += f" (with {_LOWER / 1e9:g} CPUs: the machine was too busy to reach {CPU_SHARE:g})"
     if not 0 < share <= CPU_SHARE * _SLACK:
         return "not-throttled", effect
     if throttled < 1:

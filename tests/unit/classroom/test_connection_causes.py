@@ -53,6 +53,22 @@ CASES = {
         f"{SSH}student@192.0.2.11: Permission denied (publickey).",
         ("192.0.2.11 does not let student log in (publickey)", "ssh-copy-id student@192.0.2.11"),
     ),
+    "slow to connect": (
+        f"{SSH}Connection timed out during banner exchange",
+        ("192.0.2.11 does not answer", "./lab --timeout 120"),
+    ),
+    "slow task": (
+        "Task failed: Timed out after 1800 second(s).",
+        ("a task did not end within 1800 s on desk01", "ANSIBLE_TASK_TIMEOUT=7200 ./lab"),
+    ),
+    "read-only": (
+        "Task failed: Module failed: [Errno 30] Read-only file system: '/usr/sbin/policy-rc.d'",
+        ("/usr/sbin/policy-rc.d on desk01", "remount,rw $(findmnt -no TARGET -T /usr/sbin/"),
+    ),
+    "full": (
+        "Task failed: Module failed: [Errno 28] No space left on device",
+        ("desk01 cannot write: No space left on device", "df -h and df -i"),
+    ),
     "no password for sudo": ("Task failed: Missing sudo password", ("desk01", "add -K")),
     "wrong password for sudo": (
         "Task failed: Incorrect sudo password",

@@ -1,6 +1,6 @@
 // Reaches the limits of its control group. Each verb uses one resource: `allocate` memory, `spin` the
 // CPUs, `fork` processes. `await VERB` prints "ready", waits for SIGUSR1, and stays after a refusal,
-// so that the group's files can be read before and after. The program always ends after a minute,
+// so that the group's files can be read before and after. The program always ends after ten minutes,
 // whether or not its parent still runs.
 package main
 
@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	lifetime = time.Minute
+	lifetime = 10 * time.Minute
 	step     = 1 << 20 // bytes
 	enough   = 1 << 28 // bytes
 )
