@@ -15,6 +15,7 @@ from scratchlab.judge.compare import Pair, compare
 from scratchlab.judge.elimination import eliminated
 from scratchlab.judge.entry_origins import EntryOrigins
 from scratchlab.judge.ghosts import GhostFinder
+from scratchlab.judge.hidden import hidden_files
 from scratchlab.judge.mount_origins import MADE_LATER, MountOrigins
 from scratchlab.judge.prediction.predictions import Predictions
 from scratchlab.ledger import sort_key
@@ -65,7 +66,12 @@ def judge(evidence: EvidenceSet, predictions: Predictions) -> Judgement:
         checks=conformance.checks(evidence),
         problems=facts.image.problems,
         mounts=comparison.mounts(),
-        notes=(*facts.image.notes, *facts.problems, *predictions.problems),
+        notes=(
+            *facts.image.notes,
+            *facts.problems,
+            *predictions.problems,
+            *comparison.hidden_files(),
+        ),
     )
 
 
@@ -80,6 +86,7 @@ class _Comparison:
         root = top.mount if top is not None else None
         self._mounts = MountOrigins(evidence.facts, evidence.image, root)
         self._origins = EntryOrigins(evidence, self._mounts)
+        self._root = root
         self._finder = GhostFinder(evidence, self._mounts, root)
         self._ids = IdMap(evidence.facts.container.uid_map)
         self._sights = {look.path: look.sight for look in evidence.facts.second_look}
@@ -100,6 +107,10 @@ class _Comparison:
         if self._ghosts is None:
             deque(self.findings(), maxlen=0)
         return self._ghosts or ()
+
+    def hidden_files(self) -> Iterator[str]:
+        """What of the writable layer mounts hide, as sentences."""
+        return hidden_files(self._evidence, self._mounts, self._root)
 
     def mounts(self) -> tuple[MountFinding, ...]:
         """Every line of mountinfo with its origin."""

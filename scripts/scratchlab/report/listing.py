@@ -117,6 +117,7 @@ class _Collector:
         self._keep = keep
         self._directories: dict[str, Counter[str]] = {}
         self._packages: dict[str, Counter[str]] = {}
+        self._removed: set[str] = set()  # packages that lost files
 
     def add(self, key: str, row: Row) -> None:
         """Add a row of a trouble (see :func:`trouble_of`)."""
@@ -125,11 +126,15 @@ class _Collector:
             self.group.rows.append(row)
             if self._keep:
                 return
-        if row.package and (row.package in self._packages or len(self._packages) < _MOST_PACKAGES):
+        removed = key == Status.DELETED  # of many packages at once, as a rule
+        known = row.package in self._packages or len(self._packages) < _MOST_PACKAGES
+        if row.package and known and not removed:
             self._packages.setdefault(row.package, Counter())[_WORDS[key]] += 1
-        else:
-            directory = posixpath.dirname(row.path)
-            self._directories.setdefault(_WORDS[key], Counter())[directory] += 1
+            return
+        directory = posixpath.dirname(row.path)
+        self._directories.setdefault(_WORDS[key], Counter())[directory] += 1
+        if row.package:
+            self._removed.add(row.package)
 
     def finished(self, packages: dict[str, str]) -> Group:
         """The group; ``packages`` tells what happened to each package that changed."""
@@ -146,7 +151,10 @@ class _Collector:
         for word, directories in self._directories.items():
             total, where = sum(directories.values()), folded(directories)
             more = "more " if self._keep else ""
-            self.group.lines.append(f"{total:,} {more}{word}{f', {where}' if where else ''}")
+            lost = len(self._removed) if word == _WORDS[Status.DELETED] else 0
+            owners = f"of {lost} packages" if lost > 1 else f"of {next(iter(self._removed), '')}"
+            parts = [f"{total:,} {more}{word}", owners if lost else "", where]
+            self.group.lines.append(", ".join(filter(None, parts)))
         return self.group
 
 

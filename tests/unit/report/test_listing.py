@@ -90,6 +90,19 @@ def test_what_was_deleted_is_folded_and_what_a_mount_hides_is_none_of_it() -> No
     ]
 
 
+def test_what_packages_lost_is_folded_by_directory() -> None:
+    def gone(package: str) -> list[Any]:
+        drift = {"weight": "package", "package": package}
+        return [ghost(f"/usr/share/man/{package}{n}", "deleted", drift=drift) for n in range(9)]
+
+    assert groups(ghosts=gone("dpkg: a 1"))[0][3] == [
+        "9 deleted, of dpkg: a 1, all below /usr/share/man"
+    ]
+    assert groups(ghosts=gone("dpkg: a 1") + gone("dpkg: b 1"))[0][3] == [
+        "18 deleted, of 2 packages, all below /usr/share/man"
+    ]
+
+
 def test_a_report_without_weights_says_so() -> None:
     entry = reports.entry("/x", "written-later", reports.side())
     assert groups(entry)[0][0] == "changes that this report does not weigh"
