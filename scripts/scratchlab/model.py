@@ -389,3 +389,5 @@ class Check:
     cause: str = ""
     help: str = ""
     depends_on: tuple[str, ...] = ()
+    article: str = ""  # what the article of 2017 saw
+    output: str | None = None  # what ``command`` printed on this host; None: it was not typed

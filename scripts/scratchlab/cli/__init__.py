@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, str] = {
     "learn": "learn",
     "explain": "explain",
     "try": "typed",
+    "page": "page",
     "worksheet": "course",
     "quiz": "course",
     "exercise": "course",

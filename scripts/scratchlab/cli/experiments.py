@@ -20,6 +20,7 @@ from scratchlab.errors import LabError
 from scratchlab.evidence import EvidenceSet
 from scratchlab.experiments.runner import judge_again, run
 from scratchlab.experiments.table import EXPERIMENTS, Experiment
+from scratchlab.experiments.typed import type_all
 from scratchlab.judge import Judgement
 from scratchlab.lab.session import Laboratory
 from scratchlab.labels import Names
@@ -54,6 +55,9 @@ _LADDER = "E15"  # the report also holds what it observed: the ladder and the ti
 @click.option(
     "--quiz", "quiz_file", metavar="FILE", help="Add the grading that `quiz` saved to the report"
 )
+@click.option(
+    "--outputs", is_flag=True, help="Also type each command here, and add its output to the report"
+)
 @click.option("--format", "form", type=REPORT_FORMATS, default="table", show_default=True)
 def experiments(
     *,
@@ -66,17 +70,19 @@ def experiments(
     json_file: str | None,
     save_evidence: str | None,
     quiz_file: str | None,
+    outputs: bool,
     form: str,
 ) -> int:
     """Run the article's experiments on the lab's own container and image."""
     names = Names(container=container, image=image, **({"binary": binary} if binary else {}))
     ids = [part for option in only for part in option.split(",") if part]
     examination = examine(names, only=ids, engine=engine, url=url, directory=save_evidence)
+    checks = type_all(examination.checks, names) if outputs else examination.checks
     with examination.evidence:
         built = report.build(
             examination.evidence,
             examination.judgement,
-            examination.checks,
+            checks,
             quiz=grading_file.grading_for_report(quiz_file) if quiz_file else None,
             ladder=examination.ladder,
             timelapse=examination.timelapse,

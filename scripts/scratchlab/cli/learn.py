@@ -14,6 +14,7 @@ from scratchlab.errors import LabError
 from scratchlab.learn import grading, screen
 from scratchlab.learn.checks import find_check
 from scratchlab.learn.desk import Desk
+from scratchlab.learn.dsoxlab import catalog_files
 from scratchlab.learn.place import PROGRAM, find_access, find_student, sudo_allows_program
 from scratchlab.learn.steps import Step, fill, find_step, load_steps
 from scratchlab.learn.store import Store, now
@@ -160,6 +161,26 @@ def status(form: str) -> int:
         print(json.dumps(desk.store.record, indent=1, sort_keys=True))
     else:
         screen.show_status(sys.stdout, steps, desk)
+    return 0
+
+
+@learn.command()
+@click.argument("directory")
+def export(directory: str) -> int:
+    """Write the path as a catalog of dsoxlab into the new DIRECTORY."""
+    desk, steps = _open(begin=True)
+    with desk.student.rights():
+        try:
+            os.makedirs(directory)
+            for name, text in catalog_files(steps, desk.values()):
+                path = os.path.join(directory, name)
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                with open(path, "x", encoding="utf-8") as file:
+                    file.write(text)
+        except OSError as error:
+            what = f"cannot write {error.filename or directory}: {error.strerror}"
+            raise LabError(what, "name a directory that does not exist yet") from error
+    screen.say(sys.stdout, f"{len(steps)} lessons in {directory}; dsoxlab validate-structure")
     return 0
 
 

@@ -135,6 +135,7 @@ def check_of_verdict(
         cause=printable(cause),
         help=printable(advice),
         depends_on=experiment.depends_on,
+        article=fill_template(experiment.article, values),
     )
 
 

@@ -6,10 +6,14 @@ import os
 import signal
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
-from scratchlab.experiments.table import Experiment, fill_template
+from scratchlab.experiments.table import EXPERIMENTS, Experiment, fill_template
 from scratchlab.labels import Names
+from scratchlab.model import Check, Verdict
+from scratchlab.text import printable
 
 MOST_BYTES = 16 << 10  # of the output that is kept
 SECONDS = 120.0
@@ -32,6 +36,24 @@ class Typed:
         """The output as text, with spaces for tabs; other control characters are still in it."""
         text = self.output.decode("utf-8", "surrogateescape")
         return text.replace("\r\n", "\n").expandtabs()
+
+
+def type_all(checks: Sequence[Check], names: Names) -> tuple[Check, ...]:
+    """``checks`` with the output of their commands, typed here, four at a time.
+
+    Those that were not run keep none: their command asks for what is not there.
+    """
+    by_id = {experiment.id: experiment for experiment in EXPERIMENTS}
+
+    def with_output(check: Check) -> Check:
+        if check.verdict in (Verdict.SKIP, Verdict.ERROR) or check.id not in by_id:
+            return check
+        typed = type_command(by_id[check.id], names)
+        end = "\n(it did not end)" if typed.status is None else ""
+        return replace(check, output=printable(typed.text).rstrip("\n") + end)
+
+    with ThreadPoolExecutor(4) as pool:
+        return tuple(pool.map(with_output, checks))
 
 
 def type_command(experiment: Experiment, names: Names, seconds: float = SECONDS) -> Typed:

@@ -177,7 +177,7 @@ def ghost_section(ghost: Ghost, history: Iterable[LayerStep] = ()) -> GhostSecti
 
 def check_section(check: Check) -> CheckSection:
     """``check`` as one item of ``checks``."""
-    return {
+    section: CheckSection = {
         "id": check.id,
         "title": check.title,
         "verdict": str(check.verdict),
@@ -189,6 +189,11 @@ def check_section(check: Check) -> CheckSection:
         "help": check.help,
         "depends_on": list(check.depends_on),
     }
+    if check.article:
+        section["article"] = check.article
+    if check.output is not None:
+        section["output"] = check.output
+    return section
 
 
 def rules_cited(ids: Iterable[str], facts: Facts) -> list[RuleSection]:

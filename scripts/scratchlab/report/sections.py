@@ -179,6 +179,8 @@ class CheckSection(TypedDict):
     cause: str
     help: str
     depends_on: list[str]
+    article: NotRequired[str]
+    output: NotRequired[str]  # of the command, typed on this host
 
 
 class RuleSection(TypedDict):

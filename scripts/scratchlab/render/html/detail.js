@@ -1,7 +1,10 @@
 // One entry explained: its origin, rule and evidence, and image against instance.
 
 class Detail {
-  constructor(data, onClose) {
+  constructor(tree, onClose, onGuess) {
+    const { data } = tree;
+    this.tree = tree;
+    this.onGuess = onGuess;
     this.data = data;
     this.box = document.getElementById("detail");
     this.rules = new Map(data.rules.map((rule) => [rule.id, rule]));
@@ -17,17 +20,60 @@ class Detail {
     if (node === null) return;
     const entry = node.row && entryOf(this.data, node.row);
     const ghost = node.ghost && ghostOf(this.data, node.ghost);
+    if (this.tree.hides(node)) {
+      this.box.replaceChildren(this.head(node), this.question(node));
+      return;
+    }
+    const image = entry ? entry.image || (ghost && ghost.image) : ghost && ghost.image;
     this.box.replaceChildren(...[
       this.head(node),
+      this.guess(node),
+      this.sentence(node, entry, ghost),
       this.made((entry && entry.made) || (ghost && ghost.made)),
       node.origin && this.origin(node.origin, ghost && !entry),
       entry && this.prediction(entry),
       ghost && this.ghost(ghost),
       entry && this.rule(entry.rule),
       this.evidence((entry && entry.evidence.length ? entry : ghost) || entry),
-      this.attributes(entry ? entry.image || (ghost && ghost.image) : ghost && ghost.image, entry && entry.live, entry),
+      this.attributes(image, entry && entry.live, entry),
     ].filter(Boolean));
     this.box.scrollTop = 0;
+  }
+
+  // One plain sentence first: what it is, and who made it.
+  sentence(node, entry, ghost) {
+    if (!node.origin) return make("p", "sentence", "The report says nothing of this directory itself.");
+    const kinds = { file: "file", directory: "directory", symlink: "link", "char-device": "device", "block-device": "device" };
+    const side = (entry && (entry.live || entry.image)) || (ghost && ghost.image);
+    const kind = (side && kinds[side.kind]) || (side && side.kind) || "entry";
+    let text = `This ${kind} was made by ${node.origin.who}.`;
+    if (node.origin.id === "image-layer") text = `This ${kind} is from the image.`;
+    if (node.origin.id === "unexplained") text = `Nobody is known to have made this ${kind}.`;
+    if (entry && !entry.live) text = `The image has this ${kind}, and the container does not see it.`;
+    if (ghost && !entry) text = `The image has this ${kind}, and it is ${ghost.kind}: the container does not see it.`;
+    return make("p", "sentence", text);
+  }
+
+  // Predict mode: who made it? The actors that this container has, in the order of the story.
+  question(node) {
+    const box = this.part("Who made it?");
+    const actors = [...new Set(this.data.origins.filter((origin) => origin.count).map((origin) => origin.who))];
+    for (const who of actors) {
+      const button = make("button", "guess-button", who);
+      button.type = "button";
+      button.addEventListener("click", () => this.onGuess(node, who === node.origin.who));
+      box.append(button, " ");
+    }
+    return box;
+  }
+
+  guess(node) {
+    if (!this.tree.predicting) return null;
+    const right = this.tree.guessed.get(node.path);
+    const all = [...this.tree.guessed.values()];
+    const box = make("p", right ? "agrees" : "loud", right ? "✔ You were right. " : "✘ It was somebody else. ");
+    box.append(make("small", "", `${all.filter(Boolean).length} of ${all.length} guesses right`));
+    return box;
   }
 
   head(node) {
@@ -102,7 +148,9 @@ class Detail {
   }
 
   evidence(finding) {
-    const box = this.part("Evidence");
+    const box = make("details", "part");
+    box.append(make("summary", "", "Evidence: what proves it"));
+    box.open = !finding || finding.evidence.every((fact) => fact.detail.length < 120);
     if (!finding || !finding.evidence.length) {
       box.append(make("p", "", "none"));
       return box;
@@ -121,7 +169,9 @@ class Detail {
 
   attributes(image, live, entry) {
     if (!image && !live) return null;
-    const box = this.part("Image against instance");
+    const box = make("details", "part");
+    box.open = Boolean(entry && entry.differences);
+    box.append(make("summary", "", "For experts: image against instance, attribute by attribute"));
     const table = make("table");
     const head = make("tr");
     for (const title of ["", "image", "instance"]) {

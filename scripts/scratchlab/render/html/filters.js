@@ -24,6 +24,7 @@ class Filters {
     for (const chip of this.chips) chip.addEventListener("click", () => this.press(chip));
     this.search.addEventListener("input", () => this.update());
     this.clear.addEventListener("click", () => this.reset());
+    document.getElementById("nothing-clear").addEventListener("click", () => this.reset());
     this.showCount();
   }
 
@@ -77,5 +78,6 @@ class Filters {
     const numbers = `${this.tree.matching.toLocaleString("en")} of ${total.toLocaleString("en")}`;
     this.count.textContent = this.tree.filtered ? `${numbers} entries shown` : `${total.toLocaleString("en")} entries`;
     this.clear.hidden = !this.tree.filtered;
+    document.getElementById("nothing").hidden = this.tree.matching > 0;
   }
 }

@@ -73,7 +73,8 @@ class Grid {
     row.style.setProperty("--depth", Math.min(node.depth, 24));
     row.classList.toggle("active", node === this.active);
     row.classList.toggle("aside", this.tree.filtered && !node.hit);
-    if (node.origin) row.dataset.o = node.origin.id;
+    if (node.origin && !this.tree.hides(node)) row.dataset.o = node.origin.id;
+    row.classList.toggle("trouble", troubled(this.tree.data, node));
     row.append(...this.cells(node));
     return row;
   }
@@ -85,7 +86,7 @@ class Grid {
     const inImage = (entry && entry.image) || (ghost && ghost.image);
     const right = entry && entry.live ? this.name(node, "right", entry.live) : this.absent(node, inImage, ghost);
     if (ghost && entry && entry.live) right.append(make("em", "", "hides the image's"));
-    return [this.name(node, "left", inImage), this.comparison(node, inImage), right, this.who(node), this.why(entry, ghost)];
+    return [this.name(node, "left", inImage), this.comparison(node, inImage), right, this.who(node), this.why(node, entry, ghost)];
   }
 
   name(node, className, attributes) {
@@ -116,6 +117,7 @@ class Grid {
 
   // The origins in a closed directory as a small band of colours, and the number of entries.
   below(node) {
+    if (this.tree.predicting) return make("span", "holds");
     const total = [...node.below.values()].reduce((sum, count) => sum + count, 0);
     const band = make("span", "below");
     for (const origin of this.tree.data.origins) {
@@ -157,13 +159,15 @@ class Grid {
   who(node) {
     const cell = make("span", "who cell");
     cell.setAttribute("role", "gridcell");
-    if (node.origin) cell.append(badge(node.origin));
+    if (this.tree.hides(node)) cell.append(make("span", "guess", "who?"));
+    else if (node.origin) cell.append(badge(node.origin));
     return cell;
   }
 
-  why(entry, ghost) {
+  why(node, entry, ghost) {
     const cell = make("span", "why cell");
     cell.setAttribute("role", "gridcell");
+    if (this.tree.hides(node)) return cell;
     const rule = entry && this.rules.get(entry.rule);
     const disagrees = entry && !["agrees", "none"].includes(entry.prediction);
     const fact = entry && entry.evidence[0];
@@ -243,4 +247,12 @@ class Grid {
     event.preventDefault();
     actions[event.key]();
   }
+}
+
+// Whether the verdict counts this entry: unexplained, missing, not predicted, or made later.
+function troubled(data, node) {
+  if (!node.row) return Boolean(node.ghost) && ["deleted", "changed"].includes(node.statuses[0]);
+  const prediction = data.texts[node.row[7]];
+  return node.statuses[0] === "missing" || !["agrees", "none", ""].includes(prediction)
+    || ["unexplained", "written-later", "mounted-inside", "host-mount"].includes(node.origin.id);
 }

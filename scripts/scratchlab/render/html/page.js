@@ -2,8 +2,12 @@
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const tree = new Tree(data);
-const detail = new Detail(data, () => {
+const detail = new Detail(tree, () => {
   grid.choose(null);
+  grid.box.focus({ preventScroll: true });
+}, (node, right) => {
+  tree.guessed.set(node.path, right);
+  grid.choose(node);
   grid.box.focus({ preventScroll: true });
 });
 const grid = new Grid(tree, (node) => {
@@ -24,6 +28,16 @@ for (const [id, action] of [["open-all", () => tree.openAll()], ["close-all", ()
     grid.refresh();
   });
 }
+
+document.getElementById("predict").addEventListener("click", (event) => {
+  tree.predicting = !tree.predicting;
+  tree.guessed.clear();
+  event.target.setAttribute("aria-pressed", String(tree.predicting));
+  document.documentElement.classList.toggle("predicting", tree.predicting);
+  tree.update();
+  grid.choose(null);
+  grid.refresh();
+});
 
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input, textarea, select");
@@ -100,6 +114,16 @@ function followAddress() {
 }
 
 grid.refresh();
+// An alarm: the first entry that the verdict counts is in view, even without a link to it.
+if (!location.hash) {
+  const first = tree.nodes.find((node) => troubled(data, node));
+  if (first) {
+    tree.reveal(first);
+    tree.update();
+    grid.refresh();
+    grid.go(first);
+  }
+}
 followAddress();
 window.addEventListener("hashchange", followAddress);
 document.documentElement.dataset.ready = "true";

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import TextIO
 
 from scratchlab.model import Json, Origin
 from scratchlab.render import user_data
+from scratchlab.render.glossary import words
 from scratchlab.render.html import compact
 from scratchlab.render.html.templates import data, write_template
 from scratchlab.render.words import ORIGINS
@@ -32,8 +33,11 @@ MOST_DIFFERING = 3  # entries that the first lines name where something differs
 _EXPERIMENT = re.compile(r"E\d")
 
 
-def render(report: Report, out: TextIO) -> None:
-    """Write the page. Everything in the report becomes text on it, never markup."""
+def render(report: Report, out: TextIO, links: Mapping[str, str] | None = None) -> None:
+    """Write the page. Everything in the report becomes text on it, never markup.
+
+    ``links`` are other pages, title by URL: the room, the worksheet, the path.
+    """
     rows = compact.RowWriter()
     checks = report.head["checks"]
     groups = deciding(report)
@@ -46,6 +50,8 @@ def render(report: Report, out: TextIO) -> None:
         user_data_read=user_data.sentences(report.head),
         groups=groups,
         differing=list(islice((row for group in groups for row in group.rows), MOST_DIFFERING)),
+        links=links or {},
+        glossary=list(words().values()),
         origins=_origins(report.entries),
         experiments=[check for check in checks if _EXPERIMENT.match(check["id"])],
         requirements=[check for check in checks if not _EXPERIMENT.match(check["id"])],

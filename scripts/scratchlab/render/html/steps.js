@@ -9,7 +9,8 @@ class Steps {
     section.querySelector(".slide").hidden = false;
     this.slider.addEventListener("input", () => { this.stop(); this.show(); });
     this.button.addEventListener("click", () => (this.timer ? this.stop() : this.play()));
-    this.slider.value = this.fullest();
+    // The ladder begins at its foot; a life is shown where it is fullest.
+    this.slider.value = section.id === "ladder" ? 0 : this.fullest();
     this.show();
   }
 

@@ -73,6 +73,7 @@ def _environment() -> Environment:
         "zip": zip,
         "short": short_ids,
         "address": _address,
+        "breakable": _breakable,
     }
     return templates
 
@@ -80,6 +81,11 @@ def _environment() -> Environment:
 def _address(path: str) -> str:
     """The fragment of a report's page that shows the entry ``path``."""
     return "#path=" + quote(path, safe="", errors="replace")
+
+
+def _breakable(path: str) -> Markup:
+    """``path`` as markup that a browser may break after a slash, and nowhere else."""
+    return Markup("/<wbr>").join(printable(path).split("/"))
 
 
 def _printable(value: Any) -> Any:

@@ -144,6 +144,9 @@ class Tree {
     ({ nodes: this.nodes, byPath: this.byPath } = treeOf(data));
     this.filters = { origin: new Set(), status: new Set() };
     this.searched = "";
+    this.predicting = false;
+    this.guessed = new Map(); // path -> whether the guess was right
+    this.rules = new Map(data.rules.map((rule) => [rule.id, rule]));
     for (const node of this.nodes) {
       node.origin = originOf(data, node);
       node.statuses = statusesOf(data, node);
@@ -204,9 +207,24 @@ class Tree {
     const { origin, status } = this.filters;
     if (origin.size && !(node.origin && origin.has(node.origin.id))) return false;
     if (status.size && !node.statuses.some((name) => status.has(name))) return false;
-    if (this.searched && !node.path.toLowerCase().includes(this.searched)) return false;
+    if (this.searched && !this.found(node)) return false;
     return node.origin !== null;
   }
+
+  // The search looks at path, origin, who, and the reason: the rule's title, the first evidence.
+  found(node) {
+    if (node.path.toLowerCase().includes(this.searched)) return true;
+    if (!node.origin || this.hides(node)) return false;
+    const { data } = this;
+    const { row } = node;
+    const rule = row && this.rules.get(data.texts[row[4]]);
+    const fact = row && row[5].length ? data.texts[row[5][1]] : "";
+    const reasons = [node.origin.id, node.origin.who, rule ? rule.title : fact];
+    return reasons.some((text) => text.toLowerCase().includes(this.searched));
+  }
+
+  // Predict mode: who made an entry is hidden until one has guessed.
+  hides(node) { return this.predicting && node.origin !== null && !this.guessed.has(node.path); }
 
   // Compute `visible` again. With filters it holds the matching nodes and the directories above.
   update() {
