@@ -56,6 +56,8 @@ class Desk:
             "docker": self.access.docker,
             "scratchlab": self.access.scratchlab,
             "sudo": self.access.sudo,
+            # The sudo rule for scratchlab alone leaves out what reads files of the host.
+            "image": "scratchlab" if self.access.docker == "docker" else self.access.scratchlab,
             "word": self.word,
             "dir": shown,
             "user": self.student.name,

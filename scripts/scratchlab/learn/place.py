@@ -101,7 +101,10 @@ def find_access(student: Student) -> Access:
         return Access("docker", program, "sudo ", root=anything, how=how)
     if anything:
         return Access("sudo docker", program, "sudo ", how="by sudo")
-    missing = f"{student.name} is neither in the group docker nor allowed to run docker by sudo"
+    missing = (
+        f"{student.name} is neither in the group docker nor allowed to run docker by sudo;"
+        f" root can change that: usermod -aG docker {student.name} (it gives the rights of root)"
+    )
     return Access("sudo docker", program, "sudo ", root=False, may=False, how=missing)
 
 

@@ -31,6 +31,7 @@ def test_step_is_whole(step: Step) -> None:
     assert len(step.description.strip().splitlines()) == 3, "three sentences, one a line"
     assert sum(hint.cost for hint in step.hints) < step.points
     assert step.do or step.ask
+    assert "\t" not in step.do, "a terminal shows it escaped"
     assert bool(step.ask) == bool(step.tries)
     assert callable(find_check(step))
     for key, texts in step.said.items():
