@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -122,7 +123,13 @@ def run(chosen: Sequence[Column], selection: Selection, keep: bool) -> None:
 
 
 def record(column: Column, measured: Measured, *, whole: bool) -> None:
-    """Write the results of a column; those of a selection replace the older ones by name."""
+    """Write the results of a column, with the day and the commit that they were measured on; those
+    of a selection replace the older ones by name.
+    """
+    stamp = f"{datetime.now(UTC):%Y-%m-%d} {commit()}"
+    measured = {
+        part: [item | {"measured": stamp} for item in items] for part, items in measured.items()
+    }
     file = CELLS / f"{column.name}.json"
     empty: Measured = {"cells": [], "mutations": []}
     before = empty if whole or not file.exists() else json.loads(file.read_text())
@@ -133,6 +140,16 @@ def record(column: Column, measured: Measured, *, whole: bool) -> None:
         )
         + "\n"
     )
+
+
+def commit() -> str:
+    """The commit of the working tree, with ``+`` where files differ from it."""
+    git = ("git", "-C", str(ROOT))
+    head = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True,
+                          check=False).stdout.strip()  # fmt: skip
+    changed = subprocess.run([*git, "status", "--porcelain", "--untracked-files=no"],
+                             capture_output=True, text=True, check=False).stdout  # fmt: skip
+    return f"{head or 'unknown'}{'+' if changed.strip() else ''}"
 
 
 def merged(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> list[dict[str, Any]]:

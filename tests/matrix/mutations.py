@@ -233,8 +233,25 @@ MOUNTED = (
         Finding("mounts", "/proc/acpi", "mounted-inside"), status=1,
     ),
     m(
+        "a mask replaced by an equal one",
+        seeds(unmount("/proc/acpi"), mount("-t", "tmpfs", "-o", "ro", "tmpfs", "/proc/acpi")),
+        Finding("mounts", "/proc/acpi", "mounted-inside"), status=1,
+    ),
+    m(
+        "the last mask replaced by an equal one",
+        seeds(
+            unmount("/sys/firmware"), mount("-t", "tmpfs", "-o", "ro", "tmpfs", "/sys/firmware")
+        ),
+        Finding("mounts", "/sys/firmware", "mounted-inside"), status=1,
+    ),
+    m(
+        "a mask made writable", mount("-o", "remount,rw", "none", "/proc/acpi"),
+        Finding("mounts", "/proc/acpi", "runtime-mask", text="runtimes mount a masked path"),
+        status=1,
+    ),
+    m(
         "a read-only path remounted", mount("-o", "remount,bind,rw", "none", "/proc/sys"),
-        Finding("mounts", "/proc/sys", "mounted-inside", text="predicted as runtime-mask"),
+        Finding("mounts", "/proc/sys", "runtime-mask", text="runtimes mount a read-only path"),
         status=1,
     ),
     m(

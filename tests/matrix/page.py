@@ -76,9 +76,10 @@ def _setups(measured: Measured) -> str:
             f"{runtime['name']} {runtime['version']}",
             f"{'.'.join(host['kernel'].split('.')[:2])}, v{host['cgroup_version']}",
             f"{good} of {len(ran)}", f"{found} of {len(mutations)}",
+            ", ".join(sorted({item.get("measured", "unknown") for item in (*ran, *mutations)})),
         ))  # fmt: skip
     heads = ("column", "engine", "storage", "runtime", "kernel, control groups",
-             "variants explained", "mutations found")  # fmt: skip
+             "variants explained", "mutations found", "measured: day, commit")  # fmt: skip
     most = max((len(column["mutations"]) for column in measured.values()), default=0)
     partly = [n for n, column in measured.items() if len(column["mutations"]) < most // 2]
     intro = (

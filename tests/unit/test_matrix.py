@@ -26,7 +26,7 @@ def cell(name: str, origins: dict[str, list[str]], *faults: str) -> dict[str, An
         "origins": origins, "rules": {"oci-device": RULE},
         "engine": {"name": "docker", "version": "26.1.5", "storage_driver": "overlay2"},
         "runtime": {"name": "runc", "version": "1.1.15"},
-        "host": {"kernel": "6.12", "cgroup_version": 2},
+        "host": {"kernel": "6.12", "cgroup_version": 2}, "measured": "2026-11-28 abc1234",
     }  # fmt: skip
 
 
@@ -51,8 +51,10 @@ def test_page_shows_the_measured_columns_and_cells(page: Path) -> None:
     assert matrix.main() == 1  # one cell is not explained, one mutation of each column not found
     text = page.read_text()
     for line in (
-        "| docker-20.10 | docker 26.1.5 | overlay2 | runc 1.1.15 | 6.12, v2 | 3 of 3 | 1 of 2 |",
-        "| docker-26.1 | docker 26.1.5 | overlay2 | runc 1.1.15 | 6.12, v2 | 1 of 2 | 1 of 2 |",
+        "| docker-20.10 | docker 26.1.5 | overlay2 | runc 1.1.15 | 6.12, v2 | 3 of 3 | 1 of 2 "
+        "| 2026-11-28 abc1234, unknown |",
+        "| docker-26.1 | docker 26.1.5 | overlay2 | runc 1.1.15 | 6.12, v2 | 1 of 2 | 1 of 2 "
+        "| 2026-11-28 abc1234, unknown |",
         "| `/dev/null` | oci-device 0666 | all |",
         "| init | all | `/sbin/docker-init` docker-init-program 0755 |  |",
         "No difference anywhere: tty. *all* means every column with that option.",
@@ -80,6 +82,7 @@ def test_new_cells_replace_older_ones_of_the_same_name(page: Path) -> None:
         ("plain", []), ("tty", []), ("init", None),
     ]  # fmt: skip
     assert len(saved["mutations"]) == 2
+    assert saved["cells"][1]["measured"].endswith(f" {matrix.commit()}")
 
 
 def test_names_of_variants_are_unique_for_each_engine() -> None:
