@@ -12,6 +12,7 @@ import pytest
 from docker.models.images import Image
 
 from scratchlab.collect.engines import EngineClient
+from scratchlab.collect.remote.debug_view import NOT_PROVED
 from scratchlab.collect.vantage import open_view
 from scratchlab.lab import verification
 from scratchlab.model import Json, Origin
@@ -43,7 +44,8 @@ def test_verify_explains_everything_with_the_same_digest(
             found = list(judgement.findings)
         assert [finding.path for finding in found if finding.origin is Origin.UNEXPLAINED] == []
         assert {finding.prediction for finding in found} <= {"agrees", "none"}
-        assert (judgement.problems, judgement.notes) == ((), ())
+        notes = {"host": (), "debug": (NOT_PROVED,)}[vantage]
+        assert (judgement.problems, judgement.notes) == ((), notes)
     assert heads["debug"]["container"]["vantage"] == "debug"
     assert heads["host"]["container"] == {**heads["debug"]["container"], "vantage": "host"}
     assert heads["host"]["image"] == heads["debug"]["image"]

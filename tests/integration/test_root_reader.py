@@ -160,3 +160,48 @@ def test_the_reader_ends_with_its_caller_and_cleans_up(container: Container) -> 
         caller.kill()
     assert waiting(lambda: not os.path.exists(f"/proc/{number}"))
     assert left_behind(caller.pid) == []
+
+
+# A FUSE filesystem that takes requests and never answers, mounted in the container.
+_SILENT = """
+import os, sys, threading
+from tests.integration.live_roots import enter_mounts_of, mount
+device = os.open("/dev/fuse", os.O_RDWR)
+enter_mounts_of(int(sys.argv[1]))
+mount("x", "/srv", "fuse", f"fd={device},rootmode=40000,user_id=0,group_id=0,allow_other")
+def take():
+    while True:
+        os.read(device, 200000)
+threading.Thread(target=take, daemon=True).start()
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+_LOOK = """
+import sys
+from scratchlab.collect.host_files import HostRootFiles
+from scratchlab.collect.live.closed import closed_ways
+from scratchlab.collect.process import hold_process
+from scratchlab.collect.second_look import look_again
+from scratchlab.ledger import Ledger
+from scratchlab.model import Entry, Kind
+with hold_process(int(sys.argv[1])) as process:
+    print("held", flush=True)
+    sys.stdin.readline()
+    closed = closed_ways(process.mounts, process.root_mount)
+    seen = Ledger([Entry("/srv/data", Kind.FILE, 0o644)])
+    print(*(look.sight for look in look_again(process.root_fd, seen, ["/srv/data"], closed)))
+    print(*HostRootFiles(process.root_fd, closed).heads(["/srv/data", "/bin/sh"], 4))
+"""
+
+
+def test_a_filesystem_that_came_after_the_reading_holds_nobody(container: Container) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", _LOOK, str(pid(container))], env={"PYTHONPATH": "scripts"},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as looking:  # fmt: skip
+        assert looking.stdout
+        assert looking.stdout.readline() == "held\n"
+        with attacker(_SILENT, str(pid(container))):
+            output, _ = looking.communicate("go\n", timeout=30)
+    assert output == "gone\nNone b'\\x7fELF'\n"

@@ -13,7 +13,6 @@ from typing import IO
 
 from scratchlab.collect.live.closed import ClosedWays
 
-_STEP = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PIECE = 1 << 16
@@ -46,7 +45,7 @@ class HostRootFiles:
     def names(self, path: str, most: int) -> list[str] | None:
         """See ``RootFiles``."""
         names: list[str] = []
-        with self._reach(path) as reached:
+        with self._closed.reach(self._root_fd, path) as reached:
             if reached is None:
                 return None
             try:
@@ -68,35 +67,13 @@ class HostRootFiles:
     @contextmanager
     def _open(self, path: str) -> Iterator[int | None]:
         """The regular file at ``path``, open for reading during the block."""
-        with self._reach(path) as reached:
+        with self._closed.reach(self._root_fd, path) as reached:
             fd = None if reached is None else _open_regular(reached)
             try:
                 yield fd
             finally:
                 if fd is not None:
                     os.close(fd)
-
-    @contextmanager
-    def _reach(self, path: str) -> Iterator[int | None]:
-        """The object at ``path`` as a descriptor (O_PATH) during the block."""
-        if path in self._closed:
-            yield None
-            return
-        fd: int | None = os.dup(self._root_fd)
-        try:
-            for name in filter(None, path.split("/")):
-                outer, fd = fd, None
-                try:
-                    fd = os.open(name, _STEP, dir_fd=outer)
-                except OSError:
-                    break
-                finally:
-                    if outer is not None:
-                        os.close(outer)
-            yield fd
-        finally:
-            if fd is not None:
-                os.close(fd)
 
 
 def _open_regular(path_fd: int) -> int | None:

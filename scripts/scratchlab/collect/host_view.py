@@ -174,7 +174,9 @@ class HostView:
 
     def look_again(self, live: Ledger, paths: Iterable[str]) -> tuple[SecondLook, ...]:
         """What is at ``paths`` now; see ``ContainerView``."""
-        return second_look.look_again(self._process.root_fd, live, paths)
+        process = self._process
+        closed = closed_ways(process.mounts, process.root_mount, self._engine_devices())
+        return second_look.look_again(process.root_fd, live, paths, closed)
 
     def files(self) -> HostRootFiles:
         """See ``ContainerView``."""

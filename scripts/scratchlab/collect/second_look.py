@@ -6,23 +6,30 @@ removed meanwhile belongs to neither. Linux only.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 
+from scratchlab.collect.live.closed import ClosedWays
 from scratchlab.collect.live.file_status import status_of, to_entry
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Kind
 from scratchlab.reading import SecondLook, Sight
 
 _COMPARED = ("kind", "mode", "uid", "gid", "size", "device", "mtime", "mount")
-_ENTRY = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def look_again(root_fd: int, live: Ledger, paths: Iterable[str]) -> tuple[SecondLook, ...]:
-    """What is at ``paths`` now, below the container's root ``root_fd``, against ``live``."""
+def look_again(
+    root_fd: int, live: Ledger, paths: Iterable[str], closed: ClosedWays
+) -> tuple[SecondLook, ...]:
+    """What is at ``paths`` now, below the container's root ``root_fd``, against ``live``.
+
+    What is ``closed``, or lies on a mount that came since, is not looked at: it is as it was, or
+    gone.
+    """
     looks = []
     for path in paths:
-        before, now = live.get(path), _entry(root_fd, path)
+        before, now = live.get(path), _entry(root_fd, path, closed)
+        if path in closed:
+            now = before
         if before is None or now is None:
             sight = Sight.GONE if now is None else Sight.CHANGED
             if before is None and now is None:
@@ -38,16 +45,9 @@ def _same(before: Entry, now: Entry) -> bool:
     return all(getattr(before, name) == getattr(now, name) for name in names)
 
 
-def _entry(root_fd: int, path: str) -> Entry | None:
-    names = [name for name in path.split("/") if name]
-    fd = os.dup(root_fd)
-    try:
-        for name in names:
-            inner = os.open(os.fsencode(name), _ENTRY, dir_fd=fd)
-            os.close(fd)
-            fd = inner
-        return to_entry(path, status_of(fd), ())
-    except OSError:
-        return None
-    finally:
-        os.close(fd)
+def _entry(root_fd: int, path: str, closed: ClosedWays) -> Entry | None:
+    with closed.reach(root_fd, path) as fd:
+        try:
+            return None if fd is None else to_entry(path, status_of(fd), ())
+        except OSError:
+            return None

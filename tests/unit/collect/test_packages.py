@@ -8,6 +8,7 @@ import sqlite3
 import struct
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,11 @@ from hypothesis import strategies as st
 
 from scratchlab.collect import changes, packages
 from scratchlab.collect.host_files import HostRootFiles
-from scratchlab.collect.live.closed import ClosedWays
+from scratchlab.collect.live.closed import closed_ways
+from scratchlab.collect.live.file_status import mount_id_of
 from scratchlab.collect.packages import apk, dpkg, rpm
 from scratchlab.ledger import Ledger
-from scratchlab.model import Entry, Kind
+from scratchlab.model import Entry, Kind, Mount
 
 WANTED = frozenset({"/usr/bin/tool", "/etc/tool.conf", "/etc/other"})
 
@@ -27,7 +29,9 @@ WANTED = frozenset({"/usr/bin/tool", "/etc/tool.conf", "/etc/other"})
 @pytest.fixture
 def files(tmp_path: Path) -> Iterator[HostRootFiles]:
     fd = os.open(tmp_path, os.O_PATH | os.O_DIRECTORY)
-    yield HostRootFiles(fd, ClosedWays(["/closed"]))
+    top = Mount(mount_id_of(fd), 0, (0, 5), "/", "/", (), (), "ext4", "", ())
+    served = replace(top, id=-1, parent=top.id, target="/closed", fstype="fuse")
+    yield HostRootFiles(fd, closed_ways([top, served], top.id))
     os.close(fd)
 
 

@@ -6,10 +6,13 @@ The engine's own are open: its devices are known from its own mount namespace.
 
 from __future__ import annotations
 
+import os
 import posixpath
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 
 from scratchlab import mountinfo
+from scratchlab.collect.live.file_status import mount_id_of
 from scratchlab.collect.live.limits import STACKED_FILESYSTEMS, who_answers
 from scratchlab.errors import LabError
 from scratchlab.model import Mount
@@ -67,14 +70,18 @@ def closed_ways(
     mounts: Sequence[Mount], root: int, engine_devices: Collection[Device] | None = None
 ) -> ClosedWays:
     """The closed paths of a process: see :class:`ClosedMounts` for the arguments."""
-    return ClosedWays(ClosedMounts(mounts, root, engine_devices).targets())
+    return ClosedWays(mounts, ClosedMounts(mounts, root, engine_devices))
 
 
 class ClosedWays:
     """Paths to or through a closed mount: nothing there is opened, nor its status read."""
 
-    def __init__(self, targets: Collection[str]) -> None:
-        self._targets = frozenset(targets)
+    def __init__(self, mounts: Sequence[Mount], closed: ClosedMounts) -> None:
+        self._targets = frozenset(closed.targets())
+        root = closed.visible.get("/")
+        self._open = frozenset(
+            mount.id for mount in mounts if mount is root or not closed.why(mount)
+        )
 
     def __contains__(self, path: str) -> bool:
         while path not in ("", "/"):
@@ -82,6 +89,34 @@ class ClosedWays:
                 return True
             path = posixpath.dirname(path)
         return False
+
+    @contextmanager
+    def reach(self, root_fd: int, path: str) -> Iterator[int | None]:
+        """The object at ``path`` below ``root_fd`` as a descriptor (O_PATH) during the block.
+
+        It is opened name by name, and no link is followed. None where there is nothing, where the
+        path is closed, or leads through a mount that is not known to be open: one that was made
+        since may never answer either.
+        """
+        fd: int | None = None if path in self else os.dup(root_fd)
+        try:
+            for name in filter(None, path.split("/")):
+                if fd is None:
+                    break
+                outer, fd = fd, None
+                try:
+                    fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=outer)
+                    if mount_id_of(fd) not in self._open:
+                        os.close(fd)
+                        fd = None
+                except OSError:
+                    break
+                finally:
+                    os.close(outer)
+            yield fd
+        finally:
+            if fd is not None:
+                os.close(fd)
 
 
 def _why_closed(mount: Mount) -> str | None:

@@ -58,6 +58,10 @@ if TYPE_CHECKING:
     from scratchlab.progress import Progress
 
 _AGAIN = "run it again"
+NOT_PROVED = (
+    "the root was not proved from outside: a debug container does not see whether it is the one"
+    " that the engine mounted (--vantage host does)"
+)
 # Runtimes that put a kernel or process of their own between the container and the host's kernel.
 _SANDBOXES = ("runsc", "kata")
 
@@ -118,10 +122,11 @@ class DebugContainer:
         """What a reader on the host would see and this one cannot, as sentences."""
         if self._sees_mapped_ids():
             return (
+                NOT_PROVED,
                 "the debug container shares the container's user namespace: owners without a number"
                 " in it show as 65534, and attributes trusted.* do not show",
             )
-        return ()
+        return (NOT_PROVED,)
 
     def read(
         self,
