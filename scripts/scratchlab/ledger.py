@@ -166,6 +166,30 @@ class Ledger:
         for (value,) in self._db.execute(query, (start, end)):
             yield _entry(value)
 
+    def names(self, path: str) -> Iterator[str]:
+        """The names in the directory ``path``, in order; one look-up for each."""
+        start, end = _range(path)
+        after = start
+        query = "SELECT k FROM e WHERE k > ? AND k < ? ORDER BY k LIMIT 1"
+        while (row := self._db.execute(query, (after, end)).fetchone()) is not None:
+            name = row[0][len(start) :].partition(b"\0")[0]
+            yield os.fsdecode(name)
+            after = start + name + b"\1"  # behind everything below it
+
+    def linked(self, first: str) -> set[str]:
+        """The paths whose ``links`` is ``first``: one hard-link set."""
+        query = "SELECT v FROM e WHERE instr(v, ?)"
+        needle = first.encode("utf-8", "surrogatepass")
+        found = (_entry(value) for (value,) in self._db.execute(query, (needle,)))
+        return {entry.path for entry in found if entry.links == first}
+
+    def called(self, name: str, most: int) -> list[str]:
+        """At most ``most`` paths that end with the name ``name``, in order."""
+        end = b"\0" + os.fsencode(name)
+        query = "SELECT k FROM e WHERE substr(k, ?) = ? ORDER BY k LIMIT ?"
+        rows = self._db.execute(query, (-len(end), end, most))
+        return [os.fsdecode(key.replace(b"\0", b"/")) for (key,) in rows]
+
     def remove(self, path: str) -> None:
         """Remove ``path`` and everything below it."""
         self._db.execute("DELETE FROM e WHERE k = ?", (sort_key(path),))

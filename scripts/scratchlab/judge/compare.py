@@ -7,7 +7,7 @@ pkg/archive/changes_unix.go does. NOT_COMPARED lists what is left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -45,22 +45,44 @@ class Pair:
     differences: tuple[str, ...] = ()
 
 
-def compare(image: Ledger, live: Ledger, ids: IdMap) -> Iterator[Pair]:
-    """Every path of either ledger, in tree order. ``ids`` translates the image's owners."""
+def compare(
+    image: Ledger, live: Ledger, ids: IdMap, paths: Collection[str] | None = None
+) -> Iterator[Pair]:
+    """Every path of either ledger, in tree order; only ``paths``, where they are given. ``ids``
+    translates the image's owners.
+    """
+    if paths is not None:
+        for path in sorted(paths, key=sort_key):
+            pair = _pair(path, image.get(path), live.get(path), ids)
+            if pair is not None:
+                yield pair
+        return
     images, lives = iter(image), iter(live)
     left, right = next(images, None), next(lives, None)
     while left is not None or right is not None:
         if left is not None and right is not None and left.path == right.path:
-            changed = differences(left, right, ids) if left.path != "/" else ()
-            yield Pair(left.path, Status.ALTERED if changed else Status.SAME, left, right, changed)
+            pair = _pair(left.path, left, right, ids)
             left, right = next(images, None), next(lives, None)
         elif right is None or (left is not None and sort_key(left.path) < sort_key(right.path)):
             assert left is not None  # noqa: S101 - for the type checker: one of both is there
-            yield Pair(left.path, Status.MISSING, left, None)
+            pair = _pair(left.path, left, None, ids)
             left = next(images, None)
         else:
-            yield Pair(right.path, Status.ONLY_LIVE, None, right)
+            pair = _pair(right.path, None, right, ids)
             right = next(lives, None)
+        if pair is not None:
+            yield pair
+
+
+def _pair(path: str, image: Entry | None, live: Entry | None, ids: IdMap) -> Pair | None:
+    if image is None and live is None:
+        return None
+    if live is None:
+        return Pair(path, Status.MISSING, image, None)
+    if image is None:
+        return Pair(path, Status.ONLY_LIVE, None, live)
+    changed = differences(image, live, ids) if path != "/" else ()
+    return Pair(path, Status.ALTERED if changed else Status.SAME, image, live, changed)
 
 
 def differences(image: Entry, live: Entry, ids: IdMap) -> tuple[str, ...]:

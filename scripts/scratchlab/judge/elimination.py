@@ -9,7 +9,7 @@ to the init layer. Any other entry stays unexplained.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from scratchlab.evidence import EvidenceSet
@@ -23,8 +23,10 @@ from scratchlab.model import Entry, Evidence, Facts, Status
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 
 
-def eliminated(evidence: EvidenceSet) -> EvidenceSet:
-    """``evidence``, with the ledgers of the layers as far as they follow from the rest."""
+def eliminated(evidence: EvidenceSet, paths: Collection[str] | None = None) -> EvidenceSet:
+    """``evidence``, with the ledgers of the layers as far as they follow from the rest; only for
+    ``paths``, where they are given.
+    """
     facts = evidence.facts
     docker = facts.engine.name == "docker"
     if evidence.writable is not None or (docker and facts.changes is None):
@@ -32,7 +34,8 @@ def eliminated(evidence: EvidenceSet) -> EvidenceSet:
     top = evidence.live.get("/")
     init, writable = Ledger(), Ledger()
     linked: set[str] = set()  # hard-link sets with a name in the writable layer
-    for pair in compare(evidence.image, evidence.live, IdMap(facts.container.uid_map)):
+    ids = IdMap(facts.container.uid_map)
+    for pair in compare(evidence.image, evidence.live, ids, paths):
         if pair.path == "/":
             continue
         if pair.status is Status.SAME:

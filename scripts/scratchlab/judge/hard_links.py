@@ -6,11 +6,11 @@ the other names stay with the file below (Linux Documentation/filesystems/overla
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from scratchlab.evidence import EvidenceSet
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Evidence
+
+_FEW = 8  # sets that are looked for one by one; beyond them, all are made in one reading
 
 
 class HardLinks:
@@ -18,14 +18,8 @@ class HardLinks:
 
     def __init__(self, evidence: EvidenceSet) -> None:
         self._evidence = evidence
-
-    @cached_property
-    def _of_image(self) -> dict[str, set[str]]:
-        return _sets(self._evidence.image)
-
-    @cached_property
-    def _of_live(self) -> dict[str, set[str]]:
-        return _sets(self._evidence.live)
+        self._sets: dict[int, dict[str, set[str]]] = {}
+        self._whole: set[int] = set()  # ledgers whose sets are all made
 
     def parted(self, live: Entry) -> Evidence | None:
         """The evidence that ``live`` has other names than in the image only because of names that
@@ -36,8 +30,8 @@ class HardLinks:
         image = self._evidence.image.get(live.path)
         if writable is None or image is None:
             return None
-        names = self._of_image.get(image.links, set()) if image.links else {live.path}
-        left = self._of_live.get(live.links, {live.path}) if live.links else {live.path}
+        names = self._names(self._evidence.image, image)
+        left = self._names(self._evidence.live, live)
         gone, added = names - left, left - names
         if not gone | added or not all(name in writable for name in gone | added):
             return None
@@ -45,6 +39,20 @@ class HardLinks:
         if added:
             detail = f"it was given the names {_shown(added)}"
         return Evidence("writable-layer", detail)
+
+    def _names(self, ledger: Ledger, entry: Entry) -> set[str]:
+        """The names of the file that is ``entry`` of ``ledger``."""
+        if entry.links is None:
+            return {entry.path}
+        key = id(ledger)
+        sets = self._sets.setdefault(key, {})
+        if entry.links not in sets and key not in self._whole:
+            if len(sets) < _FEW:
+                sets[entry.links] = ledger.linked(entry.links)
+            else:
+                self._sets[key] = sets = _sets(ledger)
+                self._whole.add(key)
+        return sets.get(entry.links, {entry.path})
 
 
 def _shown(names: set[str]) -> str:

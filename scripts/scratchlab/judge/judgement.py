@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from scratchlab.evidence import EvidenceSet
@@ -53,17 +53,22 @@ class Judgement:
     notes: tuple[str, ...] = ()
 
 
-def judge(evidence: EvidenceSet, predictions: Predictions) -> Judgement:
+def judge(
+    evidence: EvidenceSet, predictions: Predictions, paths: Collection[str] | None = None
+) -> Judgement:
     """Explain every entry and every mount of ``evidence``, and compare each with
     ``predictions``. ``evidence`` must stay open while findings or ghosts are iterated.
+
+    ``paths``: judge only these, and check nothing; the live root then needs no more than them,
+    the directories above them and the other names of their files.
     """
-    evidence = eliminated(evidence)
-    comparison = _Comparison(evidence, predictions)
+    evidence = eliminated(evidence, paths)
+    comparison = _Comparison(evidence, predictions, paths)
     facts = evidence.facts
     return Judgement(
         findings=_Findings(comparison),
         ghosts=_Ghosts(comparison),
-        checks=conformance.checks(evidence),
+        checks=conformance.checks(evidence) if paths is None else (),
         problems=facts.image.problems,
         mounts=comparison.mounts(),
         notes=(
@@ -78,8 +83,11 @@ def judge(evidence: EvidenceSet, predictions: Predictions) -> Judgement:
 class _Comparison:
     """Image against live root, path by path."""
 
-    def __init__(self, evidence: EvidenceSet, predictions: Predictions) -> None:
+    def __init__(
+        self, evidence: EvidenceSet, predictions: Predictions, paths: Collection[str] | None
+    ) -> None:
         self._evidence = evidence
+        self._paths = paths
         self._predictions = predictions
         self._predicted = {"/", *predictions.by_path}  # the image's entry may be in a mount's place
         top = evidence.live.get("/")
@@ -118,7 +126,7 @@ class _Comparison:
 
     def _compared(self, ghosts: list[Ghost]) -> Iterator[Finding]:
         """The findings for the paths of both ledgers; their ghosts are added to ``ghosts``."""
-        for pair in compare(self._evidence.image, self._evidence.live, self._ids):
+        for pair in compare(self._evidence.image, self._evidence.live, self._ids, self._paths):
             finding, hidden = self._judged(pair)
             ghost = self._finder.find(hidden) if hidden is not None else None
             if ghost is not None:
@@ -186,6 +194,8 @@ class _Comparison:
         for path, prediction in sorted(
             self._predictions.by_path.items(), key=lambda item: sort_key(item[0])
         ):
+            if self._paths is not None and path not in self._paths:
+                continue
             if prediction.has_entry:
                 known = path in self._evidence.live or path in self._evidence.image
             else:
