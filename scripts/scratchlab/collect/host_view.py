@@ -6,7 +6,7 @@ Linux only: ``collect.vantage`` imports this module late.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
@@ -22,13 +22,14 @@ from scratchlab.collect.freezing import filesystem_server
 from scratchlab.collect.holding import hold_container, parent_pid
 from scratchlab.collect.host_facts import read_host
 from scratchlab.collect.host_files import HostRootFiles
+from scratchlab.collect.live import chosen
 from scratchlab.collect.live.closed import closed_ways
 from scratchlab.collect.live.reader import RootReader
 from scratchlab.collect.live.user_data import UserDataPlan, come_and_go
 from scratchlab.collect.process import Process
 from scratchlab.evidence import EvidenceSet
 from scratchlab.ledger import Ledger
-from scratchlab.model import Container, Engine, Facts, Image, Json
+from scratchlab.model import Container, Engine, Facts, Image, Json, Kind
 from scratchlab.reading import SecondLook, UserDataRead
 
 if TYPE_CHECKING:
@@ -161,16 +162,55 @@ class HostView:
             root, user_data = self._read_root(plan, image, progress)
             undo.callback(root.close)
             facts = replace(facts, user_data=user_data)
-            init, writable = layer_ledgers.read_layer_ledgers(facts.layers)
-            for ledger in (init, writable):
-                if ledger is not None:
-                    undo.callback(ledger.close)
-            if facts.layers.upper is None:  # then only the engine can tell what was changed
-                facts = replace(facts, changes=self._client.changes(facts.container.id))
-            process = self._process
-            process.recheck(come_and_go(plan, process.mounts, process.root_mount))
-            undo.pop_all()
-        return EvidenceSet(facts, image, root, init, writable)
+            return self._with_layers(EvidenceSet(facts, image, root), None, plan, undo)
+
+    def _with_layers(
+        self,
+        evidence: EvidenceSet,
+        paths: Collection[str] | None,
+        plan: UserDataPlan,
+        undo: ExitStack,
+    ) -> EvidenceSet:
+        """``evidence`` with the engine's layers, once it is proved that nothing changed meanwhile;
+        ``undo`` closes the ledgers otherwise.
+        """
+        facts, process = evidence.facts, self._process
+        init, writable = layer_ledgers.read_layer_ledgers(facts.layers, paths)
+        for ledger in (init, writable):
+            if ledger is not None:
+                undo.callback(ledger.close)
+        if facts.layers.upper is None:  # then only the engine can tell what was changed
+            facts = replace(facts, changes=self._client.changes(facts.container.id))
+        process.recheck(come_and_go(plan, process.mounts, process.root_mount))
+        undo.pop_all()
+        return replace(evidence, facts=facts, init=init, writable=writable)
+
+    def look_at(
+        self,
+        facts: Facts,
+        image: Ledger,
+        paths: Collection[str],
+        plan: UserDataPlan,
+        progress: Progress,  # noqa: ARG002
+    ) -> EvidenceSet:
+        """Read ``paths`` only; see ``ContainerView``."""
+        process = self._process
+
+        def as_large_in_image(path: str, size: int) -> bool:
+            entry = image.get(path)
+            return entry is not None and entry.kind is Kind.FILE and entry.size == size
+
+        with ExitStack() as undo:
+            root = chosen.read_chosen(
+                process.root_fd,
+                process.mounts,
+                paths,
+                engine_devices=self._engine_devices(),
+                content_of=as_large_in_image,
+            )
+            undo.callback(root.close)
+            evidence = EvidenceSet(facts, image, root)
+            return self._with_layers(evidence, paths, plan, undo)
 
     def look_again(self, live: Ledger, paths: Iterable[str]) -> tuple[SecondLook, ...]:
         """What is at ``paths`` now; see ``ContainerView``."""
@@ -192,6 +232,10 @@ class HostView:
         if reader is None:
             raise ValueError("the reading was not started")
         return reader.read(plan, image, progress.step("reading the live root", "entries"))
+
+    def _engine_devices(self) -> Collection[tuple[int, int]] | None:
+        mounts = storage.read_engine_mounts(parent_pid(self._process))
+        return storage.engine_devices(mounts, self._client.facts().root_dir)
 
 
 def _chrooted(process: Process) -> str:

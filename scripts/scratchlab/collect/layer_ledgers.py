@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from scratchlab.collect import live
+from scratchlab.collect.live import chosen
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Kind, Layers
 
@@ -13,23 +14,26 @@ _COMPARED = ("kind", "mode", "uid", "gid", "size", "sha256", "target", "device",
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def read_layer_ledgers(layers: Layers) -> tuple[Ledger | None, Ledger | None]:
-    """The entries that the init layer and the writable layer add, change and hide.
+def read_layer_ledgers(
+    layers: Layers, paths: Collection[str] | None = None
+) -> tuple[Ledger | None, Ledger | None]:
+    """The entries that the init layer and the writable layer add, change and hide; only ``paths``
+    and the directories above them, where they are given.
 
     None for a layer that does not exist or is not known. Raises OSError when a layer's directory
     cannot be opened: it is opened name by name, and a symlink on the way is not followed.
     """
     if layers.driver == "vfs":
-        return _from_whole_trees(layers)
-    return _read_directory(layers.init), _read_directory(layers.upper)
+        return _from_whole_trees(layers, paths)
+    return _read_directory(layers.init, paths), _read_directory(layers.upper, paths)
 
 
-def _read_directory(path: str | None) -> Ledger | None:
+def _read_directory(path: str | None, paths: Collection[str] | None) -> Ledger | None:
     if path is None:
         return None
     fd = _open_directory(path)
     try:
-        return live.read_tree(fd)
+        return live.read_tree(fd) if paths is None else chosen.read_chosen(fd, None, paths)
     finally:
         os.close(fd)
 
@@ -45,12 +49,14 @@ def _open_directory(path: str) -> int:
     return fd
 
 
-def _from_whole_trees(layers: Layers) -> tuple[Ledger | None, Ledger | None]:
-    below = _read_directory(layers.lower[0]) if layers.lower else Ledger()
-    top = _read_directory(layers.upper)
+def _from_whole_trees(
+    layers: Layers, paths: Collection[str] | None
+) -> tuple[Ledger | None, Ledger | None]:
+    below = _read_directory(layers.lower[0], paths) if layers.lower else Ledger()
+    top = _read_directory(layers.upper, paths)
     if below is None or top is None:
         return None, None
-    init = _read_directory(layers.init)
+    init = _read_directory(layers.init, paths)
     if init is None:
         with below, top:
             return None, changes_over(below, top)

@@ -8,7 +8,7 @@ The way from a container's name to its root: :func:`open_container` here, ``host
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
@@ -55,6 +55,18 @@ class ContainerView(Protocol):
         user's data. Raises LabError.
         """
 
+    def look_at(
+        self,
+        facts: Facts,
+        image: Ledger,
+        paths: Collection[str],
+        plan: UserDataPlan,
+        progress: Progress,
+    ) -> EvidenceSet:
+        """As :meth:`examine`, but only for ``paths`` and the directories above them, where this
+        vantage can read so little. Files are hashed that are small, or as large as the image's.
+        """
+
     def look_again(self, live: Ledger, paths: Iterable[str]) -> tuple[SecondLook, ...]:
         """What is at ``paths`` of the ledger ``live`` now; empty where this vantage cannot look."""
 
@@ -91,6 +103,16 @@ class OpenContainer:
         says. Raises LabError if the process ended or was replaced meanwhile.
         """
         return self._view.examine(self.facts, self.image, plan, self._progress)
+
+    def look_at(self, paths: Collection[str], plan: UserDataPlan) -> EvidenceSet:
+        """As :meth:`collect`, but at least of ``paths`` and the directories above them."""
+        return self._view.look_at(self.facts, self.image, paths, plan, self._progress)
+
+    def names(self, directory: str, most: int) -> list[str]:
+        """The names in ``directory`` of the live root; none if there are more than ``most``, or
+        it cannot be listed from this vantage.
+        """
+        return self._view.files().names(directory, most) or []
 
     def look_again(self, evidence: EvidenceSet, paths: Iterable[str]) -> EvidenceSet:
         """``evidence`` with a second look at ``paths``."""

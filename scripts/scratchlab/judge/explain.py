@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from scratchlab.errors import LabError
 from scratchlab.evidence import EvidenceSet
 from scratchlab.judge.blame import Blame, blame
 from scratchlab.judge.judgement import Judgement
-from scratchlab.judge.paths import resolve, upwards
+from scratchlab.judge.paths import follow, upwards
 from scratchlab.judge.rules import RULES, Rule
 from scratchlab.judge.rules.permalink import Permalink, permalink
-from scratchlab.model import Finding, Ghost, MountFinding
+from scratchlab.ledger import Ledger
+from scratchlab.model import Finding, Ghost, Kind, MountFinding
 from scratchlab.reading import UserMount
 
 _KERNEL_FILESYSTEMS = ("proc", "sysfs", "cgroup", "cgroup2")  # not walked
@@ -38,16 +40,43 @@ class Explanation:
     blame: Blame | None = None
 
 
+def asked_path(path: str) -> str:
+    """``path`` as a user writes it, as a path of a ledger: without ``//``, ``.`` and a last slash.
+
+    ``..`` stays as it is: what it leads to depends on links.
+    """
+    return "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
+
+
+def link_in(image: Ledger, live: Ledger | None, path: str) -> str | None:
+    """The target of the symlink at ``path`` of the live root, else of the image; None where there
+    is none. Without a live ledger, that of the image.
+    """
+    entry = live.get(path) if live is not None else None
+    entry = entry or image.get(path)
+    return entry.target if entry is not None and entry.kind is Kind.SYMLINK else None
+
+
+def _in_words(finding: Finding) -> str:
+    if finding.live is None:
+        return str(finding.status)
+    proof = finding.evidence[0].detail if finding.evidence else ""
+    return f"{finding.origin}, {proof}" if proof else str(finding.origin)
+
+
 def explain(evidence: EvidenceSet, judgement: Judgement, path: str) -> Explanation:
     """Look ``path`` up. Raises LabError where neither image nor container ever had it."""
-    asked = "/" + path.strip("/") if path.strip("/") else "/"
+    asked = asked_path(path)
     known = asked in evidence.live or asked in evidence.image or evidence.image.history(asked)
-    landed = asked if known else resolve(evidence.image, asked)
+    end = follow(asked, partial(link_in, evidence.image, evidence.live))
+    landed = asked if known else end
     # To the end, past the finding: the ghosts come from the same iteration.
-    found = {item.path: item for item in judgement.findings if item.path in (asked, landed)}
+    found = {item.path: item for item in judgement.findings if item.path in (asked, landed, end)}
     if asked in found:
         landed = asked  # predicted, and missing
-    note = "" if landed == asked else f"{asked} leads to {landed} by links of the image"
+    note = "" if landed == asked else f"{asked} leads to {landed} by links"
+    if landed == asked != end and end in found:
+        note = f"it is a link to {end}: {_in_words(found[end])}"
     finding = found.get(landed)
     ghost = next((item for item in judgement.ghosts if item.path == landed), None)
     mounts = tuple(

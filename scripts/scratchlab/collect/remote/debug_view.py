@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
@@ -335,6 +335,17 @@ class DebugView:
             for name, target in ENGINE_FILES.items()
             if self._inspect.get(name) and (text := self._debug.file(target)) is not None
         )
+
+    def look_at(
+        self,
+        facts: Facts,
+        image: Ledger,
+        paths: Collection[str],  # noqa: ARG002
+        plan: UserDataPlan,
+        progress: Progress,
+    ) -> EvidenceSet:
+        """As :meth:`examine`: the agent reads the whole root."""
+        return self.examine(facts, image, plan, progress)
 
     def look_again(self, live: Ledger, paths: Iterable[str]) -> tuple[SecondLook, ...]:  # noqa: ARG002
         """Nothing: the agent reads a root once."""
