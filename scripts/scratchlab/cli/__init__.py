@@ -14,7 +14,7 @@ from scratchlab.commit import commit
 # Command -> module of this package that defines it under the same name.
 COMMANDS: Mapping[str, str] = {
     "verify": "verification",
-    "why": "verification",
+    "why": "why",
     "diff": "difference",
     "expect": "expectations",
     "image": "ledgers",

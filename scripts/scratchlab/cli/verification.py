@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -21,11 +20,9 @@ from scratchlab.cli.options import (
     running,
     vantage_option,
 )
-from scratchlab.judge.explain import explain
 from scratchlab.lab import verification
 from scratchlab.progress import Progress
 from scratchlab.reading import UserData
-from scratchlab.render.terminal import why as terminal_why
 from scratchlab.report import Report
 from scratchlab.report import build as build_report
 from scratchlab.report import read as read_report
@@ -128,22 +125,6 @@ def verify(
 def _warn_of_paused(client: EngineClient) -> None:
     for sentence in verification.left_paused(client):
         print(f"scratchlab: {printable(sentence)}", file=sys.stderr)
-
-
-@click.command()
-@click.argument("container", shell_complete=running)
-@click.argument("path")
-@engine_options
-@vantage_option
-def why(container: str, path: str, engine: str | None, url: str | None, vantage: str) -> int:
-    """Show who put PATH into CONTAINER's root, what proves it, and how to remove it."""
-    with Progress() as progress, connect_engine(engine, url) as client:
-        evidence, judgement = verification.verify(
-            client, container, vantage=vantage, progress=progress
-        )
-    with evidence:
-        terminal_why.render(explain(evidence, judgement, os.fsdecode(path)), sys.stdout)
-    return 0
 
 
 @click.command()

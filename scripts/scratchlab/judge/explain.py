@@ -68,7 +68,7 @@ def explain(evidence: EvidenceSet, judgement: Judgement, path: str) -> Explanati
     """Look ``path`` up. Raises LabError where neither image nor container ever had it."""
     asked = asked_path(path)
     known = asked in evidence.live or asked in evidence.image or evidence.image.history(asked)
-    end = follow(asked, partial(link_in, evidence.image, evidence.live))
+    end = follow(asked, partial(link_in, evidence.image, evidence.live), lexically=False)
     landed = asked if known else end
     # To the end, past the finding: the ghosts come from the same iteration.
     found = {item.path: item for item in judgement.findings if item.path in (asked, landed, end)}

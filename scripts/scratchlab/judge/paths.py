@@ -41,11 +41,13 @@ def resolve(image: Ledger, path: str) -> str:
     return follow(path, target)
 
 
-def follow(path: str, target_of: Callable[[str], str | None]) -> str:
+def follow(path: str, target_of: Callable[[str], str | None], *, lexically: bool = True) -> str:
     """``path`` inside the root, with every symlink followed for which ``target_of`` returns its
-    target; for anything else that returns None.
+    target; for anything else that returns None. ``lexically``: each ``..`` of ``path`` takes away
+    the name before it, as engines do; otherwise it leads up from where links led, as in the kernel.
     """
-    parts = [part for part in posixpath.normpath("/" + path).split("/") if part][::-1]
+    path = posixpath.normpath("/" + path) if lexically else path
+    parts = [part for part in path.split("/") if part][::-1]
     resolved = "/"
     links_left = _LINKS_FOLLOWED
     while parts:

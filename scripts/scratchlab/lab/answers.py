@@ -6,6 +6,7 @@ import difflib
 import posixpath
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scratchlab.collect.live.user_data import UserDataPlan
@@ -18,7 +19,7 @@ from scratchlab.judge.paths import follow
 from scratchlab.judge.prediction import predict
 from scratchlab.judge.user_data import user_mounts
 from scratchlab.ledger import Ledger
-from scratchlab.model import Origin, Status
+from scratchlab.model import Facts, Origin, Status
 from scratchlab.progress import Progress
 from scratchlab.reading import UserData
 
@@ -30,6 +31,16 @@ _MOST_NAMES = 20_000  # of one directory, for a suggestion
 _SUGGESTED = 3
 
 
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """``each`` has the explanations, in the order of the paths; for a path that is nowhere, the
+    LabError that says so and suggests others.
+    """
+
+    facts: Facts
+    each: Iterator[Explanation | LabError]
+
+
 @contextmanager
 def answers(
     client: EngineClient,
@@ -38,16 +49,15 @@ def answers(
     *,
     vantage: str = "auto",
     progress: Progress | None = None,
-) -> Iterator[Iterator[Explanation | LabError]]:
-    """Yield the explanations of ``paths``, in their order; for one that is nowhere, the LabError
-    that says so and suggests others. Raises LabError when the container cannot be examined.
-    """
+) -> Iterator[Answers]:
+    """Yield the answers for ``paths``. Raises LabError when the container cannot be examined."""
     with open_container(
         client, container, vantage=vantage, progress=progress, early=False
     ) as opened:
         evidence, judgement = _judged(opened, [asked_path(path) for path in paths])
         with evidence:
-            yield (_answer(opened, evidence, judgement, path) for path in paths)
+            each = (_answer(opened, evidence, judgement, path) for path in paths)
+            yield Answers(evidence.facts, each)
 
 
 def _judged(opened: OpenContainer, asked: Sequence[str]) -> tuple[EvidenceSet, Judgement]:
@@ -67,9 +77,7 @@ def _judged(opened: OpenContainer, asked: Sequence[str]) -> tuple[EvidenceSet, J
 
 def _collected(opened: OpenContainer, asked: Sequence[str]) -> tuple[EvidenceSet, set[str]]:
     """The evidence for the paths ``asked``, and all paths that it was collected for."""
-    plan = UserDataPlan(
-        UserData.LIST, user_mounts(opened.facts, opened.image, opened.root_mount)
-    )
+    plan = UserDataPlan(UserData.LIST, user_mounts(opened.facts, opened.image, opened.root_mount))
     wanted = _needed(asked, opened.image, None)
     evidence = opened.look_at(wanted, plan)
     for _ in range(_MOST_ROUNDS):
@@ -94,7 +102,7 @@ def _needed(asked: Sequence[str], image: Ledger, live: Ledger | None) -> set[str
 
     for path in asked:
         needed.add(path)
-        needed.add(follow(path, target_of))
+        needed.add(follow(path, target_of, lexically=False))
     for path in tuple(needed):
         entry = image.get(path)
         if entry is not None and entry.links is not None:

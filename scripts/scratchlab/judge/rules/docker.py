@@ -48,7 +48,11 @@ RULES = (
         "docker-network-files",
         "Docker writes /etc/hostname, hosts and resolv.conf and binds them over the image's",
         Origin.ENGINE_MOUNT, "start", _NETWORK,
-        removed_by="a mount of your own: -v FILE:/etc/hosts:ro",
+        removed_by="a mount of your own, such as -v FILE:/etc/hosts:ro",
+        removed_at=tuple(
+            (path, f"a mount of your own: -v FILE:{path}:ro")
+            for path in ("/etc/hostname", "/etc/hosts", "/etc/resolv.conf")
+        ),
     ),
     Rule(
         "docker-shm",

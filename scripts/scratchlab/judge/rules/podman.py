@@ -34,6 +34,11 @@ RULES = (
         "podman binds /etc/hosts, hostname, resolv.conf, /run/.containerenv from its run directory",
         Origin.ENGINE_MOUNT, "start", _BIND,
         removed_by="--no-hosts, --no-hostname, --network none (resolv.conf)",
+        removed_at=(
+            ("/etc/hosts", "--no-hosts"),
+            ("/etc/hostname", "--no-hostname"),
+            ("/etc/resolv.conf", "--network none"),
+        ),
     ),
     Rule(
         "podman-shm",

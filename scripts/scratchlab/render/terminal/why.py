@@ -113,8 +113,8 @@ def _rows(explanation: Explanation) -> Iterator[_Row]:
     yield from _prediction_rows(explanation)
     if ghost is not None and finding is not None:
         yield _ghost_row(ghost)
-    if rule is not None and rule.removed_by:
-        yield _Row("without it", rule.removed_by)
+    if rule is not None and rule.advice(explanation.path):
+        yield _Row("without it", rule.advice(explanation.path))
 
 
 def _blame_rows(explanation: Explanation, blame: Blame) -> Iterator[_Row]:
