@@ -10,12 +10,14 @@ import click
 
 from scratchlab.cli.options import connect_engine, engine_options, running, vantage_option
 from scratchlab.errors import LabError
+from scratchlab.judge.explain import Explanation
 from scratchlab.lab.answers import answers
+from scratchlab.model import Facts
 from scratchlab.progress import Progress
 from scratchlab.render.terminal import why as terminal
-from scratchlab.report.explanation import explanation_section
-from scratchlab.report.verdict import ExitStatus
 from scratchlab.text import printable
+
+_UNANSWERED = 2  # ExitStatus.UNANSWERED of scratchlab.report, which takes 0.1 s to import
 
 
 @click.command()
@@ -43,22 +45,28 @@ def why(
     Exit status: 0, or 2 where a path is neither in the image nor in the container.
     """
     asked = [os.fsdecode(path) for path in paths]
-    status = ExitStatus.EXPLAINED
+    status = 0
     with (
         Progress() as progress,
         connect_engine(engine, url) as client,
         answers(client, container, asked, vantage=vantage, progress=progress) as answered,
     ):
         progress.clear()
-        for number, (path, answer) in enumerate(zip(asked, answered.each, strict=True)):
+        between = ""
+        for path, answer in zip(asked, answered.each, strict=True):
             if isinstance(answer, LabError):
                 print(f"scratchlab: {printable(' '.join(str(answer).split()))}", file=sys.stderr)
-                status = ExitStatus.UNANSWERED
+                status = _UNANSWERED
             elif form == "json":
-                section = explanation_section(answer, answered.facts, path)
-                print(json.dumps(section, sort_keys=True))
+                _print_json(answer, answered.facts, path)
             else:
-                if number:
-                    print()
+                print(between, end="")
+                between = "\n"
                 terminal.render(answer, sys.stdout)
     return status
+
+
+def _print_json(answer: Explanation, facts: Facts, asked: str) -> None:
+    from scratchlab.report.explanation import explanation_section  # 0.1 s, for this form only
+
+    print(json.dumps(explanation_section(answer, facts, asked), sort_keys=True))

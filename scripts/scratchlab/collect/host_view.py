@@ -24,6 +24,7 @@ from scratchlab.collect.host_facts import read_host
 from scratchlab.collect.host_files import HostRootFiles
 from scratchlab.collect.live import chosen
 from scratchlab.collect.live.closed import closed_ways
+from scratchlab.collect.live.file_status import FileStatus
 from scratchlab.collect.live.reader import RootReader
 from scratchlab.collect.live.user_data import UserDataPlan, come_and_go
 from scratchlab.collect.process import Process
@@ -191,26 +192,31 @@ class HostView:
         image: Ledger,
         paths: Collection[str],
         plan: UserDataPlan,
-        progress: Progress,  # noqa: ARG002
+        progress: Progress,
     ) -> EvidenceSet:
         """Read ``paths`` only; see ``ContainerView``."""
         process = self._process
 
-        def as_large_in_image(path: str, size: int) -> bool:
+        users = {member for user in plan.mounts for member in user.members}
+
+        def hashed(path: str, status: FileStatus) -> bool:
             entry = image.get(path)
-            return entry is not None and entry.kind is Kind.FILE and entry.size == size
+            same = entry is not None and entry.kind is Kind.FILE and entry.size == status.size
+            return same or (status.mount not in users and status.size <= chosen.SMALL)
 
         with ExitStack() as undo:
-            root = chosen.read_chosen(
+            read = chosen.read_chosen(
                 process.root_fd,
                 process.mounts,
                 paths,
                 engine_devices=self._engine_devices(),
-                content_of=as_large_in_image,
+                hashed=hashed,
             )
-            undo.callback(root.close)
-            evidence = EvidenceSet(facts, image, root)
-            return self._with_layers(evidence, paths, plan, undo)
+            undo.callback(read.ledger.close)
+            if read.all_names:
+                evidence = EvidenceSet(facts, image, read.ledger)
+                return self._with_layers(evidence, paths, plan, undo)
+        return self.examine(facts, image, plan, progress)  # only that finds the other names
 
     def look_again(self, live: Ledger, paths: Iterable[str]) -> tuple[SecondLook, ...]:
         """What is at ``paths`` now; see ``ContainerView``."""

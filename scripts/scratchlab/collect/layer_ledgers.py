@@ -33,7 +33,7 @@ def _read_directory(path: str | None, paths: Collection[str] | None) -> Ledger |
         return None
     fd = _open_directory(path)
     try:
-        return live.read_tree(fd) if paths is None else chosen.read_chosen(fd, None, paths)
+        return live.read_tree(fd) if paths is None else chosen.read_chosen(fd, None, paths).ledger
     finally:
         os.close(fd)
 

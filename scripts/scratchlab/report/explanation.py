@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scratchlab.judge.blame import Blame
 from scratchlab.judge.explain import Explanation
+from scratchlab.judge.rules import advice
 from scratchlab.model import Facts, Json
 from scratchlab.report.convert import (
     entry_section,
@@ -31,7 +32,7 @@ def explanation_section(explanation: Explanation, facts: Facts, asked: str) -> J
         "note": visible(explanation.note),
     }
     if rule is not None and section["rule"]:
-        section["rule"]["removed_by"] = rule.advice(explanation.path)
+        section["rule"]["removed_by"] = advice(rule, explanation.path)
     if explanation.blame is not None:
         section["layers"] = _blame(explanation.blame)
     return section

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from scratchlab.collect.live.closed import ClosedMounts
 from scratchlab.collect.live.file_status import FileStatus, mount_id_of, status_of, to_entry
@@ -25,9 +27,18 @@ from scratchlab.collect.live.xattrs import read_xattrs
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Kind, Mount
 
-SMALL = 16 << 20  # bytes: files up to this size are hashed, whatever the question
+SMALL = 16 << 20  # bytes
 _PATH = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _DIRECTORY = _PATH | os.O_DIRECTORY
+
+
+class Chosen(NamedTuple):
+    """What was read. ``all_names``: no file has more names than those that were read, so that
+    ``links`` is right for each.
+    """
+
+    ledger: Ledger
+    all_names: bool
 
 
 def read_chosen(
@@ -36,17 +47,16 @@ def read_chosen(
     paths: Iterable[str],
     *,
     engine_devices: Collection[tuple[int, int]] | None = None,
-    content_of: Callable[[str, int], bool] = lambda _path, _size: False,
-) -> Ledger:
+    hashed: Callable[[str, FileStatus], bool] = lambda _, status: status.size <= SMALL,
+) -> Chosen:
     """The ledger of ``paths``, as far as they are there, and of the directories above them.
 
     ``root_fd`` and ``mounts`` as for :func:`scratchlab.collect.live.read_root`; without mounts,
-    only the mount of ``root_fd`` is entered. ``links`` are right where all names of a file are
-    among ``paths``. ``content_of(path, size)``: whether a file larger than :data:`SMALL` bytes is
+    only the mount of ``root_fd`` is entered. ``hashed(path, status)``: whether a regular file is
     hashed. Raises LabError where the root itself is closed.
     """
     with HashPool(1) as pool:
-        return _Reader(root_fd, mounts, engine_devices, pool, content_of).read(paths)
+        return _Reader(root_fd, mounts, engine_devices, pool, hashed).read(paths)
 
 
 class _Reader:
@@ -56,7 +66,7 @@ class _Reader:
         mounts: Sequence[Mount] | None,
         engine_devices: Collection[tuple[int, int]] | None,
         pool: HashPool,
-        content_of: Callable[[str, int], bool],
+        hashed: Callable[[str, FileStatus], bool],
     ) -> None:
         self._root_fd = root_fd
         self._mounts = None if mounts is None else {mount.id: mount for mount in mounts}
@@ -65,12 +75,13 @@ class _Reader:
         self._closed.check_root()
         self._closed_targets = self._closed.targets()
         self._pool = pool
-        self._content_of = content_of
+        self._hashed = hashed
         self._links = LinkSets()
         self._entries: dict[str, Entry] = {}
+        self._files: list[FileStatus] = []
         self._dead_ends: set[str] = set()  # nothing below them is read
 
-    def read(self, paths: Iterable[str]) -> Ledger:
+    def read(self, paths: Iterable[str]) -> Chosen:
         ledger = Ledger()
         try:
             fd = os.open(".", _DIRECTORY, dir_fd=self._root_fd)
@@ -90,7 +101,9 @@ class _Reader:
             raise
         finally:
             self._links.close()
-        return ledger
+        seen = Counter(status.identity for status in self._files)
+        all_names = all(status.links <= seen[status.identity] for status in self._files)
+        return Chosen(ledger, all_names)
 
     def _read_path(self, names: Sequence[str]) -> None:
         fd = os.dup(self._root_fd)
@@ -150,12 +163,13 @@ class _Reader:
 
     def _record_file(self, file: UnhashedFile) -> bool:
         status = file.status
+        self._files.append(status)
         why = None
         if self._fstype(status) in UNHASHED_FILESYSTEMS:
             why = f"not hashed: {self._fstype(status)}"
-        wanted = status.size <= SMALL or self._content_of(file.path, status.size)
         sha256 = None
-        if why is None and wanted and (status.links == 1 or self._links.add(status, file.path)):
+        first = status.links == 1 or self._links.add(status, file.path)
+        if why is None and first and self._hashed(file.path, status):
             if status.size:
                 self._pool.put(file)
                 return False

@@ -12,3 +12,8 @@ RULES: dict[str, Rule] = {
 }
 
 __all__ = ["RULES", "Citation", "Rule"]
+
+
+def advice(rule: Rule, path: str) -> str:
+    """How to avoid what ``rule`` does at ``path``; empty where there is no way."""
+    return {**docker.ADVICE, **podman.ADVICE}.get((rule.id, path), rule.removed_by)

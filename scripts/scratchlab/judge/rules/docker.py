@@ -48,11 +48,7 @@ RULES = (
         "docker-network-files",
         "Docker writes /etc/hostname, hosts and resolv.conf and binds them over the image's",
         Origin.ENGINE_MOUNT, "start", _NETWORK,
-        removed_by="a mount of your own, such as -v FILE:/etc/hosts:ro",
-        removed_at=tuple(
-            (path, f"a mount of your own: -v FILE:{path}:ro")
-            for path in ("/etc/hostname", "/etc/hosts", "/etc/resolv.conf")
-        ),
+        removed_by="a mount of your own: -v FILE:/etc/hosts:ro",
     ),
     Rule(
         "docker-shm",
@@ -158,4 +154,10 @@ DEFAULT_FILESYSTEMS = {
     "/sys/fs/cgroup": "cgroup",
     "/dev/mqueue": "mqueue",
     "/dev/shm": "tmpfs",  # noqa: S108 - a container's path
+}
+
+# Rule and path -> how to avoid it there, where the rule's own words name another path.
+ADVICE = {
+    ("docker-network-files", path): f"a mount of your own: -v FILE:{path}:ro"
+    for path in ("/etc/hostname", "/etc/hosts", "/etc/resolv.conf")
 }

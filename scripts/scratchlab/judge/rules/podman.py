@@ -34,11 +34,6 @@ RULES = (
         "podman binds /etc/hosts, hostname, resolv.conf, /run/.containerenv from its run directory",
         Origin.ENGINE_MOUNT, "start", _BIND,
         removed_by="--no-hosts, --no-hostname, --network none (resolv.conf)",
-        removed_at=(
-            ("/etc/hosts", "--no-hosts"),
-            ("/etc/hostname", "--no-hostname"),
-            ("/etc/resolv.conf", "--network none"),
-        ),
     ),
     Rule(
         "podman-shm",
@@ -141,3 +136,10 @@ CHANGES_MASKS = ("mask=", "systempaths=", "label=nested")
 # Options that leave a read-only root without writable directories: v4.0 to v5.8,
 # cmd/podman/common/create.go.
 KEEPS_READONLY = ("--read-only-tmpfs=false",)
+
+# Rule and path -> how to avoid it there, where the rule's own words name several.
+ADVICE = {
+    ("podman-files", "/etc/hosts"): "--no-hosts",
+    ("podman-files", "/etc/hostname"): "--no-hostname",
+    ("podman-files", "/etc/resolv.conf"): "--network none",
+}

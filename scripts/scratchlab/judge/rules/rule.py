@@ -40,9 +40,8 @@ class Citation:
 class Rule:
     """One rule. ``stage`` is when its effect appears: create, start or run. ``level`` is the
     RFC 2119 word of the specification's clause (``clause``, a URL); both are empty where no
-    specification requires the effect. ``removed_by`` tells a person how to avoid it, and
-    ``removed_at`` for some paths what fits them better. ``others`` are the sources of other
-    programs that do the same.
+    specification requires the effect. ``removed_by`` tells a person how to avoid it. ``others``
+    are the sources of other programs that do the same.
     """
 
     id: str
@@ -54,11 +53,6 @@ class Rule:
     clause: str = ""
     removed_by: str = ""
     others: tuple[Citation, ...] = ()
-    removed_at: tuple[tuple[str, str], ...] = ()
-
-    def advice(self, path: str) -> str:
-        """How to avoid the effect at ``path``; empty where there is no way."""
-        return dict(self.removed_at).get(path, self.removed_by)
 
 
 # Storage driver, as the engine calls it, to the suffix of the rule for the root directory

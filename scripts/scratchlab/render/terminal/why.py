@@ -8,7 +8,7 @@ from typing import NamedTuple, TextIO
 
 from scratchlab.judge.blame import Blame, told
 from scratchlab.judge.explain import Explanation
-from scratchlab.judge.rules import Rule
+from scratchlab.judge.rules import Rule, advice
 from scratchlab.judge.rules.permalink import Permalink
 from scratchlab.model import Entry, Evidence, Ghost, Origin, Status
 from scratchlab.render.terminal import ORIGIN_STYLES, console, text
@@ -113,8 +113,8 @@ def _rows(explanation: Explanation) -> Iterator[_Row]:
     yield from _prediction_rows(explanation)
     if ghost is not None and finding is not None:
         yield _ghost_row(ghost)
-    if rule is not None and rule.advice(explanation.path):
-        yield _Row("without it", rule.advice(explanation.path))
+    if rule is not None and rule.removed_by:
+        yield _Row("without it", advice(rule, explanation.path))
 
 
 def _blame_rows(explanation: Explanation, blame: Blame) -> Iterator[_Row]:
