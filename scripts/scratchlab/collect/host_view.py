@@ -239,10 +239,6 @@ class HostView:
             raise ValueError("the reading was not started")
         return reader.read(plan, image, progress.step("reading the live root", "entries"))
 
-    def _engine_devices(self) -> Collection[tuple[int, int]] | None:
-        mounts = storage.read_engine_mounts(parent_pid(self._process))
-        return storage.engine_devices(mounts, self._client.facts().root_dir)
-
 
 def _chrooted(process: Process) -> str:
     if not process.chroot:

@@ -9,7 +9,7 @@ to the init layer. Any other entry stays unexplained.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from scratchlab.evidence import EvidenceSet
@@ -23,10 +23,8 @@ from scratchlab.model import Entry, Evidence, Facts, Status
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 
 
-def eliminated(evidence: EvidenceSet, paths: Collection[str] | None = None) -> EvidenceSet:
-    """``evidence``, with the ledgers of the layers as far as they follow from the rest; only for
-    ``paths``, where they are given.
-    """
+def eliminated(evidence: EvidenceSet) -> EvidenceSet:
+    """``evidence``, with the ledgers of the layers as far as they follow from the rest."""
     facts = evidence.facts
     docker = facts.engine.name == "docker"
     if evidence.writable is not None or (docker and facts.changes is None):
@@ -34,8 +32,7 @@ def eliminated(evidence: EvidenceSet, paths: Collection[str] | None = None) -> E
     top = evidence.live.get("/")
     init, writable = Ledger(), Ledger()
     linked: set[str] = set()  # hard-link sets with a name in the writable layer
-    ids = IdMap(facts.container.uid_map)
-    for pair in compare(evidence.image, evidence.live, ids, paths):
+    for pair in compare(evidence.image, evidence.live, IdMap(facts.container.uid_map)):
         if pair.path == "/":
             continue
         if pair.status is Status.SAME:

@@ -62,7 +62,7 @@ def judge(
     ``paths``: judge only these, and check nothing; the live root then needs no more than them,
     the directories above them and the other names of their files.
     """
-    evidence = eliminated(evidence, paths)
+    evidence = eliminated(evidence)
     comparison = _Comparison(evidence, predictions, paths)
     facts = evidence.facts
     return Judgement(

@@ -29,7 +29,9 @@ def narrowed(evidence: EvidenceSet, path: str) -> tuple[EvidenceSet, set[str]]:
         entry = ledger.get(path)
         if entry is not None and entry.links is not None:
             needed |= ledger.linked(entry.links)
-    live = Ledger(entry for entry in evidence.live if entry.path in needed)
+    # Where the layers follow from the rest, all of the rest is needed.
+    whole = evidence.writable is None
+    live = Ledger(entry for entry in evidence.live if whole or entry.path in needed)
     return replace(evidence, live=live), needed
 
 
