@@ -21,7 +21,7 @@ NAMES = [
     b"#hash", b"gl*b?[x]", b"eq=al", b"\x1b[31m", b"...", b"..x", "ü".encode(), b"-rf", b"@x",
     b"tab\t", b"'q\"", b"set", b"~", b"$x", b"x" * 255,
 ]  # fmt: skip
-_GO = """
+GO_CHECK = """
 package main
 
 import ("fmt"; "os"; mtree "github.com/vbatts/go-mtree")
@@ -82,7 +82,7 @@ def netbsd(directory: Path, spec: bytes) -> tuple[int, str]:
 def gomtree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """gomtree's check (``gomtree -p``) from Debian's package of its library."""
     directory = tmp_path_factory.mktemp("gomtree")
-    (directory / "main.go").write_text(_GO)
+    (directory / "main.go").write_text(GO_CHECK)
     environment = {**os.environ, "GO111MODULE": "off", "GOPATH": "/usr/share/gocode"}
     environment |= {"GOCACHE": str(directory / "cache")}
     command = ["go", "build", "-o", "check", "main.go"]

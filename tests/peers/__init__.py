@@ -1,0 +1,1 @@
+"""Other programs that read images, and whether they say what scratchlab says."""
