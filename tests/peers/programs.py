@@ -32,8 +32,10 @@ _TYPES = {
     Kind.CHAR: "char", Kind.BLOCK: "block",
 }  # fmt: skip
 
-# +drwxr-xr-x   0 name (3) group (4)   0 1970-01-01 00:00:00.000000 etc/ -> target
-_LISTED = re.compile(r"\+(\S{10})\s+\d+ +(.*?)\((\d+)\) +(.*?)\((\d+)\) +(\d+) \S+ \S+ (.*)")
+# +-rw-r--r--   0 4000000000    12345        1 1970-01-01 00:00:00.000000 etc/d/3; an owner may also
+# be "name (3)".
+_OWNER = r" +(?:\S+ \()?(\d+)\)?"
+_LISTED = re.compile(rf"\+(\S{{10}}) +\d+{_OWNER}{_OWNER} +(\S+) \S+ \S+ (.*)")
 
 
 Facts = dict[str, str]  # keyword of mtree -> value
@@ -208,14 +210,14 @@ def _diffoscope_entries(other: Path, path: Path) -> dict[str, Facts]:
     for line in listing.splitlines():
         match = _LISTED.match(line)
         if match and match[1][0] != "h":
-            mode, uid, gid, size, name = match[1], match[3], match[5], match[6], match[7]
+            mode, uid, gid, size, name = match.groups()
             facts = {"uid": uid, "gid": gid, "mode": f"{_mode(mode):o}"}
             if mode[0] == "-":
                 facts["size"] = size
             name = re.split(r" -> | link to ", name)[0].removeprefix("./").strip("/")
             entries[f"/{name}"] = facts
         elif match:
-            name = re.split(r" link to ", match[7])[0].removeprefix("./").strip("/")
+            name = re.split(r" link to ", match[5])[0].removeprefix("./").strip("/")
             entries[f"/{name}"] = {}
     return entries
 
