@@ -117,6 +117,7 @@ class _Collector:
         self._keep = keep
         self._directories: dict[str, Counter[str]] = {}
         self._packages: dict[str, Counter[str]] = {}
+        self._first: dict[str, str] = {}  # path of each package
         self._removed: set[str] = set()  # packages that lost files
 
     def add(self, key: str, row: Row) -> None:
@@ -130,6 +131,7 @@ class _Collector:
         known = row.package in self._packages or len(self._packages) < _MOST_PACKAGES
         if row.package and known and not removed:
             self._packages.setdefault(row.package, Counter())[_WORDS[key]] += 1
+            self._first.setdefault(row.package, row.path)
             return
         directory = posixpath.dirname(row.path)
         self._directories.setdefault(_WORDS[key], Counter())[directory] += 1
@@ -147,7 +149,8 @@ class _Collector:
             happened = packages.get(name, "")
             words = ", ".join(f"{count:,} {word}" for word, count in counts.items())
             happening = f" ({happened})" if happened else ""
-            self.group.lines.append(f"{package}{happening}: {words}")
+            path = f" ({self._first[package]})" if counts.total() == 1 else ""
+            self.group.lines.append(f"{package}{happening}: {words}{path}")
         for word, directories in self._directories.items():
             total, where = sum(directories.values()), folded(directories)
             more = "more " if self._keep else ""

@@ -70,9 +70,12 @@ def test_changes_of_packages_are_told_as_packages() -> None:
     package = {"drift": {"package": "dpkg: nginx:amd64 1.22"}}
     files = [written(f"/usr/share/doc/{number}", "package", **package) for number in range(9)]
     listed = written("/var/lib/dpkg/info/nginx:amd64.list", "data")
-    (packages, data) = groups(*files, listed)
-    line = "dpkg: nginx:amd64 1.22 (installed since the start): 9 written"
-    assert packages == ("files of packages", 9, [], [line])
+    other = written("/etc/r.conf", "package", drift={"package": "dpkg: redis 7"})
+    (packages, data) = groups(*files, listed, other)
+    assert packages == ("files of packages", 10, [], [
+        "dpkg: redis 7: 1 written (/etc/r.conf)",
+        "dpkg: nginx:amd64 1.22 (installed since the start): 9 written",
+    ])  # fmt: skip
     assert data[1] == 1
 
 
