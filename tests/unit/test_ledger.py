@@ -1,8 +1,9 @@
 """A ledger is in tree order, and its digest ignores fields in which hosts differ."""
 
 from dataclasses import replace
+from pathlib import Path
 
-from scratchlab.ledger import Ledger
+from scratchlab.ledger import HistoryReader, LayerChange, LayerStep, Ledger
 from scratchlab.model import Entry, Kind
 
 
@@ -42,3 +43,16 @@ def test_the_digest_covers_content_and_not_times() -> None:
     assert digest == Ledger([file("/a", mtime=2, layer=3, mount=7)]).digest()
     assert digest != Ledger([file("/a", sha256="1" * 64)]).digest()
     assert digest != Ledger([file("/a", mode=0o4644)]).digest()
+
+
+def test_a_saved_ledger_keeps_its_histories(tmp_path: Path) -> None:
+    steps = (LayerStep(0, LayerChange.MADE), LayerStep(2, LayerChange.REMOVED))
+    with Ledger() as ledger:
+        ledger.put_histories([("/b", steps), ("/a\udce9", steps)])
+        ledger.save(tmp_path / "saved")
+    with Ledger.open_saved(tmp_path / "saved") as saved:
+        assert list(saved.histories()) == [("/a\udce9", steps), ("/b", steps)]
+        assert saved.history("/b") == steps
+        reader = HistoryReader(saved)
+        asked = ["/", "/a\udce9", "/a\udce9/x", "/b", "/c"]
+        assert [reader.at(path) for path in asked] == [(), steps, (), steps, ()]
