@@ -78,10 +78,11 @@ class Results:
                 continue
             entry = self.store.of(step)
             share = [round(step.points * value / of) if of else 0 for value in (first, points)]
-            entry["first"] = share[0] if not entry["tries"] else entry["first"]
+            if entry["state"] == "open":
+                entry["first"] = max(entry["first"], share[0])
             entry["best"] = max(entry["best"], share[1])
             made = {"at": now(), "right": points == of, "points": share[1], "said": []}
-            entry["tries"] = [*entry["tries"], made][-TRIES:]
+            entry["tries"] = [made]
             if entry["state"] == "open" and ended:
                 entry["state"] = "done" if points else "told"
                 entry["ended"] = now()

@@ -7,9 +7,10 @@ both kept; nothing that comes later lowers either.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -46,6 +47,8 @@ class Store:
     student: Student
     path: str
     record: Record
+    _touched: set[tuple[str, str]] = field(default_factory=set)
+    _current: str = ""
 
     @classmethod
     def open(cls, student: Student) -> Store | None:
@@ -65,7 +68,7 @@ class Store:
                 raise LabError(
                     what, f"move it away, and begin again: mv {path} {path}.old"
                 ) from error
-        return cls(student, path, record)
+        return cls(student, path, record, _current=record["current"])
 
     @classmethod
     def begin(cls, student: Student, *, host: str, word: str, directory: str, first: str) -> Store:
@@ -91,21 +94,45 @@ class Store:
         return store
 
     def save(self, steps: tuple[Step, ...]) -> None:
-        """Write the record, whole or not at all. Raises LabError."""
+        """Write the record, whole or not at all. Raises LabError.
+
+        Of what another terminal has saved meanwhile nothing is lost: only the entries that this
+        one asked for are replaced.
+        """
+        with self.student.rights():
+            try:
+                os.makedirs(os.path.dirname(self.path), mode=0o755, exist_ok=True)
+                directory = os.open(os.path.dirname(self.path), os.O_RDONLY | os.O_DIRECTORY)
+            except OSError as error:
+                raise LabError(f"cannot write {self.path}: {error.strerror}") from error
+        try:
+            fcntl.flock(directory, fcntl.LOCK_EX)
+            self._take_over(Store.open(self.student))
+            self._write(steps)
+        finally:
+            os.close(directory)
+
+    def _take_over(self, saved: Store | None) -> None:
+        """Take what is saved now for all that this store did not ask for."""
+        if saved is None or saved.record["started"] != self.record["started"]:
+            return
+        for kind in ("steps", "quizzes", "exercises"):
+            mine = {key: self.record[kind][key] for part, key in self._touched if part == kind}
+            self.record[kind].clear()
+            self.record[kind].update({**saved.record[kind], **mine})
+        if self.record["current"] == self._current:
+            self.record["current"] = saved.record["current"]
+
+    def _write(self, steps: tuple[Step, ...]) -> None:
         self.record["updated"] = now()
         if steps:
             self.record["of"] = sum(step.points for step in steps)
             known = [self.record["steps"].get(step.id, {}) for step in steps]
             self.record["points"] = sum(entry.get("best", 0) for entry in known)
         _validate(self.record)
-        with self.student.rights():
-            try:
-                os.makedirs(os.path.dirname(self.path), mode=0o755, exist_ok=True)
-            except OSError as error:
-                raise LabError(f"cannot write {self.path}: {error.strerror}") from error
-            with atomic_write(self.path, only_files=True) as out:
-                json.dump(self.record, out, indent=1, sort_keys=True)
-                out.write("\n")
+        with self.student.rights(), atomic_write(self.path, only_files=True) as out:
+            json.dump(self.record, out, indent=1, sort_keys=True)
+            out.write("\n")
 
     def remove(self) -> None:
         """Remove the file: no old result survives. Raises LabError."""
@@ -122,6 +149,7 @@ class Store:
 
     def of(self, step: Step) -> Record:
         """The entry of ``step``, made where there is none."""
+        self._touched.add(("steps", step.id))
         entry: Record = self.record["steps"].setdefault(
             step.id,
             {
@@ -143,6 +171,7 @@ class Store:
 
         The key names what was drawn: another seed or level is another one, with its own tries.
         """
+        self._touched.add((kind, key))
         empty: Record = {"tries": {}, "hints": [], "points": 0, "first": 0, "of": 0, "ended": False}
         entry: Record = self.record[kind].setdefault(key, empty)
         return entry

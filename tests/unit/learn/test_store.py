@@ -61,6 +61,24 @@ def test_damaged_store_is_one_clear_error_and_stays(student: Student, damage: An
         fastjsonschema.compile(schema("scratchlab-learn-1"))(damaged)
 
 
+def test_two_terminals_lose_nothing_of_each_other(student: Student) -> None:
+    begun(student)
+    one, two = Store.open(student), Store.open(student)
+    assert one is not None
+    assert two is not None
+    one.of(STEPS[0])["best"] = 7
+    one.record["current"] = "build"
+    one.save(STEPS)
+    two.of(STEPS[1])["best"] = 5
+    two.save(STEPS)
+    found = Store.open(student)
+    assert found is not None
+    assert {name: entry["best"] for name, entry in found.record["steps"].items()} == {
+        "scratch": 7, "dockerfile": 5,
+    }  # fmt: skip
+    assert (found.record["current"], found.record["points"]) == ("build", 12)
+
+
 def test_reset_leaves_no_file(student: Student) -> None:
     store = begun(student)
     store.remove()
