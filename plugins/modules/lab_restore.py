@@ -78,6 +78,7 @@ remedies:
 
 import contextlib
 import os
+import pwd
 import shlex
 
 from ansible.module_utils.basic import AnsibleModule
@@ -96,6 +97,7 @@ from ansible_collections.scratchlab.lab.plugins.module_utils.receipt_files impor
 )
 
 RECEIPTS = STATE / "receipts"
+RESULTS = ".local/state/scratchlab/learn.json"  # scratchlab/learn/store.py, in a student's home
 # Directories that may hold other people's files, and what engines make in them: removed only if
 # nothing else is there. key.json is the engine's own identity, up to Docker 23.
 SHARED = {
@@ -222,6 +224,10 @@ def main():
     if shared:  # no receipt is needed for them: they stay whatever destroy is told
         lines += shared
         remedies.append(f"rm -r {' '.join(map(shlex.quote, shared))}")
+    own = students_files(account.pw_dir for account in pwd.getpwall())
+    if own:  # the students' own, like what they wrote
+        lines += [f"{path}: a student's own results" for path in own]
+        remedies.append(f"rm {' '.join(map(shlex.quote, own))}")
     empty = {*files.directories, *SHARED}
     if not module.check_mode:
         for path in [*files.ours, *paths]:
@@ -243,6 +249,12 @@ def main():
         remedies=remedies,
         diff={"before": "".join(f"{name}\n" for name in removed), "after": ""},
     )
+
+
+def students_files(homes):
+    """Return the results of `scratchlab learn` in these homes."""
+    files = {os.path.join(home, RESULTS) for home in homes}
+    return sorted(path for path in files if os.path.lexists(path))
 
 
 def remove_if_alone(path):

@@ -75,3 +75,11 @@ def test_files_of_the_users_in_shared_directories_are_named(root: Path) -> None:
 
 def test_directory_that_was_empty_is_emptied_and_stays(root: Path) -> None:
     assert leftovers(root, {"/run/docker": "empty"}) == ["/run/docker/netns"]
+
+
+def test_students_results_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "anna" / lab_restore.RESULTS
+    file.parent.mkdir(parents=True)
+    file.touch()
+    homes = [str(tmp_path / "anna"), str(tmp_path / "ben"), str(tmp_path / "anna")]
+    assert lab_restore.students_files(homes) == [str(file)]
