@@ -19,8 +19,10 @@ from scratchlab.cli.options import connect_engine, engine_options, vantage_optio
 from scratchlab.collect.image import from_engine, ledger_cache
 from scratchlab.errors import LabError
 from scratchlab.lab import verification
+from scratchlab.model import Origin
 from scratchlab.progress import Progress
 from scratchlab.render.terminal import difference as terminal
+from scratchlab.report import Report
 from scratchlab.report.difference import (
     SCHEMA,
     Difference,
@@ -193,3 +195,43 @@ def _begins_as_json(path: str) -> bool:
     except OSError as error:
         remedy = "name a report, an archive, a container or an image"
         raise LabError(f"cannot read {path}: {error.strerror}", remedy) from error
+
+
+def show_since(path: str, built: Report) -> int:
+    """Print what changed between the report ``path`` and ``built``, a later one of the same
+    container; what a policy allows in ``built``, and what the kernel makes, is left out.
+
+    Returns the exit status: 1 where ``built`` has faults, 3 where something changed, otherwise 0.
+    Raises LabError where the two cannot be compared.
+    """
+    earlier = report.read(path)
+    before, now = earlier.head["container"], built.head["container"]
+    if before["id"] != now["id"]:
+        raise LabError(
+            f"{path} is of another container, {before['name']} ({before['id'][:12]})",
+            f"compare the two: scratchlab diff {path} {now['name']}",
+        )
+    require_same_coverage(earlier.head, built.head)
+    left_out = {ghost["path"] for ghost in built.head["ghosts"] if "allowed" in ghost}
+    left_out |= {entry["path"] for entry in built.entries if "allowed" in entry}
+    tally = Tally()
+    found = (
+        difference
+        for difference in differences(
+            items_of_report(earlier, path), items_of_report(built, now["name"]), tally
+        )
+        if difference.path not in left_out and not _is_kernels(difference)
+    )
+    names = (f"report {path}", f"container {now['name']} now")
+    terminal.render(names, found, tally, sys.stdout, times=True)
+    verdict = built.head["verdict"]
+    if verdict["status"] == ExitStatus.FAILED:
+        print(verdict["sentence"])
+        return ExitStatus.FAILED
+    return ExitStatus.DRIFTED if tally.changes.total() else ExitStatus.EXPLAINED
+
+
+def _is_kernels(difference: Difference) -> bool:
+    """Whether the kernel makes it: terminals in /dev/pts come and go."""
+    sides = [side for side in (difference.one, difference.other) if side is not None]
+    return all(side.origin == Origin.KERNEL for side in sides)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from scratchlab import render
+from scratchlab.cli.difference import show_since
 from scratchlab.cli.many import Selection, verify_many
 from scratchlab.cli.options import (
     REPORT_FORMATS,
@@ -54,6 +55,11 @@ if TYPE_CHECKING:
 )
 @click.option("--save-evidence", metavar="DIR", help="Also save all evidence, for replay")
 @expect_option
+@click.option(
+    "--since",
+    metavar="REPORT",
+    help="Show only what changed since this report of the same container; 3: something did",
+)
 @click.option("--fresh", is_flag=True, help="Read and prove the image again, even if it is cached")
 @click.option("--freeze", is_flag=True, help="Pause the container while it is read")
 @click.option(
@@ -78,6 +84,7 @@ def verify(
     json_dir: str | None,
     save_evidence: str | None,
     expect: str | None,
+    since: str | None,
     fresh: bool,
     user_data: str,
     freeze: bool,
@@ -91,6 +98,8 @@ def verify(
     the exit status is the worst.
     """
     policy, rows = read_policy(expect), row_choice(form, all_rows, only)
+    if since is not None and (form != "table" or rows is not None):
+        raise click.UsageError("--since has its own table; leave out --format and --only")
     selection = Selection(containers, everything, project, labels)
     selection.check()
     if selection.is_several or json_dir:
@@ -98,8 +107,8 @@ def verify(
             raise click.UsageError("--json and --save-evidence are for one; use --json-dir")
         if freeze:
             raise click.UsageError("--freeze is for one container, and not with --json-dir")
-        if rows is not None:
-            raise click.UsageError("--all-rows and --only are for one")
+        if rows is not None or since is not None:
+            raise click.UsageError("--all-rows, --only and --since are for one")
         return verify_many(
             selection, engine, url, form, policy=policy, json_dir=json_dir,
             vantage=vantage, fresh=fresh, user_data=UserData(user_data),
@@ -119,7 +128,12 @@ def verify(
         if save_evidence:
             evidence.save(save_evidence)
         built = build_report(evidence, judgement, judgement.checks, policy=policy)
-        return _written(built, json_file, form, rows)
+        if since is None:
+            return _written(built, json_file, form, rows)
+        status = show_since(since, built)
+        if json_file:
+            write_report(built, json_file)
+        return status
 
 
 def _warn_of_paused(client: EngineClient) -> None:
