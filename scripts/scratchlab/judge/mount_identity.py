@@ -113,7 +113,7 @@ class MountIdentity:
         """
         if self._facts.host_mounts is None:
             return True, ()
-        named = [posixpath.normpath(path) for path in self._root_names() if path]
+        named = [posixpath.normpath(path) for path in self.root_names() if path]
         for other in self._facts.host_mounts:
             same = (other.device, other.root) == (mount.device, mount.root)
             if same and _is_named(other.target, named):
@@ -126,7 +126,7 @@ class MountIdentity:
         detail = f"the engine's mount namespace does not have this root on {where}"
         return False, (Evidence("host", detail),)
 
-    def _root_names(self) -> Iterator[str]:
+    def root_names(self) -> Iterator[str]:
         """Where the engine says that it mounted the root, or keeps it."""
         data = (self._facts.container.inspect.get("GraphDriver") or {}).get("Data") or {}
         yield str(data.get("MergedDir") or "")

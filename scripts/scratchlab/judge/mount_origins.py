@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import posixpath
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from scratchlab.idmap import IdMap
@@ -61,6 +61,7 @@ class MountOrigins:
             self._places.resolve(path): number for path, number in configured_devices(facts)
         }
         self._mounts_of_device = Counter(mount.device for mount in facts.mounts)
+        self._shown = {(mount.device, mount.root, mount.target) for mount in facts.mounts}
         self._host_mounts = HostMounts(facts.host_mounts or ())
         self._identity = MountIdentity(facts, root)
         self._late_from = self._masks.late_from
@@ -297,6 +298,10 @@ class MountOrigins:
         below = posixpath.relpath(mount.target, above.target)
         sources = [path for path in self._identity.names(request) if path]
         paths = {posixpath.normpath(posixpath.join(source, below)) for source in sources}
+        own = self._in_own_root(mount, paths)
+        if own and recursive and not late:
+            proof = Evidence("mountinfo", f"the bind shows the container's own root, with {own}")
+            return Cause(Origin.USER_MOUNT, rule, (listed, proof, line))
         other = self._host_mounts.find(mount, sorted(paths), below)
         if other is None:
             return None
@@ -304,6 +309,18 @@ class MountOrigins:
         if late or not recursive:
             return Cause(Origin.HOST_MOUNT, "host-mount", (proof, listed, line))
         return Cause(Origin.USER_MOUNT, rule, (listed, proof, line))
+
+    def _in_own_root(self, mount: Mount, paths: Iterable[str]) -> str:
+        """The target of the container's mount that ``mount`` is once more, where one of ``paths``
+        leads through the root's own place on the host; otherwise empty. A runtime mounts in one
+        namespace: what it has mounted below the root is below a later bind of ``/``, too.
+        """
+        for root in filter(None, self._identity.root_names()):
+            for path in paths:
+                target = path.removeprefix(root.rstrip("/"))
+                if target != path and (mount.device, mount.root, target) in self._shown:
+                    return target
+        return ""
 
     def user_bind_above(self, mount: Mount) -> Mount | None:
         """The bind or volume of the user's that ``mount`` was mounted on, below its target."""
