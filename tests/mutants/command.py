@@ -49,7 +49,7 @@ class Score:
 def reasons() -> dict[str, str]:
     """Why each fault that REASONS lists survives."""
     groups = tomllib.loads(REASONS.read_text()).get("group", [])
-    return {fault: group["reason"] for group in groups for fault in group["faults"]}
+    return {fault.strip(): group["reason"] for group in groups for fault in group["faults"]}
 
 
 def score(modules: Sequence[str] = (), sample: int = 0, minutes: float = math.inf) -> Score:

@@ -10,7 +10,7 @@ from scratchlab.judge.mount_origins import MountOrigins
 from scratchlab.judge.opaque import is_opaque
 from scratchlab.judge.paths import upwards
 from scratchlab.ledger import Ledger
-from scratchlab.model import Entry, Evidence, Ghost, Kind, Mount, Origin, Status
+from scratchlab.model import Entry, Evidence, Ghost, Kind, Origin, Status
 
 
 class GhostFinder:
@@ -20,10 +20,7 @@ class GhostFinder:
         """``root`` is the id of the mount that the live root lies on."""
         self._evidence = evidence
         self._mounts = mounts
-        reachable = mountinfo.visible_mounts(evidence.facts.mounts, root)
-        self._covers: dict[str, Mount] = {
-            target: mount for target, mount in reachable.items() if not mounts.is_root(mount.id)
-        }
+        self._covers = mountinfo.visible_mounts(evidence.facts.mounts, root)
 
     def find(self, entry: Entry) -> Ghost | None:
         """What hides ``entry`` of the image; None where nothing explains why it is missing."""
