@@ -29,7 +29,7 @@ from scratchlab.text import printable
 
 
 @click.command()
-@click.argument("source", metavar="ARCHIVE|IMAGE|-")
+@click.argument("source", metavar="ARCHIVE|DIRECTORY|IMAGE|-")
 @click.option("--reference", metavar="NAME", help="Which image of an archive with several images")
 @click.option(
     "--platform", metavar="OS/ARCH[/VARIANT]", help="Which platform of an archive with several"
