@@ -87,7 +87,6 @@ from ansible_collections.scratchlab.lab.plugins.module_utils.patience import all
 
 # Codenames of Debian 12, 13 and sid, on which the scenarios of molecule/ run.
 MEASURED = ("bookworm", "trixie", "forky")
-SECONDS = 15  # for a mirror to answer
 WRITTEN = ("/etc", "/usr", "/var/lib")  # there the lab writes
 # apt of root writes its caches even when it only shows something.
 QUIET = ("-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=")
