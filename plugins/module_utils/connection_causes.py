@@ -102,12 +102,12 @@ TABLE = (
         r"(?P<why>Connection timed out|No route to host|Network is unreachable)",
         "{place} does not answer: {why}",
         "is it switched on and in this network? ping {place}; to wait longer for a slow one: "
-        "./lab --timeout 120",
+        "--timeout 120",
     ),
     (
         r"Timed out after (?P<seconds>\d+) second",
         "a task did not end within {seconds} s on {host}: it is slow, or something there hangs",
-        "to wait longer: ANSIBLE_TASK_TIMEOUT=7200 ./lab",
+        "to wait longer, set ANSIBLE_TASK_TIMEOUT=7200",
     ),
     (
         r"\[Errno 30\] Read-only file system: '+(?P<path>[^']+)'",
