@@ -111,3 +111,20 @@ def test_listing_that_is_cut_or_forged_is_refused(output: bytes, message: str) -
 def test_valid_listing_is_parsed() -> None:
     (line,) = e10_debug_vantage.parse_listing(b".\0\x0041ed 0 0 4096 0 0\n\0\0")
     assert line == ListedEntry("/", "directory", 0o755, 0, 0, 0)
+
+
+def test_the_users_data_is_one_entry_each_and_not_opened(root: Path, tmp_path: Path) -> None:
+    (root / "data").mkdir()
+    (root / "data" / "inside").write_bytes(b"x")
+    with open(root / "it's $big", "wb") as big:
+        big.truncate(8 << 30)  # reading it would take longer than the test may
+    (root / "other").write_bytes(b"x")
+    space = tmp_path / "space"
+    space.mkdir()
+    users = ("/data", "/it's $big")
+    script = e10_debug_vantage.listing_script(users, root=str(root), space=str(space), unread=users)
+    done = subprocess.run(["sh", "-c", script], capture_output=True, check=True, timeout=10)
+    found = {line.path: line for line in e10_debug_vantage.parse_listing(done.stdout)}
+    assert found.keys() == {"/", "/data", "/it's $big", "/other"}
+    assert found["/it's $big"].sha256 is None
+    assert found["/other"].sha256
