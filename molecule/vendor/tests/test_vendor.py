@@ -75,6 +75,16 @@ def test_key_with_another_fingerprint_is_refused(
     )
 
 
+def test_check_mode_shows_the_files_and_writes_none(
+    machine: Machine, vendor: dict[str, object]
+) -> None:
+    before = machine.output("sh -c 'find /etc/apt -type f | xargs sha256sum'")
+    status, said = play(machine, vendor, "--check", "--diff")
+    assert status == 0, said
+    assert f"+URIs: {URL} +Suites: trixie" in said
+    assert machine.output("sh -c 'find /etc/apt -type f | xargs sha256sum'") == before
+
+
 def test_key_that_did_not_sign_the_repository_is_refused_by_apt(
     machine: Machine, vendor: dict[str, object]
 ) -> None:
@@ -86,16 +96,6 @@ def test_key_that_did_not_sign_the_repository_is_refused_by_apt(
     assert status == 2, said
     assert "is not signed" in said or "NO_PUBKEY" in said or "Missing key" in said
     assert not machine.host.package("docker-ce").is_installed
-
-
-def test_check_mode_shows_the_files_and_writes_none(
-    machine: Machine, vendor: dict[str, object]
-) -> None:
-    before = machine.output("sh -c 'find /etc/apt -type f | xargs sha256sum'")
-    status, said = play(machine, vendor, "--check", "--diff")
-    assert status == 0, said
-    assert f"+URIs: {URL} +Suites: trixie" in said
-    assert machine.output("sh -c 'find /etc/apt -type f | xargs sha256sum'") == before
 
 
 def test_packages_come_at_the_version_that_is_set(
@@ -110,7 +110,11 @@ def test_packages_come_at_the_version_that_is_set(
     assert set(installed) >= PACKAGES
     assert "docker.io" not in installed
     assert installed["docker-ce"] == "5:26.1.5-1~debian.13~trixie"
-    apt = "sh -c 'apt-get update -q >/dev/null; apt-cache policy docker-ce'"
+    apt = (
+        "sh -c 'lists=$(mktemp -d); mkdir $lists/partial; chmod -R 755 $lists; "
+        "apt-get update -q -o Dir::State::lists=$lists >/dev/null; "
+        "apt-cache policy -o Dir::State::lists=$lists docker-ce; rm -r $lists'"
+    )
     policy = machine.output(apt)
     assert "Candidate: 5:26.1.5-1" in policy, policy
     assert "5:26.1.6-1" in policy
