@@ -369,39 +369,3 @@ def test_process_that_ansible_leaves_does_not_hold_the_lock(lab: Lab) -> None:
     start = time.monotonic()
     lab.start("check").wait(timeout=60)
     assert time.monotonic() - start < 10
-
-
-@pytest.fixture
-def fresh(lab: Lab) -> Lab:
-    """A checkout that has no .venv yet, on a machine without a network."""
-    shutil.rmtree(lab.here / ".venv")
-    return lab
-
-
-NO_NETWORK = {"HTTPS_PROXY": "http://me:secret@127.0.0.1:9", "PIP_RETRIES": "1"}
-
-
-def test_network_that_fails_is_one_line_with_the_proxy(fresh: Lab) -> None:
-    status, output = fresh.run("check", "-i", "desk01,", environment=NO_NETWORK)
-    assert status == 2
-    assert output.count("\n") == 2, output
-    line = output.splitlines()[1]
-    assert line.startswith("lab: pip cannot install uv: ProxyError('Cannot connect to proxy.'")
-    assert "it needs PyPI by the proxy 127.0.0.1:9: check the network" in line
-    assert "secret" not in output
-
-
-def test_pip_conf_is_read_for_the_network_alone(fresh: Lab) -> None:
-    """With ``user`` and ``target`` pip would refuse, or install somewhere else."""
-    file = fresh.here / "pip.conf"
-    file.write_text(
-        "[global]\nindex-url = https://me:secret@127.0.0.1:9/simple\nuser = true\n"
-        f"target = {fresh.here}/elsewhere\n"
-    )
-    environment = {"PIP_CONFIG_FILE": str(file), "PIP_RETRIES": "0"}
-    _, output = fresh.run("check", "-i", "desk01,", environment=environment)
-    assert "it needs 127.0.0.1:9/simple: check the network" in output
-    log = (fresh.here / ".cache" / "install.log").read_text()
-    assert "--user" not in log
-    assert "secret" not in output
-    assert not (fresh.here / "elsewhere").exists()
