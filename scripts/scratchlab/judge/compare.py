@@ -89,7 +89,7 @@ def differences(image: Entry, live: Entry, ids: IdMap) -> tuple[str, ...]:
     """The names of the fields in which ``live`` differs from ``image``."""
     names: list[str] = []
     if _equal_fields(image) != _equal_fields(live):
-        names += [name for name in _EQUAL_FIELDS if getattr(image, name) != getattr(live, name)]
+        names = [name for name in _EQUAL_FIELDS if getattr(image, name) != getattr(live, name)]
     if ids.uid(image.uid) != live.uid:
         names.append("uid")
     if ids.gid(image.gid) != live.gid:

@@ -199,11 +199,12 @@ def engines_file(text: str | None, engine: Engine | None = None, **changes: Any)
     fields: dict[str, Any] = {
         "inspect": {"HostnamePath": HOSTNAME, "Config": {"Hostname": "h"}},
         "engine_files": (EngineFile("/etc/hostname", HOSTNAME, text),),
+        "config": config(bind("/etc/hostname", HOSTNAME)),
     }
     if engine is not None:
         fields["engine"] = engine
     return facts(
-        bound(9, "/etc/hostname"), config=config(bind("/etc/hostname", HOSTNAME)),
+        bound(9, "/etc/hostname"),
         sources=(source(HOSTNAME, 9),), **(fields | changes),
     )  # fmt: skip
 
@@ -212,6 +213,15 @@ def test_an_engines_file_with_what_the_engine_writes_is_the_engines() -> None:
     found = finding(judged(engines_file("h\n"), file("/etc/hostname", 9)), "/etc/hostname")
     assert shown(found) == (Origin.ENGINE_MOUNT, "docker-network-files")
     assert found.evidence[-1].detail == f"{HOSTNAME} holds what the engine writes"
+
+
+@pytest.mark.parametrize("text", ["h\n", "evil\n"])
+def test_an_engines_file_on_a_mount_in_doubt_stays_in_doubt(text: str) -> None:
+    asked = config(bind("/etc/hostname", HOSTNAME, "rbind", "ro"))
+    found = finding(
+        judged(engines_file(text, config=asked), file("/etc/hostname", 9)), "/etc/hostname"
+    )
+    assert found.prediction == "oci-config asks for ro, and mountinfo shows rw"
 
 
 def test_an_engines_file_with_anything_else_was_written_later() -> None:
