@@ -53,30 +53,27 @@ def compare(
     """
     if paths is not None:
         for path in sorted(paths, key=sort_key):
-            pair = _pair(path, image.get(path), live.get(path), ids)
-            if pair is not None:
-                yield pair
+            of_image, of_live = image.get(path), live.get(path)
+            if of_image is not None or of_live is not None:
+                yield _pair(path, of_image, of_live, ids)
         return
     images, lives = iter(image), iter(live)
     left, right = next(images, None), next(lives, None)
     while left is not None or right is not None:
         if left is not None and right is not None and left.path == right.path:
-            pair = _pair(left.path, left, right, ids)
+            yield _pair(left.path, left, right, ids)
             left, right = next(images, None), next(lives, None)
         elif right is None or (left is not None and sort_key(left.path) < sort_key(right.path)):
             assert left is not None  # noqa: S101 - for the type checker: one of both is there
-            pair = _pair(left.path, left, None, ids)
+            yield _pair(left.path, left, None, ids)
             left = next(images, None)
         else:
-            pair = _pair(right.path, None, right, ids)
+            yield _pair(right.path, None, right, ids)
             right = next(lives, None)
-        if pair is not None:
-            yield pair
 
 
-def _pair(path: str, image: Entry | None, live: Entry | None, ids: IdMap) -> Pair | None:
-    if image is None and live is None:
-        return None
+def _pair(path: str, image: Entry | None, live: Entry | None, ids: IdMap) -> Pair:
+    """``path`` compared; at least one of ``image`` and ``live`` is there."""
     if live is None:
         return Pair(path, Status.MISSING, image, None)
     if image is None:

@@ -128,6 +128,7 @@ def test_many_hard_link_sets_are_made_in_one_reading(saved: Saved) -> None:
         for first, second in names
         for path in (first, second)
     )
+    image.put(Entry("/alone", Kind.FILE, 0o644))
     live = Ledger(Entry(first, Kind.FILE, 0o644) for first, _ in names)
     writable = Ledger(Entry(second, Kind.FILE, 0o644) for _, second in names)
     links = HardLinks(replace(evidence, image=image, live=live, writable=writable))
