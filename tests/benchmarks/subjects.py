@@ -98,9 +98,11 @@ def imported(tag: str, pack: Callable[[IO[bytes]], None]) -> Iterator[str]:
 
 
 @contextmanager
-def sleeping(image: str, *command: str) -> Iterator[str]:
-    """A container that runs ``command`` with 100000 seconds; removed afterwards."""
-    name = image.replace(":", "-")
+def sleeping(image: str, *command: str, name: str = "") -> Iterator[str]:
+    """A container that runs ``command`` with 100000 seconds; removed afterwards. It has the name
+    of the image where none is given.
+    """
+    name = name or image.replace(":", "-")
     run = ["docker", "run", "-d", "--name", name, "--network", "none", image]
     subprocess.run([*run, *command, "100000"], stdout=subprocess.DEVNULL, check=True)
     try:
