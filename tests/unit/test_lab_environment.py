@@ -186,9 +186,7 @@ def test_every_variable_of_ansible_is_one_that_the_script_knows_to_be_ansibles(
 
 
 @pytest.mark.parametrize("owner", ["DOCKER_", "BUILDX_", "BUILDKIT_", "CONTAINER_", "DPKG_"])
-def test_variable_that_chooses_an_engine_or_another_database_is_dropped(
-    lab: Lab, owner: str
-) -> None:
+def test_variable_that_chooses_another_engine_or_database_is_dropped(lab: Lab, owner: str) -> None:
     kept = {"DOCKER_CERT_PATH": "/certs"}
     assert lab.passed(kept | {f"{owner}HOST": "/x", "APT_CONFIG": "/x"}) == kept
 
