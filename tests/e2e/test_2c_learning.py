@@ -59,6 +59,9 @@ def test_reset_removes_every_result() -> None:
     done = lab_command.run("reset")
     assert done.returncode == 0, done.stdout
     assert not GRADED.exists()
+    # The answers are the student's too, in their own home: that is theirs to remove.
+    reset = scratchlab("learn", "reset", "--yes")
+    assert "removed: " in reset.stdout, reset.stderr
     assert not containers() & {"sleep", "exercise"}
     assert not list(REPORTS.rglob("*")), "no page, no gradebook, no trend, no worksheet"
     done = lab_command.run("--tags", "run,verify,report")
