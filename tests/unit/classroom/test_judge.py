@@ -69,24 +69,6 @@ def test_entry_of_one_container_only_is_named(reports: Reports) -> None:
     assert states(classroom)["cleo"] is MachineState.FAILED
 
 
-def test_reports_that_cover_less_are_not_compared_in_what_the_container_sees(
-    reports: Reports,
-) -> None:
-    for name in ("anna", "ben"):
-        reports.machine(name)
-    rows = [*rooms.tree(), entry("/data/it", "file", "user-data")]
-    covers = {"ledger_covers": "everything but the user's data"}
-    reports.machine("cleo", made("cleo", rows, container=covers))
-    classroom = judged(reports.finish())
-    facet = next(f for f in classroom.facets if f.title.startswith("what the container sees"))
-    assert [group.hosts for group in facet.groups] == [("anna", "ben")]
-    (cleo,) = (result for result in classroom.machines if result.name == "cleo")
-    assert (
-        "what its container sees is not compared: its report covers everything but the user's data,"
-        " most cover everything"
-    ) in cleo.notes
-
-
 @pytest.mark.parametrize(
     ("record", "state", "reason"),
     [
