@@ -50,7 +50,9 @@ class Selection:
         if self.everything and (self.project is not None or self.labels):
             raise click.UsageError("--all is every container; leave out --project and --label")
         if not self.names and not self.by_property:
-            raise click.UsageError("name a container, or use --all, --project or --label")
+            raise click.UsageError(
+                "Missing argument: name a container, or use --all, --project or --label"
+            )
         if self.project == "" or "" in self.labels:
             raise click.UsageError("--project and --label need a value")
 
