@@ -110,6 +110,7 @@ SHARED = {
     "/etc/containerd": (),
     "/etc/docker": ("key.json",),
     "/opt/containerd": ("bin", "lib"),
+    "/run/runc": (),
 }
 
 
