@@ -14,13 +14,12 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import scratchlab
-from scratchlab import codec
+from scratchlab import codec, temporary
 from scratchlab.collect.live import messages
 from scratchlab.collect.live.limits import WalkLimits
 from scratchlab.collect.live.user_data import UserDataPlan
@@ -57,9 +56,7 @@ class RootReader:
     ) -> None:
         self._silence = silence
         self._abandoned = False
-        self._directory = tempfile.mkdtemp(
-            prefix=f"scratchlab-reading-{os.getpid()}-", dir=temporary_directory()
-        )
+        self._directory = temporary.make("reading", temporary_directory())
         self._ledger = os.path.join(self._directory, "live")
         ours, theirs = socket.socketpair()
         self._connection = ours

@@ -9,14 +9,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import re
 import shutil
-import stat
 import subprocess
 import tempfile
 from importlib import resources
 from pathlib import Path
 
+from scratchlab import temporary
 from scratchlab.atomic import write_bytes
 from scratchlab.deadlines import LateError, allowed
 from scratchlab.errors import LabError
@@ -26,7 +25,6 @@ BUNDLED = "linux-{}"  # file name beside this one, in a zipapp built with the ag
 # Go version and architecture.
 _FLAGS = ("-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=")
 _SEARCH = f"/usr/local/go/bin{os.pathsep}/usr/lib/go/bin"  # after PATH
-_BUILD = re.compile(r"scratchlab-agent-([0-9]+)-[a-z0-9_]{8}")  # tempfile's 8 characters
 _TIMEOUT = 600.0  # seconds: Go compiles its standard library too
 
 
@@ -61,8 +59,8 @@ def build(architecture: str, sources: dict[str, bytes] | None = None) -> bytes:
             "install Go (`apt-get install golang-go`), or use a scratchlab built with"
             f" `build_zipapp.py --agent {architecture}` on a machine with Go",
         )
-    remove_leftovers(tempfile.gettempdir())
-    with tempfile.TemporaryDirectory(prefix=f"scratchlab-agent-{os.getpid()}-") as directory:
+    directory = temporary.make("agent", tempfile.gettempdir())
+    try:
         files = sources or _sources()
         for name, text in files.items():
             (Path(directory) / name).write_bytes(text)
@@ -99,32 +97,8 @@ def build(architecture: str, sources: dict[str, bytes] | None = None) -> bytes:
             errors = " ".join(done.stderr.split())[-400:]
             raise LabError(f"{what}, and {go} failed to build it: {errors}")
         return (Path(directory) / "agent").read_bytes()
-
-
-def remove_leftovers(directory: str) -> None:
-    """Remove from ``directory`` what killed runs of :func:`build` left: 25 MB each.
-
-    Only directories of this user with the name that ``build`` gives, whose process is gone.
-    """
-    for name in os.listdir(directory):
-        match = _BUILD.fullmatch(name)
-        path = os.path.join(directory, name)
-        with contextlib.suppress(OSError):
-            if match is None or _runs(int(match[1])):
-                continue
-            status = os.lstat(path)
-            if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid():
-                shutil.rmtree(path, ignore_errors=True)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        pass
-    return True
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _sources() -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-"""What a killed build of the agent left is removed by the next one; nothing else is."""
+"""What a killed run left in a temporary directory is removed by the next; nothing else is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from scratchlab.collect.remote import agent
+from scratchlab import temporary
 
 
 def dead_pid() -> int:
@@ -24,6 +24,7 @@ def test_only_own_directories_of_dead_processes_are_removed(tmp_path: Path) -> N
         tmp_path / f"scratchlab-agent-{dead}-abc_1234.d",
         tmp_path / "scratchlab-agent-abc_1234",
         tmp_path / f"other-agent-{dead}-abc_1234",
+        tmp_path / f"scratchlab-reading-{dead}-abc_1234",
     ]
     for path in (left, *kept):
         (path / "cache").mkdir(parents=True)
@@ -37,6 +38,6 @@ def test_only_own_directories_of_dead_processes_are_removed(tmp_path: Path) -> N
         foreign.mkdir()
         os.chown(foreign, 65534, 65534)
         kept.append(foreign)
-    agent.remove_leftovers(str(tmp_path))
-    assert {*tmp_path.iterdir()} == {*kept, link, file}
+    made = Path(temporary.make("agent", str(tmp_path)))
+    assert {*tmp_path.iterdir()} == {*kept, link, file, made}
     assert (kept[0] / "cache" / "file").exists()
