@@ -40,12 +40,15 @@ def test_check_mode_on_the_bare_machine_announces_changes_and_makes_none() -> No
     assert not (lab_command.RECEIPTS / "before.json").exists()
 
 
-def test_unreachable_mirror_is_reported_with_its_remedy(tmp_path: Path) -> None:
-    dead = tmp_path / "apt.conf"
+def test_unreachable_mirror_is_reported_with_its_remedy() -> None:
+    dead = Path("/etc/apt/apt.conf.d/99scratchlab-test")
     dead.write_text(
         'Acquire::http::Proxy "http://127.0.0.1:9/";\nAcquire::https::Proxy "DIRECT";\n'
     )
-    done = lab_command.run(env={"APT_CONFIG": str(dead), "PIP_NO_INDEX": "0"})
+    try:
+        done = lab_command.run(env={"PIP_NO_INDEX": "0"})
+    finally:
+        dead.unlink()
     assert done.returncode == 2, done.stdout
     message = next(line for line in done.stdout.splitlines() if "apt could not" in line)
     assert "check the network, the mirror" in message or "check the network" in done.stdout
