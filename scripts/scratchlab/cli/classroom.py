@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from scratchlab.atomic import atomic_write
@@ -82,10 +82,12 @@ def _write_sheets(path: str, classroom: Classroom) -> None:
         sheets.write_cards(classroom.machines, out)
 
 
-def write_report_page(report: Report, page: str) -> None:
-    """Write to ``page`` the page of one ``report``. Raises LabError when that is impossible."""
+def write_report_page(report: Report, page: str, links: Mapping[str, str] | None = None) -> None:
+    """Write to ``page`` the page of one ``report``, with ``links`` to others: title by URL. Raises
+    LabError when that is impossible.
+    """
     with atomic_write(page, encoding="utf-8") as out:
-        report_page.render(report, out)
+        report_page.render(report, out, links)
 
 
 def write_page_of_reports(reports: Sequence[str], page: str) -> Classroom:

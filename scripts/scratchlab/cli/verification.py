@@ -32,6 +32,8 @@ from scratchlab.report.verdict import ExitStatus, worst
 from scratchlab.text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from scratchlab.collect.engines import EngineClient
     from scratchlab.render.terminal.rows import RowChoice
 
@@ -172,12 +174,20 @@ def replay(
     metavar="FILE",
     help="Write a page for a browser instead: of one report, or of a room of HOST/report.json",
 )
+@click.option(
+    "--link",
+    "links",
+    metavar="URL=TITLE",
+    multiple=True,
+    help="Another page that the page of one report names; may be given again",
+)
 @row_options
 @click.option("--format", "form", type=REPORT_FORMATS, default="table", show_default=True)
 def report(
     *,
     reports: tuple[str, ...],
     page: str | None,
+    links: tuple[str, ...],
     all_rows: bool,
     only: tuple[str, ...],
     form: str,
@@ -185,11 +195,22 @@ def report(
     """Show reports that `verify --json` wrote."""
     rows = row_choice("a page" if page else form, all_rows, only)
     if page:
-        return _write_page(reports, page)
+        return _write_page(reports, page, _links(links))
     return worst([_show(read_report(path), form, rows) for path in reports])
 
 
-def _write_page(reports: tuple[str, ...], page: str) -> int:
+def _links(given: tuple[str, ...]) -> dict[str, str]:
+    """Titles by URL. Raises BadParameter where one of the two is missing."""
+    links = {}
+    for link in given:
+        url, _, title = link.partition("=")
+        if not url or not title:
+            raise click.BadParameter(f"{link}: not URL=TITLE", param_hint="--link")
+        links[url] = title
+    return links
+
+
+def _write_page(reports: tuple[str, ...], page: str, links: Mapping[str, str]) -> int:
     # Jinja takes 0.1 s to import, and nothing else in this module needs it.
     from scratchlab.cli.classroom import write_page_of_reports, write_report_page
 
@@ -197,7 +218,7 @@ def _write_page(reports: tuple[str, ...], page: str) -> int:
         needing_help = write_page_of_reports(reports, page).needing_help
         return ExitStatus.FAILED if needing_help else ExitStatus.EXPLAINED
     found = read_report(reports[0])
-    write_report_page(found, page)
+    write_report_page(found, page, links)
     return found.head["verdict"]["status"]
 
 

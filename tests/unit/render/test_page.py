@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, cast
 
+import click
 import pytest
 from tests.browser import reports
 
@@ -70,6 +71,18 @@ def test_several_reports_make_the_page_of_a_room(tmp_path: Path) -> None:
     assert "damaged" in html.read_text("utf-8")
     with pytest.raises(LabError, match=r"HOST/report\.json"):
         run("report", str(files[0]), str(tmp_path / "other.json"), "--html", str(html))
+
+
+def test_page_names_the_pages_beside_it(tmp_path: Path) -> None:
+    html, file = tmp_path / "index.html", tmp_path / "report.json"
+    write(reports.sleep(), str(file))
+    links = ["--link", "../index.html=The room", "--link", "worksheet.html=Worksheet"]
+    run("report", str(file), "--html", str(html), *links)
+    text = html.read_text("utf-8")
+    assert '<a class="page" href="../index.html">The room</a>' in text
+    assert '<a class="page" href="worksheet.html">Worksheet</a>' in text
+    with pytest.raises(click.BadParameter, match="not URL=TITLE"):
+        run("report", str(file), "--html", str(html), "--link", "worksheet.html")
 
 
 def test_failed_page_leaves_the_old_one(tmp_path: Path) -> None:
