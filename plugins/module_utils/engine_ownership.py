@@ -220,15 +220,19 @@ class _Images:
         """Return whether an image has the label only because it was built from a lab's image.
 
         The classic builder keeps the parent. BuildKit does not, and then the layers tell: those of
-        a lab's image come first.
+        a lab's image come first. A label with another value was set, and not inherited: what an
+        exercise commits has such a one.
         """
+        value = self.labels(image_id)[IMAGE_LABEL]
         parent = self.by_id[image_id].get("ParentId") or ""
         while parent in self.by_id:
-            if IMAGE_LABEL in self.labels(parent):
+            if self.labels(parent).get(IMAGE_LABEL) == value:
                 return True
             parent = self.by_id[parent].get("ParentId") or ""
         own = list(self.layers.get(image_id, ()))
         for other in self.ids & set(self.layers):
+            if self.labels(other).get(IMAGE_LABEL) != value:
+                continue
             base = list(self.layers[other])
             if other != image_id and base and own[: len(base)] == base:
                 return True

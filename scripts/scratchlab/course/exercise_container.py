@@ -12,7 +12,7 @@ from docker.errors import APIError, NotFound
 
 from scratchlab.classroom.exercise import LEVELS, Exercise
 from scratchlab.errors import LabError
-from scratchlab.labels import LABEL, is_ours
+from scratchlab.labels import IMAGE_LABEL, LABEL, is_ours
 
 if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient
@@ -72,6 +72,10 @@ def stop(engine: EngineClient) -> bool:
     return True
 
 
+# The value tells this image from one that a user commits, which inherits the lab image's own.
+_COMMITTED = {LABEL: "1", IMAGE_LABEL: "exercise"}
+
+
 class _Starter:
     """Starts the exercise's container from ``image`` and changes it, by the engine's API alone."""
 
@@ -112,7 +116,7 @@ class _Starter:
             header, content = self.get(identity, path)
             changes = {"mtime": header.mtime, **changes}
         self.put(identity, path, content, **changes)
-        self._image = self._api.commit(identity, conf={"Labels": {LABEL: "1"}})["Id"]
+        self._image = self._api.commit(identity, conf={"Labels": _COMMITTED})["Id"]
         self._api.remove_container(identity, force=True)
         self.run()
 

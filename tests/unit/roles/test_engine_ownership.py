@@ -171,6 +171,22 @@ def test_label_inherited_by_buildkit_does_not_count(layers: list[str]) -> None:
     assert found.images == ("sleep",)
 
 
+@pytest.mark.parametrize("parent", ["a", ""], ids=["classic builder", "BuildKit"])
+def test_image_that_an_exercise_committed_is_the_labs_and_so_is_its_container(parent: str) -> None:
+    exercise = {**LAB, ownership.IMAGE_LABEL: "exercise"}
+    images = [
+        image("a", "sleep:latest", labels=IMAGE),
+        image("e", parent=parent, labels=exercise),
+        image("m", parent="e", labels=exercise),
+    ]
+    layers = {"a": ["1"], "e": ["1", "2"], "m": ["1", "2"]}
+    found = judge("a", images=images[:2], containers=[container("x", "e", exercise)], layers=layers)
+    assert (found.theirs, found.images) == ((), ("sleep", "e"))
+    assert [name for _, name in found.containers] == ["x"]
+    committed = judge("a", images=images, layers=layers)  # by a user, from the exercise
+    assert committed.theirs == ("image m (without a name)",)
+
+
 def test_earlier_build_is_the_labs() -> None:
     knows = ownership.known({"sleep": {"content": "", "id": "b", "earlier": ["a"]}})
     images = [image("b", "sleep:latest", labels=IMAGE), image("a", labels=IMAGE)]
