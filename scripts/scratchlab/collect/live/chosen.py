@@ -17,12 +17,12 @@ from scratchlab.collect.live.closed import ClosedMounts
 from scratchlab.collect.live.file_status import FileStatus, mount_id_of, status_of, to_entry
 from scratchlab.collect.live.hashing import EMPTY, HashPool, UnhashedFile
 from scratchlab.collect.live.limits import (
-    KERNEL_FILESYSTEMS,
     UNHASHED_FILESYSTEMS,
     error_name,
     is_process_backed,
 )
 from scratchlab.collect.live.links import LinkSets
+from scratchlab.collect.live.reach import Reach
 from scratchlab.collect.live.xattrs import read_xattrs
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Kind, Mount
@@ -69,10 +69,11 @@ class _Reader:
         hashed: Callable[[str, FileStatus], bool],
     ) -> None:
         self._root_fd = root_fd
-        self._mounts = None if mounts is None else {mount.id: mount for mount in mounts}
-        self._root_mount = mount_id_of(root_fd)
-        self._closed = ClosedMounts(mounts or (), self._root_mount, engine_devices)
+        by_id = None if mounts is None else {mount.id: mount for mount in mounts}
+        root = mount_id_of(root_fd)
+        self._closed = ClosedMounts(mounts or (), root, engine_devices)
         self._closed.check_root()
+        self._reach = Reach(root, by_id, self._closed)
         self._closed_targets = self._closed.targets()
         self._pool = pool
         self._hashed = hashed
@@ -146,12 +147,12 @@ class _Reader:
     def _record(self, path: str, fd: int) -> bool:
         """Record what is behind ``fd``; False where that belongs to the pool now."""
         mount_id = mount_id_of(fd)
-        status = status_of(fd, mount_id, cached=not self._is_open(mount_id))
-        excluded, why = self._excluded(status)
+        status = status_of(fd, mount_id, cached=not self._reach.is_open(mount_id))
+        excluded, why = self._reach.excluded(status.mount)
         is_directory = stat.S_ISDIR(status.mode)
         if excluded:
             self._dead_ends.add(path)
-            note = why if is_directory or why else f"not read: {self._fstype(status)}"
+            note = why if is_directory or why else f"not read: {self._reach.fstype(status.mount)}"
             self._entries[path] = to_entry(path, status, (), note=note)
             return True
         xattrs, note = read_xattrs(fd)
@@ -165,8 +166,8 @@ class _Reader:
         status = file.status
         self._files.append(status)
         why = None
-        if self._fstype(status) in UNHASHED_FILESYSTEMS:
-            why = f"not hashed: {self._fstype(status)}"
+        if self._reach.fstype(status.mount) in UNHASHED_FILESYSTEMS:
+            why = f"not hashed: {self._reach.fstype(status.mount)}"
         sha256 = None
         first = status.links == 1 or self._links.add(status, file.path)
         if why is None and first and self._hashed(file.path, status):
@@ -178,26 +179,3 @@ class _Reader:
             file.path, status, file.xattrs, sha256=sha256, note=why or file.note
         )
         return True
-
-    def _is_open(self, mount_id: int) -> bool:
-        if mount_id == self._root_mount:
-            return True
-        mount = (self._mounts or {}).get(mount_id)
-        return mount is not None and self._closed.why(mount) is None
-
-    def _excluded(self, status: FileStatus) -> tuple[bool, str | None]:
-        """Whether nothing below it is read, and the note if that leaves a gap."""
-        if status.mount == self._root_mount:
-            return False, None
-        if self._mounts is None:
-            return True, "not read: another mount"
-        mount = self._mounts.get(status.mount)
-        if mount is None:
-            return True, "not read: on a mount that mountinfo did not list"
-        if why := self._closed.why(mount):
-            return True, f"not read: {why}"
-        return mount.fstype in KERNEL_FILESYSTEMS, None
-
-    def _fstype(self, status: FileStatus) -> str:
-        mount = (self._mounts or {}).get(status.mount)
-        return "" if mount is None else mount.fstype

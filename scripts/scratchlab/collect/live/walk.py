@@ -40,6 +40,7 @@ from scratchlab.collect.live.limits import (
     is_process_backed,
 )
 from scratchlab.collect.live.links import LinkSets
+from scratchlab.collect.live.reach import Reach
 from scratchlab.collect.live.user_data import BoundedMounts, UserDataPlan
 from scratchlab.collect.live.xattrs import read_xattrs
 from scratchlab.errors import LabError
@@ -85,7 +86,7 @@ class Walk:
         self._links = LinkSets()
         self._directories = DirectoryStack()
         self._path = "/"  # of the deepest directory
-        self._root_mount = 0
+        self._reach = Reach(0, mounts, self._closed)
         self._hashed: defaultdict[int, int] = defaultdict(int)
         self._plan = plan
         self._users = BoundedMounts(UserDataPlan(), {})
@@ -142,7 +143,6 @@ class Walk:
         fd = os.open(".", _PATH | os.O_DIRECTORY, dir_fd=root_fd)
         try:
             status = status_of(fd)
-            self._root_mount = status.mount
             xattrs, note = read_xattrs(fd)
         except BaseException:
             os.close(fd)
@@ -159,9 +159,11 @@ class Walk:
             raise LabError(f"the directory is on a {mount.fstype}, which the kernel generates")
         if self._mounts is None:
             self._other_mounts = None
+            self._reach = Reach(mount_id, None, self._closed)
             return
         self._closed = ClosedMounts([*self._mounts.values()], mount_id, self._engine_devices)
         self._closed.check_root()
+        self._reach = Reach(mount_id, self._mounts, self._closed)
         # Even opening a path by O_PATH asks some servers (Linux fs/namei.c complete_walk(),
         # d_weak_revalidate). FUSE has no such question, and its status is cached.
         self._unopened = {
@@ -272,7 +274,7 @@ class Walk:
             path = self._below(name)
             if stat.S_ISDIR(status.mode) and pending is not None:
                 self._wait(pending, name)
-            elif status.mount != self._root_mount and self._other_mounts is not None:
+            elif status.mount != self._reach.root and self._other_mounts is not None:
                 self._other_mounts.append(path)
             else:
                 self._users.count(status.mount, path)
@@ -290,16 +292,11 @@ class Walk:
     def _status(self, fd: int) -> FileStatus:
         mount = mount_id_of(fd)
         # No request to a filesystem that a process serves, or that is not known.
-        known = mount == self._root_mount or self._is_known_mount(mount)
-        return status_of(fd, mount, cached=not known)
-
-    def _is_known_mount(self, mount_id: int) -> bool:
-        mount = None if self._mounts is None else self._mounts.get(mount_id)
-        return mount is not None and self._closed.why(mount) is None
+        return status_of(fd, mount, cached=not self._reach.is_open(mount))
 
     def _enter(self, name: str, path: str, fd: int, status: FileStatus) -> bool:
         """Enter a directory, or only record it. Returns whether ``fd`` was kept open."""
-        excluded, why = self._excluded(status)
+        excluded, why = self._reach.excluded(status.mount)
         if excluded:
             self._keep([self._placed(to_entry(path, status, (), note=why))])
             return False
@@ -308,19 +305,6 @@ class Walk:
         self._directories.push(OpenDirectory(name, fd, status, entry))
         self._path = path
         return True
-
-    def _excluded(self, status: FileStatus) -> tuple[bool, str | None]:
-        """Whether the filesystem is not read, and the note if that leaves a gap."""
-        if status.mount == self._root_mount:
-            return False, None
-        if self._mounts is None:
-            return True, "not read: another mount"
-        mount = self._mounts.get(status.mount)
-        if mount is None:
-            return True, "not read: on a mount that mountinfo did not list"
-        if why := self._closed.why(mount):
-            return True, f"not read: {why}"
-        return mount.fstype in KERNEL_FILESYSTEMS, None
 
     def _placed(self, entry: Entry) -> Entry:
         """``entry``, which is not read, on the mount of its directory where its own is a mount that
@@ -333,9 +317,9 @@ class Walk:
 
     def _record_leaf(self, path: str, fd: int, status: FileStatus) -> bool:
         """Record anything but a directory. Returns whether ``fd`` was kept open."""
-        excluded, why = self._excluded(status)
+        excluded, why = self._reach.excluded(status.mount)
         if excluded:
-            note = why or f"not read: {self._fstype(status)}"
+            note = why or f"not read: {self._reach.fstype(status.mount)}"
             self._keep([self._placed(to_entry(path, status, (), note=note))])
             return False
         xattrs, xattr_note = read_xattrs(fd)
@@ -365,18 +349,14 @@ class Walk:
     def _not_hashed(self, status: FileStatus) -> str | None:
         """The note of a file that is not hashed; None for one to hash."""
         limits = self._limits
-        if self._fstype(status) in UNHASHED_FILESYSTEMS:
-            return f"not hashed: {self._fstype(status)}"
+        if self._reach.fstype(status.mount) in UNHASHED_FILESYSTEMS:
+            return f"not hashed: {self._reach.fstype(status.mount)}"
         if status.size > limits.file_bytes:
             return f"not hashed: larger than {limits.file_bytes} bytes"
-        most = limits.root_bytes if status.mount == self._root_mount else limits.mount_bytes
+        most = limits.root_bytes if status.mount == self._reach.root else limits.mount_bytes
         if self._hashed[status.mount] + status.size > most:
             return f"not hashed: the files before it reached {most} bytes"
         return None
-
-    def _fstype(self, status: FileStatus) -> str:
-        mount = (self._mounts or {}).get(status.mount)
-        return "" if mount is None else mount.fstype
 
     def _keep(self, entries: Iterable[Entry]) -> None:
         self._buffer.keep(entries)
