@@ -20,20 +20,26 @@ type reader struct {
 	tick   func() error // called repeatedly while a large file is read
 }
 
+// openContent opens the file behind fd (O_PATH) by the descriptor's number: no name is resolved
+// again, so nothing can be put in its place.
+func openContent(fd int) (int, error) {
+	const flags = syscall.O_RDONLY | syscall.O_NONBLOCK | syscall.O_NOCTTY
+	path := "/proc/self/fd/" + strconv.Itoa(fd)
+	file, err := open(atCwd, path, flags|syscall.O_NOATIME)
+	if err == syscall.EPERM || err == syscall.EACCES {
+		return open(atCwd, path, flags)
+	}
+	return file, err
+}
+
 // hash is the SHA-256 of the regular file behind fd (O_PATH), or a note with the reason why there
-// is none. The file is opened by the descriptor's number: no name is resolved again, so nothing can
-// be put in its place.
+// is none.
 func (r *reader) hash(fd int, st status) ([]byte, string, error) {
 	digest := sha256.New()
 	if st.size == 0 {
 		return digest.Sum(nil), "", nil
 	}
-	const flags = syscall.O_RDONLY | syscall.O_NONBLOCK | syscall.O_NOCTTY
-	path := "/proc/self/fd/" + strconv.Itoa(fd)
-	file, err := open(atCwd, path, flags|syscall.O_NOATIME)
-	if err == syscall.EPERM || err == syscall.EACCES {
-		file, err = open(atCwd, path, flags)
-	}
+	file, err := openContent(fd)
 	if err != nil {
 		return nil, "unreadable: " + errorName(err), fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"encoding/binary"
 	"io"
-	"strconv"
 	"strings"
 	"syscall"
 )
@@ -91,12 +90,7 @@ func (w *walk) reachPath(root int, path string) int {
 
 // sendContent sends a file up to most bytes; false if it is longer, unless head is set.
 func (w *walk) sendContent(fd int, most uint64, head bool) bool {
-	const flags = syscall.O_RDONLY | syscall.O_NONBLOCK | syscall.O_NOCTTY
-	path := "/proc/self/fd/" + strconv.Itoa(fd)
-	file, err := open(atCwd, path, flags|syscall.O_NOATIME)
-	if err == syscall.EPERM || err == syscall.EACCES {
-		file, err = open(atCwd, path, flags)
-	}
+	file, err := openContent(fd)
 	if err != nil {
 		return false
 	}
