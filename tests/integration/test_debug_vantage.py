@@ -17,6 +17,7 @@ from docker.models.images import Image
 from scratchlab.collect.engines import EngineClient
 from scratchlab.collect.live import WalkLimits, read_root
 from scratchlab.collect.process import hold_process
+from scratchlab.collect.remote.debug_view import NOT_PROVED
 from scratchlab.errors import LabError
 from scratchlab.lab import verification
 from scratchlab.model import Origin
@@ -184,7 +185,7 @@ def test_user_namespace_hides_no_owner() -> None:
             assert_same(near, far)
         evidence, judgement = verification.verify(engine, container.id or "", vantage="debug")
         with evidence:
-            assert (judgement.problems, judgement.notes) == ((), ())
+            assert (judgement.problems, judgement.notes) == ((), (NOT_PROVED,))
             assert {finding.prediction for finding in judgement.findings} <= {"agrees", "none"}
 
 
@@ -199,7 +200,7 @@ def test_podman_containers_are_read(sleep_image: Image) -> None:
             assert_same(ledger, far)
         evidence, judgement = verification.verify(engine, container.id or "", vantage="debug")
         with evidence:
-            assert (judgement.problems, judgement.notes) == ((), ())
+            assert (judgement.problems, judgement.notes) == ((), (NOT_PROVED,))
             foreign = (Origin.UNEXPLAINED, Origin.WRITTEN_LATER)
             assert [finding for finding in judgement.findings if finding.origin in foreign] == []
             assert {finding.prediction for finding in judgement.findings} <= {"agrees", "none"}

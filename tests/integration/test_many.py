@@ -17,7 +17,7 @@ import pytest
 from docker.models.containers import Container
 from docker.models.images import Image
 
-from scratchlab.collect.engines import EngineClient, connect
+from scratchlab.collect.engines import EngineClient, connect, sdk
 from scratchlab.lab.many import Outcome, named, running, verify_each
 from tests.integration.conftest import BUSYBOX, SESSION, Build, Run
 from tests.integration.engine_proxy import EngineProxy
@@ -185,11 +185,14 @@ def proxied(tmp_path: Path) -> Any:
 
 @pytest.mark.parametrize("end", [EngineProxy.die, EngineProxy.hang])
 def test_an_engine_that_ends_half_way_ends_nothing_else(
-    containers: list[Container], tmp_path: Path, end: Callable[[EngineProxy], None]
+    containers: list[Container],
+    tmp_path: Path,
+    end: Callable[[EngineProxy], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(sdk, "ANSWER_SECONDS", 3.0)
     with proxied(tmp_path) as (proxy, client):
         subjects = named(client, names(0, 1, 2, 3))
-        client.client.api.timeout = 3  # seconds, instead of 60
         outcomes: list[Outcome] = []
         for outcome in verify_each(client, subjects):
             outcomes.append(outcome)

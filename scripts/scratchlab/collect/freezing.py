@@ -240,8 +240,10 @@ def _forget(path: str) -> None:
 
 
 def _run(pid: int) -> list[int]:
-    with open(f"/proc/{pid}/stat", "rb") as stat:
-        return [pid, parse_stat(stat.read()).start_time]
+    """The process and its start. Empty if it has ended and nobody has asked for its status yet."""
+    with open(f"/proc/{pid}/stat", "rb") as file:
+        stat = parse_stat(file.read())
+    return [] if stat.ended else [pid, stat.start_time]
 
 
 def _lives(run: list[int]) -> bool:
