@@ -31,12 +31,18 @@ def learner(
 ) -> Iterator[Learner]:
     """A student who goes the whole path: the tests of this file build on each other."""
     word = f"sl-test-{os.getpid()}-l"
+    earlier = _nameless(docker_client)
     made = Learner.make(tmp_path_factory.mktemp("home"), word)
     yield made
-    _clear(docker_client, word)
+    _clear(docker_client, word, earlier)
 
 
-def _clear(client: docker.DockerClient, word: str) -> None:
+def _nameless(client: docker.DockerClient) -> set[str]:
+    return {str(image.id) for image in client.images.list(filters={"dangling": True})}
+
+
+def _clear(client: docker.DockerClient, word: str, earlier: set[str]) -> None:
+    """Remove what the student made: a second build of a name leaves the first without one."""
     for name in ("sleep", "limits", "other", "exercise"):
         full = "exercise" if name == "exercise" else f"{word}-{name}"
         with suppress(docker.errors.NotFound):
@@ -46,6 +52,9 @@ def _clear(client: docker.DockerClient, word: str) -> None:
     for name in ("empty", "sleep"):
         with suppress(docker.errors.ImageNotFound):
             client.images.remove(f"{word}-{name}", force=True)
+    for image in _nameless(client) - earlier:
+        with suppress(docker.errors.APIError):  # somebody else's, in use
+            client.images.remove(image)
 
 
 def solve(learner: Learner, step: str) -> dict[str, object]:
@@ -143,8 +152,9 @@ def test_store_is_as_its_schema_says_and_reset_leaves_nothing(learner: Learner) 
 @pytest.fixture
 def beginner(tmp_path: Path, docker_client: docker.DockerClient) -> Iterator[Learner]:
     word = f"sl-test-{os.getpid()}-b"
+    earlier = _nameless(docker_client)
     yield Learner.make(tmp_path / "home", word)
-    _clear(docker_client, word)
+    _clear(docker_client, word, earlier)
 
 
 GOOD = r"printf 'FROM scratch\nCOPY test .\n' > Dockerfile"
