@@ -193,6 +193,8 @@ def report(
     form: str,
 ) -> int:
     """Show reports that `verify --json` wrote."""
+    if links and (page is None or len(reports) > 1):
+        raise click.UsageError("--link is for the page of one report")
     rows = row_choice("a page" if page else form, all_rows, only)
     if page:
         return _write_page(reports, page, _links(links))

@@ -83,6 +83,9 @@ def test_page_names_the_pages_beside_it(tmp_path: Path) -> None:
     assert '<a class="page" href="worksheet.html">Worksheet</a>' in text
     with pytest.raises(click.BadParameter, match="not URL=TITLE"):
         run("report", str(file), "--html", str(html), "--link", "worksheet.html")
+    for others in ([], [str(file), "--html", str(html)]):
+        with pytest.raises(click.UsageError, match="the page of one report"):
+            run("report", str(file), *others, *links)
 
 
 def test_failed_page_leaves_the_old_one(tmp_path: Path) -> None:
