@@ -29,7 +29,7 @@ from typing import TextIO
 from scratchlab.errors import LabError
 
 _MOST_LINKS = 40  # as in Linux, path_resolution(7)
-_KINDS = {
+FILE_KINDS = {
     stat.S_IFDIR: "a directory",
     stat.S_IFSOCK: "a socket",
     stat.S_IFBLK: "a block device",
@@ -168,5 +168,5 @@ def _open_special(path: str) -> int:
 
 
 def _refusal(kind: int | None, path: str) -> OSError:
-    what = _KINDS.get(kind or 0, "not a regular file")
+    what = FILE_KINDS.get(kind or 0, "not a regular file")
     return OSError(errno.EEXIST, f"it is {what}", path)

@@ -22,6 +22,18 @@ class ProcessStat:
         return self.state in ("Z", "X", "x")
 
 
+def started(pid: int) -> int | None:
+    """When the running process ``pid`` was started, in clock ticks after boot; with its number that
+    identifies it until the next boot. None if there is none, or it has ended (a zombie).
+    """
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            stat = parse_stat(file.read())
+    except (OSError, ValueError):
+        return None
+    return None if stat.ended else stat.start_time
+
+
 def parse_stat(text: bytes) -> ProcessStat:
     """Parse the content of ``/proc/PID/stat``. Raises ValueError where it is cut off."""
     # The second field is the command's name in parentheses and may hold any byte, ")" included.

@@ -9,6 +9,8 @@ from __future__ import annotations
 import io
 import os
 import signal
+import subprocess
+import sys
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
@@ -24,12 +26,22 @@ from docker.models.images import Image
 from scratchlab import deadlines
 from scratchlab.collect.engines import EngineClient, connect
 
+ROOT = Path(__file__).parents[2]
 LABEL = "scratchlab.test"
 SESSION = f"sl-test-{os.getpid()}"
 BUSYBOX = Path("/bin/busybox")
 
 Run = Callable[..., Container]
 Build = Callable[..., Image]
+
+
+def scratchlab(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the program with none of this environment's variables."""
+    return subprocess.run(
+        [sys.executable, "-m", "scratchlab", *arguments],
+        env={"PYTHONPATH": str(ROOT / "scripts"), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="session", autouse=True)

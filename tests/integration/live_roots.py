@@ -6,6 +6,7 @@ import ctypes
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,16 @@ from scratchlab.model import Entry
 
 SECRET = b"only the host may know this\n"
 _CLONE_NEWNS = 0x00020000
+
+
+def comes_true(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
+    """Whether ``condition`` comes true within that time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def pid(container: Container) -> int:

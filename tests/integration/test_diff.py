@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from docker.models.images import Image
 
-from tests.integration.conftest import Run
+from tests.integration.conftest import Run, scratchlab
 
 pytestmark = [pytest.mark.engine, pytest.mark.root]
 
 ROOT = Path(__file__).parents[2]
-
-
-def scratchlab(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "scratchlab", *arguments],
-        env={"PYTHONPATH": str(ROOT / "scripts"), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
 
 
 def test_what_changed_since_a_report(

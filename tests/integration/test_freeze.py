@@ -6,8 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ from scratchlab.collect.engines import EngineClient
 from scratchlab.errors import LabError
 from scratchlab.lab import verification
 from tests.integration.conftest import Run
-from tests.integration.live_roots import attacker, pid
+from tests.integration.live_roots import attacker, comes_true, pid
 
 pytestmark = [pytest.mark.engine, pytest.mark.root]
 
@@ -50,15 +49,6 @@ def busy(shell_image: Image, run_container: Run) -> Container:
 def is_paused(container: Container) -> bool:
     container.reload()
     return bool(container.attrs["State"]["Paused"])
-
-
-def comes_true(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.1)
-    return True
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ import docker
 import pytest
 from docker.models.containers import Container
 
-from tests.integration.conftest import LABEL, SESSION, Run
+from tests.integration.conftest import LABEL, SESSION, Run, scratchlab
 
 pytestmark = [pytest.mark.engine, pytest.mark.root]
 
@@ -93,14 +92,6 @@ def work(service: Service, container: Container) -> None:
             return
         time.sleep(0.2)
     raise AssertionError(container.logs().decode())
-
-
-def scratchlab(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "scratchlab", *arguments],
-        env={"PYTHONPATH": str(ROOT / "scripts"), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
 
 
 def test_a_service_verifies_with_the_policy_that_expect_wrote(

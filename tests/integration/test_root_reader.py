@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,7 @@ from scratchlab.collect.process import hold_process
 from scratchlab.errors import LabError
 from scratchlab.ledger import temporary_directory
 from tests.integration.conftest import Run
-from tests.integration.live_roots import attacker, live, pid
+from tests.integration.live_roots import attacker, comes_true, live, pid
 from tests.integration.test_live_closed import _OVERLAY_ON_DEAD_FUSE
 
 pytestmark = [pytest.mark.engine, pytest.mark.root]
@@ -29,16 +28,6 @@ pytestmark = [pytest.mark.engine, pytest.mark.root]
 @pytest.fixture
 def container(shell_image: Image, run_container: Run) -> Container:
     return run_container(shell_image)
-
-
-def waiting(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
-    """Whether ``condition`` comes true within that time."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.1)
-    return True
 
 
 def left_behind(owner: int) -> list[str]:
@@ -65,7 +54,7 @@ def test_it_has_no_descriptor_and_no_session_of_ours(container: Container) -> No
         with RootReader(process.root_fd, process.mounts, None) as reader:
             directory = Path(f"/proc/{reader.pid}/fd")
             # It waits for what to read of the user's data.
-            assert waiting(lambda: len(os.listdir(directory)) > 6)
+            assert comes_true(lambda: len(os.listdir(directory)) > 6, 20)
             links = sorted(os.readlink(file) for file in directory.iterdir())
             assert os.getsid(reader.pid) == reader.pid
             assert os.readlink(f"/proc/{reader.pid}/cwd") == "/"
@@ -117,7 +106,7 @@ def test_a_filesystem_that_never_answers_holds_nobody(container: Container) -> N
         assert f"process {number} ends when the filesystem answers" in sentence
         assert "the live root was silent for 4 s" in sentence
         assert os.path.exists(f"/proc/{number}")
-    assert waiting(lambda: not os.path.exists(f"/proc/{number}"))  # it answered: by its end
+    assert comes_true(lambda: not os.path.exists(f"/proc/{number}"), 20)  # it answered: by its end
 
 
 def test_a_reader_that_stops_is_ended(container: Container) -> None:
@@ -156,9 +145,9 @@ def test_the_reader_ends_with_its_caller_and_cleans_up(container: Container) -> 
     ) as caller:
         assert caller.stdout
         number = int(caller.stdout.readline())
-        assert waiting(lambda: len(os.listdir(f"/proc/{number}/fd")) > 6)
+        assert comes_true(lambda: len(os.listdir(f"/proc/{number}/fd")) > 6, 20)
         caller.kill()
-    assert waiting(lambda: not os.path.exists(f"/proc/{number}"))
+    assert comes_true(lambda: not os.path.exists(f"/proc/{number}"), 20)
     assert left_behind(caller.pid) == []
 
 

@@ -19,7 +19,7 @@ from scratchlab.atomic import write_bytes
 from scratchlab.deadlines import allowed
 from scratchlab.errors import LabError
 from scratchlab.model import Json
-from scratchlab.procfs import parse_stat
+from scratchlab.procfs import started
 
 if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient
@@ -226,7 +226,12 @@ def _marker(container: str) -> str:
 
 def _remember(engine: str, container: str, name: str, pids: tuple[int, ...]) -> str:
     """Write the file that names the container; returns its path, also where there can be none."""
-    known = {"engine": engine, "id": container, "name": name, "processes": list(map(_run, pids))}
+    known = {
+        "engine": engine,
+        "id": container,
+        "name": name,
+        "processes": [[pid, started(pid)] for pid in pids],
+    }
     with contextlib.suppress(OSError):
         os.makedirs(_directory(), mode=0o755, exist_ok=True)
         write_bytes(_marker(container), json.dumps(known).encode(), mode=0o600)
@@ -239,17 +244,9 @@ def _forget(path: str) -> None:
         os.removedirs(os.path.dirname(path))  # as far as they are empty
 
 
-def _run(pid: int) -> list[int]:
-    """The process and its start. Empty if it has ended and nobody has asked for its status yet."""
-    with open(f"/proc/{pid}/stat", "rb") as file:
-        stat = parse_stat(file.read())
-    return [] if stat.ended else [pid, stat.start_time]
-
-
-def _lives(run: list[int]) -> bool:
-    with contextlib.suppress(OSError, ValueError):
-        return _run(run[0]) == run
-    return False
+def _lives(process: tuple[int, int | None]) -> bool:
+    pid, start = process
+    return start is not None and started(pid) == start
 
 
 def _reason(error: Exception) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from docker.errors import APIError
 
-from scratchlab.procfs import parse_stat
+from scratchlab.procfs import started
 
 OWNER = "io.scratchlab.owner"  # the label
 _MAX_AGE = 3600.0  # seconds: no experiment takes longer
@@ -22,14 +22,11 @@ _MAX_AGE = 3600.0  # seconds: no experiment takes longer
 def owner(pid: int | None = None) -> str:
     """The identity of a process (default: this one): boot, PID namespace, PID and start time.
 
-    Empty where there is no such process.
+    Empty where there is no such process, or it has ended.
     """
     pid = os.getpid() if pid is None else pid
-    try:
-        stat = parse_stat(Path(f"/proc/{pid}/stat").read_bytes())
-    except (OSError, ValueError):
-        return ""
-    return f"{_this_namespace()}/{pid}/{stat.start_time}"
+    start = started(pid)
+    return "" if start is None else f"{_this_namespace()}/{pid}/{start}"
 
 
 def remove_leftovers(api: Any) -> tuple[str, ...]:

@@ -26,15 +26,20 @@ _MOST_REASONS = 20  # notes about rules that match a path and do not allow it
 _MOUNTED_LATER = frozenset({Origin.MOUNTED_INSIDE, Origin.HOST_MOUNT})
 
 
-class _Judged(Protocol):
+class Judged(Protocol):
     """What a judgement must have to be looked through for changes."""
 
     @property
-    def findings(self) -> Iterable[Finding]: ...
+    def findings(self) -> Iterable[Finding]:
+        """One for each entry."""
+
     @property
-    def ghosts(self) -> Iterable[Ghost]: ...
+    def ghosts(self) -> Iterable[Ghost]:
+        """What layers hold and the container does not show."""
+
     @property
-    def mounts(self) -> tuple[MountFinding, ...]: ...
+    def mounts(self) -> tuple[MountFinding, ...]:
+        """One for each mount."""
 
 
 class Changes:
@@ -147,7 +152,7 @@ def _patterns(rule: Rule) -> str:
     return " ".join(map(visible, rule.patterns))
 
 
-def listed(evidence: EvidenceSet, judgement: _Judged) -> Iterator[Change]:
+def listed(evidence: EvidenceSet, judgement: Judged) -> Iterator[Change]:
     """Every change that a policy could allow."""
     changes = Changes(evidence, judgement.mounts)
     for finding in judgement.findings:

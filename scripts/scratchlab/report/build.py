@@ -10,8 +10,8 @@ from scratchlab import __version__
 from scratchlab.judge.compare import NOT_COMPARED
 from scratchlab.judge.weight import Scale
 from scratchlab.ledger import HistoryReader
-from scratchlab.model import Check, Finding, Ghost, MountFinding, Origin, Status
-from scratchlab.report.allowances import Allowances, Changes
+from scratchlab.model import Check, Origin, Status
+from scratchlab.report.allowances import Allowances, Changes, Judged
 from scratchlab.report.convert import (
     check_section,
     drift_section,
@@ -44,15 +44,9 @@ if TYPE_CHECKING:
 SCHEMA = "scratchlab-report-2"
 
 
-class _Judgement(Protocol):
+class _Judgement(Judged, Protocol):
     """What a judgement must have to be reported."""
 
-    @property
-    def findings(self) -> Iterable[Finding]: ...
-    @property
-    def ghosts(self) -> Iterable[Ghost]: ...
-    @property
-    def mounts(self) -> tuple[MountFinding, ...]: ...
     @property
     def problems(self) -> tuple[str, ...]: ...
     @property

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
+from scratchlab.atomic import FILE_KINDS
 from scratchlab.collect.image.blobs import Blobs
 from scratchlab.collect.image.layers import paths
 from scratchlab.collect.image.limits import GIB, ArchiveLimits
@@ -28,13 +29,6 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # Opening never waits for the writer of a FIFO or for a lease of another process.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _BLOCK = 512  # bytes, of st_blocks (stat(2))
-_KINDS = {
-    stat.S_IFDIR: "a directory",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFBLK: "a block device",
-    stat.S_IFCHR: "a character device",
-    stat.S_IFIFO: "a FIFO",
-}
 ReadFile = Callable[[bytes, Pieces, int], None]  # path key, content, size in bytes
 
 
@@ -144,7 +138,7 @@ class LayoutDirectory:
 
 def _check_regular(status: os.stat_result, name: str) -> None:
     if not stat.S_ISREG(status.st_mode):
-        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "something else")
+        kind = FILE_KINDS.get(stat.S_IFMT(status.st_mode), "something else")
         raise UnreadableError(
             f"{name} is {kind}, and only regular files are read", "put the blob in its place"
         )
