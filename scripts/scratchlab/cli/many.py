@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -102,8 +104,9 @@ def verify_many(
             try:
                 for outcome in _counted(each, progress):
                     progress.clear()
-                    _print(outcome, form, width)
-                    outcomes.append(Outcome(outcome.subject, outcome.status, outcome.word, ""))
+                    with _uninterrupted():
+                        _print(outcome, form, width)
+                        outcomes.append(Outcome(outcome.subject, outcome.status, outcome.word, ""))
             except KeyboardInterrupt:
                 left = [subject.name for subject in subjects[len(outcomes) :]]
                 print(f"scratchlab: interrupted; not verified: {', '.join(left)}", file=sys.stderr)
@@ -115,6 +118,16 @@ def verify_many(
         counts = ", ".join(f"{count} {word}" for word, count in words.items())
         print(f"{len(outcomes)} containers: {counts}")
     return worst(outcome.status for outcome in outcomes)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C wait for the end of the block: what was printed is also counted, or neither."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _subjects(client: EngineClient, selection: Selection) -> list[Subject]:

@@ -53,15 +53,19 @@ class Process:
         Raises LabError if it ended, or if its mount namespace, its root or its mounts changed, but
         for those at targets that ``may_change``.
         """
+        with _refused(self.pid):
+            self._recheck(may_change)
+
+    def _recheck(self, may_change: Callable[[str], bool] | None) -> None:
         again = "run it again"
         if select.select([self.pidfd], [], [], 0)[0]:
             raise LabError(f"process {self.pid} ended while it was read", again)
         now = _stat(self.proc_fd, self.pid)
         if now.start_time != self.start_time:
             raise LabError(f"process {self.pid} was replaced while it was read", again)
-        if _namespaces(self.proc_fd, self.pid).get("mnt") != self.namespaces.get("mnt"):
+        if _namespaces(self.proc_fd).get("mnt") != self.namespaces.get("mnt"):
             raise LabError(f"process {self.pid} moved to another mount namespace", again)
-        root_fd, mounts = _root_and_mounts(self.proc_fd, self.pid, at_namespace_root=self.chroot)
+        root_fd, mounts = _root_and_mounts(self.proc_fd, at_namespace_root=self.chroot)
         try:
             if status_of(root_fd).identity != status_of(self.root_fd).identity:
                 raise LabError(f"process {self.pid} changed its root directory", again)
@@ -86,43 +90,47 @@ def hold_process(pid: int, *, at_namespace_root: bool = False) -> Iterator[Proce
     kernel thread or a zombie (neither has a root to read), or if the permission is missing.
     """
     with ExitStack() as stack:
-        proc_fd = _open_proc(pid)
-        stack.callback(os.close, proc_fd)
-        try:
-            pidfd = os.pidfd_open(pid)
-        except OSError as error:
-            raise _refusal(pid, error) from error
-        stack.callback(os.close, pidfd)
-        # Read below proc_fd after pidfd_open: if it can be read, both are the same process.
-        stat = _stat(proc_fd, pid)
-        namespaces = _namespaces(proc_fd, pid)
-        chroot = _chroot(proc_fd, pid, namespaces) if at_namespace_root else ""
-        root_fd, mounts = _root_and_mounts(proc_fd, pid, at_namespace_root=chroot)
-        stack.callback(os.close, root_fd)
-        process = Process(
-            pid=pid,
-            pidfd=pidfd,
-            proc_fd=proc_fd,
-            start_time=stat.start_time,
-            namespaces=namespaces,
-            uid_map=idmap.parse(_read(proc_fd, "uid_map", pid)),
-            root_fd=root_fd,
-            root_mount=status_of(root_fd).mount,
-            mounts=mounts,
-            chroot=chroot,
-        )
+        with _refused(pid):
+            process = _held(pid, stack, at_namespace_root=at_namespace_root)
         yield process
 
 
-def _open_proc(pid: int) -> int:
+def _held(pid: int, stack: ExitStack, *, at_namespace_root: bool) -> Process:
+    proc_fd = os.open(f"/proc/{pid:d}", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    stack.callback(os.close, proc_fd)
+    pidfd = os.pidfd_open(pid)
+    stack.callback(os.close, pidfd)
+    # Read below proc_fd after pidfd_open: if it can be read, both are the same process.
+    stat = _stat(proc_fd, pid)
+    namespaces = _namespaces(proc_fd)
+    chroot = _chroot(proc_fd, namespaces) if at_namespace_root else ""
+    root_fd, mounts = _root_and_mounts(proc_fd, at_namespace_root=chroot)
+    stack.callback(os.close, root_fd)
+    return Process(
+        pid=pid,
+        pidfd=pidfd,
+        proc_fd=proc_fd,
+        start_time=stat.start_time,
+        namespaces=namespaces,
+        uid_map=idmap.parse(_read(proc_fd, "uid_map")),
+        root_fd=root_fd,
+        root_mount=status_of(root_fd).mount,
+        mounts=mounts,
+        chroot=chroot,
+    )
+
+
+@contextmanager
+def _refused(pid: int) -> Iterator[None]:
+    """Tell every error of the system while ``pid`` is read as what it means for that process."""
     try:
-        return os.open(f"/proc/{pid:d}", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        yield
     except OSError as error:
         raise _refusal(pid, error) from error
 
 
 def _stat(proc_fd: int, pid: int) -> ProcessStat:
-    stat = parse_stat(_read(proc_fd, "stat", pid))
+    stat = parse_stat(_read(proc_fd, "stat"))
     if stat.ended:
         raise LabError(f"process {pid} has ended (a zombie)", "start the container again")
     if stat.flags & KERNEL_THREAD:
@@ -130,58 +138,46 @@ def _stat(proc_fd: int, pid: int) -> ProcessStat:
     return stat
 
 
-def _namespaces(proc_fd: int, pid: int) -> dict[str, str]:
-    try:
-        directory = os.open("ns", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=proc_fd)
-    except OSError as error:
-        raise _refusal(pid, error) from error
+def _namespaces(proc_fd: int) -> dict[str, str]:
+    directory = os.open("ns", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=proc_fd)
     try:
         return {name: os.readlink(name, dir_fd=directory) for name in sorted(os.listdir(directory))}
-    except OSError as error:
-        raise _refusal(pid, error) from error
     finally:
         os.close(directory)
 
 
-def _chroot(proc_fd: int, pid: int, namespaces: Mapping[str, str]) -> str:
+def _chroot(proc_fd: int, namespaces: Mapping[str, str]) -> str:
     """The process's root directory within its own mount namespace; empty where it is its root."""
     if namespaces.get("mnt") == os.readlink("/proc/self/ns/mnt"):
         return ""
-    root_fd = _open_root(proc_fd, pid)
+    root_fd = _open_root(proc_fd)
     try:
         return os.readlink("root", dir_fd=proc_fd) if is_chrooted(root_fd) else ""
-    except OSError as error:
-        raise _refusal(pid, error) from error
     finally:
         os.close(root_fd)
 
 
-def _root_and_mounts(
-    proc_fd: int, pid: int, *, at_namespace_root: str
-) -> tuple[int, tuple[Mount, ...]]:
+def _root_and_mounts(proc_fd: int, *, at_namespace_root: str) -> tuple[int, tuple[Mount, ...]]:
     """The process's root and mounts; those of its mount namespace where ``at_namespace_root``."""
     if at_namespace_root:
         with namespace_entered(proc_fd) as entered:
-            root_fd = _open_root(entered, pid)
-            return root_fd, mountinfo.parse(_read(entered, "mountinfo", pid))
-    root_fd = _open_root(proc_fd, pid)
+            mounts = mountinfo.parse(_read(entered, "mountinfo"))
+            return _open_root(entered), mounts
+    root_fd = _open_root(proc_fd)
     try:
-        return root_fd, _mounts(proc_fd, pid, root_fd)
+        return root_fd, _mounts(proc_fd, root_fd)
     except BaseException:
         os.close(root_fd)
         raise
 
 
-def _open_root(proc_fd: int, pid: int) -> int:
+def _open_root(proc_fd: int) -> int:
     # "root" is a magic link: following it opens the directory itself, whatever its text is.
-    try:
-        return os.open("root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=proc_fd)
-    except OSError as error:
-        raise _refusal(pid, error) from error
+    return os.open("root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=proc_fd)
 
 
-def _mounts(proc_fd: int, pid: int, root_fd: int) -> tuple[Mount, ...]:
-    mounts = mountinfo.parse(_read(proc_fd, "mountinfo", pid))
+def _mounts(proc_fd: int, root_fd: int) -> tuple[Mount, ...]:
+    mounts = mountinfo.parse(_read(proc_fd, "mountinfo"))
     root = status_of(root_fd).mount
     if any(mount.id == root for mount in mounts):
         return mounts
@@ -192,7 +188,7 @@ def _mounts(proc_fd: int, pid: int, root_fd: int) -> tuple[Mount, ...]:
         every = mountinfo.parse(_read_file("/proc/thread-self/mountinfo"))
     else:
         with namespace_entered(proc_fd) as entered:
-            every = mountinfo.parse(_read(entered, "mountinfo", pid))
+            every = mountinfo.parse(_read(entered, "mountinfo"))
     for mount in every:
         if mount.id == root:
             inside = os.path.relpath(os.readlink("root", dir_fd=proc_fd), mount.target)
@@ -201,27 +197,16 @@ def _mounts(proc_fd: int, pid: int, root_fd: int) -> tuple[Mount, ...]:
     return mounts
 
 
-def _read(proc_fd: int, name: str, pid: int) -> bytes:
-    try:
-        fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=proc_fd)
-        try:
-            return _all(fd)
-        finally:
-            os.close(fd)
-    except OSError as error:
-        raise _refusal(pid, error) from error
+def _read(proc_fd: int, name: str) -> bytes:
+    return _read_file(name, dir_fd=proc_fd)
 
 
-def _read_file(path: str) -> bytes:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+def _read_file(path: str, dir_fd: int | None = None) -> bytes:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=dir_fd)
     try:
-        return _all(fd)
+        return b"".join(iter(lambda: os.read(fd, _CHUNK), b""))
     finally:
         os.close(fd)
-
-
-def _all(fd: int) -> bytes:
-    return b"".join(iter(lambda: os.read(fd, _CHUNK), b""))
 
 
 def _refusal(pid: int, error: OSError) -> LabError:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,6 +71,44 @@ def test_a_zombie_has_no_root_to_read() -> None:
     with pytest.raises(LabError, match="zombie"), hold_process(child.pid):
         pass
     child.wait()
+
+
+CALLS = ("open", "readlink", "listdir", "read", "pidfd_open")
+
+
+def test_a_process_may_end_before_any_step_of_the_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each call to the system in turn finds that the process has just ended and was reaped."""
+    real = {name: getattr(os, name) for name in CALLS}
+    told: list[str] = []
+    for last in range(1000):
+        child = subprocess.Popen(["sleep", "600"])
+        calls = 0
+
+        def end_before(name: str, child: subprocess.Popen[bytes], last: int) -> Any:
+            def call(*args: Any, **options: Any) -> Any:
+                nonlocal calls
+                calls += 1
+                if calls == last + 1:
+                    child.kill()
+                    child.wait()
+                return real[name](*args, **options)
+
+            return call
+
+        with monkeypatch.context() as patch, child:
+            for name in CALLS:
+                patch.setattr(os, name, end_before(name, child, last))
+            try:
+                with hold_process(child.pid) as process:
+                    process.recheck()
+            except LabError as error:
+                told.append(error.what.replace(f"process {child.pid}", "process PID"))
+            child.kill()
+        if calls <= last:
+            break
+    assert calls == last  # the last round was not disturbed
+    assert len(told) > last * 0.8 > 15  # the rest ended after the last look
+    assert all(re.search("process PID( |$)", what) for what in told)
 
 
 def test_a_process_that_ends_is_noticed(sleeper: subprocess.Popen[bytes]) -> None:
