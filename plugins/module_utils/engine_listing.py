@@ -85,8 +85,12 @@ def objects(ask: Callable[[str], Any] = answer) -> Listing:
     )
 
 
-def everything(containerd: bool, data: str = ENGINE_DATA) -> Listing:
+def everything(
+    containerd: bool, data: str = ENGINE_DATA, emptied: Iterable[str] = tuple(MADE)
+) -> Listing:
     """Return all that the engine holds; with ``containerd`` its namespaces too.
+
+    ``emptied``: directories whose content goes with the engine, so that no one else's may be there.
 
     Raises Unanswered.
     """
@@ -99,7 +103,7 @@ def everything(containerd: bool, data: str = ENGINE_DATA) -> Listing:
         namespaces=namespaces() if containerd else (),
         stores=[
             *stores(data, info.get("Driver", ""), info.get("DockerRootDir", data)),
-            *strangers(MADE if containerd else [ENGINE_DATA]),
+            *strangers(path for path in emptied if path in MADE),
         ],
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -46,6 +48,22 @@ def described(
     if others:
         remedies.append(f"apt-get purge {' '.join(others)}, then {DESTROY}")
     return lines, remedies
+
+
+def data_of(engine: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Return the engine's data that stays although the engine's own does not, and the commands that
+    remove it. No receipt is needed for it: it stays whatever destroy is told.
+    """
+    if not engine["ours"] or engine["data_stays"]:
+        return [], []
+    chosen = [path for path in engine["chosen"] if os.path.isdir(path)]
+    lines = [f"{path}: the engine's configuration chose it for the data" for path in chosen]
+    lines += [
+        f"{path}: it held something before the lab came"
+        for path in engine["found"]
+        if os.path.isdir(path)
+    ]
+    return lines, [f"rm -r {' '.join(map(shlex.quote, chosen))}"] if chosen else []
 
 
 def _others(needed: Mapping[str, Sequence[str]]) -> set[str]:

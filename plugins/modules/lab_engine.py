@@ -49,11 +49,14 @@ ansible_facts:
       and C(data_stays); C(why) it stays, a list; C(theirs), what it holds of the user's;
       C(needed), images of the lab that containers of the user run from; C(needed_by), packages of
       the user's that need it; C(start), the command that starts it if it cannot be asked; C(keep),
-      packages that stay with it; C(data), directories to empty.
+      packages that stay with it; C(data), directories to empty; C(chosen), directories with the
+      engine's data that its configuration names, and C(found), those that held something before
+      the lab, which both stay.
   type: dict
   returned: always
 """
 
+import json
 import os
 import shutil
 
@@ -88,11 +91,13 @@ class Look:
         self.params = params
         self.before = read_json(RECEIPTS / "before.json", {})
         # An interrupted run may have removed the other evidence that the engine is the lab's.
-        decided = bool((read_json(DECISION, None) or {}).get("ours"))
-        self.started = bool(read_json(RECEIPTS / "engine.json", {})) or decided
+        decision = read_json(DECISION, None) or {}
+        self.started = bool(read_json(RECEIPTS / "engine.json", {})) or bool(decision.get("ours"))
         paths = self.before.get("paths", {})
         # Data that was there before the lab is not removed, so nothing in it is at risk.
         self.data = [path for path in params["data"] if paths.get(path) in ("absent", "empty")]
+        self.found = [path for path in params["data"] if paths.get(path) == "present"]
+        self.chosen = decision.get("chosen", [])
         self.packages = Packages()
         added = self.packages.added() if self.packages.receipts.is_dir() else {}
         present = states() if added else {}
@@ -133,10 +138,19 @@ class Look:
             read_json(RECEIPTS / "images.json", {}), self.params["images"]
         )
         try:
-            listing = engine_listing.everything(containerd=self.containerd())
+            listing = engine_listing.everything(self.containerd(), emptied=self.data)
         except engine_listing.Unanswered as error:
+            self.look_elsewhere(configured_root())
             return None, self.silence(str(error))
+        self.look_elsewhere(listing.info.get("DockerRootDir", ""))
         return engine_ownership.judge(listing, knows), ""
+
+    def look_elsewhere(self, root):
+        """Note that the engine keeps its data in ``root``, where that is no directory of ours."""
+        root = os.path.realpath(root) if root else ""
+        known = [os.path.realpath(path) for path in [*self.params["data"], *self.chosen]]
+        if root and not any(os.path.commonpath([root, path]) == path for path in known):
+            self.chosen = [*self.chosen, root]
 
     def containerd(self):
         """Return whether the lab would remove containerd's data."""
@@ -144,9 +158,20 @@ class Look:
 
     def silence(self, reason):
         """Return why the engine cannot be asked; nothing if it never had anything to tell."""
-        if not any(map(lab_removal.content, self.data)):
+        if not any(map(lab_removal.content, [*self.data, *self.chosen])):
             return ""
         return f"it cannot be asked what it holds: {reason}"
+
+
+def configured_root():
+    """Return the data directory that daemon.json names (dockerd(8): data-root, graph before)."""
+    try:
+        with open("/etc/docker/daemon.json", encoding="utf-8") as file:
+            options = json.load(file)
+    except (OSError, ValueError):
+        return ""
+    root = options.get("data-root") or options.get("graph") if isinstance(options, dict) else ""
+    return root if isinstance(root, str) and root.startswith("/") else ""
 
 
 def look(params):
@@ -178,6 +203,8 @@ def look(params):
         "start": found.start() if silence and ours else "",
         "keep": sorted(found.installed) if fate.engine and ours else [],
         "data": found.data,
+        "chosen": found.chosen if ours else [],
+        "found": found.found if ours and (found.started or found.installed) else [],
     }
 
 

@@ -225,6 +225,9 @@ def main():
     if shared:  # no receipt is needed for them: they stay whatever destroy is told
         lines += shared
         remedies.append(f"rm -r {' '.join(map(shlex.quote, shared))}")
+    data, commands = lab_stayed.data_of(module.params["engine"])
+    lines += data
+    remedies += commands
     own = students_files(account.pw_dir for account in pwd.getpwall())
     if own:  # the students' own, like what they wrote
         lines += [f"{path}: a student's own results" for path in own]

@@ -22,6 +22,8 @@ GONE = {
     "needed": [],
     "needed_by": [],
     "start": "",
+    "chosen": [],
+    "found": [],
 }
 STAYS = GONE | {"stays": True, "data_stays": True, "why": ["it holds volume data"]}
 DESTROY = "ansible-playbook scratchlab.lab.destroy"
@@ -98,3 +100,19 @@ def test_check_mode_claims_nothing_and_is_not_repeated(tmp_path: Path) -> None:
         "lab:   /notes",
         "lab: to remove it: ./lab destroy -l desk1 -e lab_destroy_data=true",
     ]
+
+
+def test_data_that_the_engine_keeps_elsewhere_is_named(tmp_path: Path) -> None:
+    chosen, found, gone = (str(tmp_path / name) for name in ("data root", "docker", "gone"))
+    for path in (chosen, found):
+        Path(path).mkdir()
+    engine = GONE | {"chosen": [chosen, gone], "found": [found, gone]}
+    assert lab_stayed.data_of(engine) == (
+        [
+            f"{chosen}: the engine's configuration chose it for the data",
+            f"{found}: it held something before the lab came",
+        ],
+        [f"rm -r '{chosen}'"],
+    )
+    assert lab_stayed.data_of(engine | {"ours": False}) == ([], [])
+    assert lab_stayed.data_of(engine | {"data_stays": True}) == ([], [])
