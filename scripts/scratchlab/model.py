@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from scratchlab.devices import CdiEdit, HostDevice
 from scratchlab.reading import SecondLook, UserDataRead
 
 Json = dict[str, Any]
@@ -271,16 +272,6 @@ class MaskRoot:
 
 
 @dataclass(frozen=True, slots=True)
-class HostDevice:
-    """A device node that HostConfig.Devices names: ``target`` is its path in the container, by the
-    names that the user gave; ``device`` the major and minor number that the host's node has.
-    """
-
-    target: str
-    device: tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True)
 class Facts:
     """The evidence without the ledgers: what engine, runtime, kernel and host report."""
 
@@ -308,6 +299,8 @@ class Facts:
     # HostConfig.Devices with directories expanded; None where the host's nodes cannot be read.
     devices: tuple[HostDevice, ...] | None = None
     mask_roots: tuple[MaskRoot, ...] = ()
+    # What CDI files of this machine add, as far as config.json has something at the same path.
+    cdi: tuple[CdiEdit, ...] = ()
     second_look: tuple[SecondLook, ...] = ()
     # Of what changed since the start: path to "ELF" or "script", as the content begins; path
     # to the package that owns it ("dpkg: nginx 1.22.1-9"), as the container's own database says.

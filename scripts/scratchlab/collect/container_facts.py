@@ -15,7 +15,8 @@ from scratchlab import mountinfo
 from scratchlab.collect.host_facts import ENGINE_FILES, MOST_TEXT
 from scratchlab.collect.live.closed import ClosedWays, Device, closed_ways
 from scratchlab.collect.live.file_status import mount_id_of
-from scratchlab.model import EngineFile, HostDevice, Json, MaskRoot, Mount
+from scratchlab.devices import HostDevice
+from scratchlab.model import EngineFile, Json, MaskRoot, Mount
 
 MOST_MOUNTINFO = 64 << 20  # bytes
 _MOST_LINKS = 40  # as the kernel: path_resolution(7)

@@ -18,6 +18,7 @@ from scratchlab.collect import (
     second_look,
     storage,
 )
+from scratchlab.collect.cdi import cdi_edits
 from scratchlab.collect.freezing import filesystem_server
 from scratchlab.collect.holding import hold_container, parent_pid
 from scratchlab.collect.host_facts import read_host
@@ -138,6 +139,7 @@ class HostView:
                 process.root_fd, process.mounts, process.root_mount, devices
             ),
             devices=container_facts.host_devices(inspect),
+            cdi=cdi_edits(inspect, config.data, self._client.info(), parent),
             host_namespaces=_host_namespaces(),
             problems=tuple(filter(None, (config.problem, layers_problem, _chrooted(process)))),
         )

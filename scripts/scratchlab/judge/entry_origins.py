@@ -126,9 +126,7 @@ class EntryOrigins:
         if path in self._mountpoints and directory:
             proof = self._needed_for(path)
             return Cause(Origin.RUNTIME_MOUNTPOINT, "runtime-mountpoint", (proof, layer))
-        if configured := self._configured_device(live):
-            return Cause(Origin.RUNTIME_DEVICE, "configured-device", (configured, layer))
-        return None
+        return self._device(live, layer)
 
     def _working_directory(self, place: Evidence) -> Cause:
         proof = Evidence("inspect", "it is the working directory, or above it")
@@ -194,7 +192,7 @@ class EntryOrigins:
                 return Cause(Origin.KERNEL, "devpts-node", (node, line))
         if content is Content.USERS:
             if configured := self._configured_device(live):
-                return Cause(Origin.RUNTIME_DEVICE, "configured-device", (configured, line))
+                return Cause(Origin.RUNTIME_DEVICE, "configured-device", (*configured, line))
             return self._on_users_mount(pair, mount, line)
         if content is Content.NEW:
             return self._in_new_filesystem(pair, live, mount, line)
@@ -237,8 +235,8 @@ class EntryOrigins:
         if mount.target == "/dev" and (made := self._device_or_link(live)):
             rule, proof = made
             return Cause(Origin.RUNTIME_DEVICE, rule, (proof, line))
-        if configured := self._configured_device(live):
-            return Cause(Origin.RUNTIME_DEVICE, "configured-device", (configured, line))
+        if device := self._device(live, line):
+            return device
         if live.path in self._workdir and live.kind is Kind.DIRECTORY:
             return self._working_directory(line)
         request = self._mounts.request(mount)
@@ -249,22 +247,34 @@ class EntryOrigins:
         detail = f"{mount.target} was empty when it was mounted, and nothing else makes this"
         return Cause(Origin.WRITTEN_LATER, None, (Evidence("stat", detail), line))
 
-    def _configured_device(self, live: Entry) -> Evidence | None:
+    def _device(self, live: Entry, place: Evidence) -> Cause | None:
+        """The cause of a device that is asked for, or that may be."""
+        if configured := self._configured_device(live):
+            return Cause(Origin.RUNTIME_DEVICE, "configured-device", (*configured, place))
+        unknown = self._mounts.device_files.unknown()
+        if live.device is not None and unknown:
+            return Cause(Origin.UNEXPLAINED, None, (*unknown, place))
+        return None
+
+    def _configured_device(self, live: Entry) -> tuple[Evidence, ...]:
         if live.device is None:
-            return None
+            return ()
         # What is asked for may be a directory of nodes; the host's are not known from everywhere.
         devices = self._mounts.devices
         asked = next((path for path in upwards(live.path) if path in devices), None)
         if asked is None or (asked != live.path and devices[asked] is not None):
-            return None
+            return ()
         number = devices[asked]
         if number is None:
             detail = f"a device {asked} is asked for; its number is not known from here"
-            return Evidence("inspect", detail)
+            return (Evidence("inspect", detail),)
         if number != live.device:
-            return None
+            return ()
         listed_in = "inspect" if self._evidence.facts.container.oci_config is None else "oci-config"
-        return Evidence(listed_in, "device {} {}:{} is configured".format(live.path, *live.device))
+        listed = Evidence(
+            listed_in, "device {} {}:{} is configured".format(live.path, *live.device)
+        )
+        return (listed, *self._mounts.device_files.node(live.path))
 
     def _device_or_link(self, live: Entry) -> tuple[str, Evidence] | None:
         """The rule and the proof of a device node or link that the runtime makes in /dev."""

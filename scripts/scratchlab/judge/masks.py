@@ -1,8 +1,10 @@
 """The masks and read-only paths of a runtime: mounts that it makes last, in one go.
 
-A mask is the container's own /dev/null over a file and an empty read-only tmpfs over a directory; a
-read-only path is bound over itself (runc v1.1.5 libcontainer/rootfs_linux.go maskPath(),
-readonlyPath()). Any process that may mount can make the same again: order and time tell.
+A mask is /dev/null over a file and an empty read-only tmpfs over a directory; a read-only path is
+bound over itself (runc v1.1.5 libcontainer/rootfs_linux.go maskPath(), readonlyPath()). The null
+device is the container's own, and with crun the host's: it masks before it changes the root (crun
+1.21 src/libcrun/linux.c do_masked_or_readonly_path()). Any process that may mount can make the same
+again: order and time tell.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ class Masks:
         self._dev_null = {
             mount.device for mount in facts.mounts if mount.target in ("/dev", "/dev/null")
         }
+        self._hosts_null = {source.mount for source in facts.sources if source.path == "/dev/null"}
         self._by_id = {mount.id: mount for mount in facts.mounts}
         # Not of a device: that changes with its names.
         self._changed = {root.mount: root.changed for root in facts.mask_roots if not root.device}
@@ -77,8 +80,9 @@ class Masks:
 
     def _is_null(self, mount: Mount) -> bool:
         # As a bind shows it, whether or not its name was removed since (Linux fs/d_path.c).
-        named = mount.root.removesuffix("//deleted") == "/null" and mount.device in self._dev_null
-        return named and self._device.get(mount.id, _NULL) == _NULL
+        known = mount.device in self._dev_null or mount.id in self._hosts_null
+        named = mount.root.removesuffix("//deleted") == "/null"
+        return known and named and self._device.get(mount.id, _NULL) == _NULL
 
     def _shows_what_it_covers(self, mount: Mount) -> bool:
         parent = self._by_id.get(mount.parent)

@@ -32,6 +32,7 @@ from scratchlab.judge.rules.docker import INIT_PROGRAM as DOCKER_INIT
 from scratchlab.judge.rules.podman import INIT_PROGRAM as PODMAN_INIT
 from scratchlab.judge.rules.rule import ROOT_DRIVERS
 from scratchlab.judge.rules.runtime import DEVICES, SPEC_FILESYSTEMS
+from scratchlab.judge.tools import DeviceFiles, by_hook
 from scratchlab.ledger import Ledger
 from scratchlab.model import Evidence, Facts, Mount, Origin
 
@@ -57,6 +58,7 @@ class MountOrigins:
         self._listed_in = "oci-config" if self._config else "inspect"  # masks and the terminal
         self._ids = IdMap(facts.container.uid_map)
         self._masks = Masks(facts)
+        self.device_files = DeviceFiles(facts)
         self.devices = {
             self._places.resolve(path): number for path, number in configured_devices(facts)
         }
@@ -165,7 +167,7 @@ class MountOrigins:
                 return made
         return (
             self._from_host(mount, line, late)
-            or self._by_hook(mount, line)
+            or by_hook(self._config, mount, line)
             or self._inside(mount, pending, line, late)
         )
 
@@ -180,10 +182,17 @@ class MountOrigins:
                 continue
             pending.remove(request)
             self._matched[mount.id] = request
+            listed = (Evidence(request.listed_in, str(request)), proof, line)
+            doubt = self._doubt(mount, request)
+            if request.wish is not None:
+                users = f"{self._engine}-user-mount"
+                return Cause(Origin.USER_MOUNT, users, (self._wish(request), *listed), doubt)
+            if (named := self.device_files.mount(request)) is not None:
+                return Cause(Origin.HOOK_OR_TOOL, "cdi-edits", (named, *listed), doubt)
             origin, rule = self._owner(mount.target, request)
-            wish = (self._wish(request),) if request.wish is not None else ()
-            evidence = (*wish, Evidence(request.listed_in, str(request)), proof, line)
-            return Cause(origin, rule, evidence, self._doubt(mount, request))
+            if origin is Origin.HOOK_OR_TOOL and (unnamed := self.device_files.unnamed()):
+                return Cause(Origin.UNEXPLAINED, None, listed, unnamed)
+            return Cause(origin, rule, listed, doubt)
         return None
 
     def _wish(self, request: RequestedMount) -> Evidence:
@@ -208,9 +217,7 @@ class MountOrigins:
         return target in mounts or any(bind.startswith(f"{name}:{target}") for bind in binds)
 
     def _owner(self, target: str, request: RequestedMount) -> tuple[Origin, str | None]:
-        """The origin and the rule of the requested mount at ``target``."""
-        if request.wish is not None:
-            return Origin.USER_MOUNT, f"{self._engine}-user-mount"
+        """The origin and the rule of a mount at ``target`` that the user did not ask for."""
         if not request.is_bind:
             rule = "oci-filesystem" if target in SPEC_FILESYSTEMS else "engine-filesystem"
             return Origin.RUNTIME_FILESYSTEM, rule
@@ -225,8 +232,8 @@ class MountOrigins:
             return Origin.ENGINE_MOUNT, f"{self._engine}-{name}"
         if target in SPEC_FILESYSTEMS or target.startswith(_CGROUP):  # the host's own, bound
             return Origin.RUNTIME_FILESYSTEM, "oci-filesystem"
-        # The runtime's configuration has it and nobody asked the engine for it: CDI or a wrapper
-        # around the runtime edited the configuration.
+        # The runtime's configuration has it and nobody asked the engine for it: a wrapper around
+        # the runtime edited the configuration.
         return Origin.HOOK_OR_TOOL, None
 
     def _is_engine_file(self, source: str) -> bool:
@@ -351,22 +358,13 @@ class MountOrigins:
         below = self._by_id.get(mount.parent)
         return None if below is None or below.id in (self._root, below.parent) else below
 
-    def _by_hook(self, mount: Mount, line: Evidence) -> Cause | None:
-        """A hook of the runtime's configuration whose own arguments name the path."""
-        for stage, hooks in (self._config.get("hooks") or {}).items():
-            for hook in hooks or []:
-                arguments = [str(hook.get("path")), *map(str, hook.get("args") or [])]
-                if any(mount.target in argument.split("=") for argument in arguments):
-                    evidence = Evidence("oci-config", f"{stage} hook: {' '.join(arguments)}")
-                    return Cause(Origin.HOOK_OR_TOOL, None, (evidence, line))
-        return None
-
     def _inside(
         self, mount: Mount, pending: Sequence[RequestedMount], line: Evidence, late: bool
     ) -> Cause:
-        if not self._config and self._facts.container.vantage == "host":
+        unknown = self.device_files.unknown()
+        if not self._config and (unknown or self._facts.container.vantage == "host"):
             # Whether it was asked for is not known.
-            return Cause(Origin.UNEXPLAINED, None, (line,))
+            return Cause(Origin.UNEXPLAINED, None, (*unknown, line))
         if pending and not late:
             doubt = f"{pending[0].listed_in} has {pending[0]}, but another mount is there"
             return Cause(Origin.UNEXPLAINED, None, (line,), doubt)

@@ -21,7 +21,8 @@ from scratchlab.collect.container_facts import (
 )
 from scratchlab.collect.host_facts import MOST_TEXT
 from scratchlab.collect.live.file_status import mount_id_of
-from scratchlab.model import EngineFile, HostDevice, MaskRoot, Mount
+from scratchlab.devices import HostDevice
+from scratchlab.model import EngineFile, MaskRoot, Mount
 
 
 @pytest.fixture

@@ -118,6 +118,22 @@ def test_with_its_options_changed_it_is_the_same_mount_and_in_doubt(
     assert causes(found)[9].doubt == sentence
 
 
+@pytest.mark.parametrize(
+    ("path", "number", "expected"),
+    [("/dev/null", 9, MASK), ("/dev/null", 8, INSIDE), ("/dev/zero", 9, INSIDE)],
+)
+def test_a_mask_may_be_the_hosts_dev_null_by_device_and_inode(
+    path: str, number: int, expected: tuple[Origin, str | None]
+) -> None:
+    """crun masks before it changes the root."""
+    mask = mount(9, "/proc/kcore", "devtmpfs", parent=2, device=(0, 6), root="/null")
+    found = replace(masked(mask), sources=(source(path, number),))
+    assert origin(found, 9) == expected
+    assert origin(replace(found, mask_roots=(MaskRoot(9, 0, (1, 5)),)), 9) == INSIDE
+    elsewhere = replace(mask, root="/x/null")
+    assert origin(replace(found, mounts=(PROC, SYS, DEV, elsewhere)), 9) == INSIDE
+
+
 def test_a_mask_of_a_file_may_be_writable_as_dev_null_is() -> None:
     null = mount(9, "/proc/kcore", parent=2, device=DEV.device, root="/null")
     assert causes(masked(null))[9].doubt == ""

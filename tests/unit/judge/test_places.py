@@ -20,6 +20,7 @@ from tests.unit.judge.handmade import (
     mount,
 )
 
+from scratchlab.devices import HostDevice
 from scratchlab.judge import paths
 from scratchlab.judge.places import (
     Content,
@@ -35,7 +36,7 @@ from scratchlab.judge.places import (
     wishes,
 )
 from scratchlab.ledger import Ledger
-from scratchlab.model import Engine, Entry, Facts, HostDevice
+from scratchlab.model import Engine, Entry, Facts
 
 NO_INIT = PODMAN  # podman has no init layer
 

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from tests.unit.judge.handmade import CRUN, DOCKER, RUNC, directory, facts, file, link
 
+from scratchlab.devices import HostDevice
 from scratchlab.judge.prediction import predict
 from scratchlab.judge.prediction.predictions import PredictedMount, Prediction, Predictions
 from scratchlab.ledger import Ledger
-from scratchlab.model import Engine, Entry, Host, HostDevice, Kind, Origin, Runtime
+from scratchlab.model import Engine, Entry, Host, Kind, Origin, Runtime
 
 MAPPED = ((0, 100000, 65536),)
 IN_DEV = {"/dev/full", "/dev/null", "/dev/random", "/dev/tty", "/dev/urandom", "/dev/zero",

@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from scratchlab.devices import HostDevice
 from scratchlab.evidence import EvidenceSet
 from scratchlab.judge import judge
 from scratchlab.judge.explain import explain
@@ -21,7 +22,6 @@ from scratchlab.model import (
     Entry,
     Facts,
     Host,
-    HostDevice,
     Kind,
     Layers,
     Mount,

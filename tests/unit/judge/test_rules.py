@@ -152,6 +152,7 @@ DIGESTS = {
     "oci-console": "2ec5986aba90",
     "configured-device": "d83ed9a62eae",
     "runtime-mountpoint": "330d1ae93912",
+    "cdi-edits": "0fde4718b9ab",
     "masked-path": "6cadbc85c822",
     "readonly-path": "b0d315de6f0e",
     "overlay-hard-links": "d7923b6c73e7",
@@ -188,15 +189,17 @@ DIGESTS = {
 
 def test_no_rule_is_added_removed_or_altered_unseen() -> None:
     rows: list[Any] = [
-        *docker.RULES, *podman.RULES, *runtime.RULES, *runtime.KERNEL_RULES, *spec.SPEC_ROWS,
-        spec.CONSOLE, *spec.LIBCONTAINER_ROWS,
+        *docker.RULES, *podman.RULES, *runtime.RULES, *runtime.TOOL_RULES, *runtime.KERNEL_RULES,
+        *spec.SPEC_ROWS, spec.CONSOLE, *spec.LIBCONTAINER_ROWS,
     ]  # fmt: skip
     assert {row.id: digest(row) for row in rows} == DIGESTS
     assert len(rows) == len(DIGESTS)
 
 
 def test_every_rule_is_found_by_its_id() -> None:
-    rules = [*docker.RULES, *podman.RULES, *runtime.RULES, *runtime.KERNEL_RULES]
+    tables = (docker, podman, runtime)
+    rules = [rule for table in tables for rule in table.RULES]
+    rules += [*runtime.TOOL_RULES, *runtime.KERNEL_RULES]
     assert list(RULES.values()) == rules
     assert [rule.id for rule in rules] == list(RULES)
 

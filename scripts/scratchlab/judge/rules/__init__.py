@@ -7,7 +7,13 @@ from scratchlab.judge.rules.rule import Citation, Rule
 
 RULES: dict[str, Rule] = {
     rule.id: rule
-    for table in (docker.RULES, podman.RULES, runtime.RULES, runtime.KERNEL_RULES)
+    for table in (
+        docker.RULES,
+        podman.RULES,
+        runtime.RULES,
+        runtime.TOOL_RULES,
+        runtime.KERNEL_RULES,
+    )
     for rule in table
 }
 

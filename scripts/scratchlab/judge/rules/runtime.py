@@ -122,6 +122,16 @@ RULES = (
     ),
 )  # fmt: skip
 
+TOOL_RULES = (
+    Rule(
+        "cdi-edits",
+        "a CDI file adds mounts to the configuration for a device that is asked for",
+        Origin.HOOK_OR_TOOL, "create",
+        Citation("cncf-tags/container-device-interface", "pkg/cdi/container-edits.go", "Apply"),
+        removed_by="run without that --device, or without --gpus",
+    ),
+)  # fmt: skip
+
 KERNEL_RULES = (
     Rule(
         "overlay-hard-links",

@@ -1,0 +1,102 @@
+"""What edits a runtime's configuration beside the engine: CDI files, and hooks.
+
+Only a file that names the very path proves it. A CDI file adds a mount or a node for a device that
+is asked for (cncf-tags/container-device-interface SPEC.md), and so the runtime's config.json has it
+and inspect does not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from scratchlab.devices import CdiEdit
+from scratchlab.judge.cause import Cause
+from scratchlab.judge.places import RequestedMount
+from scratchlab.model import Evidence, Facts, Mount, Origin
+
+# The qualified name of a device: SPEC.md, "Device naming".
+_NAME = re.compile(r"[A-Za-z][\w.-]*/[A-Za-z][\w-]*=[A-Za-z0-9][\w.:-]*")
+_ANNOTATION = "cdi.k8s.io/"  # pkg/cdi/annotations.go AnnotationPrefix
+
+
+class DeviceFiles:
+    """The devices of one container that a CDI file or a plugin of the engine makes, and what those
+    files add. ``asked`` are their names as far as they are shown.
+    """
+
+    def __init__(self, facts: Facts) -> None:
+        self.asked = frozenset(asked_by_name(facts))
+        self._read = facts.container.oci_config is not None
+        self._edits = [edit for edit in facts.cdi if self._is_asked(edit)]
+
+    def _is_asked(self, edit: CdiEdit) -> bool:
+        if not self.asked:
+            return True  # podman shows it on its command line alone: a file that fits is enough
+        return any(name == edit.device or name.startswith(f"{edit.device}=") for name in self.asked)
+
+    def mount(self, request: RequestedMount) -> Evidence | None:
+        """The evidence that a CDI file adds the mount ``request``."""
+        fits = (
+            edit
+            for edit in self._edits
+            if edit.source and (edit.target, edit.source) == (request.target, request.source)
+        )
+        return _named(next(fits, None))
+
+    def node(self, path: str) -> tuple[Evidence, ...]:
+        """The evidence, if there is any, that a CDI file adds the device ``path``."""
+        fits = (edit for edit in self._edits if not edit.source and edit.target == path)
+        named = _named(next(fits, None))
+        return (named,) if named is not None else ()
+
+    def unnamed(self) -> str:
+        """A sentence for what somebody added and no CDI file names; empty where no device is asked
+        for that such a file makes.
+        """
+        names = ", ".join(sorted(self.asked))
+        return f"no CDI file of {names} names it" if names else ""
+
+    def unknown(self) -> tuple[Evidence, ...]:
+        """Why it cannot be told what such a device adds, where config.json cannot be read."""
+        if self._read or not self.asked:
+            return ()
+        names = ", ".join(sorted(self.asked))
+        return (
+            Evidence("inspect", f"{names} is asked for; what that adds is not known from here"),
+        )
+
+
+def _named(edit: CdiEdit | None) -> Evidence | None:
+    return Evidence("host", f"{edit.file} adds it for {edit.device}") if edit is not None else None
+
+
+def asked_by_name(facts: Facts) -> Iterator[str]:
+    """The names of the devices that are not paths of the host's: as Docker's inspect lists them, as
+    podman's command line has them, and as the configuration's annotations do.
+    """
+    inspect = facts.container.inspect
+    for request in (inspect.get("HostConfig") or {}).get("DeviceRequests") or []:
+        # Without a name it is a plugin's: --gpus (moby v25.0 daemon/devices.go).
+        driver = str(request.get("Driver") or "a device of a plugin")
+        yield from map(str, request.get("DeviceIDs") or (driver,))
+    arguments = list(map(str, (inspect.get("Config") or {}).get("CreateCommand") or ()))
+    for option, argument in zip(["", *arguments], arguments, strict=False):
+        name = argument.removeprefix("--device=")
+        if (name != argument or option == "--device") and _NAME.fullmatch(name):
+            yield name
+    for key, value in ((facts.container.oci_config or {}).get("annotations") or {}).items():
+        if str(key).startswith(_ANNOTATION):
+            yield from filter(_NAME.fullmatch, str(value).split(","))
+
+
+def by_hook(config: Mapping[str, Any], mount: Mount, line: Evidence) -> Cause | None:
+    """A hook of the runtime's configuration whose own arguments name the path."""
+    for stage, hooks in (config.get("hooks") or {}).items():
+        for hook in hooks or []:
+            arguments = [str(hook.get("path")), *map(str, hook.get("args") or [])]
+            if any(mount.target in argument.split("=") for argument in arguments):
+                evidence = Evidence("oci-config", f"{stage} hook: {' '.join(arguments)}")
+                return Cause(Origin.HOOK_OR_TOOL, None, (evidence, line))
+    return None

@@ -1,0 +1,130 @@
+"""CDI files: what is read of them, and where."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scratchlab.collect import cdi
+from scratchlab.collect.cdi import cdi_edits, directories, edits
+from scratchlab.devices import CdiEdit
+
+DOCUMENT = {
+    "cdiVersion": "0.5.0",
+    "kind": "vendor.com/class",
+    "containerEdits": {"mounts": [{"hostPath": "/h/dir", "containerPath": "/c/dir/"}]},
+    "devices": [
+        {
+            "name": "one",
+            "containerEdits": {
+                "env": ["ONE=1"],
+                "deviceNodes": [{"path": "/dev/v0", "hostPath": "/dev/null"}],
+                "mounts": [{"hostPath": "/h/lib", "containerPath": "/c/../lib"}],
+            },
+        },
+        {"name": "two", "containerEdits": {"deviceNodes": [{"path": "/dev/v1"}]}},
+    ],
+}
+ALL = CdiEdit("F", "vendor.com/class", "/c/dir", "/h/dir")
+NODE = CdiEdit("F", "vendor.com/class=one", "/dev/v0")
+LIB = CdiEdit("F", "vendor.com/class=one", "/lib", "/h/lib")
+OTHER = CdiEdit("F", "vendor.com/class=two", "/dev/v1")
+CONFIG = {
+    "mounts": [{"destination": "/c/dir"}, {"destination": "/lib/"}],
+    "linux": {"devices": [{"path": "/dev/v0"}]},
+}
+
+
+def test_mounts_and_nodes_of_a_file_and_of_its_devices() -> None:
+    assert set(edits("F", DOCUMENT)) == {ALL, NODE, LIB, OTHER}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        None, [], "x", {}, {"devices": {}}, {"devices": [7]}, {"containerEdits": []},
+        {"containerEdits": {"mounts": {}, "deviceNodes": None}},
+        {"containerEdits": {"mounts": [1]}},
+    ],
+)  # fmt: skip
+def test_what_is_not_a_cdi_file_adds_nothing(document: Any) -> None:
+    assert list(edits("F", document)) == []
+
+
+@pytest.mark.parametrize(
+    ("inspect", "info", "expected"),
+    [
+        ({}, {}, ["/etc/cdi", "/var/run/cdi"]),
+        ({}, {"CDISpecDirs": ["/a", "/b"]}, ["/a", "/b"]),
+        ({}, {"CDISpecDirs": []}, ["/etc/cdi", "/var/run/cdi"]),
+        ({"Config": {"CreateCommand": ["podman", "--cdi-spec-dir", "/p", "run"]}}, {}, ["/p"]),
+        ({"Config": {"CreateCommand": ["podman", "--cdi-spec-dir=/p", "run"]}}, {}, ["/p"]),
+        ({"Config": {"CreateCommand": ["podman", "--cdi-spec-dir=p", "run"]}}, {}, []),
+        ({"Config": {"CreateCommand": ["podman", "--cdi-spec-dir"]}}, {}, []),
+        ({"Config": {"CreateCommand": None}}, {"CDISpecDirs": None}, ["/etc/cdi", "/var/run/cdi"]),
+    ],
+)  # fmt: skip
+def test_where_the_engine_looks(
+    inspect: dict[str, Any], info: dict[str, Any], expected: list[str]
+) -> None:
+    assert list(directories(inspect, info)) == expected
+
+
+def read(directory: Path, parent: int = 0, config: Any = CONFIG) -> set[CdiEdit]:
+    return set(cdi_edits({}, config, {"CDISpecDirs": [str(directory)]}, parent))
+
+
+def named(edit: CdiEdit, file: Path) -> CdiEdit:
+    return CdiEdit(str(file), edit.device, edit.target, edit.source)
+
+
+@pytest.mark.parametrize("parent", [0, 1, os.getpid()])
+def test_what_the_configuration_has_is_kept(tmp_path: Path, parent: int) -> None:
+    file = tmp_path / "v.json"
+    file.write_text(json.dumps(DOCUMENT))
+    assert read(tmp_path, parent) == {named(edit, file) for edit in (ALL, NODE, LIB)}
+    assert read(tmp_path, parent, None) == set()
+    assert read(tmp_path, parent, {"mounts": None, "linux": {"devices": None}}) == set()
+
+
+@pytest.mark.parametrize("name", ["v.yaml", "v.yml"])
+def test_a_file_may_be_yaml(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text(
+        "kind: vendor.com/class\ndevices:\n- name: one\n  containerEdits:\n"
+        "    deviceNodes:\n    - path: /dev/v0\n"
+    )
+    assert read(tmp_path) == {named(NODE, tmp_path / name)}
+
+
+def test_what_cannot_be_read_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cdi, "_MOST_BYTES", len(json.dumps(DOCUMENT)))
+    (tmp_path / "a.json").write_text("{")
+    (tmp_path / "b.yaml").write_text("a: [")
+    (tmp_path / "c.json").mkdir()
+    (tmp_path / "d.json").symlink_to("nowhere")
+    (tmp_path / "e.json").write_text(json.dumps(DOCUMENT) + " ")
+    (tmp_path / "f.txt").write_text(json.dumps(DOCUMENT))
+    (tmp_path / "g.json").write_bytes(b"\xff")
+    os.mkfifo(tmp_path / "h.json")
+    (tmp_path / "i.json").write_text(json.dumps(DOCUMENT))
+    assert {edit.file for edit in read(tmp_path)} == {str(tmp_path / "i.json")}
+    assert read(tmp_path / "none") == set()
+
+
+def test_of_many_files_the_first_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cdi, "_MOST_FILES", 1)
+    for name in ("b", "a"):
+        (tmp_path / f"{name}.json").write_text(json.dumps(DOCUMENT))
+    assert {edit.file for edit in read(tmp_path)} == {str(tmp_path / "a.json")}
+
+
+def test_it_is_read_where_the_engine_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a process with another root, /etc/cdi is that root's."""
+    asked: list[str] = []
+    monkeypatch.setattr(cdi.os, "listdir", lambda place: asked.append(place) or [])
+    assert read(Path("/etc/cdi"), 77) == set()
+    assert asked == ["/proc/77/root/etc/cdi"]

@@ -1,0 +1,171 @@
+"""What CDI files and hooks add: a file that names the very path proves it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.unit.judge.handmade import (
+    DEV,
+    PODMAN,
+    bind,
+    bound,
+    causes,
+    config,
+    facts,
+    finding,
+    judged,
+    listed,
+    mount,
+    node,
+    source,
+)
+
+from scratchlab.devices import CdiEdit
+from scratchlab.judge.tools import asked_by_name
+from scratchlab.model import Evidence, Facts, Origin
+
+LIB, FILE = "/usr/lib/libv.so", "/etc/cdi/v.json"
+EDIT = CdiEdit(FILE, "vendor.com/class=one", LIB, "/h/libv.so")
+NODE = CdiEdit(FILE, "vendor.com/class=one", "/dev/v0")
+ASKED = {"HostConfig": {"DeviceRequests": [{"Driver": "cdi", "DeviceIDs": [EDIT.device]}]}}
+
+
+def with_library(*edits: CdiEdit, inspect: Any = ASKED, **changes: Any) -> Facts:
+    fields: dict[str, Any] = {
+        "config": config(bind(LIB, "/h/libv.so")), "sources": (source("/h/libv.so", 9),),
+    }  # fmt: skip
+    library = bound(9, LIB, root="/h/libv.so")
+    return facts(library, cdi=edits, inspect=inspect, **(fields | changes))
+
+
+@pytest.mark.parametrize("device", ["vendor.com/class=one", "vendor.com/class"])
+@pytest.mark.parametrize("inspect", [ASKED, {}])
+def test_a_mount_that_a_cdi_file_adds_names_file_and_device(device: str, inspect: Any) -> None:
+    cause = causes(with_library(replace(EDIT, device=device), inspect=inspect))[9]
+    assert (cause.origin, cause.rule, cause.doubt) == (Origin.HOOK_OR_TOOL, "cdi-edits", "")
+    assert cause.evidence[0] == Evidence("host", f"{FILE} adds it for {device}")
+    assert [proof.kind for proof in cause.evidence] == ["host", "oci-config", "stat", "mountinfo"]
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [
+        (),
+        (replace(EDIT, device="vendor.com/class=two"),),
+        (replace(EDIT, device="vendor.com/cla"),),
+        (replace(EDIT, source="/h/other.so"),),
+        (replace(EDIT, target="/usr/lib/other.so"),),
+        (replace(EDIT, source=""),),
+    ],
+)
+def test_what_no_file_of_the_asked_devices_names_is_unexplained(
+    edits: tuple[CdiEdit, ...],
+) -> None:
+    cause = causes(with_library(*edits))[9]
+    assert (cause.origin, cause.rule) == (Origin.UNEXPLAINED, None)
+    assert cause.doubt == "no CDI file of vendor.com/class=one names it"
+    assert [proof.kind for proof in cause.evidence] == ["oci-config", "stat", "mountinfo"]
+
+
+def test_another_file_in_its_place_is_unexplained() -> None:
+    cause = causes(with_library(EDIT, sources=(source("/h/libv.so", 0),)))[9]
+    assert cause.origin is Origin.UNEXPLAINED
+    assert "but another mount is there" in cause.doubt
+
+
+def test_what_the_user_asked_for_stays_the_users() -> None:
+    wish = {"Type": "bind", "Source": "/h/libv.so", "Destination": LIB}
+    assert causes(with_library(EDIT, inspect={**ASKED, "Mounts": [wish]}))[9].rule == (
+        "docker-user-mount"
+    )
+
+
+def test_a_cdi_file_may_ask_for_a_new_filesystem() -> None:
+    edit = CdiEdit(FILE, "vendor.com/class=one", "/scratch", "tmpfs")
+    found = facts(
+        mount(9, "/scratch"), config=config(listed("/scratch")), cdi=(edit,), inspect=ASKED
+    )
+    assert causes(found)[9].rule == "cdi-edits"
+
+
+def test_without_a_cdi_device_config_json_alone_tells_of_a_tool() -> None:
+    cause = causes(with_library(inspect={}))[9]
+    assert (cause.origin, cause.rule, cause.doubt) == (Origin.HOOK_OR_TOOL, None, "")
+
+
+def with_node(*edits: CdiEdit) -> Facts:
+    return facts(
+        DEV, cdi=edits, inspect=ASKED,
+        config=config(listed("/dev"), devices=[{"path": "/dev/v0", "major": 1, "minor": 3}]),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("edits", "proofs"),
+    [
+        ((NODE,), [f"{FILE} adds it for vendor.com/class=one"]),
+        ((replace(NODE, target="/dev/v1"),), []),
+        ((replace(NODE, source="/x"),), []),
+        ((replace(NODE, device="other.com/class=one"),), []),
+        ((), []),
+    ],
+)
+def test_a_node_that_a_cdi_file_adds_names_file_and_device(
+    edits: tuple[CdiEdit, ...], proofs: list[str]
+) -> None:
+    found = finding(judged(with_node(*edits), node("/dev/v0", (1, 3), DEV.id)), "/dev/v0")
+    assert (found.origin, found.rule) == (Origin.RUNTIME_DEVICE, "configured-device")
+    assert [proof.detail for proof in found.evidence if proof.kind == "host"] == proofs
+
+
+def test_a_node_of_another_number_was_written_later() -> None:
+    found = finding(judged(with_node(NODE), node("/dev/v0", (1, 5), DEV.id)), "/dev/v0")
+    assert found.origin is Origin.WRITTEN_LATER
+
+
+@pytest.mark.parametrize("vantage", ["host", "debug"])
+def test_without_config_json_it_is_not_known_what_a_cdi_device_adds(vantage: str) -> None:
+    found = facts(DEV, bound(9, LIB), inspect=ASKED, vantage=vantage)
+    detail = "vendor.com/class=one is asked for; what that adds is not known from here"
+    unknown = Evidence("inspect", detail)
+    cause = causes(found)[9]
+    assert cause.origin is Origin.UNEXPLAINED
+    assert unknown in cause.evidence
+    for path, mount_id in (("/dev/v0", DEV.id), ("/v0", 1)):
+        live = node(path, (1, 3), mount_id)
+        entry = finding(judged(found, live, writable=[live]), path)
+        assert entry.origin is Origin.UNEXPLAINED
+        assert unknown in entry.evidence
+
+
+@pytest.mark.parametrize(
+    ("inspect", "annotations", "expected"),
+    [
+        ({}, {}, set()),
+        (ASKED, {}, {"vendor.com/class=one"}),
+        ({"HostConfig": {"DeviceRequests": [{"Driver": "", "DeviceIDs": None}]}}, {},
+         {"a device of a plugin"}),
+        ({"HostConfig": {"DeviceRequests": [{"Driver": "nvidia", "DeviceIDs": []}]}}, {},
+         {"nvidia"}),
+        ({"HostConfig": {"DeviceRequests": None}}, None, set()),
+        ({"Config": {"CreateCommand": ["podman", "run", "--device", "v.com/c=a", "i"]}}, {},
+         {"v.com/c=a"}),
+        ({"Config": {"CreateCommand": ["podman", "run", "--device=v.com/c=a", "i"]}}, {},
+         {"v.com/c=a"}),
+        ({"Config": {"CreateCommand": ["podman", "run", "-e", "v.com/c=a", "i"]}}, {}, set()),
+        ({"Config": {"CreateCommand": ["--device"]}}, {}, set()),
+        ({"Config": {"CreateCommand": ["--device", "/dev/fuse"]}}, {}, set()),
+        ({"Config": {"CreateCommand": ["--device", "/dev/x=y"]}}, {}, set()),
+        ({"Config": {"CreateCommand": None}}, {}, set()),
+        ({}, {"cdi.k8s.io/x": "v.com/c=a,v.com/c=b", "other": "v.com/c=z"},
+         {"v.com/c=a", "v.com/c=b"}),
+        ({}, {"cdi.k8s.io/x": "nonsense"}, set()),
+    ],
+)  # fmt: skip
+def test_devices_that_are_asked_for_by_name(
+    inspect: Any, annotations: Any, expected: set[str]
+) -> None:
+    runtime = {"annotations": annotations}
+    assert set(asked_by_name(facts(inspect=inspect, config=runtime, engine=PODMAN))) == expected
