@@ -69,7 +69,8 @@ class RequestedMount:
 
     def __str__(self) -> str:
         options = f" ({', '.join(self.options)})" if self.options else ""
-        return f"{self.type} {self.source} on {self.target}{options}"
+        kind = self.type or "bind"  # CDI files leave it out: "bind" is among the options
+        return f"{kind} {self.source} on {self.target}{options}"
 
 
 def has_init_layer(facts: Facts) -> bool:

@@ -125,6 +125,11 @@ def test_of_many_files_the_first_are_read(tmp_path: Path, monkeypatch: pytest.Mo
 def test_it_is_read_where_the_engine_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a process with another root, /etc/cdi is that root's."""
     asked: list[str] = []
-    monkeypatch.setattr(cdi.os, "listdir", lambda place: asked.append(place) or [])
+
+    def listed(place: str) -> list[str]:
+        asked.append(place)
+        return []
+
+    monkeypatch.setattr(os, "listdir", listed)
     assert read(Path("/etc/cdi"), 77) == set()
     assert asked == ["/proc/77/root/etc/cdi"]

@@ -185,6 +185,8 @@ def test_a_request_is_shown_with_its_options() -> None:
     request = RequestedMount("/t", "bind", "/s", ("rbind", "ro"), "oci-config")
     assert str(request) == "bind /s on /t (rbind, ro)"
     assert str(RequestedMount("/t", "tmpfs", "tmpfs", (), "inspect")) == "tmpfs tmpfs on /t"
+    unnamed = RequestedMount("/t", "", "/s", ("rbind",), "oci-config")
+    assert str(unnamed) == "bind /s on /t (rbind)"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.unit.judge.conftest import NAMES
+from tests.unit.judge.make_machine_evidence import CASES
 
 from scratchlab.evidence import EvidenceSet
 from scratchlab.judge import Judgement, judge
@@ -19,8 +20,8 @@ from scratchlab.report import build
 
 Saved = Callable[[str], EvidenceSet]
 PLAIN = "docker-20.10.24-plain"
-# Containers of a merged-/usr image in which something was done are in test_merged_usr.py.
-PLAIN_SETS = [name for name in NAMES if "-merged-usr-" not in name]
+# Others, in which something was done, are in test_merged_usr.py and test_machine_evidence.py.
+PLAIN_SETS = [name for name in NAMES if "-merged-usr-" not in name and name not in CASES]
 
 
 def judged(evidence: EvidenceSet) -> Judgement:
