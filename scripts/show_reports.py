@@ -45,7 +45,7 @@ def show(results: Classroom, reports: Path) -> None:
         advice = f"{machine.name}: {machine.reason}; {machine.help}"
     if advice and not other_reason:
         print(f"{advice}\n")
-    print_experiments(found, sys.stdout)
+    print_experiments(found, sys.stdout, machine.reader)
     if advice and other_reason:
         print(advice)
     container = (found.head.get("container") or {}).get("name")

@@ -142,6 +142,7 @@ class Reports:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.hosts: list[str] = []
+        self.inventory = ["inventory/classroom.yml"]
 
     def machine(self, name: str, what: Any = None, **record: Any) -> Path:
         """Add a machine that was run; returns its directory.
@@ -180,6 +181,7 @@ class Reports:
             "schema": "scratchlab-run-1",
             "started": STARTED,
             "ended": STARTED,
+            "inventory": self.inventory,
             "hosts": [*self.hosts, *more],
             "chosen": self.hosts,
         }

@@ -11,6 +11,7 @@ import os
 import time
 
 from scratchlab.errors import LabError
+from scratchlab.remedy import Command, Remedy, Step, advise, lab
 
 VARIABLE = "SCRATCHLAB_PATIENCE"
 # Seconds in which an engine starts a container; 0.2 to 0.5 were measured (Docker 20.10 and 26.1 on
@@ -59,10 +60,14 @@ def allowed(seconds: float) -> float:
     return PACE.allowed(seconds)
 
 
-def longer() -> str:
-    """How to make every time limit longer, for the remedy of an error."""
+def longer(before: str = "") -> Remedy:
+    """How to make every time limit longer, for the remedy of an error; ``before`` is the text of
+    something else to do first.
+    """
     more = PACE.patience * 4
-    return f"give it longer: ./lab -e lab_patience={more}, or scratchlab --patience {more}"
+    give = Step("give it longer", lab(f"-e lab_patience={more}"))
+    alone = Step("or", (Command(f"scratchlab --patience {more}"),))
+    return Remedy((*advise(before).steps, give, alone))
 
 
 class LateError(LabError):

@@ -10,6 +10,7 @@ from typing import Any
 
 from scratchlab.devices import CdiEdit, HostDevice
 from scratchlab.reading import SecondLook, UserDataRead
+from scratchlab.remedy import NOTHING, Mendable, Remedy
 
 Json = dict[str, Any]
 
@@ -369,7 +370,7 @@ class Ghost:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class Check(Mendable):
     """One claim about the lab with its verdict."""
 
     id: str
@@ -380,7 +381,7 @@ class Check:
     observed: str = ""
     expected: str = ""
     cause: str = ""
-    help: str = ""
+    remedy: Remedy = NOTHING
     depends_on: tuple[str, ...] = ()
     article: str = ""  # what the article of 2017 saw
     output: str | None = None  # what ``command`` printed on this host; None: it was not typed

@@ -52,6 +52,31 @@ def test_page_shows_who_needs_help_and_why(visit: Visit, room: Path) -> None:
     expect(page.locator("tr:target th bdi")).to_have_text("emil")
 
 
+def test_commands_are_copied_with_the_keyboard_from_a_file(visit: Visit, room: Path) -> None:
+    page = visit(room)
+    assert page.url.startswith("file://")
+    # A browser that gives pages of files no clipboard; what is copied is noted instead.
+    page.evaluate("""() => {
+        Object.defineProperty(navigator, "clipboard", { value: undefined });
+        document.execCommand = (what) => { document.body.dataset.did = document.activeElement.value; return true; };
+    }""")
+    need = page.locator("#help article", has_text="emil")
+    commands = need.locator("code").all_inner_texts()
+    assert commands == ["ssh student@192.0.2.5", "./lab -i inventory/classroom.yml -l emil"]
+    button = need.get_by_role("button").nth(1)
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("body")).to_have_attribute("data-did", commands[1])
+    expect(button).to_contain_text("Copied")
+    expect(button).to_be_focused()
+
+
+def test_page_without_scripts_has_no_button_that_does_nothing(visit: Visit, room: Path) -> None:
+    page = visit(room, java_script_enabled=False)
+    expect(page.locator("#help code").first).to_be_visible()
+    assert page.get_by_role("button", name="Copy").count() == 0
+
+
 def test_every_machine_has_a_link_to_its_row(visit: Visit, room: Path) -> None:
     page = visit(room)
     machines = page.locator(".machines a")

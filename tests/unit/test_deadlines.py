@@ -65,7 +65,7 @@ def test_late_answer_says_that_the_machine_is_slow_and_how_to_wait_longer() -> N
         call_within(lambda: time.sleep(5), 0.1)
     assert late.value.what == "no answer within 0.1 s; this machine is slow or busy"
     assert late.value.remedy == (
-        "give it longer: ./lab -e lab_patience=4, or scratchlab --patience 4"
+        "give it longer: ./lab -e lab_patience=4; or: scratchlab --patience 4"
     )
     deadlines.PACE.note_start(6.25)
     deadlines.PACE.patience = 3

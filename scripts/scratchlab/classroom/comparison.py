@@ -5,6 +5,7 @@ machines differ.
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -22,10 +23,13 @@ from scratchlab.classroom.results import (
     ValueGroup,
 )
 from scratchlab.errors import LabError
+from scratchlab.remedy import HERE, NOTHING, Command, Place, Reader, Remedy, Step, advise, lab
 
 # The paths in which the reports of two machines' directories differ, on one side (image, live).
 DifferingPaths = Callable[[str, str, str], tuple[str, ...]]
 
+RERUN = advise("run the lab on it again", *lab(""))
+MORE = advise("see more", Command("scratchlab verify sleep"))
 MOST_CAUSES = 3  # of checks that did not pass, in one sentence
 MOST_COMPARED = 20  # groups whose paths are compared: beyond that the class has another problem
 # Title, field of ReportSummary, side of the entries that explains a difference.
@@ -59,8 +63,9 @@ def compare_machines(directory: ReportsDirectory, differing: DifferingPaths) -> 
     )
     results = []
     for machine in collected:
-        state, reason, help_ = _state(machine, directory, disputed)
-        result = MachineResult(machine, state, reason, help_, slow=machine.name in slow)
+        state, reason, remedy = _state(machine, directory, disputed)
+        reader = _reader(machine.name, directory)
+        result = MachineResult(machine, state, reason, remedy, reader, slow=machine.name in slow)
         results.append(replace(result, notes=tuple(_notes(result, hostnames, len(ids), coverage))))
     return Classroom(
         tuple(results),
@@ -74,49 +79,68 @@ def compare_machines(directory: ReportsDirectory, differing: DifferingPaths) -> 
     )
 
 
+def _reader(name: str, directory: ReportsDirectory) -> Reader:
+    """Who reads of the machine ``name``: somebody on it, or on the controller of a room."""
+    alone = len(directory.machines) == 1 and directory.inventory_known
+    return HERE if alone and not directory.inventories else Reader(name, directory.inventories)
+
+
 def _state(
     machine: CollectedMachine, directory: ReportsDirectory, disputed: dict[str, str]
-) -> tuple[MachineState, str, str]:
+) -> tuple[MachineState, str, Remedy]:
     """State, reason and remedy."""
-    record, rerun = machine.record, f"{directory.rerun_command} -l {machine.name}"
+    record = machine.record
     if record is not None:
-        without = _state_without_report(machine, record, rerun)
+        without = _state_without_report(machine, record)
         if without:
             return without
     elif directory.inventory_known and not machine.fault:
-        return MachineState.WAITING, "no run since the room was set up or reset", rerun
+        return MachineState.WAITING, "no run since the room was set up or reset", RERUN
     if machine.fault:
-        return MachineState.DAMAGED, machine.fault, f"find out what wrote it, then: {rerun}"
+        return MachineState.DAMAGED, machine.fault, _then_rerun(Step("find out what wrote it"))
     if machine.summary is None:
-        return MachineState.NO_REPORT, "there is no report.json", rerun
+        return MachineState.NO_REPORT, "there is no report.json", RERUN
     if record is not None and machine.sha1 != record.report:
         why = "report.json is not the one that the last run fetched: it was changed afterwards"
-        return MachineState.DAMAGED, why, rerun
+        return MachineState.DAMAGED, why, RERUN
     if machine.name in disputed:
-        return MachineState.DISPUTED, disputed[machine.name], f"ask who made it, then: {rerun}"
-    return _state_by_report(machine.summary, rerun)
+        remedy = _then_rerun(Step("ask who made it"))
+        return MachineState.DISPUTED, disputed[machine.name], remedy
+    return _state_by_report(machine.summary)
+
+
+def _then_rerun(first: Step, then: str = "then") -> Remedy:
+    return Remedy((first, Step(then, lab(""))))
 
 
 def _state_without_report(
-    machine: CollectedMachine, record: RunRecord, rerun: str
-) -> tuple[MachineState, str, str] | None:
+    machine: CollectedMachine, record: RunRecord
+) -> tuple[MachineState, str, Remedy] | None:
     why = without_prefix(record.reason)
     if record.state == "unreachable":
-        login = f"ssh {record.user + '@' if record.user else ''}{record.address or machine.name}"
-        return MachineState.UNREACHABLE, why, f"{login}; when that works: {rerun}"
+        login = Command(login_command(machine.name, record), Place.CONTROLLER)
+        remedy = _then_rerun(Step("log in", (login,)), "when that works")
+        return MachineState.UNREACHABLE, why, remedy
     if record.report:
         kept = machine.sha1 or machine.fault
         gone = "its report was fetched, but is gone"
-        return None if kept else (MachineState.NO_REPORT, gone, rerun)
+        return None if kept else (MachineState.NO_REPORT, gone, RERUN)
     where = f"{record.stage}, {record.task}" if record.task else record.stage
     if record.state == "failed":
-        return MachineState.BROKEN, f"{where}: {why}", rerun
+        return MachineState.BROKEN, f"{where}: {why}", RERUN
     if record.state == "running":
-        return MachineState.INTERRUPTED, f"the run was killed in the stage {where}", rerun
-    return MachineState.NO_REPORT, f"the run ended in the stage {where} without a report", rerun
+        return MachineState.INTERRUPTED, f"the run was killed in the stage {where}", RERUN
+    return MachineState.NO_REPORT, f"the run ended in the stage {where} without a report", RERUN
 
 
-def _state_by_report(summary: ReportSummary, rerun: str) -> tuple[MachineState, str, str]:
+def login_command(name: str, record: RunRecord) -> str:
+    """The command that logs in to the machine ``name`` as the inventory says."""
+    port = f" -p {record.port}" if record.port else ""
+    user = f"{record.user}@" if record.user else ""
+    return f"ssh{port} {shlex.quote(user + (record.address or name))}"
+
+
+def _state_by_report(summary: ReportSummary) -> tuple[MachineState, str, Remedy]:
     bad = [check for check in summary.checks if check.verdict != "pass"]
     # A question that this machine cannot answer is not a failure beside checks that passed.
     unable = {check.verdict for check in bad} == {"skip"} and len(bad) < len(summary.checks)
@@ -127,14 +151,14 @@ def _state_by_report(summary: ReportSummary, rerun: str) -> tuple[MachineState, 
         causes = [f"{check.id}: {check.cause}" for check in shown[:MOST_CAUSES]]
         more = len(bad) - len(causes)
         rest = f" ({more} more did not pass)" if more else ""
-        return MachineState.FAILED, "; ".join(causes) + rest, shown[0].help or rerun
+        return MachineState.FAILED, "; ".join(causes) + rest, shown[0].remedy or RERUN
     if summary.problems:
-        return MachineState.FAILED, summary.problems[0], rerun
+        return MachineState.FAILED, summary.problems[0], RERUN
     if not summary.checks:
-        return MachineState.FAILED, "its report holds no checks", rerun
+        return MachineState.FAILED, "its report holds no checks", RERUN
     if summary.status:
-        return MachineState.FAILED, summary.sentence, "scratchlab verify sleep shows more"
-    return MachineState.PASSED, "", ""
+        return MachineState.FAILED, summary.sentence, MORE
+    return MachineState.PASSED, "", NOTHING
 
 
 def _disputed(machines: Iterable[CollectedMachine]) -> dict[str, str]:

@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import os
-import shlex
 from collections.abc import Iterator, Mapping
 
 from scratchlab.classroom import records
@@ -22,6 +21,7 @@ from scratchlab.errors import LabError
 from scratchlab.model import Json
 from scratchlab.report import Report
 from scratchlab.report import read as read_report
+from scratchlab.report.remedies import remedy_of
 from scratchlab.report.sections import CheckSection
 from scratchlab.report.user_data import covered
 from scratchlab.text import printable, visible
@@ -59,16 +59,15 @@ def read_reports(path: str) -> ReportsDirectory:
     try:
         run = records.load_record(os.path.join(path, "run.json"), records.RUN)
     except records.DamagedRecordError as error:
-        faults.append(f"{error}; so every directory counts as a machine: run ./lab again")
+        faults.append(f"{error}; so every directory counts as a machine: run the lab again")
     if run is None:
         machines = tuple(read_machine(path, name) for name in present)
         return ReportsDirectory(machines, inventory_known=False, faults=tuple(faults))
     listed = _names(run.get("hosts"))
-    inventories = "".join(f" -i {shlex.quote(name)}" for name in _names(run.get("inventory")))
     return ReportsDirectory(
         tuple(read_machine(path, name) for name in listed),
         inventory_known=True,
-        rerun_command=f"./lab{printable(inventories)}",
+        inventories=tuple(map(printable, _names(run.get("inventory")))),
         started=records.text_field(run.get("started")),
         ended=records.text_field(run.get("ended")),
         chosen=tuple(visible(name) for name in _names(run.get("chosen"))),
@@ -184,7 +183,7 @@ def _checks(checks: list[CheckSection]) -> Iterator[CheckSummary]:
             _short_name(check["title"]),
             check["verdict"],
             _message(check["cause"] or check["observed"]),
-            _message(check["help"]),
+            remedy_of(check, _message),
         )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from scratchlab.classroom.grading import Regrade
+from scratchlab.remedy import HERE, NOTHING, Reader, Remedy, sentence
 
 
 class MachineState(StrEnum):
@@ -27,13 +28,13 @@ class MachineState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckSummary:
-    """One check of a report; ``cause`` and ``help`` are cut to a length that a table bears."""
+    """One check of a report; ``cause`` and ``remedy`` are cut to a length that a table bears."""
 
     id: str
     title: str
     verdict: str
     cause: str = ""
-    help: str = ""
+    remedy: Remedy = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class ReportsDirectory:
 
     machines: tuple[CollectedMachine, ...]
     inventory_known: bool  # run.json lists the machines of the class
-    rerun_command: str = "./lab"  # the command of the last run, without -l
+    inventories: tuple[str, ...] = ()  # of the last run, as they were typed
     started: str = ""
     ended: str = ""
     chosen: tuple[str, ...] = ()  # machines of the last run
@@ -131,9 +132,15 @@ class MachineResult:
     collected: CollectedMachine
     state: MachineState
     reason: str = ""
-    help: str = ""
+    remedy: Remedy = NOTHING
+    reader: Reader = HERE  # of the remedies of this machine: whoever reads what is made of them
     notes: tuple[str, ...] = ()  # worth knowing, no fault of the container
     slow: bool = False
+
+    @property
+    def help(self) -> str:
+        """The remedy in one line, for the reader."""
+        return sentence(self.remedy, self.reader)
 
     @property
     def name(self) -> str:

@@ -20,6 +20,7 @@ from scratchlab.classroom.read import (
 from scratchlab.classroom.results import Classroom, MachineState, ReportsDirectory
 from scratchlab.classroom.worksheet import draw_worksheet, seed_of
 from scratchlab.errors import LabError
+from scratchlab.remedy import HERE, Reader
 from scratchlab.render.exports import gradebook, junit, tap
 from scratchlab.render.html import report_page, room_page, sheets
 from scratchlab.report import Report
@@ -82,12 +83,17 @@ def _write_sheets(path: str, classroom: Classroom) -> None:
         sheets.write_cards(classroom.machines, out)
 
 
-def write_report_page(report: Report, page: str, links: Mapping[str, str] | None = None) -> None:
-    """Write to ``page`` the page of one ``report``, with ``links`` to others: title by URL. Raises
-    LabError when that is impossible.
+def write_report_page(
+    report: Report,
+    page: str,
+    links: Mapping[str, str] | None = None,
+    reader: Reader = HERE,
+) -> None:
+    """Write to ``page`` the page of one ``report``, with ``links`` to others: title by URL.
+    ``reader`` is where it is read. Raises LabError when that is impossible.
     """
     with atomic_write(page, encoding="utf-8") as out:
-        report_page.render(report, out, links)
+        report_page.render(report, out, links, reader)
 
 
 def write_page_of_reports(reports: Sequence[str], page: str) -> Classroom:

@@ -27,6 +27,7 @@ from scratchlab.labels import Names
 from scratchlab.ladder import shapes
 from scratchlab.ledger import Ledger
 from scratchlab.model import Check, Facts, Verdict
+from scratchlab.remedy import HERE, Reader
 from scratchlab.render.terminal import console, steps, text
 from scratchlab.render.terminal.report import VERDICT_LINE_STYLES, checks_table
 from scratchlab.report import Report
@@ -186,9 +187,9 @@ def replay(directory: str) -> tuple[Check, ...]:
         raise LabError(what, "run the experiments again") from error
 
 
-def print_experiments(shown: Report, out: TextIO) -> None:
+def print_experiments(shown: Report, out: TextIO, reader: Reader = HERE) -> None:
     """Print the checks of a report as one table, and a line that counts them. Where the exit status
-    is not 0, the last line is the reason.
+    is not 0, the last line is the reason. ``reader`` is where that is read.
     """
     head = shown.head
     checks = head["checks"]
@@ -199,7 +200,7 @@ def print_experiments(shown: Report, out: TextIO) -> None:
         screen.print()
         steps.timelapse(head["timelapse"], out)
         screen.print()
-    screen.print(checks_table(checks, out, screen.width))
+    screen.print(checks_table(checks, out, screen.width, reader))
     engine, runtime = head["engine"], head["runtime"]
     where = f"{engine['name']} {engine['version']} ({engine['storage_driver']})"
     if runtime["name"]:

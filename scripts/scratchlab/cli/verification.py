@@ -24,6 +24,7 @@ from scratchlab.cli.options import (
 from scratchlab.lab import verification
 from scratchlab.progress import Progress
 from scratchlab.reading import UserData
+from scratchlab.remedy import Reader
 from scratchlab.report import Report
 from scratchlab.report import build as build_report
 from scratchlab.report import read as read_report
@@ -181,6 +182,19 @@ def replay(
     multiple=True,
     help="Another page that the page of one report names; may be given again",
 )
+@click.option(
+    "--host",
+    metavar="NAME",
+    default="",
+    help="The page of one report is read elsewhere, where that machine has this name",
+)
+@click.option(
+    "--inventory",
+    "inventories",
+    metavar="FILE",
+    multiple=True,
+    help="And this inventory of the lab leads to it; may be given again",
+)
 @row_options
 @click.option("--format", "form", type=REPORT_FORMATS, default="table", show_default=True)
 def report(
@@ -188,6 +202,8 @@ def report(
     reports: tuple[str, ...],
     page: str | None,
     links: tuple[str, ...],
+    host: str,
+    inventories: tuple[str, ...],
     all_rows: bool,
     only: tuple[str, ...],
     form: str,
@@ -195,9 +211,11 @@ def report(
     """Show reports that `verify --json` wrote."""
     if links and (page is None or len(reports) > 1):
         raise click.UsageError("--link is for the page of one report")
+    if (host or inventories) and (page is None or len(reports) > 1 or not host):
+        raise click.UsageError("--host, and --inventory beside it, are for the page of one report")
     rows = row_choice("a page" if page else form, all_rows, only)
     if page:
-        return _write_page(reports, page, _links(links))
+        return _write_page(reports, page, _links(links), Reader(host, inventories))
     return worst([_show(read_report(path), form, rows) for path in reports])
 
 
@@ -212,7 +230,9 @@ def _links(given: tuple[str, ...]) -> dict[str, str]:
     return links
 
 
-def _write_page(reports: tuple[str, ...], page: str, links: Mapping[str, str]) -> int:
+def _write_page(
+    reports: tuple[str, ...], page: str, links: Mapping[str, str], reader: Reader
+) -> int:
     # Jinja takes 0.1 s to import, and nothing else in this module needs it.
     from scratchlab.cli.classroom import write_page_of_reports, write_report_page
 
@@ -220,7 +240,7 @@ def _write_page(reports: tuple[str, ...], page: str, links: Mapping[str, str]) -
         needing_help = write_page_of_reports(reports, page).needing_help
         return ExitStatus.FAILED if needing_help else ExitStatus.EXPLAINED
     found = read_report(reports[0])
-    write_report_page(found, page, links)
+    write_report_page(found, page, links, reader)
     return found.head["verdict"]["status"]
 
 

@@ -219,4 +219,4 @@ def _fall_back(
     except LabError as error:
         # A user who chose neither vantage reads both reasons.
         what = f"{error.what} (and from the host: {from_host.what})"
-        raise LabError(what, error.remedy) from error
+        raise LabError(what, error.advice) from error

@@ -13,6 +13,7 @@ from docker.errors import APIError, NotFound
 from scratchlab.classroom.exercise import LEVELS, Exercise
 from scratchlab.errors import LabError
 from scratchlab.labels import IMAGE_LABEL, LABEL, is_ours
+from scratchlab.remedy import advise, lab
 
 if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient
@@ -33,7 +34,8 @@ def start(engine: EngineClient, image: str, exercise: Exercise) -> None:
     except APIError as error:
         stop(engine)
         what = f"the engine refused the exercise: {error.explanation or error}"
-        raise LabError(what, f"is there an image {image}? ./lab builds it") from error
+        remedy = advise(f"if there is no image {image}, build it", *lab("--tags build"))
+        raise LabError(what, remedy) from error
 
 
 def running_level(engine: EngineClient) -> str:

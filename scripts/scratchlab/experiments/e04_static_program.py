@@ -19,6 +19,7 @@ from typing import BinaryIO
 from scratchlab.errors import LabError
 from scratchlab.experiments.table import ExperimentOutcome
 from scratchlab.lab.session import Laboratory
+from scratchlab.remedy import Command, Place, Remedy, Step
 
 _PT_DYNAMIC, _PT_INTERP = 2, 3
 _MOST_BYTES = 256 * 1024 * 1024  # of a program inside an image
@@ -116,7 +117,12 @@ def _from_image(lab: Laboratory) -> Observation:
     names = lab.names
     missing = LabError(
         f"no program at {names.binary}, and no image {names.image}",
-        f"build it: ./lab, or: go build -o {names.binary} main.go",
+        Remedy(
+            (
+                Step("build it", (Command("", Place.LAB),)),
+                Step("or", (Command(f"go build -o {names.binary} main.go"),)),
+            )
+        ),
     )
     image = lab.image(names.image)
     entrypoint = ((image or {}).get("Config") or {}).get("Entrypoint") or []

@@ -25,6 +25,7 @@ from scratchlab.lab.concurrency import call_side_by_side, call_within
 from scratchlab.lab.session import Laboratory
 from scratchlab.labels import Names
 from scratchlab.model import Check, Json, Verdict
+from scratchlab.remedy import Command, Remedy, Step, advise, lab
 
 Progress = Callable[[Experiment, Check | None], None]
 _PING_SECONDS = 5.0
@@ -34,7 +35,12 @@ _STATES = {
     Verdict.ERROR: "could not be answered",
     Verdict.SKIP: "was skipped",
 }
-_START_ENGINE = "start the engine (`docker info` must answer), then run the experiments again"
+_START_ENGINE = Remedy(
+    (
+        Step("start the engine; this has to answer", (Command("docker info"),)),
+        Step("then run the experiments again", lab("--tags verify,report")),
+    )
+)
 
 
 class ExperimentModule(Protocol):
@@ -162,13 +168,13 @@ def _run_one(lab: Laboratory, experiment: Experiment, blocked: str | None) -> Ch
             error = deadlines.LateError(
                 "the engine did not answer", deadlines.allowed(ANSWER_SECONDS)
             )
-        what, remedy = _describe(error)
+        what, advice = _describe(error)
         if isinstance(error, deadlines.LateError) and not _engine_answers(lab):
-            what, remedy = (
+            what, advice = (
                 f"the engine stopped answering ({what.partition('; ')[0]})",
                 _START_ENGINE,
             )
-        return check_of_verdict(experiment, Verdict.ERROR, lab.names, observed=what, advice=remedy)
+        return check_of_verdict(experiment, Verdict.ERROR, lab.names, observed=what, advice=advice)
 
 
 def _engine_answers(lab: Laboratory) -> bool:
@@ -178,18 +184,18 @@ def _engine_answers(lab: Laboratory) -> bool:
         return False
 
 
-def _describe(error: Exception) -> tuple[str, str]:
+def _describe(error: Exception) -> tuple[str, Remedy]:
     """What happened, and the remedy: one line each."""
     if isinstance(error, LabError):
-        return _one_line(error.what), _one_line(error.remedy)
+        return _one_line(error.what), error.advice.filled(_one_line)
     if isinstance(error, APIError):
-        return f"the engine reported: {_one_line(str(error.explanation or error))}", ""
+        return f"the engine reported: {_one_line(str(error.explanation or error))}", Remedy()
     if isinstance(error, DockerException | RequestException):
         return f"the engine stopped answering ({_one_line(str(error))})", _START_ENGINE
     if isinstance(error, OSError):
-        return _one_line(str(error)), ""
+        return _one_line(str(error)), Remedy()
     what = f"scratchlab failed: {type(error).__name__}: {_one_line(str(error))}"
-    return what, "please report this"
+    return what, advise("please report this")
 
 
 def _one_line(text: str) -> str:

@@ -9,16 +9,17 @@ from importlib import resources
 from string import Template
 
 from scratchlab.labels import Names
-from scratchlab.model import Check, Verdict
+from scratchlab.model import Check, Json, Verdict
+from scratchlab.remedy import NOTHING, Command, Mendable, Remedy, Step, lab
 from scratchlab.text import printable
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Mendable):
     """Why an experiment failed or was skipped, and what the reader can do about it."""
 
     cause: str
-    help: str
+    remedy: Remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +77,27 @@ def _read_table() -> tuple[Experiment, ...]:
         Experiment(
             **{key: value for key, value in item.items() if key not in _NOT_TEXT},
             depends_on=tuple(item.get("depends_on", ())),
-            fault={key: Explanation(**texts) for key, texts in item.get("fault", {}).items()},
-            skip={key: Explanation(**texts) for key, texts in item.get("skip", {}).items()},
+            fault={key: _explanation(texts) for key, texts in item.get("fault", {}).items()},
+            skip={key: _explanation(texts) for key, texts in item.get("skip", {}).items()},
         )
         for item in data["experiment"]
     )
+
+
+def _explanation(texts: Json) -> Explanation:
+    return Explanation(texts["cause"], Remedy(tuple(map(_step, texts["help"]))))
+
+
+def _step(item: str | Json) -> Step:
+    """A step of ``help``: a sentence, or ``say`` with commands: ``run``, calls of ``lab``."""
+    if isinstance(item, str):
+        return Step(item)
+    run, calls = (_texts(item.get(key, ())) for key in ("run", "lab"))
+    return Step(item["say"], (*map(Command, run), *lab(*calls)))
+
+
+def _texts(value: str | Iterable[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
 EXPERIMENTS = _read_table()
@@ -100,7 +117,7 @@ def check_of_outcome(experiment: Experiment, outcome: ExperimentOutcome, names: 
         verdict, explanation = Verdict.SKIP, experiment.skip[outcome.skip]
     else:
         today = " ".join(experiment.today[key] for key in outcome.today)
-        verdict, explanation = Verdict.PASS, Explanation(today, "")
+        verdict, explanation = Verdict.PASS, Explanation(today, NOTHING)
     return check_of_verdict(
         experiment,
         verdict,
@@ -108,7 +125,7 @@ def check_of_outcome(experiment: Experiment, outcome: ExperimentOutcome, names: 
         observed=outcome.observed,
         expected=outcome.expected or fill_template(experiment.expected, values),
         cause=fill_template(explanation.cause, values),
-        advice=fill_template(explanation.help, values),
+        advice=explanation.remedy.filled(lambda text: fill_template(text, values)),
     )
 
 
@@ -120,7 +137,7 @@ def check_of_verdict(
     observed: str,
     expected: str = "",
     cause: str = "",
-    advice: str = "",
+    advice: Remedy = NOTHING,
 ) -> Check:
     """The check of ``experiment`` for a ``verdict`` that no judge gave. Its texts are printable."""
     values = names.placeholders()
@@ -133,7 +150,7 @@ def check_of_verdict(
         observed=printable(observed),
         expected=printable(expected or fill_template(experiment.expected, values)),
         cause=printable(cause),
-        help=printable(advice),
+        remedy=advice.filled(printable),
         depends_on=experiment.depends_on,
         article=fill_template(experiment.article, values),
     )

@@ -10,6 +10,7 @@ from scratchlab.judge.paths import upwards
 from scratchlab.judge.places import user_targets
 from scratchlab.judge.rules.spec import CONSOLE, LIBCONTAINER_ROWS, SPEC_ROWS, STALE, SpecRow
 from scratchlab.model import Check, Entry, Kind, Mount, Verdict
+from scratchlab.remedy import advise
 
 
 def checks(evidence: EvidenceSet) -> tuple[Check, ...]:
@@ -99,7 +100,7 @@ def _row(
     return Check(
         id=row.id, title=f"{row.path} is {wanted}", verdict=verdict, claim=claim,
         command=f"ls -ld /proc/PID/root{row.path}; grep ' {row.path} ' /proc/PID/mountinfo",
-        observed=observed, expected=wanted, cause=cause, help=help_,
+        observed=observed, expected=wanted, cause=cause, remedy=advise(help_),
     )  # fmt: skip
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
+from typing import cast
 
+from scratchlab import remedy
 from scratchlab.judge.blame import layer_lines, layer_sums
 from scratchlab.judge.rules import RULES
 from scratchlab.judge.rules.permalink import permalink
@@ -31,6 +33,7 @@ from scratchlab.report.sections import (
     ImageEntrySection,
     LiveEntrySection,
     MountSection,
+    RemedyStepSection,
     RuleSection,
 )
 from scratchlab.text import visible
@@ -189,6 +192,8 @@ def check_section(check: Check) -> CheckSection:
         "help": check.help,
         "depends_on": list(check.depends_on),
     }
+    if check.remedy:
+        section["remedy"] = cast("list[RemedyStepSection]", remedy.section(check.remedy))
     if check.article:
         section["article"] = check.article
     if check.output is not None:

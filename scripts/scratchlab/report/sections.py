@@ -166,6 +166,20 @@ class GhostSection(TypedDict):
     allowed: NotRequired[str]  # the rule of --expect that allows it
 
 
+class RemedyCommandSection(TypedDict):
+    """A command of a remedy."""
+
+    place: str  # machine, lab, controller
+    command: str
+
+
+class RemedyStepSection(TypedDict):
+    """One thing to do: an item of ``remedy``."""
+
+    text: str
+    commands: list[RemedyCommandSection]
+
+
 class CheckSection(TypedDict):
     """One claim with its verdict: an item of ``checks``."""
 
@@ -179,6 +193,7 @@ class CheckSection(TypedDict):
     cause: str
     help: str
     depends_on: list[str]
+    remedy: NotRequired[list[RemedyStepSection]]  # ``help`` as data
     article: NotRequired[str]
     output: NotRequired[str]  # of the command, typed on this host
 

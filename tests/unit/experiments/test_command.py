@@ -30,6 +30,7 @@ from scratchlab.model import (
     Status,
     Verdict,
 )
+from scratchlab.remedy import advise
 from scratchlab.report import build
 
 from .conftest import OBSERVED
@@ -175,7 +176,9 @@ def test_unknown_engine_passes_with_a_note(
 
 def test_skipped_experiment_is_named_last_and_is_not_a_failure() -> None:
     checks = list(judge_again(json.loads(OBSERVED.read_text())))
-    checks[12] = replace(checks[12], verdict=Verdict.SKIP, cause="No controllers.", help="A VM.")
+    checks[12] = replace(
+        checks[12], verdict=Verdict.SKIP, cause="No controllers.", remedy=advise("A VM.")
+    )
     lines = shown(checks)
     assert lines[-1].startswith(f"{len(checks) - 1} of {len(checks)} checks passed on docker 20.10")
     assert lines[-1].endswith("; not run: E13")

@@ -23,6 +23,7 @@ from scratchlab.lab import session
 from scratchlab.lab.concurrency import call_side_by_side
 from scratchlab.lab.session import Laboratory
 from scratchlab.model import Check, Verdict
+from scratchlab.remedy import advise
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Make:
             expected=name,
             timeout=0.3,
             depends_on=needs,
-            fault={"bad": Explanation("c.", "h")},
+            fault={"bad": Explanation("c.", advise("h"))},
         )
 
     return experiment
@@ -162,7 +163,9 @@ def test_value_requested_twice_at_once_is_made_once() -> None:
 
 
 def test_experiment_that_depends_on_a_skipped_one_is_not_run(make: Make) -> None:
-    cannot = replace(make("T1", good), skip={"why": Explanation("No such thing here.", "h")})
+    cannot = replace(
+        make("T1", good), skip={"why": Explanation("No such thing here.", advise("h"))}
+    )
     module: Any = sys.modules["scratchlab.experiments.T1"]
     module.judge = lambda _: ExperimentOutcome("nothing", skip="why")
     checks = run(cannot, make("T2", good, "T1"), make("T3", good))

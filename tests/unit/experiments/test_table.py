@@ -35,7 +35,7 @@ def test_each_row_has_every_text(experiment: Experiment) -> None:
     assert experiment.fault
     for fault in (*experiment.fault.values(), *experiment.skip.values()):
         assert fault.cause.endswith(".")
-        assert fault.help
+        assert fault.remedy
 
 
 def test_texts_have_only_known_placeholders() -> None:

@@ -134,7 +134,7 @@ class Connection:
             raise LabError(
                 f"the debug container was silent for {allowed(_SILENCE):.3g} s: a filesystem of the"
                 " container does not answer, or this machine is slow or busy",
-                f"list its mounts: scratchlab why CONTAINER /; or {deadlines.longer()}",
+                deadlines.longer("list its mounts: scratchlab why CONTAINER /"),
             ) from error
         except OSError as error:
             raise self._broken() from error

@@ -7,6 +7,7 @@ from typing import TextIO
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from scratchlab.classroom.results import Classroom, MachineResult, MachineState
+from scratchlab.remedy import sentence
 from scratchlab.render.words import STATES
 from scratchlab.report import Report
 from scratchlab.report.verdict import verification_results
@@ -51,7 +52,8 @@ def _machine_suite(machine: MachineResult) -> TestSuite:
     verdict = verdicts.get(machine.state, "error")
     suite.add_testcase(_case(class_name, "machine", verdict, "\n".join(filter(None, texts))))
     for check in machine.summary.checks if machine.summary else ():
-        message = "\n".join(filter(None, (check.verdict, check.cause, check.help)))
+        help_ = sentence(check.remedy, machine.reader)
+        message = "\n".join(filter(None, (check.verdict, check.cause, help_)))
         suite.add_testcase(_case(class_name, f"{check.id} {check.title}", check.verdict, message))
     return suite
 

@@ -1,4 +1,4 @@
-// Connects the parts; and what belongs to none of them: copying, printing, addresses.
+// Connects the parts; and what belongs to none of them: printing, addresses.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const tree = new Tree(data);
@@ -57,29 +57,6 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("resized", () => grid.refresh());
 
 for (const section of document.querySelectorAll(".steps")) new Steps(section);
-
-for (const button of document.querySelectorAll(".copy")) {
-  button.addEventListener("click", async () => {
-    await copy(button.parentElement.querySelector("code").textContent);
-    const label = button.firstChild.data;
-    button.firstChild.data = "Copied";
-    setTimeout(() => { button.firstChild.data = label; }, 1500);
-  });
-}
-
-// Some browsers give pages of the file: scheme no clipboard; execCommand works there.
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    const box = make("textarea");
-    box.value = text;
-    document.body.append(box);
-    box.select();
-    document.execCommand("copy");
-    box.remove();
-  }
-}
 
 const openedForPrint = [];
 window.addEventListener("beforeprint", () => {

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TextIO
 
 from scratchlab.model import Json, Origin
+from scratchlab.remedy import HERE, Reader
 from scratchlab.render import user_data
 from scratchlab.render.glossary import words
 from scratchlab.render.html import compact
@@ -27,16 +28,23 @@ SCRIPTS = (
     "detail.js",
     "filters.js",
     "steps.js",
+    "copy.js",
     "page.js",
 )
 MOST_DIFFERING = 3  # entries that the first lines name where something differs
 _EXPERIMENT = re.compile(r"E\d")
 
 
-def render(report: Report, out: TextIO, links: Mapping[str, str] | None = None) -> None:
+def render(
+    report: Report,
+    out: TextIO,
+    links: Mapping[str, str] | None = None,
+    reader: Reader = HERE,
+) -> None:
     """Write the page. Everything in the report becomes text on it, never markup.
 
-    ``links`` are other pages, title by URL: the room, the worksheet, the path.
+    ``links`` are other pages, title by URL: the room, the worksheet, the path. ``reader`` is
+    where the page is read: remedies name their commands as they are typed there.
     """
     rows = compact.RowWriter()
     checks = report.head["checks"]
@@ -51,6 +59,7 @@ def render(report: Report, out: TextIO, links: Mapping[str, str] | None = None) 
         groups=groups,
         differing=list(islice((row for group in groups for row in group.rows), MOST_DIFFERING)),
         links=links or {},
+        reader=reader,
         glossary=list(words().values()),
         origins=_origins(report.entries),
         experiments=[check for check in checks if _EXPERIMENT.match(check["id"])],

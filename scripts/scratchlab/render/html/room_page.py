@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TextIO
 
 from scratchlab.classroom.records import extended_history
 from scratchlab.classroom.results import Classroom, MachineResult
+from scratchlab.remedy import ShownStep, shown
 from scratchlab.render.html.templates import write_template
 from scratchlab.render.words import STATES, facet_sentence, headline, short_digest
 
 SIGNS = {"pass": "✔", "fail": "✘", "error": "✘", "skip": "-"}
 MOST_RUNS = 8  # of the trend, in a row of the table
 STYLES = ("report.css", "room.css")
-SCRIPTS = ("appearance.js", "room.js")
+SCRIPTS = ("appearance.js", "copy.js", "room.js")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class SameTrouble:
 
     state: str
     reason: str
-    help: str
+    remedy: tuple[ShownStep, ...]
     machines: tuple[TableRow, ...]
 
 
@@ -70,16 +71,18 @@ def _troubles(classroom: Classroom) -> Iterator[SameTrouble]:
             groups.setdefault(key, []).append((TableRow(machine.name, number), machine))
     for (state, reason), members in groups.items():
         rows = tuple(row for row, _ in members)
-        yield SameTrouble(state, reason, _help([machine for _, machine in members]), rows)
+        yield SameTrouble(state, reason, _remedy([machine for _, machine in members]), rows)
 
 
-def _help(machines: Sequence[MachineResult]) -> str:
-    """What helps all of them: one command where theirs differ only in the machine's name."""
+def _remedy(machines: Sequence[MachineResult]) -> tuple[ShownStep, ...]:
+    """What helps all of them: one command for all, where the same helps each."""
     first, *others = machines
-    limit = f"-l {first.name}"
-    if all(other.help == first.help.replace(limit, f"-l {other.name}") for other in others):
-        return first.help.replace(limit, f"-l {','.join(machine.name for machine in machines)}")
-    return "\n".join(dict.fromkeys(machine.help for machine in machines))
+    if all(other.remedy == first.remedy for other in others):
+        names = ",".join(machine.name for machine in machines)
+        reader = replace(first.reader, host=names) if others else first.reader
+        return shown(first.remedy, reader)
+    steps = (step for machine in machines for step in shown(machine.remedy, machine.reader))
+    return tuple(dict.fromkeys(steps))
 
 
 def _verdicts(machine: MachineResult) -> Mapping[str, str]:

@@ -14,7 +14,10 @@ from urllib.parse import quote
 from jinja2 import Environment, FunctionLoader
 from markupsafe import Markup
 
+from scratchlab.remedy import Reader, ShownStep, shown
 from scratchlab.render.words import short_ids
+from scratchlab.report.remedies import remedy_of
+from scratchlab.report.sections import CheckSection
 from scratchlab.text import printable
 
 # A script block ends at the first </script>, so JSON must not hold it: it can escape these three.
@@ -74,6 +77,7 @@ def _environment() -> Environment:
         "short": short_ids,
         "address": _address,
         "breakable": _breakable,
+        "steps": _steps,
     }
     return templates
 
@@ -81,6 +85,11 @@ def _environment() -> Environment:
 def _address(path: str) -> str:
     """The fragment of a report's page that shows the entry ``path``."""
     return "#path=" + quote(path, safe="", errors="replace")
+
+
+def _steps(check: CheckSection, reader: Reader) -> tuple[ShownStep, ...]:
+    """The remedy of a check of a report, for ``reader``."""
+    return shown(remedy_of(check), reader)
 
 
 def _breakable(path: str) -> Markup:

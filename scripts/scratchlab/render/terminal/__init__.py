@@ -8,6 +8,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
+from scratchlab.remedy import Reader, Remedy, shown
 from scratchlab.text import printable
 
 WIDEST = 132
@@ -60,6 +61,18 @@ def _width(out: TextIO) -> int:
 def text(plain: str, style: str = "") -> Text:
     """``plain`` without markup and without control characters but newlines."""
     return Text(printable(plain), style=style, overflow="fold")
+
+
+def remedy_text(remedy: Remedy, reader: Reader, style: str = "", label: str = "") -> Text:
+    """A remedy for ``reader``: ``label`` and sentences, each command on a line of its own."""
+    lines = []
+    for step in shown(remedy, reader):
+        lines.append(text(f"{label}{step.text}{':' if step.commands else ''}", style))
+        label = ""
+        for command in step.commands:
+            where = f"{command.where}: " if command.where else ""
+            lines.append(text(f"    {where}", style).append_text(text(command.text, "cyan")))
+    return Text("\n").join(lines)
 
 
 def line(plain: str, style: str = "") -> Text:

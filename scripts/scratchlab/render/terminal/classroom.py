@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from scratchlab.classroom.results import Classroom, MachineState
-from scratchlab.render.terminal import VERDICT_STYLES, console, draws_unicode, text
+from scratchlab.render.terminal import VERDICT_STYLES, console, draws_unicode, remedy_text, text
 from scratchlab.render.words import STATES, facet_sentence, headline
 
 _TICKS = {"pass": "✔", "fail": "✘", "error": "✘", "skip": "-"}
@@ -24,7 +24,8 @@ def render(classroom: Classroom, out: TextIO) -> None:
     for machine in classroom.needing_help:
         state = STATES[machine.state]
         screen.print(text(f"\n{machine.name}: {state}: {machine.reason}", "red"))
-        screen.print(Padding(text(machine.help), (0, 0, 0, 2)))
+        remedy = remedy_text(machine.remedy, machine.reader)
+        screen.print(Padding(remedy, (0, 0, 0, 2)))
     for machine in classroom.machines:
         for note in machine.notes:
             passed = "passed with a note: " if machine.state is MachineState.PASSED else ""

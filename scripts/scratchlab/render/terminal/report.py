@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from scratchlab.remedy import HERE, Reader
 from scratchlab.render import user_data
 from scratchlab.render.terminal import (
     NARROW,
@@ -17,12 +18,14 @@ from scratchlab.render.terminal import (
     console,
     draws_unicode,
     line,
+    remedy_text,
     text,
 )
 from scratchlab.render.terminal.allowed import print_allowed
 from scratchlab.render.terminal.rows import FOLDED, RowChoice, print_rows
 from scratchlab.render.words import short_ids
 from scratchlab.report import Report
+from scratchlab.report.remedies import remedy_of
 from scratchlab.report.sections import (
     CheckSection,
     Head,
@@ -69,7 +72,9 @@ def render(report: Report, out: TextIO, choice: RowChoice = FOLDED) -> None:
     screen.print(line(verdict["sentence"], VERDICT_LINE_STYLES[ExitStatus(verdict["status"])]))
 
 
-def checks_table(checks: Sequence[CheckSection], out: TextIO, width: int) -> Table:
+def checks_table(
+    checks: Sequence[CheckSection], out: TextIO, width: int, reader: Reader = HERE
+) -> Table:
     """A table of ``checks`` for a terminal of ``width`` columns behind ``out``.
 
     On a narrow one the answer is below the claim, not beside it.
@@ -87,27 +92,32 @@ def checks_table(checks: Sequence[CheckSection], out: TextIO, width: int) -> Tab
     for check in checks:
         verdict = check["verdict"]
         mark = f"{_TICKS[verdict]} {verdict}" if unicode else verdict
-        cells = [text(check["title"]), _answer(check)]
+        cells = [text(check["title"]), _answer(check, reader)]
         if narrow:
-            cells = [Text("\n").join([text(check["title"], "bold"), _answer(check)])]
+            cells = [Text("\n").join([text(check["title"], "bold"), _answer(check, reader)])]
         table.add_row(text(check["id"], "bold"), text(mark, VERDICT_STYLES[verdict]), *cells)
     return table
 
 
-def _answer(check: CheckSection) -> Text:
+def _answer(check: CheckSection, reader: Reader) -> Text:
     lines = check["observed"].splitlines() or [""]
     answer = text(lines[-1] if check["verdict"] == "pass" else check["observed"])
     if check["verdict"] in ("fail", "error"):
-        details = (("expected", check["expected"], ""), ("cause", check["cause"], "red"),
-                   ("help", check["help"], "bold"))  # fmt: skip
+        details = (("expected", check["expected"], ""), ("cause", check["cause"], "red"))
         for label, detail, style in details:
             if detail:
                 answer.append_text(text(f"\n{label}: {detail}", style))
+        _append_help(answer, check, reader, "bold")
     elif check["cause"]:
         answer.append_text(text(f"\n{check['cause']}", "dim"))
-        if check["help"]:
-            answer.append_text(text(f"\nhelp: {check['help']}", "dim"))
+        _append_help(answer, check, reader, "dim")
     return answer
+
+
+def _append_help(answer: Text, check: CheckSection, reader: Reader, style: str) -> None:
+    if check["help"]:
+        answer.append("\n")
+        answer.append_text(remedy_text(remedy_of(check), reader, style, "help: "))
 
 
 def _heading(head: Head) -> str:
