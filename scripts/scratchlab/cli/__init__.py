@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -25,6 +26,7 @@ COMMANDS: Mapping[str, str] = {
     "ladder": "ladder",
     "timelapse": "ladder",
     "learn": "learn",
+    "help-me": "help_me",
     "explain": "explain",
     "try": "typed",
     "page": "page",
@@ -50,8 +52,9 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return super().get_command(ctx, cmd_name)
         module: Any = import_module(f"{__name__}.{COMMANDS[cmd_name]}")
-        # "try" is a keyword of Python.
-        command: click.Command = getattr(module, "try_command" if cmd_name == "try" else cmd_name)
+        # "try" is a keyword of Python, and no name there has a hyphen.
+        name = "try_command" if cmd_name == "try" else cmd_name.replace("-", "_")
+        command: click.Command = getattr(module, name)
         return command
 
 
@@ -85,10 +88,14 @@ def _print_version(context: click.Context, _option: click.Parameter, asked: bool
     metavar="N",
     help="Wait N times as long as usual before anything is given up: for a slow machine",
 )
-def scratchlab(patience: int) -> None:
+@click.pass_context
+def scratchlab(context: click.Context, patience: int) -> None:
     """Where everything in a container's root filesystem came from.
 
     Exit status: 0 all explained and as predicted, 3 changed since the start, 1 something is
     unexplained, missing or against the prediction, 2 the question could not be answered.
     """
     deadlines.PACE.patience = patience
+    if context.invoked_subcommand and os.isatty(0):  # a person typed it, not a playbook
+        status: Any = import_module("scratchlab.learn.status")
+        status.note_act()

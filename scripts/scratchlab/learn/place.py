@@ -54,6 +54,13 @@ class Student:
             os.setgroups(groups)
 
 
+def state_directory(student: Student) -> str:
+    """Where the results of ``student`` are: in XDG_STATE_HOME, by default ``~/.local/state``."""
+    chosen = "" if student.root and student.uid else os.environ.get("XDG_STATE_HOME", "")
+    base = chosen if chosen.startswith("/") else os.path.join(student.home, ".local", "state")
+    return os.path.join(base, "scratchlab")
+
+
 def find_student() -> Student:
     """The account that typed the command, also through sudo(8), which names it in SUDO_UID."""
     uid, root = os.getuid(), os.geteuid() == 0

@@ -17,11 +17,12 @@ from typing import Any
 from scratchlab import __version__
 from scratchlab.atomic import atomic_write
 from scratchlab.errors import LabError
-from scratchlab.learn.place import Student
+from scratchlab.learn import status
+from scratchlab.learn.place import Student, state_directory
 from scratchlab.learn.steps import Step
 
 SCHEMA = "scratchlab-learn-1"
-FILE = "scratchlab/learn.json"  # below the state directory
+FILE = "learn.json"
 MOST_BYTES = 4 << 20
 STATES = ("open", "done", "told", "given-up")
 
@@ -29,10 +30,8 @@ Record = dict[str, Any]
 
 
 def state_file(student: Student) -> str:
-    """The file of ``student``: in XDG_STATE_HOME, by default ``~/.local/state``."""
-    chosen = "" if student.root and student.uid else os.environ.get("XDG_STATE_HOME", "")
-    base = chosen if chosen.startswith("/") else os.path.join(student.home, ".local", "state")
-    return os.path.join(base, FILE)
+    """The file of ``student``."""
+    return os.path.join(state_directory(student), FILE)
 
 
 def now() -> str:
@@ -111,6 +110,8 @@ class Store:
             self._write(steps)
         finally:
             os.close(directory)
+        if steps:
+            status.publish(self.student, self.record, steps)
 
     def _take_over(self, saved: Store | None) -> None:
         """Take what is saved now for all that this store did not ask for."""
@@ -135,7 +136,8 @@ class Store:
             out.write("\n")
 
     def remove(self) -> None:
-        """Remove the file: no old result survives. Raises LabError."""
+        """Remove the file and the status: no old result survives. Raises LabError."""
+        status.remove(self.student)
         with self.student.rights():
             try:
                 os.unlink(self.path)

@@ -40,6 +40,8 @@ WRITTEN = [
     "var/lib/scratchlab/docker/buildx/activity/default",
     "var/lib/scratchlab/golang/1.22.12/bin/go",
     "var/lib/scratchlab/golang/go1.22.12.linux-amd64.tar.gz",
+    "var/lib/scratchlab/learning/.aside-x1",
+    "var/lib/scratchlab/learning/1000.json",
     "var/lib/scratchlab/quiz/graded.json",
     "var/lib/scratchlab/report.json",
 ]
@@ -54,6 +56,7 @@ KEPT = {
     "var/lib/scratchlab/build/sleep/notes.txt": "",
     "var/lib/scratchlab/golang/notes": "",
     "var/lib/scratchlab/notes.txt": "",
+    "var/lib/scratchlab/learning/notes.txt": "",
     "var/lib/scratchlab/quiz/answers.txt": "",
 }
 
