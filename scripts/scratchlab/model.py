@@ -235,7 +235,8 @@ class BindSource:
     """A file or directory that the engine names as the source of a bind mount.
 
     Proved by stat(2): ``device`` (major, minor) and ``inode`` are the same on both sides. ``root``
-    is its path within its filesystem, as mountinfo names it; empty where that is not known.
+    is its path within its filesystem, as mountinfo names it; empty where that is not known. From a
+    debug container ``inode`` is 0: there mountinfo's device and root prove it.
     """
 
     path: str

@@ -13,6 +13,7 @@ from docker.models.images import Image
 
 from scratchlab.collect.engines import EngineClient
 from scratchlab.collect.remote.debug_view import open_debug_container
+from scratchlab.collect.remote.sources import source_paths
 from scratchlab.errors import LabError
 from tests.integration.conftest import Run
 from tests.integration.debug_containers import (
@@ -45,7 +46,11 @@ def test_debug_container_has_no_network_mounts_or_spare_capabilities(
     assert config["ReadonlyRootfs"]
     assert config["NetworkMode"] == "none"
     assert (config["CapDrop"], config["Privileged"]) == (["ALL"], False)
-    assert (config["Binds"], agent.attrs["Mounts"]) == (None, [])
+    # Nothing of the host but what the examined container has mounted, which it may only look at.
+    assert config["Binds"] is None
+    mounts = {mount["Source"]: mount["RW"] for mount in agent.attrs["Mounts"]}
+    assert mounts == dict.fromkeys(source_paths(inspected(engine, container)), False)
+    assert len(mounts) == 3
     assert config["PidMode"] == f"container:{container.id}"
 
 

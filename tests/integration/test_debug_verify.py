@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import docker
 import pytest
@@ -51,6 +52,37 @@ def test_verify_explains_everything_with_the_same_digest(
     assert heads["host"]["image"] == heads["debug"]["image"]
     assert heads["host"]["summary"] == heads["debug"]["summary"]
     assert heads["host"]["host"] == heads["debug"]["host"]
+
+
+def test_a_bind_is_proved_by_what_the_debug_container_shows_of_its_source(
+    engine: EngineClient, sleep_image: Image, run_container: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "link").symlink_to("file")
+    (tmp_path / "gone").mkdir()
+    binds = [f"{tmp_path}/link:/etc/localtime:ro", f"{tmp_path}/gone:/gone"]
+    container = run_container(sleep_image, volumes=binds)
+
+    def found() -> dict[str, tuple[str, str]]:
+        evidence, judgement = verification.verify(engine, container.name or "", vantage="debug")
+        with evidence:
+            return {
+                item.mount.target: (
+                    item.origin, " ".join(proof.detail for proof in item.evidence)
+                )
+                for item in judgement.mounts
+            }  # fmt: skip
+
+    proved = found()
+    for target in ("/etc/localtime", "/gone", "/etc/hosts"):
+        origin, details = proved[target]
+        assert origin in (Origin.USER_MOUNT, Origin.ENGINE_MOUNT)
+        assert "mounted in the debug container shows the same" in details
+    (tmp_path / "gone").rmdir()
+    # Then the engine mounts none of them in the debug container, and the order alone tells.
+    origin, details = found()["/etc/localtime"]
+    assert origin is Origin.USER_MOUNT
+    assert f"that it is {tmp_path}/link cannot be seen from here" in details
 
 
 def test_origins_are_the_same_with_less_evidence(

@@ -16,9 +16,9 @@ from scratchlab.evidence import EvidenceSet
 from scratchlab.idmap import IdMap
 from scratchlab.judge.compare import Pair, compare
 from scratchlab.judge.opaque import opaque
-from scratchlab.judge.rules.docker import INIT_RULES
+from scratchlab.judge.rules.docker import INIT_RULES, INIT_VISIBLE
 from scratchlab.ledger import Ledger
-from scratchlab.model import Entry, Evidence, Facts, Status
+from scratchlab.model import Entry, Evidence, Facts, Kind, Status
 
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 
@@ -48,7 +48,11 @@ def eliminated(evidence: EvidenceSet) -> EvidenceSet:
                 writable.put(Entry.whiteout(pair.path))
         elif top is None or pair.live.mount != top.mount:
             continue
-        elif docker and pair.path in INIT_RULES and not (changed and not _counts_init(evidence)):
+        elif (
+            docker
+            and pair.path in INIT_RULES
+            and (not changed or _counts_init(evidence) or _as_made(pair.live, facts))
+        ):
             init.put(pair.live)
         elif changed:
             writable.put(pair.live)
@@ -90,6 +94,15 @@ def _made_again(path: str, facts: Facts) -> bool:
     fs/overlayfs/inode.c ovl_getattr(): a merged directory has one link).
     """
     return (facts.changes or {}).get(path) == "changed" and path in facts.unmerged
+
+
+def _as_made(live: Entry, facts: Facts) -> bool:
+    """Whether a directory of the init layer is as that layer made it, and listed as changed because
+    something in it is new, such as a mountpoint of the runtime's.
+    """
+    made = next(row for row in INIT_VISIBLE if row.path == live.path)
+    as_made = (live.kind, live.mode) == (Kind.DIRECTORY, made.mode) and made.kind is live.kind
+    return as_made and (facts.changes or {}).get(live.path) == "changed"
 
 
 def _counts_init(evidence: EvidenceSet) -> bool:

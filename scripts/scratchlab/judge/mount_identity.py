@@ -49,6 +49,10 @@ class MountIdentity:
         for source in self._sources_at.get(mount.id, ()):
             if source.path in named:
                 number = "{}:{}".format(*source.device)
+                if not source.inode:
+                    detail = f"its root is {source.root} of {number}"
+                    again = f"{source.path} mounted in the debug container shows the same"
+                    return Evidence("mountinfo", f"{detail}; {again}")
                 detail = (
                     f"{source.path} is inode {source.inode} of {number}, on the host and in the "
                     "container"
@@ -75,9 +79,10 @@ class MountIdentity:
             return Evidence("mountinfo", f"its root is {root}, of {mount.source}")
         if self._below_container_id(request.source) == self._below_container_id(root) != "":
             return Evidence("mountinfo", f"its root is {root}, in the container's own directory")
-        if root == "/" and not self._facts.sources:
+        debug = self._facts.container.vantage == "debug"
+        if root == "/" and (debug or not self._facts.sources):
             return Evidence("mountinfo", f"all of {mount.source} ({mount.fstype})")
-        if self._facts.container.vantage == "debug" and request.wish is not None:
+        if debug and request.wish is not None:
             # A link of the host's may lie between: /etc/localtime.
             detail = f"its root is {root}; that it is {request.source} cannot be seen from here"
             return Evidence("mountinfo", detail)

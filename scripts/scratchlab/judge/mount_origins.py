@@ -267,7 +267,8 @@ class MountOrigins:
             return Cause(Origin.RUNTIME_FILESYSTEM, "engine-filesystem", (evidence, line))
         if path in self.devices or path in DEVICES:
             bound = self._identity.sources(mount)
-            if mount.root == "/" + posixpath.basename(path) and (bound or not self._facts.sources):
+            unseen = not self._facts.sources or self._facts.container.vantage == "debug"
+            if mount.root == "/" + posixpath.basename(path) and (bound or unseen):
                 rule = "oci-device" if path in DEVICES else "configured-device"
                 proof = (Evidence("stat", f"{bound[0].path} of the host"),) if bound else ()
                 return Cause(Origin.RUNTIME_DEVICE, rule, (*proof, line))

@@ -23,7 +23,7 @@ from tests.unit.judge.handmade import (
     source,
 )
 
-from scratchlab.model import Engine, Facts, Image, Origin
+from scratchlab.model import BindSource, Engine, Evidence, Facts, Image, Origin
 
 # Binds: identity of the file behind them.
 
@@ -254,3 +254,36 @@ def test_from_a_debug_container_a_link_of_the_hosts_cannot_be_seen(
         inspect={"Mounts": wish}, vantage=vantage,
     )  # fmt: skip
     assert origin(found, 9)[0] is origin_
+
+
+# From a debug container, in which the engine mounted the sources once more:
+
+
+def seen_from_debug(*sources: BindSource, root: str = "/src") -> Facts:
+    return facts(
+        bound(10, "/data", root=root), vantage="debug", inspect={"Mounts": [BIND]}, sources=sources
+    )
+
+
+def test_from_a_debug_container_device_and_root_prove_a_bind() -> None:
+    cause = causes(seen_from_debug(BindSource("/src", (8, 1), 0, 10, "/real"), root="/real"))[10]
+    assert (cause.origin, cause.doubt) == (Origin.USER_MOUNT, "")
+    detail = "its root is /real of 8:1; /src mounted in the debug container shows the same"
+    assert Evidence("mountinfo", detail) in cause.evidence
+
+
+def test_from_a_debug_container_another_directory_is_not_the_one_that_was_asked_for() -> None:
+    other = BindSource("/src", (8, 1), 0, 0, "/src")
+    cause = causes(seen_from_debug(other, root="/other"))[10]
+    assert cause.origin is Origin.UNEXPLAINED
+    assert cause.doubt == "inspect has bind /src on /data, but another mount is there"
+    # Of one that ends alike, too: it is another device's.
+    cause = causes(seen_from_debug(BindSource("/src", (8, 2), 0, 0, "/src")))[10]
+    assert cause.origin is Origin.UNEXPLAINED
+
+
+def test_where_the_engine_did_not_mount_them_the_order_tells_and_the_evidence_says_so() -> None:
+    cause = causes(seen_from_debug(root="/other"))[10]
+    assert cause.origin is Origin.USER_MOUNT
+    detail = "its root is /other; that it is /src cannot be seen from here"
+    assert Evidence("mountinfo", detail) in cause.evidence

@@ -59,6 +59,26 @@ def test_what_the_engine_lists_is_in_the_writable_layer() -> None:
 
 
 @pytest.mark.parametrize(
+    ("change", "mode", "in_init"),
+    [("changed", 0o755, True), ("changed", 0o700, False), ("added", 0o755, False),
+     ("deleted", 0o755, True)],
+)  # fmt: skip
+def test_a_directory_of_the_init_layer_with_something_new_in_it_stays_the_init_layers(
+    change: str, mode: int, in_init: bool
+) -> None:
+    live = (directory("/etc", ON_ROOT, mode=mode), file("/etc/localtime", ON_ROOT))
+    changes = {"/etc": change, "/etc/localtime": "added"}
+    init, writable = layers(changes, DOCKER, *live)
+    assert ("/etc" in (init or [])) is in_init
+    assert ("/etc" in (writable or [])) is not in_init
+
+
+def test_a_file_in_the_place_of_the_init_layers_directory_was_written() -> None:
+    in_its_place = file("/etc", ON_ROOT, mode=0o755)
+    assert layers({"/etc": "changed"}, DOCKER, in_its_place) == ([], ["/etc"])
+
+
+@pytest.mark.parametrize(
     ("changes", "writable"),
     [
         ({}, []),

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import docker.errors
 import requests
+from docker.types import Mount
 
 from scratchlab.collect.engines.connection import engine_errors
-from scratchlab.collect.remote import agent
+from scratchlab.collect.remote import agent, sources
 from scratchlab.collect.remote.protocol import Connection
 from scratchlab.deadlines import allowed
 from scratchlab.errors import LabError
@@ -100,7 +101,8 @@ def _tar(files: dict[str, bytes]) -> bytes:
 def run_agent(
     client: EngineClient, inspect: Json, arguments: Sequence[str]
 ) -> Iterator[Connection]:
-    """Run the agent with ``arguments`` beside the container that ``inspect`` describes.
+    """Run the agent with ``arguments`` beside the container that ``inspect`` describes, with the
+    sources of its mounts mounted once more where the engine can do that.
 
     Yields the connection to it. If this program dies, the engine closes the agent's input, so the
     agent ends and the engine removes its container. Raises LabError.
@@ -109,13 +111,10 @@ def run_agent(
     with engine_errors(client.url, client.name):
         name = load_agent_image(client)
         try:
-            container = _create(client, inspect, name, arguments)
+            container, attached = _started(client, inspect, name, arguments)
             tried = False
             try:
-                # Attached before the start, so that no output is missed.
-                params = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-                with Connection(api.attach_socket(container, params=params)) as connection:
-                    api.start(container)
+                with attached as connection:
                     yield connection
             except LabError as error:
                 tried = True
@@ -129,7 +128,37 @@ def run_agent(
             remove_agent_image(client, name)
 
 
-def _create(client: EngineClient, inspect: Json, image: str, arguments: Sequence[str]) -> str:
+def _started(
+    client: EngineClient, inspect: Json, image: str, arguments: Sequence[str]
+) -> tuple[str, Connection]:
+    """A running debug container and the connection to it. A source that is gone by now, or that
+    the engine refuses, leaves it without any of them.
+    """
+    mounts = sources.mounted(sources.source_paths(inspect))
+    if mounts:
+        with contextlib.suppress(docker.errors.APIError):
+            return _start(client, inspect, image, arguments, mounts)
+    return _start(client, inspect, image, arguments, [])
+
+
+def _start(
+    client: EngineClient, inspect: Json, image: str, arguments: Sequence[str], mounts: list[Mount]
+) -> tuple[str, Connection]:
+    api = client.client.api
+    container = _create(client, inspect, image, arguments, mounts)
+    with contextlib.ExitStack() as undo:
+        undo.callback(_remove, api, container)
+        # Attached before the start, so that no output is missed.
+        params = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+        connection = undo.enter_context(Connection(api.attach_socket(container, params=params)))
+        api.start(container)
+        undo.pop_all()
+    return container, connection
+
+
+def _create(
+    client: EngineClient, inspect: Json, image: str, arguments: Sequence[str], mounts: list[Mount]
+) -> str:
     api = client.client.api
     for attempt in (1, 2):
         try:
@@ -139,7 +168,7 @@ def _create(client: EngineClient, inspect: Json, image: str, arguments: Sequence
                 user="0:0",
                 labels={LABEL: "1"},
                 stdin_open=True,
-                host_config=api.create_host_config(**_host_config(client, inspect)),
+                host_config=api.create_host_config(**_host_config(client, inspect), mounts=mounts),
             )
             return str(created["Id"])
         except docker.errors.ImageNotFound:

@@ -37,10 +37,12 @@ from scratchlab.collect.remote.protocol import (
     OwnerMap,
     pack_plan,
 )
+from scratchlab.collect.remote.sources import bind_sources, source_paths
 from scratchlab.errors import LabError
 from scratchlab.evidence import EvidenceSet
 from scratchlab.ledger import Ledger
 from scratchlab.model import (
+    BindSource,
     Container,
     Engine,
     EngineFile,
@@ -107,6 +109,11 @@ class DebugContainer:
             controllers=controllers,
             existing=frozenset(map(bytes.decode, self._facts.all("exists"))),
         )
+
+    def sources(self) -> tuple[BindSource, ...]:
+        """The sources of binds and volumes that the engine mounted in the debug container, too."""
+        own = mountinfo.parse(self._facts.first("own mountinfo"))
+        return bind_sources(source_paths(self._inspect), own, self.process.mounts)
 
     def file(self, path: str) -> str | None:
         """The content of one of the engine's files as the agent sent it."""
@@ -285,6 +292,7 @@ class DebugView:
             ),
             mounts=process.mounts,
             layers=Layers(driver=_driver(self._inspect, engine)),
+            sources=self._debug.sources(),
             engine_files=self._engine_files(),
             problems=self._debug.problems(),
         )
