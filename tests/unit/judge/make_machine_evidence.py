@@ -104,6 +104,18 @@ _WAIT = "for i in $(seq 60); do test -e {0} && break; sleep 1; done; test -e {0}
 _TAMPERED = "echo x >>/usr/sbin/nologin; rm /etc/debian_version; mkdir /opt/new"
 _ROOTLESS = ("runuser -u student -- env -C /home/student XDG_RUNTIME_DIR=/run/user/student"
              " podman")  # fmt: skip
+# Rootless overlayfs needs another filesystem below than the machine's own overlayfs.
+ROOTLESS_STORAGE = """
+chmod 755 /root; mkdir -p /dev/net; [ -e /dev/net/tun ] || mknod -m 666 /dev/net/tun c 10 200
+install -d -o student /run/user/student /var/lib/containers/student
+install -d -o student ~student/.config ~student/.config/containers
+cat >~student/.config/containers/storage.conf <<'END'
+[storage]
+driver = "overlay"
+graphroot = "/var/lib/containers/student"
+runroot = "/run/user/student/run"
+END
+"""
 CASES = {
     "docker-26.1.5-cdi": Case("docker", flags=_CDI),
     "docker-26.1.5-cdi-tampered": Case(
@@ -176,7 +188,7 @@ def make(machine: str, name: str, case: Case) -> None:
     """Run the container of ``case`` and keep its evidence as ``name``."""
     podman = case.engine.endswith("podman")
     if case.engine == _ROOTLESS:
-        _in(machine, "chmod 755 /root; install -d -o student /run/user/student")
+        _in(machine, ROOTLESS_STORAGE)
     _in(machine, f"{case.engine} rm -f -t 0 subject" if podman else "docker rm -fv subject", False)
     _in(machine, LOAD.format(engine=case.engine, name=case.image))
     _in(machine, case.before)
