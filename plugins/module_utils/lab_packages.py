@@ -127,9 +127,10 @@ class Packages:
                 self._repair()
                 update = self._apt("update")
                 known = self._known(optional)
-                done = self._apt(
-                    "install", "--yes", "--no-install-recommends", "--no-remove", *names, *known
-                )
+                options = ["--yes", "--no-install-recommends", "--no-remove"]
+                if self._broke_them():
+                    self._apt("install", *options, "--fix-broken")
+                done = self._apt("install", *options, *names, *known)
             # apt fails as well for a package of someone else that does not install.
             reason = self._reason(done, update, names) if done.returncode else ""
             missing = self.missing(names)
@@ -276,6 +277,12 @@ class Packages:
         subprocess.run(
             ["dpkg", "--configure", "-a"], capture_output=True, env=_environment(), check=False
         )
+
+    def _broke_them(self):
+        # A full disk leaves packages unpacked without what they depend on. apt mends these only in
+        # a run without names, and then all of them: those of someone else are not ours to mend.
+        broken = {name for name, state in states().items() if apt_causes.unfinished(state)}
+        return bool(broken) and broken <= set(self.added())
 
     def _check_space(self):
         # apt 2.6 does not end on a full disk: its http method waits forever (measured).

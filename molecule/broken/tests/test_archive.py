@@ -61,6 +61,22 @@ def test_full_disk(machine: Machine) -> None:
         machine.output("umount /var/lib/scratchlab/apt")
 
 
+def test_disk_that_was_full_in_the_middle(machine: Machine) -> None:
+    """dpkg leaves zsh unpacked without zsh-common, on which it depends; apt then refuses all."""
+    more = ("-e", '{"docker_host_packages_also": ["zsh"]}')
+    machine.output("mkdir -p /usr/share/zsh && mount -t tmpfs -o size=1m tmpfs /usr/share/zsh")
+    try:
+        done = machine.lab(*more)
+    finally:
+        machine.output("umount /usr/share/zsh")
+    assert done.returncode == 2, done.stdout
+    assert "no space left for packages" in done.stdout
+    assert machine.output("dpkg-query -W -f '${db:Status-Abbrev}' zsh").strip() == "iU"
+    done = machine.lab(*more)
+    assert done.returncode == 0, done.stdout
+    assert machine.host.package("zsh").is_installed
+
+
 def test_next_run_converges(
     machine: Machine, record_testsuite_property: Callable[[str, object], None]
 ) -> None:
