@@ -320,37 +320,22 @@ class Packages:
         # Lists and archives of our own: the system's stay as they are, and destroy is easy.
         for name in ("lists", "archives"):
             (self.home / name).mkdir(mode=0o755, parents=True, exist_ok=True)
-        sources = []
+        options = {
+            "Dir::State::lists": f"{self.home}/lists",
+            "Dir::Cache::archives": f"{self.home}/archives",
+            "Dir::Cache::pkgcache": f"{self.home}/pkgcache.bin",
+            "Dir::Cache::srcpkgcache": f"{self.home}/srcpkgcache.bin",
+            "DPkg::Lock::Timeout": f"{allowed(LOCK_SECONDS):.0f}",
+            "Acquire::Retries": "1",
+            "Acquire::http::Timeout": f"{allowed(30):.0f}",
+            "APT::Update::Error-Mode": "any",
+            "Dpkg::Use-Pty": "0",
+        }
         if self.repository:
             file = self.home / "sources.list"
             file.write_text(f"deb [trusted=yes] file:{quote(str(self.repository))} ./\n")
-            sources = [
-                "-o",
-                f"Dir::Etc::sourcelist={file}",
-                "-o",
-                "Dir::Etc::sourceparts=/dev/null",
-            ]
-        return [
-            *sources,
-            "-o",
-            f"Dir::State::lists={self.home}/lists",
-            "-o",
-            f"Dir::Cache::archives={self.home}/archives",
-            "-o",
-            f"Dir::Cache::pkgcache={self.home}/pkgcache.bin",
-            "-o",
-            f"Dir::Cache::srcpkgcache={self.home}/srcpkgcache.bin",
-            "-o",
-            f"DPkg::Lock::Timeout={allowed(LOCK_SECONDS):.0f}",
-            "-o",
-            "Acquire::Retries=1",
-            "-o",
-            f"Acquire::http::Timeout={allowed(30):.0f}",
-            "-o",
-            "APT::Update::Error-Mode=any",
-            "-o",
-            "Dpkg::Use-Pty=0",
-        ]
+            options |= {"Dir::Etc::sourcelist": f"{file}", "Dir::Etc::sourceparts": "/dev/null"}
+        return [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
 
     def _apt(self, *arguments, cwd=None):
         return subprocess.run(
