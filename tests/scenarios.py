@@ -19,8 +19,6 @@ from junitparser import Failure, JUnitXml, TestCase, TestSuite
 from rich.console import Console
 from rich.table import Table
 
-from tests.machines.container import forget
-
 ROOT = Path(__file__).resolve().parents[1]
 MOLECULE = [
     str(Path(sys.executable).with_name("molecule")),
@@ -249,7 +247,6 @@ def run_all(wanted: list[str]) -> list[ScenarioResult]:
             log = RESULTS / name / "log.txt"
             print("\n".join(log.read_text(errors="replace").splitlines()[-80:]))
             print(f"--- the whole log: {log}", flush=True)
-    forget()
     Console(width=140).print(table(results))
     return results
 

@@ -21,9 +21,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import median
 
+from machines.docker_engine import INSTANCES, INSTANCES_EACH
 from tests.benchmarks import keeping_bytecode
-from tests.machines import classroom
-from tests.machines.base import ROOT
+from tests.machines import ROOT, classroom
 
 DIRECTORY = ROOT / ".cache" / "classroom-benchmark"
 LIMIT = 20 * 60  # seconds for all of it
@@ -34,13 +34,13 @@ NOT_COUNTED = "docker"
 @contextmanager
 def enough_instances(count: int) -> Iterator[None]:
     """Raise the kernel's limit for ``count`` containers with systemd; restore it afterwards."""
-    before = classroom.INSTANCES.read_text()
-    if int(before) < count * classroom.INSTANCES_EACH:
-        classroom.INSTANCES.write_text(str(count * classroom.INSTANCES_EACH))
+    before = INSTANCES.read_text()
+    if int(before) < count * INSTANCES_EACH:
+        INSTANCES.write_text(str(count * INSTANCES_EACH))
     try:
         yield
     finally:
-        classroom.INSTANCES.write_text(before)
+        INSTANCES.write_text(before)
 
 
 def process_tree(parent: int) -> list[int]:

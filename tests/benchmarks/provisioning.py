@@ -23,9 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from machines.debian import RELEASES
 from tests.benchmarks import keeping_bytecode
-from tests.machines.base import RELEASES
-from tests.machines.container import KEY, down, up
+from tests.machines.fresh import Fresh
 from tests.scenarios import ROOT, environment
 
 PLAIN = Path(__file__).with_name("plain.sh")
@@ -34,6 +34,7 @@ PROOF = b"PLAY [Prove"  # where the part begins that the script does not have
 FIRST_GOAL = 1.15
 SECOND_GOAL = 10.0
 PINGS = 5
+MACHINES = Fresh("cost")
 
 
 @contextmanager
@@ -42,21 +43,14 @@ def machine(name: str, suite: str) -> Iterator[Path]:
     directory = ROOT / "build" / "benchmarks" / name
     directory.mkdir(parents=True, exist_ok=True)
     inventory = directory / "hosts.json"
-    proxy = f"docker exec --interactive --user root {name} /usr/sbin/sshd -i"
-    host = {
-        "ansible_user": "student",
-        "ansible_ssh_private_key_file": str(KEY),
-        "ansible_ssh_common_args": f"-o ProxyCommand='{proxy}' -o IdentitiesOnly=yes "
-        "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR",
-        "rootfs_verification_reports": str(directory),
-    }
+    MACHINES.down()
+    MACHINES.up({name: suite})
+    host = MACHINES.variables(name) | {"rootfs_verification_reports": str(directory)}
     inventory.write_text(json.dumps({"all": {"hosts": {name: host}}}))
-    down(name)
-    up(name, suite)
     try:
         yield inventory
     finally:
-        down(name)
+        MACHINES.down()
 
 
 @dataclass(frozen=True)
@@ -97,14 +91,9 @@ def timed(command: Sequence[str], log: Path, stdin: bytes = b"") -> Duration:
 
 def plain(number: int, suite: str) -> float:
     """Seconds of the shell script on a bare machine."""
-    name = f"scratchlab-cost-plain-{number}"
+    name = f"plain-{number}"
     with machine(name, suite) as inventory:
-        host = json.loads(inventory.read_text())["all"]["hosts"][name]
-        ssh = ["ssh", "-i", host["ansible_ssh_private_key_file"]]
-        options = host["ansible_ssh_common_args"].split("-o ")[1:]
-        for option in options:
-            ssh += ["-o", option.strip().replace("'", "")]
-        command = [*ssh, f"student@{name}", "sudo", "sh", "-c", f"'{script()}'"]
+        command = MACHINES.command(name, "sudo", "sh", "-c", PLAIN.read_text())
         return timed(command, inventory.with_name("log.txt"), sources()).whole
 
 
@@ -117,14 +106,9 @@ def sources() -> bytes:
     return content.getvalue()
 
 
-def script() -> str:
-    """plain.sh, escaped for single quotes."""
-    return PLAIN.read_text().replace("'", "'\\''")
-
-
 def lab(number: int, suite: str) -> tuple[Duration, Duration, list[float]]:
     """Durations of the lab on a bare machine and of a second run, and seconds of pings."""
-    with machine(f"scratchlab-cost-lab-{number}", suite) as inventory:
+    with machine(f"lab-{number}", suite) as inventory:
         run = ["ansible-playbook", "-i", str(inventory), "lab.yml"]
         first = timed(run, inventory.with_name("first.txt"))
         second = timed(run, inventory.with_name("second.txt"))

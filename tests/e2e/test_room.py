@@ -18,8 +18,10 @@ from pathlib import Path
 
 import pytest
 
+from machines.docker_engine import docker
 from tests.e2e import lab_command
-from tests.machines import classroom, container
+from tests.machines import classroom
+from tests.machines.fresh import Fresh
 
 DESKS = {
     "desk01": "bookworm",
@@ -32,27 +34,25 @@ DESKS = {
 OFF, CUT = "desk05", "desk06"
 STOPPED, TAMPERED, FORGER = "desk03", "desk04", "desk02"
 REPORTS = lab_command.ROOT / "reports"
+MACHINES = Fresh("room")
 INVENTORY = lab_command.ROOT / ".cache" / "room-e2e"
 PROGRAM = "/usr/local/bin/scratchlab"
 GRADED = "/var/lib/scratchlab/quiz/graded.json"
 
 
 def machine(name: str) -> str:
-    return f"{classroom.PREFIX}-{name}"
+    return MACHINES.instance(name)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def inventory() -> Iterator[Path]:
     """The machines, one of them switched off, and an inventory as a person would write it."""
-    for name, suite in DESKS.items():
-        container.up(machine(name), suite, name)
-    container.docker("stop", machine(OFF))
+    MACHINES.up(DESKS)
+    docker("stop", machine(OFF))
     try:
-        yield classroom.inventory(
-            INVENTORY, {name: classroom.host(machine(name)) for name in DESKS}
-        )
+        yield classroom.inventory(INVENTORY, {name: MACHINES.variables(name) for name in DESKS})
     finally:
-        container.down(*map(machine, DESKS))
+        MACHINES.down()
 
 
 def lab(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -61,7 +61,7 @@ def lab(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def execute(name: str, *command: str) -> str:
-    return container.docker("exec", machine(name), *command)
+    return docker("exec", machine(name), *command)
 
 
 def gradebook() -> dict[str, dict[str, str]]:
@@ -179,7 +179,7 @@ def test_answers_are_graded_again_from_the_report() -> None:
     answers = {line.split()[0]: line.split()[1] for line in key.splitlines()}
     for name, given in (("desk01", answers), (FORGER, {})):
         script = json.dumps({"answers": given}).encode()
-        container.docker(
+        docker(
             "exec", "--interactive", machine(name), "sh", "-c", "cat >/root/answers.json",
             stdin=script,
         )  # fmt: skip
@@ -229,6 +229,6 @@ def test_reset_of_one_machine_keeps_the_results_of_others() -> None:
 
 
 def test_reset_removes_the_result_of_a_machine_that_is_off() -> None:
-    container.docker("stop", machine("desk01"))
+    docker("stop", machine("desk01"))
     lab("reset")
     assert [name for name in DESKS if (REPORTS / name).exists()] == []

@@ -16,11 +16,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from machines.docker_engine import VOLUMES, effective_capabilities
+from machines.docker_engine import docker as cli
 from scratchlab.collect.engines import connect
 from scratchlab.errors import LabError
 from tests.integration.conftest import LABEL, SESSION
-from tests.machines.container import VOLUMES, effective_capabilities
-from tests.machines.container import docker as cli
 
 _DIRECTORIES = ("usr", "var/lib/docker", "var/lib/containerd", "root", "run", "tmp", "proc", "sys",
             "dev", "certificates", "etc/docker")  # fmt: skip

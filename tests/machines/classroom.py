@@ -15,24 +15,24 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.machines.base import RELEASES, ROOT, USER
-from tests.machines.container import (
-    KEY,
-    MachineError,
+from machines.debian import RELEASES
+from machines.docker_engine import (
+    INSTANCES,
+    INSTANCES_EACH,
+    LABEL,
     docker,
-    down,
     run_command,
-    up,
     wait_until_started,
 )
+from machines.model import USER, MachineError
+from machines.place import Place
+from tests.machines import ROOT
+from tests.machines.fresh import Fresh
 
 SUITE = "bookworm"
 PREFIX = "scratchlab-room"
-BASE = f"{PREFIX}-base"
+BASE = "base"
 IMAGE = "scratchlab-machine:room"
-# The kernel counts them per user: at its default of 128 the eighteenth container does not boot.
-INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")
-INSTANCES_EACH = 16
 SSH = (
     '-o ProxyCommand="docker exec --interactive --user root {name} /usr/sbin/sshd -i" '
     "-o IdentitiesOnly=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null "
@@ -45,7 +45,7 @@ def host(name: str) -> dict[str, Any]:
     return {
         "ansible_host": name,
         "ansible_user": USER,
-        "ansible_ssh_private_key_file": str(KEY),
+        "ansible_ssh_private_key_file": str(Place().key),
         "ansible_ssh_common_args": SSH.format(name=name),
     }
 
@@ -60,13 +60,15 @@ def inventory(directory: Path, hosts: dict[str, dict[str, Any]]) -> Path:
 
 def prepare() -> None:
     """Make the base image, replacing an older one."""
-    up(BASE, SUITE, "base")
-    file = inventory(ROOT / ".cache" / "room-base", {"base": host(BASE)})
+    fresh = Fresh("room-base")
+    fresh.up({BASE: SUITE})
+    name = fresh.instance(BASE)
+    file = inventory(ROOT / ".cache" / "room-base", {BASE: fresh.variables(BASE)})
     subprocess.run([str(ROOT / "lab"), "-i", str(file), "--tags", "provision,build"], check=True)
-    docker("exec", BASE, "systemctl", "stop", "docker.socket", "docker", "containerd")
-    docker("exec", BASE, "sh", "-c", "apt-get clean; rm -rf /root/.cache /var/cache/scratchlab")
-    docker("commit", "--change", "LABEL io.scratchlab.machine=room", BASE, IMAGE)
-    down(BASE)
+    docker("exec", name, "systemctl", "stop", "docker.socket", "docker", "containerd")
+    docker("exec", name, "sh", "-c", "apt-get clean; rm -rf /root/.cache /var/cache/scratchlab")
+    docker("commit", "--change", f"LABEL {LABEL}=room", name, IMAGE)
+    fresh.down()
 
 
 def start(count: int) -> dict[str, dict[str, Any]]:
@@ -93,7 +95,8 @@ def start(count: int) -> dict[str, dict[str, Any]]:
 def remove() -> None:
     """Remove the machines; keep the base image."""
     ids = docker("container", "ls", "--all", "--quiet", "--filter", f"name=^{PREFIX}-")
-    down(*ids.split())
+    for one in ids.split():
+        docker("rm", "--force", "--volumes", one)
 
 
 def main() -> int:

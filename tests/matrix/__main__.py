@@ -23,9 +23,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from tests.machines.container import MachineError
-from tests.machines.disk import DiskError
-from tests.machines.vm import VirtualMachineError
+from machines.model import MachineError
 from tests.matrix.columns import COLUMNS, PACKAGES, Column
 from tests.matrix.hosts import Host, output, show
 from tests.matrix.page import page
@@ -220,8 +218,6 @@ def main() -> int:
             run(chosen, Selection(options.variant, options.mutation), options.keep)
         except (
             MachineError,
-            VirtualMachineError,
-            DiskError,
             RuntimeError,
             subprocess.CalledProcessError,
         ) as error:

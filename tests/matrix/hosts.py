@@ -7,16 +7,14 @@ import subprocess
 from collections.abc import Sequence
 from typing import Protocol
 
-from tests.machines import container, vm
-from tests.machines.base import USER
-from tests.machines.disk import Disk, disk
+from tests.machines.fresh import Fresh
 
 
 class Host(Protocol):
     """A fresh Debian on which commands are run as root."""
 
     def up(self) -> None:
-        """Start it unless it runs. Raises an error of tests.machines."""
+        """Start it unless it runs. Raises MachineError."""
 
     def down(self) -> None:
         """Remove it with its volumes or disk."""
@@ -30,41 +28,39 @@ class ContainerHost:
 
     def __init__(self, name: str, suite: str) -> None:
         self.name, self.suite = name, suite
+        self.machines = Fresh(f"matrix-{name}")
 
     def up(self) -> None:
         """See Host."""
-        container.up(self.name, self.suite)
+        self.machines.up({self.name: self.suite})
 
     def down(self) -> None:
         """See Host."""
-        container.down(self.name)
+        self.machines.down()
 
     def command(self, *words: str) -> list[str]:
         """See Host."""
-        return ["docker", "exec", "--interactive", self.name, *words]
+        return ["docker", "exec", "--interactive", self.machines.instance(self.name), *words]
 
 
 class VirtualHost:
     """A virtual machine, with a kernel and control groups of its own."""
 
     def __init__(self, name: str, suite: str) -> None:
-        self.machine, self.suite = vm.VirtualMachine(f"{name}-vm"), suite
-        self._disk: Disk | None = None
+        self.name, self.suite = name, suite
+        self.machines = Fresh(f"matrix-{name}-vm")
 
     def up(self) -> None:
         """See Host."""
-        self._disk = disk(self.suite)
-        vm.up(self.machine, self.suite, vm.KERNEL, vm.BOOT_SECONDS)
+        self.machines.up({self.name: self.suite}, on="qemu")
 
     def down(self) -> None:
         """See Host."""
-        self.machine.stop()
+        self.machines.down()
 
     def command(self, *words: str) -> list[str]:
         """See Host."""
-        assert self._disk is not None
-        ssh = ["ssh", *vm.ssh_options(self._disk), "-p", str(self.machine.port)]
-        return [*ssh, f"{USER}@127.0.0.1", shlex.join(["sudo", *words])]
+        return self.machines.command(self.name, "sudo", *words)
 
 
 def output(host: Host, *words: str, stdin: bytes = b"") -> str:

@@ -39,10 +39,10 @@ def lint(scripts: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the package's Python files, for a test to plant imports in."""
+    """A copy of the packages' Python files, for a test to plant imports in."""
     copy = tmp_path_factory.mktemp("scripts")
-    for file in PACKAGE.rglob("*.py"):
-        target = copy / "scratchlab" / file.relative_to(PACKAGE)
+    for file in PACKAGE.parent.rglob("*.py"):
+        target = copy / file.relative_to(PACKAGE.parent)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, target)
     return copy
@@ -86,6 +86,18 @@ def test_module_outside_every_layer_is_red(scripts: Path) -> None:
         file.unlink()
     assert done.returncode == 1, done.stdout
     assert "unplaced" in done.stdout
+
+
+def test_machines_never_import_the_program(scripts: Path) -> None:
+    file = scripts / "machines" / "place.py"
+    before = file.read_text()
+    file.write_text(f"{before}\nimport scratchlab.errors\n")
+    try:
+        done = lint(scripts)
+    finally:
+        file.write_text(before)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "The program knows nothing of machines, and they nothing of it BROKEN" in done.stdout
 
 
 def late_imports(file: Path) -> list[str]:

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.lab_command import ROOT
-from tests.machines.container import docker
 from tests.machines.scenario import Machine
+
+from machines.docker_engine import docker
 
 HOME = "/root/elsewhere"
 LAB = f"{HOME}/lab"

@@ -10,45 +10,56 @@ from pathlib import Path
 
 import pytest
 from tests.e2e import lab_command
-from tests.machines.vm import VirtualMachine
+
+from machines.model import Kind, Machine, MachineError
+from machines.place import Place
+from machines.qemu import Qemu, free_port
 
 SCENARIO = Path(__file__).parents[1]
 BAD_ROOT = "root=/dev/nowhere rw console=ttyS0 rootdelay=1"
-
-
-def vm(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "tests.machines.vm", *arguments],
-        cwd=lab_command.ROOT, capture_output=True, text=True, check=False, timeout=900,
-    )  # fmt: skip
+CACHE = Place().cache
 
 
 @pytest.fixture
-def doomed() -> Iterator[VirtualMachine]:
-    machine = VirtualMachine("vm-doomed")
+def doomed() -> Iterator[Machine]:
+    """A recorded virtual machine that is not made yet."""
+    place = Place(state=CACHE / "doomed")
+    name = place.instance("doomed")
+    machine = Machine("doomed", name, "qemu", Kind.VM, "trixie", port=free_port())
+    place.record(machine)
     yield machine
-    machine.stop()
-    assert not machine.directory.exists()
+    Qemu(place).remove(machine)
+    place.forget(machine)
+    place.state.rmdir()
 
 
-def test_kernel_panic_is_reported_with_its_last_lines(doomed: VirtualMachine) -> None:
-    done = vm("up", doomed.name, "--kernel", f"{BAD_ROOT} panic=-1", "--seconds", "600")
-    assert done.returncode == 2
-    assert "vm-doomed stopped before ssh answered" in done.stderr
-    assert "/dev/nowhere does not exist" in done.stderr
-    assert done.stderr.count("\n") == 1
+def error_of(machine: Machine, kernel: str, seconds: float) -> str:
+    """What is said of a machine that does not boot."""
+    qemu = Qemu(Place(state=CACHE / "doomed"), kernel)
+    qemu.create(machine)
+    with pytest.raises(MachineError) as caught:
+        qemu.wait(machine, seconds)
+    assert qemu.pid(machine) == 0
+    return str(caught.value)
 
 
-def test_machine_that_never_answers_is_switched_off(doomed: VirtualMachine) -> None:
-    done = vm("up", doomed.name, "--kernel", BAD_ROOT, "--seconds", "45")
-    assert done.returncode == 2
-    assert "vm-doomed did not answer ssh in 45 s" in done.stderr
-    assert f"{doomed.directory}/console.log" in done.stderr
-    assert doomed.pid() == 0
+def test_kernel_panic_is_reported_with_its_last_lines(doomed: Machine) -> None:
+    message = error_of(doomed, f"{BAD_ROOT} panic=-1", 600)
+    assert "doomed stopped before ssh answered" in message
+    assert "/dev/nowhere does not exist" in message
+    assert "\n" not in message
+
+
+def test_machine_that_never_answers_is_switched_off(doomed: Machine) -> None:
+    message = error_of(doomed, BAD_ROOT, 45)
+    assert "doomed did not answer ssh in 45 s" in message
+    assert f"{CACHE}/doomed/doomed/console.log" in message
 
 
 def test_connection_cut_during_installation_is_reported_in_time() -> None:
-    machine = VirtualMachine("vm-fresh1")
+    place = Place(state=CACHE / "molecule" / "vm")
+    (machine,) = (one for one in place.machines() if one.name == "fresh1")
+    qemu = Qemu(place)
     process = subprocess.Popen(
         [str(Path(sys.executable).with_name("ansible-playbook")), "lab.yml", "--limit", "fresh1",
          "-i", str(SCENARIO / "inventory")],
@@ -62,11 +73,11 @@ def test_connection_cut_during_installation_is_reported_in_time() -> None:
             lines.append(line)
             if line.startswith("TASK [scratchlab.lab.docker_host : Install]"):
                 time.sleep(15)
-                machine.qmp("set_link", name="card", up=False)
+                qemu.plug(machine, up=False)
                 cut = time.monotonic()
         status = process.wait(timeout=240)
     finally:
-        machine.qmp("set_link", name="card", up=True)
+        qemu.plug(machine, up=True)
     text = "".join(lines)
     assert cut, text
     assert time.monotonic() - cut < 300  # a minute of silence, and a busy machine

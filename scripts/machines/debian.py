@@ -1,24 +1,24 @@
 """Base systems: a bare Debian with systemd, ssh and Python, as one tar file made from packages.
 
-The tar files are in ``.cache/machines``. A file's name has a digest of the packages, options and
-sources; after two weeks it is made again. No registry and no prebuilt image is involved.
+A file's name has a digest of the packages, options and sources; after two weeks it is made again.
+No registry and no prebuilt image is involved.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-CACHE = ROOT / ".cache" / "machines"
+from machines.model import USER
+from machines.place import Place, run
+
 MAX_AGE = 14 * 24 * 3600  # seconds
 MIRROR = "http://deb.debian.org/debian"
 SECURITY = "http://deb.debian.org/debian-security"
@@ -41,8 +41,6 @@ OPTIONS = (
     "--variant=minbase",
     "--dpkgopt=force-unsafe-io",
 )
-# Like a student's user: sudo works without a password.
-USER = "student"
 # Run outside the new system, whose root is $1.
 SETUP = (
     f'chroot "$1" useradd --create-home --shell /bin/bash {USER}',
@@ -77,6 +75,7 @@ RELEASES = {
 }
 
 
+@cache
 def output(*command: str) -> str:
     """Standard output of a command; empty when it fails or is not installed."""
     try:
@@ -106,7 +105,7 @@ def sources(release: Release) -> list[str]:
 
 
 def apt_options() -> list[str]:
-    """This machine's apt settings for proxies, retries, and outdated indexes of a cache."""
+    """The apt settings of this machine for proxies, retries, and outdated indexes of a cache."""
     wanted = re.compile(r"Acquire::(https?::Proxy|Check-Valid-Until|Check-Date|Retries)\b.*;")
     return [line for line in output("apt-config", "dump").splitlines() if wanted.fullmatch(line)]
 
@@ -117,33 +116,28 @@ def key(release: Release) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
-@contextmanager
-def locked(name: str) -> Iterator[None]:
-    """Wait until no other process holds the lock ``name``, and hold it."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with open(CACHE / f"{name}.lock", "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 def fresh(file: Path) -> bool:
     """Whether the tar file exists and is not too old."""
     return file.exists() and time.time() - file.stat().st_mtime < MAX_AGE
 
 
-def base_system(suite: str, extra: Sequence[str] = ()) -> Path:
+def file_of(place: Place, suite: str, extra: Sequence[str] = ()) -> Path:
+    """Where the base system of ``suite`` with ``extra`` packages is kept, made or not."""
+    main = key(RELEASES[suite])
+    flavour = hashlib.sha256("\0".join([main, *extra]).encode()).hexdigest()[:12]
+    return place.cache / f"{suite}-{flavour if extra else main}.tar"
+
+
+def base_system(place: Place, suite: str, extra: Sequence[str] = ()) -> Path:
     """The tar file of a base system of ``suite``; made when it is missing or stale.
 
-    ``extra`` are additional packages, such as a kernel for a virtual machine. Raises
-    subprocess.CalledProcessError when mmdebstrap fails; it has printed the reason.
+    ``extra`` are additional packages, such as a kernel for a virtual machine. Raises MachineError.
     """
-    release = RELEASES[suite]
-    flavour = hashlib.sha256("\0".join([key(release), *extra]).encode()).hexdigest()[:12]
-    file = CACHE / f"{suite}-{flavour if extra else key(release)}.tar"
-    with locked(file.stem):
+    file = file_of(place, suite, extra)
+    with place.locked(file.stem):
         if not fresh(file):
             unfinished = file.with_suffix(".new")
-            make(release, [*PACKAGES, *extra], unfinished)
+            make(RELEASES[suite], [*PACKAGES, *extra], unfinished)
             unfinished.rename(file)
             if not extra:
                 drop_stale(file)
@@ -151,30 +145,29 @@ def base_system(suite: str, extra: Sequence[str] = ()) -> Path:
 
 
 def make(release: Release, packages: Sequence[str], file: Path) -> None:
-    """Write the base system as a tar file."""
+    """Write the base system as a tar file. Raises MachineError."""
     options = [f"--aptopt={line}" for line in apt_options()]
     hooks = [f"--customize-hook={line}" for line in SETUP]
-    subprocess.run(
-        [
-            "mmdebstrap",
-            "--quiet",
-            *OPTIONS,
-            f"--include={','.join(packages)}",
-            *options,
-            *hooks,
-            release.suite,
-            str(file),
-            *sources(release),
-        ],
-        check=True,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, "LC_ALL": "C.UTF-8"},
+    # A user without root needs user namespaces and a range of ids (subuid(5)).
+    mode = [] if os.geteuid() == 0 else ["--mode=unshare"]
+    run(
+        "mmdebstrap",
+        "--quiet",
+        *OPTIONS,
+        *mode,
+        f"--include={','.join(packages)}",
+        *options,
+        *hooks,
+        release.suite,
+        str(file),
+        *sources(release),
+        package="mmdebstrap",
     )
 
 
 def drop_stale(file: Path) -> None:
     """Remove stale base systems of the suite of ``file``, the new one."""
     suite = file.name.partition("-")[0]
-    for other in CACHE.glob(f"{suite}-*.tar"):
+    for other in file.parent.glob(f"{suite}-*.tar"):
         if other != file and not fresh(other):
             other.unlink()
