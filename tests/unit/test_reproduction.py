@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from tests.rooms import entry, made, tree
 
+from machines import lifecycle
 from machines.model import MachineError
 from reproduction import __main__ as command
 from reproduction.compare import compare
@@ -129,9 +130,9 @@ def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         return 0
 
     monkeypatch.setattr(command, "run_lab", run_lab)
-    monkeypatch.setattr(command.lifecycle, "up", lambda *_: None)
-    monkeypatch.setattr(command.lifecycle, "down", lambda *_: None)
-    monkeypatch.setattr(command.lifecycle, "hosts", lambda *_: {"fresh1": {}, "fresh2": {}})
+    monkeypatch.setattr(lifecycle, "up", lambda *_: None)
+    monkeypatch.setattr(lifecycle, "down", lambda *_: None)
+    monkeypatch.setattr(lifecycle, "hosts", lambda *_: {"fresh1": {}, "fresh2": {}})
     return output
 
 
@@ -169,7 +170,7 @@ def test_machine_that_is_not_made_is_one_line(
     def up(*_: Any) -> None:
         raise MachineError("no", "yes")
 
-    monkeypatch.setattr(command.lifecycle, "up", up)
+    monkeypatch.setattr(lifecycle, "up", up)
     assert command.main(["--kind=container", f"--output={fresh}"]) == 2
     assert capsys.readouterr().err == "lab: no -- yes\n"
 
