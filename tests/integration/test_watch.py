@@ -14,10 +14,13 @@ from typing import Any
 
 import pytest
 
-from tests.machines import container
+from machines import docker_engine
+from machines.docker_engine import docker
+from machines.place import Place
 
 pytestmark = [pytest.mark.engine, pytest.mark.root]
 ROOT = Path(__file__).resolve().parents[2]
+PLACE = Place()
 NAMES = ("desk01", "desk02", "desk03")
 PREFIX = f"scratchlab-watch-{os.getpid()}"
 SECONDS = 60  # on a busy machine
@@ -29,7 +32,7 @@ def machine(name: str) -> str:
 
 
 def execute(name: str, *command: str, user: str = "root") -> str:
-    return container.docker("exec", "--user", user, machine(name), *command, check=False)
+    return docker("exec", "--user", user, machine(name), *command, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +47,8 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def inventory(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Three machines with sshd and the engine's socket; a fourth is not there at all."""
-    image = container.image("bookworm")
-    key, hosts = container.public_key(), {}
+    image = docker_engine.image(PLACE, "bookworm")
+    key, hosts = PLACE.public_key(), {}
     started = (
         "set -e; umask 022; mkdir -p /run/sshd /home/student/.ssh /var/lib/scratchlab/learning; "
         "chmod 1777 /var/lib/scratchlab/learning; chmod 755 /usr/local/bin/scratchlab; "
@@ -55,21 +58,21 @@ def inventory(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     socket = "/var/run/docker.sock"
     try:
         for name in NAMES:
-            container.docker(
+            docker(
                 "run", "--detach", f"--name={machine(name)}", f"--hostname={name}", "--init",
                 "--cap-add=NET_ADMIN",
                 f"--volume={socket}:{socket}", "--entrypoint=sleep", image, "infinity",
             )  # fmt: skip
-            container.docker("cp", str(program), f"{machine(name)}:/usr/local/bin/scratchlab")
+            docker("cp", str(program), f"{machine(name)}:/usr/local/bin/scratchlab")
             command = ("exec", "--interactive", machine(name), "sh", "-c", started)
-            container.docker(*command, stdin=key.encode())
+            docker(*command, stdin=key.encode())
             address = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
-            found = container.docker("inspect", "--format", address, machine(name))
+            found = docker("inspect", "--format", address, machine(name))
             hosts[name] = {"ansible_host": found, "lab_student_name": f"Student {name[-1]}"}
         hosts["desk04"] = {"ansible_host": "192.0.2.4"}
         variables = {
             "ansible_user": "student",
-            "ansible_ssh_private_key_file": str(container.KEY),
+            "ansible_ssh_private_key_file": str(PLACE.key),
             "ansible_ssh_common_args": "-o UserKnownHostsFile=/dev/null -o IdentitiesOnly=yes",
             "ansible_host_key_checking": False,
         }
@@ -77,7 +80,7 @@ def inventory(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         file.write_text(json.dumps({"all": {"hosts": hosts, "vars": variables}}))
         yield file
     finally:
-        container.down(*map(machine, NAMES))
+        docker("rm", "--force", "--volumes", *map(machine, NAMES), check=False)
 
 
 class Watching:
@@ -116,7 +119,7 @@ def watching(inventory: Path) -> Iterator[Watching]:
 def connections() -> list[str]:
     """The command lines of ssh to these machines."""
     found = subprocess.run(["ps", "-wweo", "args"], capture_output=True, text=True, check=True)
-    key = str(container.KEY)
+    key = str(PLACE.key)
     return [line for line in found.stdout.splitlines() if line.startswith("ssh ") and key in line]
 
 
@@ -182,7 +185,7 @@ def test_a_machine_whose_cable_is_pulled_is_gone_and_comes_back(watching: Watchi
 
 
 def test_a_machine_that_is_switched_off_is_gone(watching: Watching) -> None:
-    container.docker("kill", machine("desk03"))
+    docker("kill", machine("desk03"))
     rows = watching.until(lambda rows: rows["desk03"]["need"] == "machine gone")
     assert rows["desk03"]["reason"]
 

@@ -1,7 +1,7 @@
 """Makes evidence of engines that this machine does not have, in a system container.
 
-``python -m tests.unit.judge.make_machine_evidence MACHINE [CASE...]``, where MACHINE is one of
-tests/machines (``python3 -m tests.machines.container up MACHINE trixie``). It installs the engines
+``python -m tests.unit.judge.make_machine_evidence MACHINE [CASE...]``, where MACHINE is the
+container of a machine (``./lab machines up --kind container``; docker ps). It installs the engines
 there, makes an image of Debian packages, runs the case's container, does something in it and
 keeps what `scratchlab verify` collects as ``evidence/NAME.tar.gz``, trimmed (see :func:`trimmed`).
 """
