@@ -101,8 +101,9 @@ def find_sources(
     """Those of ``candidates`` that exist, with the mounts of the container that show them.
 
     ``root_fd`` is a descriptor of the container's root; ``mounts`` and ``root_mount`` are those of
-    its process. A path that does not exist here is looked up where ``parent`` lives, the PID of the
-    shim or conmon: rootless engines have a mount namespace of their own. ``engine_devices``: see
+    its process. A path is looked up where ``parent`` lives, the PID of the shim or conmon: rootless
+    engines have a mount namespace of their own, in which other filesystems may lie on the same
+    paths. What does not exist there is looked up here. ``engine_devices``: see
     :class:`scratchlab.collect.live.closed.ClosedMounts`.
     """
     mounted: dict[tuple[int, int], list[int]] = {}
@@ -149,11 +150,9 @@ class _Roots:
 
 
 def _stat_source(path: str, parent: int) -> os.stat_result | None:
-    for place in (path, f"/proc/{parent}/root{path}"):
+    for place in (f"/proc/{parent}/root{path}", path)[parent <= 1 :]:
         with contextlib.suppress(OSError, ValueError):
             return os.stat(place)
-        if parent <= 1:
-            break
     return None
 
 

@@ -60,8 +60,8 @@ class EntryOrigins:
                 return Cause(Origin.UNEXPLAINED, None, ()), Status.ONLY_LIVE
             return self._mounts[mount], Status.ONLY_LIVE if pair.image is None else pair.status
         if pair.status is Status.SAME and pair.image is not None:
-            again = self._made_again(live)
-            return again or _of_image(pair.image), Status.SAME
+            later = self._made_again(live) or self._made_alike(live)
+            return later or _of_image(pair.image), Status.SAME
         return self._on_root(pair, live)
 
     def _made_again(self, live: Entry) -> Cause | None:
@@ -75,6 +75,15 @@ class EntryOrigins:
         if made is None or not is_opaque(made):
             return None
         return Cause(Origin.WRITTEN_LATER, None, (self._in_writable(made),))
+
+    def _made_alike(self, live: Entry) -> Cause | None:
+        """What the engine's init layer had replaced, and was then written as it is in the image."""
+        writable, init = self._evidence.writable, self._evidence.init
+        in_writable = writable.get(live.path) if writable is not None else None
+        in_init = init.get(live.path) if init is not None else None
+        if in_writable is None or in_init is None or _same(in_init, in_writable):
+            return None
+        return Cause(Origin.WRITTEN_LATER, None, (self._in_writable(live),))
 
     # On the root's own mount, different from the image:
 

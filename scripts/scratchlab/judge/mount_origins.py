@@ -17,6 +17,7 @@ from typing import Any
 from scratchlab.idmap import IdMap
 from scratchlab.judge.cause import Cause, mount_line
 from scratchlab.judge.host_mounts import HostMounts
+from scratchlab.judge.hosts_sys import HostsSys
 from scratchlab.judge.masks import Masks
 from scratchlab.judge.mount_identity import TYPES, MountIdentity
 from scratchlab.judge.paths import is_below, parents, upwards
@@ -64,6 +65,7 @@ class MountOrigins:
         }
         self._mounts_of_device = Counter(mount.device for mount in facts.mounts)
         self._shown = {(mount.device, mount.root, mount.target) for mount in facts.mounts}
+        self._hosts_sys = HostsSys(facts, mapped=self._ids.mapped)
         self._host_mounts = HostMounts(facts.host_mounts or ())
         self._identity = MountIdentity(facts, root)
         self._late_from = self._masks.late_from
@@ -159,7 +161,8 @@ class MountOrigins:
             return Cause(Origin.STORAGE_DRIVER, f"{self._engine}-root{driver}", (*proofs, line))
         if not late:
             made = (
-                self._as_requested(mount, pending, line)
+                self._hosts_sys.cause(mount)
+                or self._as_requested(mount, pending, line)
                 or self._masks.cause(mount)
                 or self._implied(mount, line)
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,40 @@ def test_a_symlink_in_the_containers_path_is_not_followed(tmp_path: Path, root: 
 def test_the_root_itself_can_be_a_source(tmp_path: Path, root: int) -> None:
     sources = runtime_config.find_sources(root, MOUNTS, 1, iter([f"{tmp_path}/root"]))
     assert [source.mount for source in sources] == [1]
+
+
+@contextmanager
+def living_below(directory: Path) -> Iterator[int]:
+    """A process whose root is ``directory``."""
+    ready, ending = os.pipe(), os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.chroot(directory)
+        os.write(ready[1], b"x")
+        os.close(ending[1])
+        os.read(ending[0], 1)
+        os._exit(0)
+    try:
+        os.read(ready[0], 1)
+        yield pid
+    finally:
+        for fd in (*ready, *ending):
+            os.close(fd)
+        os.waitpid(pid, 0)
+
+
+@pytest.mark.root
+def test_a_path_is_what_it_is_where_the_engine_lives(tmp_path: Path, root: int) -> None:
+    """A rootless engine mounts in a mount namespace of its own: there other files have the path."""
+    path = f"{tmp_path}/root/etc/hosts"
+    (tmp_path / f"elsewhere{tmp_path}/root/etc").mkdir(parents=True)
+    other = tmp_path / f"elsewhere{path}"
+    other.write_text("the engine's")
+    with living_below(tmp_path / "elsewhere") as engine:
+        found = runtime_config.find_sources(root, MOUNTS, 1, [path, f"{path}/absent"], engine)
+        here = runtime_config.find_sources(root, MOUNTS, 1, [f"{tmp_path}/root"], engine)
+    assert [(source.inode, source.mount) for source in found] == [(other.stat().st_ino, 0)]
+    assert [source.mount for source in here] == [0]
 
 
 def test_no_descriptor_is_left_open(tmp_path: Path, root: int) -> None:

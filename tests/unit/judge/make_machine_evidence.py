@@ -25,6 +25,7 @@ from scratchlab.model import Entry, Kind
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
 PACKAGES = "nginx-light,postgresql,systemd-sysv,dbus,procps"
+_TRIMMED = ("/usr/", "/var/lib/dpkg/", "/etc/systemd/", "/var/lib/postgresql/")
 _DEEP, _PARTS = ("/usr/share/", "/usr/lib/python3"), 3
 _OF_A_DIRECTORY = 2  # files of one directory that are kept, where image and container agree
 MAY_MOUNT = ("--cap-add SYS_ADMIN --security-opt apparmor=unconfined"
@@ -147,7 +148,7 @@ CASES = {
     ),
     "docker-26.1.5-systemd-tampered": Case(
         "docker", "services", SYSTEMD, "/sbin/init",
-        inside=f"{_WAIT.format('/run/nginx.pid')}; {_TAMPERED}; mount --bind /etc /mnt",
+        inside=f"{_WAIT.format('/run/nginx.pid')}; {_TAMPERED}; mount --bind /opt /mnt",
     ),
     "docker-26.1.5-userns": Case("docker", flags="--init -v /data", daemon=_USERNS),
     "docker-26.1.5-userns-tampered": Case(
@@ -227,6 +228,8 @@ def trimmed(whole: EvidenceSet) -> EvidenceSet:
         alike = live is not None and (live.sha256, live.mode) == (entry.sha256, entry.mode)
         plain = entry.kind in (Kind.FILE, Kind.SYMLINK) and not entry.links and not entry.xattrs
         if entry.path in above or not alike:
+            continue
+        if not entry.path.startswith(_TRIMMED):
             continue
         if entry.path.startswith(_DEEP) and entry.path.count("/") > _PARTS:
             left_out.add(entry.path)

@@ -334,3 +334,33 @@ def test_an_entry_of_the_image_that_nothing_is_known_to_hide_stays_in_the_findin
         Status.ONLY_LIVE, file("/f"), ("mode",),
     )  # fmt: skip
     assert list(judgement.ghosts) == []
+
+
+# What the init layer had replaced:
+
+
+@pytest.mark.parametrize(
+    ("init", "writable", "origin"),
+    [
+        ("/proc/mounts", "../proc/self/mounts", Origin.WRITTEN_LATER),
+        ("/proc/mounts", None, Origin.IMAGE_LAYER),
+        (None, "../proc/self/mounts", Origin.IMAGE_LAYER),
+        ("../proc/self/mounts", "../proc/self/mounts", Origin.IMAGE_LAYER),
+    ],
+)
+def test_what_is_written_as_in_the_image_over_the_init_layers_was_written_later(
+    init: str | None, writable: str | None, origin: Origin
+) -> None:
+    """systemd makes /etc/mtab as Debian's image has it."""
+    own = "../proc/self/mounts"
+    judgement = judged(
+        facts(), link("/etc/mtab", own, ON_ROOT), image=[link("/etc/mtab", own, layer=0)],
+        init=[link("/etc/mtab", init)] if init else [],
+        writable=[link("/etc/mtab", writable)] if writable else [],
+    )  # fmt: skip
+    assert finding(judgement, "/etc/mtab").origin is origin
+    nothing = judged(
+        facts(changes={}), link("/etc/mtab", own, ON_ROOT), init=None, writable=None,
+        image=[link("/etc/mtab", own, layer=0)],
+    )  # fmt: skip
+    assert finding(nothing, "/etc/mtab").origin is Origin.IMAGE_LAYER
