@@ -2,8 +2,9 @@
 
 ``python -m tests.mutants [MODULE...]`` makes the faults with mutmut in build/mutants, a copy, and
 prints the score and every survivor that survivors.toml does not list with its reason. Modules are
-names such as ``scratchlab.judge.ghosts``; by default all of DECIDING. The order is by chance, and
-the same each time: ``--sample N`` takes the first N, ``--minutes N`` as many as there is time for.
+names such as ``scratchlab.judge.ghosts`` or ``MODULE:CLASS.METHOD``; by default all of DECIDING.
+The order is by chance, and the same each time: ``--sample N`` takes the first N, ``--minutes N`` as
+many as there is time for.
 Tables are not changed by mutmut: tests/unit/judge/test_rules.py holds each row.
 """
 
@@ -13,12 +14,20 @@ from __future__ import annotations
 # what is proved.
 _READER = ("tests/unit/collect", "tests/unit/image/test_formats.py",
            "tests/unit/image/test_members.py", "tests/unit/image/test_proof.py")  # fmt: skip
+_ANSWERS = ("tests/unit/collect/test_engine_answers.py",)
 DECIDING = {
     "scratchlab.judge": ("tests/unit/judge",),
     "scratchlab.collect.container_facts": ("tests/unit/collect",),
     "scratchlab.collect.runtime_config": ("tests/unit/collect",),
     "scratchlab.collect.holding": ("tests/unit/collect",),
-    "scratchlab.collect.process": ("tests/unit/collect",),
+    "scratchlab.collect.process": ("tests/unit/collect", "tests/unit/live/test_process.py"),
+    "scratchlab.collect.namespace_root": ("tests/unit/collect",),
+    "scratchlab.collect.second_look": ("tests/unit/collect",),
+    "scratchlab.collect.cdi": ("tests/unit/collect",),
+    "scratchlab.collect.engines.docker:DockerEngine": _ANSWERS,
+    "scratchlab.collect.engines.podman:PodmanEngine.facts": _ANSWERS,
+    "scratchlab.collect.engines.podman:PodmanEngine.runtime": _ANSWERS,
+    "scratchlab.collect.remote.sources": ("tests/unit/remote",),
     "scratchlab.collect.image.from_engine": _READER,
     "scratchlab.collect.image.ledger_cache": _READER,
     "scratchlab.collect.image.tar.reader": _READER,

@@ -44,15 +44,27 @@ class Fault:
 
 
 def prepare(modules: Iterable[str]) -> list[Fault]:
-    """Write the copy to WORK, with the faults of ``modules`` (or packages); returns them all."""
+    """Write the copy to WORK, with the faults of ``modules`` (or packages, or ``MODULE:CLASS`` and
+    ``MODULE:CLASS.METHOD``); returns them all.
+    """
+    names = list(modules)
     shutil.rmtree(WORK, ignore_errors=True)
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "scripts" / "scratchlab", WORK / "src" / "scratchlab", ignore=ignored)
     shutil.copytree(ROOT / "tests", WORK / "tests", ignore=ignored)
     (WORK / "pyproject.toml").write_text(_SETTINGS)
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        made = pool.map(_mutate, (path for module in modules for path in _files(module)))
-        return [fault for faults in made for fault in faults]
+        paths = dict.fromkeys(path for name in names for path in _files(name.partition(":")[0]))
+        faults = [fault for made in pool.map(_mutate, paths) for fault in made]
+    return [fault for fault in faults if any(is_of(fault, name) for name in names)]
+
+
+def is_of(fault: Fault, name: str) -> bool:
+    """Whether ``fault`` is in the package, module, class or method ``name``."""
+    module, _, part = name.partition(":")
+    inside = fault.module == module or fault.module.startswith(f"{module}.")
+    where = fault.where.removeprefix(f"{fault.module.removeprefix('scratchlab.')}.")
+    return inside and (not part or where == part or where.startswith(f"{part}."))
 
 
 def _files(module: str) -> Iterator[Path]:

@@ -21,7 +21,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from tests.mutants import DECIDING, switch
-from tests.mutants.faults import Fault
+from tests.mutants.faults import Fault, is_of
 
 _NOTICED, _SURVIVED = 1, 0
 # A test may take this many times what it takes without a fault, and this many seconds of processor
@@ -182,11 +182,7 @@ class Session:
 
 
 def _tests_for(fault: Fault) -> tuple[str, ...]:
-    return next(
-        tests
-        for module, tests in DECIDING.items()
-        if fault.module == module or fault.module.startswith(f"{module}.")
-    )
+    return next(tests for name, tests in DECIDING.items() if is_of(fault, name))
 
 
 def _passes(item: pytest.Item) -> bool:
@@ -203,7 +199,7 @@ def _be_silent() -> None:
 def run(faults: Sequence[Fault], minutes: float) -> Session:
     """Run the tests on each fault of the copy, which has to be the working directory."""
     session = Session(faults, minutes)
-    directories = sorted({name for names in DECIDING.values() for name in names})
+    directories = sorted({name for fault in faults for name in _tests_for(fault)})
     with open(os.devnull, "w", encoding="utf-8") as nothing, contextlib.redirect_stdout(nothing):
         pytest.main([*_OPTIONS, *directories], plugins=[session])
     return session

@@ -66,7 +66,7 @@ def _excuse(row: SpecRow, evidence: EvidenceSet, users: Collection[str]) -> str:
         return "--ipc none was asked for"
     config = container.oci_config or {}
     listed = {mount.get("destination") for mount in config.get("mounts") or []}
-    if row.fstype is not None and row.level != "MUST" and config and row.path not in listed:
+    if row.fstype is not None and config and row.path not in listed:
         return "the engine left it out of config.json (--ipc none does)"
     return ""
 

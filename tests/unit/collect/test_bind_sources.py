@@ -55,6 +55,20 @@ def test_a_path_that_does_not_exist_is_not_a_source(tmp_path: Path, root: int) -
     assert mounts_of(root, f"{tmp_path}/absent") == []
 
 
+def test_what_is_no_path_is_not_a_source(root: int) -> None:
+    assert mounts_of(root, "/nul\0byte") == []
+
+
+def test_a_mount_that_came_over_the_root_is_not_looked_at(tmp_path: Path, root: int) -> None:
+    """The root that the process took stays its root."""
+    later = Mount(3, 1, (8, 1), "/any/path", "/", (), (), "ext4", "/dev/sda", ())
+    below = mount(4, "/etc/hosts", 3)
+    found = runtime_config.find_sources(
+        root, [*MOUNTS, later, below], 1, iter([f"{tmp_path}/root/etc/hosts"])
+    )
+    assert [source.mount for source in found] == [2]
+
+
 def test_a_symlink_in_the_containers_path_is_not_followed(tmp_path: Path, root: int) -> None:
     (tmp_path / "host").mkdir()
     (tmp_path / "host/hosts").write_text("secret")
@@ -114,7 +128,8 @@ def test_candidates_come_from_inspect_and_from_the_runtimes_configuration() -> N
     inspect = {
         "Id": "c0ffee",
         "HostsPath": "/c/hosts",
-        "ResolvConfPath": "",
+        "HostnamePath": "",
+        "ResolvConfPath": "/c/resolv.conf",
         "Mounts": [{"Type": "volume", "Source": "/v/_data"}, {"Type": "tmpfs", "Source": ""}],
     }
     config = {
@@ -122,15 +137,24 @@ def test_candidates_come_from_inspect_and_from_the_runtimes_configuration() -> N
             {"type": "bind", "source": "/b"},
             {"type": "none", "source": "/r", "options": ["rbind"]},
             {"type": "tmpfs", "source": "tmpfs"},
+            {"type": "other", "source": "/no bind", "options": ["ro"]},
         ],
         "linux": {"devices": [{"path": "/dev/kvm"}]},
     }
     candidates = set(
         runtime_config.source_candidates(inspect, config, Engine(name="docker", root_dir="/d"))
     )
-    assert {"/c/hosts", "/v/_data", "/b", "/r", "/dev/kvm", "/dev/null"} <= candidates
+    assert {
+        "/c/hosts",
+        "/c/resolv.conf",
+        "/v/_data",
+        "/b",
+        "/r",
+        "/dev/kvm",
+        "/dev/null",
+    } <= candidates
     assert "/d/containers/c0ffee/mounts/shm" in candidates
-    assert not {"", "tmpfs"} & candidates
+    assert not {"", "tmpfs", "/no bind"} & candidates
 
 
 @pytest.mark.parametrize(("devices", "mount_id"), [(None, 0), (frozenset(), 0), ({(0, 251)}, 2)])

@@ -42,6 +42,22 @@ def test_the_shims_working_directory_is_the_bundle(tmp_path: Path) -> None:
     assert found == (CONFIG, f"{directory}/config.json", None)
 
 
+def test_any_parent_but_the_first_process_may_be_a_shim(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime_config, "_link_target", "/run/{}/c0ffee".format)
+    asked: list[str] = []
+
+    def read(path: str) -> None:
+        asked.append(path)
+        raise FileNotFoundError
+
+    monkeypatch.setattr(runtime_config, "_read_config", read)
+    for parent in (0, 1, 2):
+        runtime_config.find_config({"Id": "c0ffee"}, Engine(name="podman"), {}, parent)
+    assert asked == ["/proc/2/cwd/config.json"]
+
+
 def test_a_parent_in_another_directory_is_not_a_shim(tmp_path: Path) -> None:
     with process_in(bundle(tmp_path, "another")) as parent:
         found = runtime_config.find_config({"Id": "c0ffee"}, DOCKER, {}, parent)

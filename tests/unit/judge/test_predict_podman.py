@@ -39,6 +39,12 @@ def test_masks_depend_on_the_version() -> None:
     assert powercap in predicted("4.8", "masked-path")  # the first that masks it
 
 
+def test_the_kernel_decides_who_owns_its_terminals() -> None:
+    facts = Facts(engine=Engine("podman", "5.4.2"), runtime=Runtime("crun", "1.21"))
+    made = predict(facts, Ledger()).by_path["/dev/pts/ptmx"]
+    assert (made.uid, made.gid, made.device) == (None, None, (5, 2))
+
+
 def test_asound_is_read_only_not_masked() -> None:
     assert "/proc/asound" in predicted("5.4.2", "readonly-path")
     assert "/proc/asound" not in predicted("5.4.2", "masked-path")

@@ -1,0 +1,117 @@
+"""A second look: what is as it was, what changed, what is gone, and where nobody looks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scratchlab.collect.live.closed import closed_ways
+from scratchlab.collect.live.file_status import status_of, to_entry
+from scratchlab.collect.second_look import look_again
+from scratchlab.ledger import Ledger
+from scratchlab.model import Entry, Kind, Mount
+from scratchlab.reading import SecondLook, Sight
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Iterator[int]:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/file").write_text("x")
+    (tmp_path / "link").symlink_to("d")
+    fd = os.open(tmp_path, os.O_PATH | os.O_DIRECTORY)
+    yield fd
+    os.close(fd)
+
+
+def entry(root: int, path: str) -> Entry:
+    fd = os.open(path.lstrip("/"), os.O_PATH | os.O_NOFOLLOW, dir_fd=root)
+    try:
+        return to_entry(path, status_of(fd), ())
+    finally:
+        os.close(fd)
+
+
+def look(root: int, path: str, before: Entry | None, *closed: str) -> Sight:
+    here = status_of(root).mount
+    top = Mount(here, 0, (0, 1), "/", "/", (), (), "ext4", "", ())
+    mounts = [
+        top,
+        *(replace(top, id=here + 1, parent=here, target=name, fstype="fuse") for name in closed),
+    ]
+    with Ledger([before] if before else []) as live:
+        (seen,) = look_again(root, live, [path], closed_ways(mounts, here))
+    assert seen == SecondLook(path, seen.sight)
+    return seen.sight
+
+
+@pytest.mark.parametrize("path", ["/d", "/d/file", "/link"])
+def test_what_was_not_touched_is_the_same(root: int, path: str) -> None:
+    assert look(root, path, entry(root, path)) is Sight.SAME
+
+
+@pytest.mark.parametrize("field", ["mode", "uid", "gid", "size", "mtime", "mount"])
+def test_a_file_of_which_one_field_differs_has_changed(root: int, field: str) -> None:
+    before = entry(root, "/d/file")
+    other = replace(before, **{field: getattr(before, field) + 1})
+    assert look(root, "/d/file", other) is Sight.CHANGED
+
+
+@pytest.mark.parametrize("changes", [{"kind": Kind.FIFO}, {"device": (1, 3)}])
+def test_another_type_or_device_is_a_change(root: int, changes: dict[str, Any]) -> None:
+    other = replace(entry(root, "/d"), **changes)
+    assert look(root, "/d", other) is Sight.CHANGED
+
+
+@pytest.mark.parametrize("path", ["/d", "/link"])
+def test_times_of_others_than_files_mean_nothing(root: int, path: str) -> None:
+    before = entry(root, path)
+    assert before.mtime is not None
+    assert look(root, path, replace(before, mtime=before.mtime + 1)) is Sight.SAME
+    assert look(root, path, replace(before, mode=before.mode ^ 1)) is Sight.CHANGED
+
+
+def test_what_came_and_what_went(root: int) -> None:
+    before = entry(root, "/d/file")
+    assert look(root, "/d/file", None) is Sight.CHANGED
+    os.unlink("d/file", dir_fd=root)
+    assert look(root, "/d/file", before) is Sight.GONE
+    assert look(root, "/d/file", None) is Sight.SAME
+
+
+def test_what_is_closed_is_not_looked_at(root: int) -> None:
+    before = entry(root, "/d/file")
+    os.unlink("d/file", dir_fd=root)
+    assert look(root, "/d/file", before, "/d") is Sight.SAME
+    assert look(root, "/d/file", None, "/d") is Sight.SAME
+    assert look(root, "/link", entry(root, "/link"), "/d") is Sight.SAME
+
+
+def test_no_link_is_followed(root: int) -> None:
+    assert look(root, "/link/file", None) is Sight.SAME  # not there: /link is no directory
+
+
+def test_what_cannot_be_asked_is_gone(root: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = entry(root, "/d/file")
+
+    def refused(_: int) -> None:
+        raise OSError
+
+    monkeypatch.setattr("scratchlab.collect.second_look.status_of", refused)
+    assert look(root, "/d/file", before) is Sight.GONE
+    assert look(root, "/d/file", None) is Sight.SAME
+
+
+def test_each_path_has_its_look_in_order(root: int) -> None:
+    ways = closed_ways([Mount(status_of(root).mount, 0, (0, 1), "/", "/", (), (), "ext4", "", ())],
+                       status_of(root).mount)  # fmt: skip
+    with Ledger([entry(root, "/d")]) as live:
+        looks = look_again(root, live, ["/none", "/link", "/d"], ways)
+    assert looks == (
+        SecondLook("/none", Sight.SAME), SecondLook("/link", Sight.CHANGED),
+        SecondLook("/d", Sight.SAME),
+    )  # fmt: skip
