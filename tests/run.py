@@ -218,7 +218,7 @@ def scenarios(names: Sequence[str]) -> Count:
     return count + Count(failed=int(status != 0 and count.failed == 0))
 
 
-# The scenarios of every CI run; --all runs the others as well. The README lists their times.
+# The scenarios of every CI run; --all runs the others as well. docs/measured.md lists their times.
 CI_SCENARIOS = ("default", "adopt")
 # In the order in which they run.
 STAGES: dict[str, Stage] = {

@@ -122,6 +122,15 @@ def test_a_service_verifies_with_the_policy_that_expect_wrote(
     assert done.returncode == 0, done.stdout
 
 
+def test_the_policy_among_the_examples(base: str, run_container: Run) -> None:
+    container = run_container(base, command=SERVICES["nginx"].command)
+    work(SERVICES["nginx"], container)
+    policy = str(ROOT / "examples" / "nginx-policy.yml")
+    done = scratchlab("verify", str(container.id), "--expect", policy)
+    assert done.returncode == 0, done.stdout
+    assert "allowed nothing" not in done.stdout
+
+
 def test_what_no_service_does_still_counts(
     running: tuple[Service, Container], tmp_path: Path
 ) -> None:

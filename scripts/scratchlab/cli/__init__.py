@@ -33,7 +33,6 @@ COMMANDS: Mapping[str, str] = {
     "worksheet": "course",
     "quiz": "course",
     "exercise": "course",
-    "results": "course",
     "completion": "completion",
 }
 

@@ -154,33 +154,3 @@ def check_of_verdict(
         depends_on=experiment.depends_on,
         article=fill_template(experiment.article, values),
     )
-
-
-# The README has the table between these two lines; a test compares it with EXPERIMENTS.
-BEGIN, END = "<!-- experiments: begin -->", "<!-- experiments: end -->"
-_HEAD = ("ID", "Claim", "Command a person types", "What the article saw in 2017")
-
-
-def markdown(table: Iterable[Experiment] = EXPERIMENTS, names: Names | None = None) -> str:
-    """The experiments as a Markdown table, one row each, with a newline at the end."""
-    values = (names or Names()).placeholders()
-    rows = [
-        (
-            experiment.id,
-            fill_template(experiment.claim, values),
-            f"`{fill_template(experiment.command, values)}`",
-            fill_template(experiment.article, values),
-        )
-        for experiment in table
-    ]
-    lines = [_HEAD, ("---",) * len(_HEAD), *rows]
-    return "".join(f"| {' | '.join(map(_cell, line))} |\n" for line in lines)
-
-
-def in_sync(text: str) -> bool:
-    """Whether ``text`` (a README) holds the present table between its two marks."""
-    return f"{BEGIN}\n{markdown()}{END}\n" in text
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
