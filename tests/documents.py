@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from scratchlab.experiments import EXPERIMENTS
-from scratchlab.experiments.table import Names, fill_template
+from scratchlab.experiments.table import fill_template
+from scratchlab.labels import Names
 from scratchlab.model import Json
 from scratchlab.render.glossary import words
 from scratchlab.render.words import ORIGINS
