@@ -207,7 +207,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
 def _reporting() -> bool:
     """Return whether this run fetches reports: not with --check, nor if other stages are chosen."""
     chosen = set(context.CLIARGS.get("tags") or ("all",))
-    wanted = chosen & {"all", "report"} or any(re.fullmatch("E[0-9]{2}", tag) for tag in chosen)
+    stages = chosen & {"all", "report", "results"}
+    wanted = stages or any(re.fullmatch("E[0-9]{2}", tag) for tag in chosen)
     skipped = set(context.CLIARGS.get("skip_tags") or ()) & {"all", "report"}
     return bool(wanted and not skipped and not context.CLIARGS.get("check"))
 

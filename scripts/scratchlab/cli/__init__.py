@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, str] = {
     "worksheet": "course",
     "quiz": "course",
     "exercise": "course",
+    "results": "course",
     "completion": "completion",
 }
 

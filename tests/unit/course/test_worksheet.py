@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.rooms import TREE, entry, made, tree
 
+from scratchlab.__main__ import main
 from scratchlab.classroom import worksheet
 from scratchlab.classroom.exercise import (
     KINDS,
@@ -362,3 +363,28 @@ def test_the_best_of_many_questions_are_those_of_all_in_order() -> None:
         best.add(question)
         assert len(best._kept) < 12 * worksheet._SORTED_AT  # however many there are
     assert best.questions() == list(worksheet._ranked("room3", questions))[:12]
+
+
+def results(tmp_path: Path) -> int:
+    files = ("--report", str(tmp_path / "report.json"), "--keep", str(tmp_path / "graded.json"))
+    return main(["results", *files])
+
+
+def test_results_replace_the_answers_of_a_report_and_nothing_else(tmp_path: Path) -> None:
+    grading_file.save_grading(str(tmp_path / "graded.json"), grading_file.empty_grading())
+    write(made("anna"), str(tmp_path / "report.json"))
+    before = read(str(tmp_path / "report.json"))
+    assert results(tmp_path) == 0
+    after = read(str(tmp_path / "report.json"))
+    assert after.head.pop("quiz") == grading_file.empty_grading()  # type: ignore[typeddict-item]
+    assert (after.head, list(after.entries)) == (before.head, list(before.entries))
+    (tmp_path / "graded.json").unlink()
+    assert results(tmp_path) == 0
+    assert "quiz" not in read(str(tmp_path / "report.json")).head
+
+
+def test_results_without_a_report_are_one_clear_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert results(tmp_path) == 2
+    assert capsys.readouterr().err.count("\n") == 1
