@@ -22,6 +22,9 @@ from contextlib import suppress
 from pathlib import Path
 from statistics import median
 
+from machines import docker_engine
+from machines.docker_engine import docker
+from machines.place import Place as Kept
 from scratchlab.classroom.live import Limits, Need, rows_of
 from scratchlab.classroom.status import DIRECTORY, Status, write_status
 from scratchlab.render.html.live_page import write_live
@@ -29,21 +32,22 @@ from scratchlab.watch.inventory import Target, target_of
 from scratchlab.watch.room import Room
 from scratchlab.watch.server import Place, Server
 from tests.benchmarks.classroom import memory, process_tree
-from tests.machines import container
 
 PREFIX = f"scratchlab-manywatch-{os.getpid()}"
+KEPT = Kept()
 CONTAINERS = 4
 FIRST_PORT = 3000
 
 
 def start(hosts: int) -> list[Target]:
     """Start the containers; the way to each of ``hosts``."""
-    key, image, targets = container.public_key(), container.image("bookworm"), []
+    key, image = KEPT.public_key(), docker_engine.image(KEPT, "bookworm")
+    targets: list[Target] = []
     status = write_status(Status("student", "build", "Build it", 3, 16, 2, 0, 20, 194, 1))
     for number in range(CONTAINERS):
         ports = range(FIRST_PORT, FIRST_PORT + len(range(number, hosts, CONTAINERS)))
         name = f"{PREFIX}-{number}"
-        container.docker("run", "--detach", "--init", f"--name={name}", image, "sleep", "infinity")
+        docker("run", "--detach", "--init", f"--name={name}", image, "sleep", "infinity")
         script = (
             f"set -e; mkdir -p /run/sshd /home/student/.ssh {DIRECTORY}; "
             "cat >/home/student/.ssh/authorized_keys; chown -R student: /home/student/.ssh; "
@@ -51,15 +55,15 @@ def start(hosts: int) -> list[Target]:
             # One sshd listens on at most sixteen sockets.
             f"for port in $(seq {ports[0]} {ports[-1]}); do /usr/sbin/sshd -p $port; done"
         )
-        container.docker("exec", "--interactive", name, "sh", "-c", script, stdin=key.encode())
+        docker("exec", "--interactive", name, "sh", "-c", script, stdin=key.encode())
         address = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
-        found = container.docker("inspect", "--format", address, name)
+        found = docker("inspect", "--format", address, name)
         for port in ports:
             variables = {
                 "ansible_host": found,
                 "ansible_port": port,
                 "ansible_user": "student",
-                "ansible_ssh_private_key_file": str(container.KEY),
+                "ansible_ssh_private_key_file": str(KEPT.key),
                 "ansible_ssh_common_args": "-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR",
                 "ansible_host_key_checking": False,
             }
@@ -141,7 +145,8 @@ def main(hosts: int, looks: int) -> int:
     try:
         print(json.dumps(asyncio.run(measure(start(hosts), looks))), flush=True)
     finally:
-        container.down(*(f"{PREFIX}-{number}" for number in range(CONTAINERS)))
+        names = (f"{PREFIX}-{number}" for number in range(CONTAINERS))
+        docker("rm", "--force", "--volumes", *names, check=False)
     return 0
 
 

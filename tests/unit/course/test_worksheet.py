@@ -376,7 +376,7 @@ def test_results_replace_the_answers_of_a_report_and_nothing_else(tmp_path: Path
     before = read(str(tmp_path / "report.json"))
     assert results(tmp_path) == 0
     after = read(str(tmp_path / "report.json"))
-    assert after.head.pop("quiz") == grading_file.empty_grading()  # type: ignore[typeddict-item]
+    assert after.head.pop("quiz") == grading_file.empty_grading()
     assert (after.head, list(after.entries)) == (before.head, list(before.entries))
     (tmp_path / "graded.json").unlink()
     assert results(tmp_path) == 0
