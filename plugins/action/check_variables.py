@@ -18,6 +18,8 @@ SHARED: dict[str, dict[str, Any]] = {
     "lab_engine_url": {"type": "str"},
     "lab_destroy_data": {"type": "bool"},
     "lab_patience": {"type": "int"},
+    "lab_roster": {"type": "path"},
+    "lab_keep_results": {"type": "bool"},
 }
 # How each type is called, and an example of how to set it.
 TYPES = {

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from scratchlab.classroom.roster import Student
+from scratchlab.classroom.seats import Seat, save_seats
 from scratchlab.cli.classroom import build_classroom
 from tests import rooms
 from tests.browser.conftest import DESK, Visit
@@ -15,6 +18,8 @@ from tests.browser.test_access import PHONE, violations
 from tests.rooms import Reports, made
 
 HOSTILE = '"><img src=x onerror=alert(1)></title></style></script><script>alert(1)</script>\x1b[31m'
+
+HOSTILE_STUDENT = Student(HOSTILE, HOSTILE, HOSTILE)
 
 
 @pytest.fixture
@@ -33,8 +38,11 @@ def room(tmp_path: Path) -> Path:
     reports.machine("emil", report=None, state="unreachable", reason="no route to host")
     hostile = made("finn", checks=[rooms.check(HOSTILE, "fail", HOSTILE, HOSTILE)])
     reports.machine("finn", hostile)
-    build_classroom(str(reports.finish()))
-    return reports.directory / "index.html"
+    path = reports.finish()
+    anna = Seat("anna", Student("Anna Müller", "4711"), "192.0.2.1", "student")
+    save_seats(str(path), [anna, Seat("finn", HOSTILE_STUDENT)])
+    build_classroom(str(path))
+    return path / "index.html"
 
 
 def names(page: Page) -> list[str]:
@@ -119,6 +127,25 @@ def test_sorting_by_a_column_and_back(visit: Visit, room: Path) -> None:
     assert names(page)[:2] == ["emil", "finn"]
 
 
+def test_student_points_and_age_stand_beside_the_machine(visit: Visit, room: Path) -> None:
+    page = visit(room)
+    anna = page.locator("#m-1")
+    expect(anna).to_contain_text("Anna Müller")
+    expect(page.locator("#room .parts")).to_contain_text("the student")
+    expect(anna.locator("time")).to_have_text("2026-03-02 09:00:00 UTC")
+    expect(anna.locator(".age")).to_have_text(re.compile(r"^\d+ days ago$"))
+    page.keyboard.press("/")
+    page.keyboard.type("müller")
+    assert names(page) == ["anna"]
+    page.keyboard.press("Escape")
+    page.click("button[data-key='student']")
+    assert names(page)[-1] == "anna"
+    page.click("button[data-key='age']")
+    expect(page.locator("#files a", has_text="moodle.csv")).to_have_attribute("href", "moodle.csv")
+    agreement = "5 of 8 things that were compared are the same on every machine, 3 differ"
+    expect(page.locator(".verdict")).to_contain_text(agreement)
+
+
 def test_keys_open_a_report(visit: Visit, room: Path) -> None:
     page = visit(room)
     page.keyboard.press("/")
@@ -168,3 +195,20 @@ def test_five_hundred_machines_are_all_there(visit: Visit, tmp_path: Path) -> No
     build_classroom(str(reports.finish()))
     page = visit(reports.directory / "index.html")
     assert len(names(page)) == 500
+
+
+@pytest.mark.parametrize("paper", ["A4", "Letter"])
+def test_two_cards_fit_on_a_page(visit: Visit, tmp_path: Path, paper: str) -> None:
+    reports = Reports(tmp_path / "reports")
+    seats = []
+    for number in range(6):
+        reports.machine(f"desk{number}")
+        student = Student("A name that is longer than most names are", "4711-4712-4713", "a@b")
+        seats.append(
+            Seat(f"desk{number}", student, "2001:db8::1", "student", "2222", "room-key", "Tulip-7")
+        )
+    path = reports.finish()
+    save_seats(str(path), seats)
+    build_classroom(str(path))
+    pdf = visit(path / "cards.html").pdf(format=paper)
+    assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 3

@@ -5,7 +5,6 @@ machines differ.
 from __future__ import annotations
 
 import re
-import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -22,6 +21,7 @@ from scratchlab.classroom.results import (
     RunRecord,
     ValueGroup,
 )
+from scratchlab.classroom.seats import Seat
 from scratchlab.errors import LabError
 from scratchlab.remedy import HERE, NOTHING, Command, Place, Reader, Remedy, Step, advise, lab
 
@@ -118,7 +118,8 @@ def _state_without_report(
 ) -> tuple[MachineState, str, Remedy] | None:
     why = without_prefix(record.reason)
     if record.state == "unreachable":
-        login = Command(login_command(machine.name, record), Place.CONTROLLER)
+        seat = Seat(machine.name, address=record.address, user=record.user, port=record.port)
+        login = Command(seat.login, Place.CONTROLLER)
         remedy = _then_rerun(Step("log in", (login,)), "when that works")
         return MachineState.UNREACHABLE, why, remedy
     if record.report:
@@ -131,13 +132,6 @@ def _state_without_report(
     if record.state == "running":
         return MachineState.INTERRUPTED, f"the run was killed in the stage {where}", RERUN
     return MachineState.NO_REPORT, f"the run ended in the stage {where} without a report", RERUN
-
-
-def login_command(name: str, record: RunRecord) -> str:
-    """The command that logs in to the machine ``name`` as the inventory says."""
-    port = f" -p {record.port}" if record.port else ""
-    user = f"{record.user}@" if record.user else ""
-    return f"ssh{port} {shlex.quote(user + (record.address or name))}"
 
 
 def _state_by_report(summary: ReportSummary) -> tuple[MachineState, str, Remedy]:

@@ -146,6 +146,16 @@ class Regrade:
     exercise_of: int
     doubts: tuple[str, ...]
 
+    @property
+    def all_points(self) -> int:
+        """Points of both."""
+        return self.points + self.exercise_points
+
+    @property
+    def all_of(self) -> int:
+        """Points that could be reached in both."""
+        return self.of + self.exercise_of
+
 
 def regrade(report: Report) -> Regrade | None:
     """The grade of a report; None where it carries no answers.

@@ -17,6 +17,7 @@ from scratchlab.classroom.results import (
     ReportsDirectory,
     ReportSummary,
 )
+from scratchlab.classroom.seats import FILE, SCHEMA, Seat, seats_by_host
 from scratchlab.errors import LabError
 from scratchlab.model import Json
 from scratchlab.report import Report
@@ -60,12 +61,17 @@ def read_reports(path: str) -> ReportsDirectory:
         run = records.load_record(os.path.join(path, "run.json"), records.RUN)
     except records.DamagedRecordError as error:
         faults.append(f"{error}; so every directory counts as a machine: run the lab again")
+    known: Mapping[str, Seat] = {}
+    try:
+        known = seats_by_host(records.load_record(os.path.join(path, FILE), SCHEMA))
+    except records.DamagedRecordError as error:
+        faults.append(f"{error}; so no student has a name here: run the lab again")
     if run is None:
-        machines = tuple(read_machine(path, name) for name in present)
+        machines = tuple(read_machine(path, name, known.get(name)) for name in present)
         return ReportsDirectory(machines, inventory_known=False, faults=tuple(faults))
     listed = _names(run.get("hosts"))
     return ReportsDirectory(
-        tuple(read_machine(path, name) for name in listed),
+        tuple(read_machine(path, name, known.get(name)) for name in listed),
         inventory_known=True,
         inventories=tuple(map(printable, _names(run.get("inventory")))),
         started=records.text_field(run.get("started")),
@@ -76,14 +82,14 @@ def read_reports(path: str) -> ReportsDirectory:
     )
 
 
-def read_machine(path: str, name: str) -> CollectedMachine:
+def read_machine(path: str, name: str, seat: Seat | None = None) -> CollectedMachine:
     """Read the directory of the machine ``name`` below ``path``; never raises LabError."""
     if name != os.path.basename(name) or name in ("", ".", ".."):
         fault = (
             "its name cannot be the name of a directory, so nothing of it is kept: "
             "rename it in the inventory"
         )
-        return CollectedMachine(visible(name), "", fault=fault)
+        return CollectedMachine(visible(name), "", fault=fault, seat=seat)
     directory = os.path.join(path, name)
     faults = []
     record, summary, sha1 = None, None, ""
@@ -112,6 +118,7 @@ def read_machine(path: str, name: str) -> CollectedMachine:
         sha1=sha1,
         fault="; ".join(faults),
         history=history,
+        seat=seat,
         has_page=os.path.exists(os.path.join(directory, "index.html")),
     )
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from scratchlab.classroom.grading import Regrade
+from scratchlab.classroom.roster import NOBODY, Student
+from scratchlab.classroom.seats import Seat
 from scratchlab.remedy import HERE, NOTHING, Reader, Remedy, sentence
 
 
@@ -108,6 +110,7 @@ class CollectedMachine:
     sha1: str = ""  # of report.json as it is now
     fault: str = ""  # why report.json or status.json cannot be read
     history: tuple[PastRun, ...] = ()
+    seat: Seat | None = None  # of the roster
     has_page: bool = False  # index.html is there, of this run's report or of an earlier one
 
 
@@ -146,6 +149,16 @@ class MachineResult:
     def name(self) -> str:
         """Its name in the inventory."""
         return self.collected.name
+
+    @property
+    def student(self) -> Student:
+        """Who sits there; a student without a name where nobody is known."""
+        return self.collected.seat.student if self.collected.seat else NOBODY
+
+    @property
+    def grade(self) -> Regrade | None:
+        """The student's points; None where no answer came."""
+        return self.summary.grade if self.summary else None
 
     @property
     def summary(self) -> ReportSummary | None:
@@ -199,6 +212,11 @@ class Classroom:
     def passed(self) -> int:
         """How many machines passed."""
         return sum(machine.state is MachineState.PASSED for machine in self.machines)
+
+    @property
+    def private(self) -> bool:
+        """Whether something is known of students: what is written of it is for its owner alone."""
+        return any(machine.student.label or machine.grade for machine in self.machines)
 
     @property
     def needing_help(self) -> tuple[MachineResult, ...]:

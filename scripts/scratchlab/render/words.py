@@ -98,16 +98,18 @@ ORIGINS: Mapping[Origin, OriginWords] = {
 }  # fmt: skip
 
 
-STATES: Mapping[MachineState, str] = {
-    MachineState.PASSED: "passed",
-    MachineState.FAILED: "did not pass",
-    MachineState.DISPUTED: "not its own report",
-    MachineState.DAMAGED: "damaged report",
-    MachineState.NO_REPORT: "no report",
-    MachineState.BROKEN: "broke off",
-    MachineState.INTERRUPTED: "killed",
-    MachineState.UNREACHABLE: "unreachable",
-    MachineState.WAITING: "not run",
+# One word for each state, in every form: on the page, the terminal, in CSV, TAP and JUnit.
+STATES: Mapping[MachineState, str] = {state: state.replace("-", " ") for state in MachineState}
+STATE_MEANS: Mapping[MachineState, str] = {
+    MachineState.PASSED: "every check of its own report passed, or cannot be asked there",
+    MachineState.FAILED: "its report came, and something in it is not as it should be",
+    MachineState.DISPUTED: "its report may be another machine's",
+    MachineState.DAMAGED: "its report came, and cannot be read or was changed here",
+    MachineState.NO_REPORT: "the run ended, and no report came",
+    MachineState.BROKEN: "a task of the run failed on it",
+    MachineState.INTERRUPTED: "the run was killed before it ended",
+    MachineState.UNREACHABLE: "no connection to it",
+    MachineState.WAITING: "no run since the room was set up or reset",
 }
 
 
@@ -117,6 +119,20 @@ def headline(classroom: Classroom) -> str:
     if not count:
         return "There is no machine and no report here"
     return f"{passed} of {count} {'machine' if count == 1 else 'machines'} passed every check"
+
+
+def agreement(classroom: Classroom) -> str:
+    """In how much the machines agree, in one sentence; empty where nothing was compared."""
+    count, same = len(classroom.facets), sum(facet.same for facet in classroom.facets)
+    reports = sum(machine.summary is not None for machine in classroom.machines)
+    if not count or reports < 2:
+        return ""
+    if same == count:
+        return f"all {count} things that were compared are the same on every machine"
+    return (
+        f"{same} of {count} things that were compared are the same on every machine,"
+        f" {count - same} {'differs' if count - same == 1 else 'differ'}"
+    )
 
 
 def facet_sentence(facet: ComparedFacet) -> str:

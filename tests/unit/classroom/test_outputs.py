@@ -285,5 +285,5 @@ def test_drift_of_one_machine_of_a_class_is_named_above_the_count(reports: Repor
     done = show_reports(reports, started=1)
     assert done.returncode == 1
     reason = "1 written since the start, all explained: /left (written)"
-    assert f"ben: did not pass: {reason}" in " ".join(done.stdout.split())
+    assert f"ben: failed: {reason}" in " ".join(done.stdout.split())
     assert done.stdout.splitlines()[-1] == "1 of 2 machines passed every check"

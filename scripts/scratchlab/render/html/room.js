@@ -2,6 +2,7 @@
 
 const table = document.getElementById("room");
 const body = table.tBodies[0];
+const heads = table.querySelector("tr.heads");
 const rows = [...body.rows].map((row) => ({ row, text: row.textContent.toLowerCase() }));
 const search = document.getElementById("search");
 const count = document.getElementById("count");
@@ -27,13 +28,14 @@ function showAll() {
 
 function value(row, column) {
   const cell = row.cells[column];
+  if (cell.dataset.text !== undefined) return cell.dataset.text;
   return cell.dataset.sort === undefined ? cell.textContent.trim() : Number(cell.dataset.sort);
 }
 
 function sort(button) {
   const head = button.closest("th");
   const up = head.ariaSort !== "ascending";
-  for (const other of table.tHead.rows[0].cells) if (other.ariaSort) other.ariaSort = "none";
+  for (const other of heads.cells) if (other.ariaSort) other.ariaSort = "none";
   head.ariaSort = up ? "ascending" : "descending";
   const keyed = rows.map(({ row }) => [value(row, head.cellIndex), row]);
   keyed.sort(([a], [b]) => (typeof a === "number" ? a - b : a.localeCompare(b, undefined, { numeric: true })) * (up ? 1 : -1));
@@ -54,7 +56,7 @@ for (const chip of chips) {
     filter();
   });
 }
-for (const button of table.tHead.querySelectorAll("button")) button.addEventListener("click", () => sort(button));
+for (const button of heads.querySelectorAll("button")) button.addEventListener("click", () => sort(button));
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -69,5 +71,17 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
+// How old a result is: the page may be opened long after it was made.
+function showAges() {
+  for (const time of body.querySelectorAll("time")) {
+    const minutes = Math.floor((Date.now() - Date.parse(time.dateTime)) / 60000);
+    if (Number.isNaN(minutes) || minutes < 0) continue;
+    const [count, unit] = minutes < 60 ? [minutes, "minute"] : minutes < 48 * 60 ? [Math.floor(minutes / 60), "hour"] : [Math.floor(minutes / 1440), "day"];
+    time.nextElementSibling.textContent = `${count} ${unit}${count === 1 ? "" : "s"} ago`;
+  }
+}
+
+showAges();
+setInterval(showAges, 60000);
 filter();
 document.documentElement.dataset.ready = "true";

@@ -11,7 +11,14 @@ from scratchlab.classroom.records import extended_history
 from scratchlab.classroom.results import Classroom, MachineResult
 from scratchlab.remedy import ShownStep, shown
 from scratchlab.render.html.templates import write_template
-from scratchlab.render.words import STATES, facet_sentence, headline, short_digest
+from scratchlab.render.words import (
+    STATE_MEANS,
+    STATES,
+    agreement,
+    facet_sentence,
+    headline,
+    short_digest,
+)
 
 SIGNS = {"pass": "✔", "fail": "✘", "error": "✘", "skip": "-"}
 MOST_RUNS = 8  # of the trend, in a row of the table
@@ -25,6 +32,7 @@ class TableRow:
 
     name: str
     number: int
+    student: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +60,10 @@ def render(classroom: Classroom, out: TextIO) -> None:
         facets=sorted(classroom.facets, key=lambda facet: facet.same),
         troubles=tuple(_troubles(classroom)),
         rows=[(machine, extended_history(machine)[-MOST_RUNS:]) for machine in machines],
-        graded=any(machine.summary and machine.summary.grade for machine in machines),
+        graded=any(machine.grade for machine in machines),
+        named=any(machine.student.label for machine in machines),
+        agreement=agreement(classroom),
+        means={STATES[state]: means for state, means in STATE_MEANS.items()},
         states=STATES,
         sentence=facet_sentence,
         shorten=short_digest,
@@ -68,7 +79,8 @@ def _troubles(classroom: Classroom) -> Iterator[SameTrouble]:
     for number, machine in enumerate(classroom.machines, 1):
         if machine in needing_help:
             key = (STATES[machine.state], machine.reason)
-            groups.setdefault(key, []).append((TableRow(machine.name, number), machine))
+            row = TableRow(machine.name, number, machine.student.label)
+            groups.setdefault(key, []).append((row, machine))
     for (state, reason), members in groups.items():
         rows = tuple(row for row, _ in members)
         yield SameTrouble(state, reason, _remedy([machine for _, machine in members]), rows)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import Any, TextIO
 
 from scratchlab.classroom.exercise import LEVELS, draw_exercise
-from scratchlab.classroom.results import MachineResult
+from scratchlab.classroom.roster import NOBODY, Student
+from scratchlab.classroom.seats import Seat
 from scratchlab.classroom.worksheet import Worksheet
 from scratchlab.model import Origin
 from scratchlab.render.html.templates import write_template
@@ -16,19 +16,17 @@ from scratchlab.report.sections import Head
 from scratchlab.text import printable, visible
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
-    """What a student needs to begin."""
-
-    name: str
-    address: str
-    user: str
-    login: str
-    engine: str  # the command that lists its containers
-
-
-def write_worksheet(worksheet: Worksheet, head: Head, out: TextIO, *, key: bool = False) -> None:
-    """Write a worksheet, or with ``key`` its answers. ``head`` is that of the report."""
+def write_worksheet(
+    worksheet: Worksheet,
+    head: Head,
+    out: TextIO,
+    *,
+    key: bool = False,
+    student: Student = NOBODY,
+) -> None:
+    """Write a worksheet, or with ``key`` its answers. ``head`` is that of the report, ``student``
+    who sits at the machine.
+    """
     choices = [
         (str(origin), words.means)
         for origin, words in ORIGINS.items()
@@ -43,6 +41,7 @@ def write_worksheet(worksheet: Worksheet, head: Head, out: TextIO, *, key: bool 
         key=key,
         choices=choices,
         exercises=exercises,
+        student=student,
     )
 
 
@@ -55,9 +54,13 @@ def write_key(worksheets: Iterable[Worksheet], out: TextIO) -> None:
     _write(out, kind="key", worksheets=drawn)
 
 
-def write_cards(machines: Iterable[MachineResult], out: TextIO) -> None:
-    """Write one card for each machine, on a page of its own."""
-    _write(out, kind="cards", cards=[_card(machine) for machine in machines])
+def write_cards(seats: Iterable[Seat], engines: Mapping[str, str], out: TextIO) -> None:
+    """Write one card for each machine, two on a page: who sits there, and how to log in.
+
+    ``engines`` is the command of the engine by machine, where it is not docker.
+    """
+    cards = [(seat, engines.get(seat.host, "docker")) for seat in seats]
+    _write(out, kind="cards", cards=cards)
 
 
 def print_worksheet(worksheet: Worksheet, out: TextIO, *, key: bool = False) -> None:
@@ -65,15 +68,6 @@ def print_worksheet(worksheet: Worksheet, out: TextIO, *, key: bool = False) -> 
     for question in worksheet.questions:
         answer = f"{question.answer}  ({printable(question.explanation)})"
         out.write(f"{visible(question.path):<40} {answer if key else '_' * 20}\n")
-
-
-def _card(machine: MachineResult) -> Card:
-    record, summary = machine.collected.record, machine.summary
-    user, address = (record.user, record.address) if record else ("", "")
-    port = f" -p {record.port}" if record and record.port else ""
-    login = f"ssh{port} {user + '@' if user else ''}{address or machine.name}"
-    engine = "podman" if summary and summary.engine.startswith("podman ") else "docker"
-    return Card(machine.name, address, user, login, engine)
 
 
 def _write(out: TextIO, **values: Any) -> None:
