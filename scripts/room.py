@@ -1,20 +1,24 @@
-"""The seats of a room before anything runs: ``room.py seats|cards LAB [OPTION...]``.
+"""What ./lab knows of a room: ``room.py seats|cards|keep LAB [OPTION...]``.
 
 Asks ansible-inventory for the machines, with those of ``./lab``'s options that choose them, reads
 the roster (``-e lab_roster=FILE``, else ``roster.csv`` beside the inventory) and writes
-``reports/roster.json``; ``cards`` also ``reports/cards.html``, to print. Exit status: 2 when the
-roster or the inventory cannot be read, with one line that says why.
+``reports/roster.json``; ``cards`` also ``reports/cards.html``, to print. ``keep`` copies the
+reports of a room to ``results/DATE`` before they are destroyed, unless ``lab_keep_results`` is
+false, and prints that directory. Exit status: 2 when the roster, the inventory or the results
+cannot be read or written, with one line that says why.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import stat
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from scratchlab.atomic import atomic_write
 from scratchlab.classroom import seats
+from scratchlab.classroom.keep import DIRECTORY, is_room, keep_results
 from scratchlab.classroom.roster import Roster, read_roster
 from scratchlab.errors import LabError
 from scratchlab.render.html import sheets
@@ -29,6 +34,7 @@ from scratchlab.text import printable, visible
 
 SECONDS = 120  # for a script that makes an inventory
 ROSTER = "roster.csv"
+_FALSE = {"false", "no", "off", "n", "f", "0"}
 
 
 def options_of(words: Sequence[str]) -> argparse.Namespace:
@@ -37,6 +43,7 @@ def options_of(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("-i", "--inventory", "--inventory-file", action="append", default=[])
     parser.add_argument("-e", "--extra-vars", action="append", default=[])
     parser.add_argument("-l", "--limit")
+    parser.add_argument("-C", "--check", action="store_true")
     parser.add_argument("-J", "--ask-vault-password", "--ask-vault-pass", action="store_true")
     parser.add_argument("--vault-id", action="append", default=[])
     parser.add_argument("--vault-password-file", "--vault-pass-file", action="append", default=[])
@@ -95,10 +102,27 @@ def warn_of_readers(path: Path) -> None:
         print(f"lab: others can read {visible(str(path))}: chmod 600 it", file=sys.stderr)
 
 
+def keep(lab: Path, options: argparse.Namespace) -> None:
+    """Keep the results of a room, and print where. Raises LabError."""
+    reports = lab / "reports"
+    if options.check or not is_room(reports):
+        return
+    known: list[Mapping[str, object]] = []
+    # What is wrong with the inventory, Ansible says; until then results are kept.
+    with contextlib.suppress(LabError):
+        known = list(seats.variables_of(listed_inventory(lab, options)).values())
+    wanted = (variables.get("lab_keep_results", True) for variables in known)
+    if not any(str(value).lower() in _FALSE for value in wanted):
+        print(keep_results(reports, lab / DIRECTORY, datetime.now()))
+
+
 def main(verb: str, lab: Path, words: Sequence[str]) -> int:
     """Write the files. Returns the exit status."""
     options = options_of(words)
     try:
+        if verb == "keep":
+            keep(lab, options)
+            return 0
         try:
             listed = listed_inventory(lab, options)
         except LabError:

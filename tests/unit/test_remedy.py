@@ -211,6 +211,11 @@ NAME_IT = {
     "report/remedies.py": None,
     "cli/course.py": {"Where the grading is kept until ./lab fetches it. Default as root: "},
     "cli/experiments.py": {"The image's program, where ./lab built it"},
+    # The command that the reader has just typed.
+    "watch/inventory.py": {
+        " is a template: write its value for ./lab watch",
+        "./lab watch knows no connection ",
+    },
 }
 
 

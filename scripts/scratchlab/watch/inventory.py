@@ -12,6 +12,7 @@ from typing import Any
 
 from scratchlab.classroom.roster import Roster, roster_of_variables
 from scratchlab.errors import LabError
+from scratchlab.remedy import advise, lab
 from scratchlab.text import visible
 
 SECONDS = 120  # for a script that makes an inventory
@@ -51,7 +52,8 @@ def read_inventory(program: str, options: Sequence[str], connect_seconds: int) -
         what = f"the inventory took longer than {SECONDS} s"
         raise LabError(what, f"try it: {shlex.join(command)}") from error
     except (OSError, ValueError) as error:
-        raise LabError(f"{program} does not answer: {error}", "./lab check") from error
+        remedy = advise("see what is wrong", *lab("check"))
+        raise LabError(f"{program} does not answer: {error}", remedy) from error
     if listed is None:
         said = done.stderr.decode("utf-8", "replace").split("[ERROR]: ")[-1]
         raise LabError(f"no inventory: {' '.join(said.split())[:300]}", shlex.join(command))
