@@ -291,6 +291,9 @@ class Facts:
     changes: Mapping[str, str] | None = None
     # Directories of an overlay root that no other layer adds to; only read along with `changes`.
     unmerged: frozenset[str] = frozenset()
+    # Directory of the image to when it was made (nanoseconds since 1970), where that is after the
+    # start. Only read where the root is not an overlay.
+    made_again: Mapping[str, int] = field(default_factory=dict)
     # Those mounts of the engine's mount namespace that show what a mount of the container shows
     # (the same device and root). None where that namespace cannot be read.
     host_mounts: tuple[Mount, ...] | None = None

@@ -32,6 +32,7 @@ from scratchlab.collect.process import Process
 from scratchlab.evidence import EvidenceSet
 from scratchlab.ledger import Ledger
 from scratchlab.model import Container, Engine, Facts, Image, Json, Kind
+from scratchlab.moments import started_at
 from scratchlab.reading import SecondLook, UserDataRead
 
 if TYPE_CHECKING:
@@ -184,9 +185,19 @@ class HostView:
                 undo.callback(ledger.close)
         if facts.layers.upper is None:  # then only the engine can tell what was changed
             facts = replace(facts, changes=self._client.changes(facts.container.id))
+        facts = replace(facts, made_again=self._made_again(evidence))
         process.recheck(come_and_go(plan, process.mounts, process.root_mount))
         undo.pop_all()
         return replace(evidence, facts=facts, init=init, writable=writable)
+
+    def _made_again(self, evidence: EvidenceSet) -> Mapping[str, int]:
+        process = self._process
+        root = next((m for m in process.mounts if m.id == process.root_mount), None)
+        if root is None or "overlay" in root.fstype:
+            return {}
+        ways = closed_ways(process.mounts, process.root_mount, self._engine_devices())
+        start = started_at(self._inspect)
+        return layer_ledgers.made_again(process.root_fd, evidence.image, evidence.live, ways, start)
 
     def look_at(
         self,

@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterator
 
 from scratchlab.collect import live
 from scratchlab.collect.live import chosen
+from scratchlab.collect.live.closed import ClosedWays
+from scratchlab.collect.live.file_status import birth_of
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Kind, Layers
 
@@ -98,3 +100,28 @@ def _removed(below: Ledger, tree: Ledger) -> Iterator[Entry]:
         if entry.path not in tree:
             last = entry.path + "/"
             yield Entry.whiteout(entry.path)
+
+
+def made_again(
+    root_fd: int, image: Ledger, live: Ledger, ways: ClosedWays, start: int | None
+) -> dict[str, int]:
+    """The directories of ``image`` that ``live`` has on its root's own mount, and that were made
+    after ``start``: by path, when (nanoseconds since 1970).
+
+    ``root_fd`` is a descriptor of the root. For roots that are no overlays: those keep whole trees
+    that a storage driver copied before the start, and a directory that was removed and made again
+    looks as before.
+    """
+    top = live.get("/")
+    found: dict[str, int] = {}
+    if top is None or start is None:
+        return found
+    for entry in live:
+        same = entry.kind is Kind.DIRECTORY and entry.mount == top.mount and entry.path in image
+        if not same or entry.path == "/":
+            continue
+        with ways.reach(root_fd, entry.path) as fd:
+            born = birth_of(fd) if fd is not None else None
+        if born is not None and born > start:
+            found[entry.path] = born
+    return found

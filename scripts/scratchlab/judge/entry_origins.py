@@ -22,6 +22,7 @@ from scratchlab.judge.paths import parents, upwards
 from scratchlab.judge.places import Content
 from scratchlab.judge.rules.docker import INIT_RULES
 from scratchlab.judge.rules.runtime import DEVICES, LINKS
+from scratchlab.judge.times import changed_since_start
 from scratchlab.model import Entry, Evidence, Kind, Mount, Origin, Status
 
 _COPIED_UP = ("kind", "mode", "uid", "gid", "size", "sha256", "target", "device")
@@ -68,6 +69,10 @@ class EntryOrigins:
         """A directory that was removed and made again: it is as in the image, and hides what the
         image has below it (Linux Documentation/filesystems/overlayfs.rst, opaque directories).
         """
+        facts = self._evidence.facts
+        born = facts.made_again.get(live.path)
+        if since := changed_since_start(born, facts.container):
+            return Cause(Origin.WRITTEN_LATER, None, (Evidence("stat", f"it {since}"),))
         writable = self._evidence.writable
         if writable is None or live.kind is not Kind.DIRECTORY or live.path == "/":
             return None

@@ -9,28 +9,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from scratchlab.model import Container
+from scratchlab.moments import started_at
 
 _NANOSECONDS = 1_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def started_at(container: Container) -> int | None:
-    """When the engine had started the container, in nanoseconds since 1970; None if not known.
-
-    moby v20.10.24 daemon/start.go and podman v4.3 libpod/container_internal.go start() write it
-    down as soon as the runtime has started the process: all mounts of the runtime are older.
-    """
-    text = str((container.inspect.get("State") or {}).get("StartedAt") or "")
-    try:
-        since = datetime.fromisoformat(text) - _EPOCH
-    except (ValueError, TypeError):  # TypeError: a time without its zone
-        return None
-    return since // timedelta(microseconds=1) * 1000
-
-
 def is_after_start(changed: int | None, container: Container) -> bool | None:
     """Whether ``changed`` (nanoseconds since 1970) lies after the start; None if not known."""
-    start = started_at(container)
+    start = started_at(container.inspect)
     return None if changed is None or start is None else changed > start
 
 

@@ -50,7 +50,7 @@ command -v crun >/dev/null || {{
     catatonit tini netavark aardvark-dns nftables passt uidmap iptables mmdebstrap \
     fuse-overlayfs slirp4netns dbus-user-session >/dev/null
 }}
-mkdir -p /etc/cdi /opt/cdi/dir /root/small/usr/bin
+mkdir -p /etc/cdi /opt/cdi/dir /root/small/usr/bin /root/small/keep/d
 echo lib >/opt/cdi/libvendor.so; echo x >/opt/cdi/dir/x; echo y >/opt/cdi/other.so
 cat >/etc/cdi/vendor.json <<'END'
 {CDI}END
@@ -97,6 +97,7 @@ class Case:
 _CDI = "--device vendor.com/class=name"
 _USERNS = '{"userns-remap": "default"}'
 _STORE = '{"features": {"containerd-snapshotter": true}}'
+_VFS = '{"storage-driver": "vfs"}'
 _OTHER_LIBRARY = ("umount /usr/lib/libvendor.so; mount --bind /bin/busybox /usr/lib/libvendor.so;"
                   " rm /dev/zero2; mknod /dev/zero2 c 1 7")  # fmt: skip
 _OTHER_FILE = "sed -i s/libvendor.so/other.so/ /etc/cdi/vendor.json"
@@ -157,6 +158,10 @@ CASES = {
     "docker-26.1.5-store": Case("docker", flags="--init -v /data", daemon=_STORE),
     "docker-26.1.5-store-tampered": Case(
         "docker", flags="-v /data", daemon=_STORE, inside="echo x >/usr/bin/new; rm /bin/cat"
+    ),
+    "docker-26.1.5-vfs": Case("docker", daemon=_VFS),
+    "docker-26.1.5-vfs-made-again": Case(
+        "docker", daemon=_VFS, inside="rm -r /keep/d; mkdir /keep/d"
     ),
     "podman-5.4.2-init": Case("podman", flags="--init -v /data"),
     "podman-5.4.2-rootless": Case(_ROOTLESS, flags="--init -v /data"),

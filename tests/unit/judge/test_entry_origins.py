@@ -364,3 +364,30 @@ def test_what_is_written_as_in_the_image_over_the_init_layers_was_written_later(
         image=[link("/etc/mtab", own, layer=0)],
     )  # fmt: skip
     assert finding(nothing, "/etc/mtab").origin is Origin.IMAGE_LAYER
+
+
+# A directory that was made again, where the root is no overlay:
+
+STARTED = {"State": {"StartedAt": "2026-11-28T09:00:00.5Z"}}
+BEFORE, AFTER = 1_795_856_400_499_999_999, 1_795_856_400_500_000_001  # ns
+
+
+@pytest.mark.parametrize(
+    ("born", "origin"),
+    [(AFTER, Origin.WRITTEN_LATER), (BEFORE, Origin.IMAGE_LAYER), (None, Origin.IMAGE_LAYER)],
+)
+def test_a_directory_that_was_made_since_the_start_is_not_the_images(
+    born: int | None, origin: Origin
+) -> None:
+    made = {} if born is None else {"/d": born}
+    found = finding(
+        judged(
+            facts(inspect=STARTED, made_again=made), directory("/d", ON_ROOT),
+            image=[directory("/d", layer=0)], writable=None,
+        ),
+        "/d",
+    )  # fmt: skip
+    assert (found.origin, found.status) == (origin, Status.SAME)
+    if born == AFTER:
+        assert found.evidence[0].kind == "stat"
+        assert found.evidence[0].detail.startswith("it was made or changed at 2026-")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from scratchlab import mountinfo
-from scratchlab.collect.live.file_status import mount_id_of, status_by_fstat, status_of
+from scratchlab.collect.live import file_status
+from scratchlab.collect.live.file_status import birth_of, mount_id_of, status_by_fstat, status_of
 
 
 @pytest.mark.parametrize(
@@ -44,3 +46,34 @@ def test_fields_are_those_of_stat(tmp_path: Path) -> None:
     assert (status.mode, status.uid, status.gid) == (stat.st_mode, stat.st_uid, stat.st_gid)
     assert (status.inode, os.makedev(*status.device)) == (stat.st_ino, stat.st_dev)
     assert status.ctime == stat.st_ctime_ns
+
+
+def test_the_birth_is_that_of_stat_and_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "d"
+    path.mkdir()
+    fd = os.open(path, os.O_PATH)
+    try:
+        born = birth_of(fd)
+        said = subprocess.run(
+            ["stat", "-c", "%W", path], capture_output=True, text=True, check=True
+        )
+        assert born is not None
+        assert born // 1_000_000_000 == int(said.stdout)
+        assert born % 1_000_000_000 > 0
+        path.chmod(0o700)
+        os.utime(path, ns=(1, 1))
+        assert birth_of(fd) == born
+        monkeypatch.setattr(file_status, "_statx", None)
+        assert birth_of(fd) is None
+    finally:
+        os.close(fd)
+
+
+def test_a_filesystem_that_knows_no_birth_has_none() -> None:
+    fd = os.open("/proc/self/stat", os.O_PATH)
+    try:
+        assert birth_of(fd) is None
+    finally:
+        os.close(fd)

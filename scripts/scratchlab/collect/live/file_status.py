@@ -15,6 +15,7 @@ from typing import NamedTuple
 from scratchlab.model import Entry, Kind
 
 _BASIC_STATS = 0x7FF
+_BTIME = 0x800
 _MNT_ID = 0x1000
 # By descriptor, without a request to a server and without triggering an automount
 # (include/uapi/linux/fcntl.h).
@@ -23,6 +24,7 @@ _FLAGS = 0x1000 | 0x800 | 0x4000  # AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_D
 _STATX = struct.Struct("=16x3IH2xQQ8x8x16x16xqI4xqI4x4I")
 _MASK = struct.Struct("=I")
 _MOUNT = struct.Struct("=Q")  # at byte 144
+_BIRTH = struct.Struct("=qI")  # at byte 80
 _SIZE = 256
 _SECOND = 1_000_000_000
 
@@ -80,6 +82,18 @@ def mount_id_of(fd: int) -> int:
             if mask & _MNT_ID:
                 return int(mount)
     return _mount_by_fdinfo(fd)
+
+
+def birth_of(fd: int) -> int | None:
+    """When the object behind ``fd`` was made, in nanoseconds since 1970; None where the filesystem
+    does not record it, or the system does not tell.
+    """
+    buffer = ctypes.create_string_buffer(_SIZE)
+    if _statx is None or _statx(fd, b"", _FLAGS, _BTIME, buffer) != 0:
+        return None
+    (mask,) = _MASK.unpack_from(buffer)
+    seconds, nanoseconds = _BIRTH.unpack_from(buffer, 80)
+    return int(seconds * _SECOND + nanoseconds) if mask & _BTIME else None
 
 
 def status_of(fd: int, mount: int | None = None, *, cached: bool = False) -> FileStatus:
