@@ -27,7 +27,7 @@ DECIDING = {
     "scratchlab.collect.engines.docker:DockerEngine": _ANSWERS,
     "scratchlab.collect.engines.podman:PodmanEngine.facts": _ANSWERS,
     "scratchlab.collect.engines.podman:PodmanEngine.runtime": _ANSWERS,
-    "scratchlab.collect.remote.sources": ("tests/unit/remote",),
+    "scratchlab.collect.remote.sources": ("tests/unit/remote/test_sources.py",),
     "scratchlab.collect.image.from_engine": _READER,
     "scratchlab.collect.image.ledger_cache": _READER,
     "scratchlab.collect.image.tar.reader": _READER,

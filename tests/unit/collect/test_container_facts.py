@@ -190,6 +190,18 @@ def test_links_on_another_mount_are_recorded(tmp_path: Path, root: int) -> None:
     assert follow(root, "/a/up", "/absolute", on_root=True) == {}
 
 
+def test_what_was_mounted_over_the_root_came_later_and_closes_nothing() -> None:
+    fd = os.open("/", os.O_PATH)
+    here = mount_id_of(fd)
+    top = Mount(here, 0, (8, 1), "/", "/", (), (), "ext4", "", ())
+    over = replace(top, id=-1, parent=here)
+    served = replace(top, id=-2, parent=-1, target="/proc", fstype="fuse")
+    self_link = {"/proc/self": os.readlink("/proc/self")}
+    assert links_on_mounts(fd, here, ["/proc/self"], (top, over, served)) == self_link
+    assert links_on_mounts(fd, here, ["/proc/self"], (top, replace(served, parent=here))) == {}
+    os.close(fd)
+
+
 def test_a_link_cannot_lead_out_of_the_root(tmp_path: Path, root: int) -> None:
     (tmp_path / "out").symlink_to("../../../../../../etc")
     (tmp_path / "etc").symlink_to("inner")

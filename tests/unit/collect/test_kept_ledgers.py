@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from scratchlab.collect.image import ledger_cache
 from scratchlab.collect.image.ledger_cache import LedgerCache
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Image, Kind
@@ -80,3 +81,24 @@ def test_a_damaged_record_is_not_used(cache: LedgerCache, tmp_path: Path) -> Non
     for record in damaged:
         file.write_text(json.dumps(record))
         assert cache.find("docker", IMAGE.id, IMAGE.diff_ids) is None
+
+
+def test_the_oldest_go_where_all_together_are_too_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each alone is small enough."""
+    cache = LedgerCache(tmp_path / "ledgers")
+    images = [replace(IMAGE, id=f"sha256:{name * 64}") for name in "abc"]
+    for age, image in enumerate(images):
+        with Ledger([Entry("/x", Kind.FILE, 0o644)]) as ledger:
+            cache.keep("docker", image, ledger)
+        for path in (tmp_path / "ledgers").glob(f"*{image.id[7:]}*"):
+            os.utime(path, (age, age))
+    size = max(path.stat().st_size for path in (tmp_path / "ledgers").glob("*.ledger"))
+    monkeypatch.setattr(ledger_cache, "_MOST_BYTES", 2 * size + size // 2)
+    cache._prune()
+    kept = [cache.find("docker", image.id, image.diff_ids) for image in images]
+    assert [item is not None for item in kept] == [False, True, True]
+    for item in kept[1:]:
+        assert item is not None
+        item[1].close()

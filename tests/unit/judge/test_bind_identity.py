@@ -23,6 +23,7 @@ from tests.unit.judge.handmade import (
     source,
 )
 
+from scratchlab.judge.mount_identity import MountIdentity
 from scratchlab.model import BindSource, Engine, Evidence, Facts, Image, Origin
 
 # Binds: identity of the file behind them.
@@ -287,3 +288,10 @@ def test_where_the_engine_did_not_mount_them_the_order_tells_and_the_evidence_sa
     assert cause.origin is Origin.USER_MOUNT
     detail = "its root is /other; that it is /src cannot be seen from here"
     assert Evidence("mountinfo", detail) in cause.evidence
+
+
+def test_of_a_mount_that_shows_no_named_path_there_are_no_sources() -> None:
+    shown = bound(10, "/data")
+    identity = MountIdentity(facts(shown, sources=(source("/src", 10),)), root=1)
+    assert identity.sources(shown) == [source("/src", 10)]
+    assert identity.sources(bound(11, "/other")) == ()

@@ -370,3 +370,11 @@ def test_only_a_link_of_the_image_leads_on() -> None:
 
 def test_facts_without_anything_have_the_default_mounts() -> None:
     assert {item.target for item in requests(Facts())} == DEFAULTS
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("/a", "/a"), ("a", "/a"), ("//a//b/", "/a/b"), ("X", "/X"), ("/X/../a", "/a"), ("", "/")],
+)
+def test_a_clean_path_begins_with_one_slash(path: str, expected: str) -> None:
+    assert clean(path) == expected

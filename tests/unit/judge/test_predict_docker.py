@@ -151,6 +151,7 @@ def test_owners_are_those_of_the_containers_root() -> None:
     assert at(rootless, "/etc/mtab").uid == 100000
     null = at(found, "/dev/null")
     assert (null.mount, null.uid, null.mode) == (PredictedMount(), None, ())
+    assert (null.origin, null.rule) == (Origin.RUNTIME_DEVICE, "oci-device")
     assert at(predicted(), "/dev/null").mount is None
 
 
