@@ -13,7 +13,8 @@ from __future__ import annotations
 # What decides, and the tests that have to notice: all of the judge, and of the collector what says
 # what is proved.
 _READER = ("tests/unit/collect", "tests/unit/image/test_formats.py",
-           "tests/unit/image/test_members.py", "tests/unit/image/test_proof.py")  # fmt: skip
+           "tests/unit/image/test_from_engine.py", "tests/unit/image/test_members.py",
+           "tests/unit/image/test_proof.py")  # fmt: skip
 _ANSWERS = ("tests/unit/collect/test_engine_answers.py",)
 DECIDING = {
     "scratchlab.judge": ("tests/unit/judge",),
