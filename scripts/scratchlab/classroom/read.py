@@ -24,7 +24,7 @@ from scratchlab.report import Report
 from scratchlab.report import read as read_report
 from scratchlab.report.remedies import remedy_of
 from scratchlab.report.sections import CheckSection
-from scratchlab.report.user_data import covered
+from scratchlab.report.user_data import entries_cover
 from scratchlab.text import printable, visible
 
 # Bytes of one report, about 60,000 entries. A larger one can still be read alone.
@@ -141,7 +141,7 @@ def summarize(report: Report) -> ReportSummary:
         container=_short_name(head["container"]["id"]),
         ledger=_short_name(head["image"]["ledger_digest"]),
         live=live.hexdigest(),
-        covers=_message(covered(head)),
+        covers=_message(entries_cover(head)),
         image_entries=head["summary"]["image_entries"],
         live_entries=head["summary"]["live_entries"],
         unexplained=head["summary"]["unexplained"],
@@ -176,10 +176,13 @@ def differing_paths(path: str, machine: str, other: str, side: str) -> tuple[str
 
     Raises LabError where a report cannot be read.
     """
-    ours, theirs = (
-        comparable_entries(read_report(os.path.join(path, name, "report.json"), MOST_BYTES), side)
+    reports = [
+        read_report(os.path.join(path, name, "report.json"), MOST_BYTES)
         for name in (machine, other)
-    )
+    ]
+    if any("left_out" in report.head for report in reports):
+        return ()  # what one of them does not hold is no difference
+    ours, theirs = (comparable_entries(report, side) for report in reports)
     return tuple(name for name in sorted({*ours, *theirs}) if ours.get(name) != theirs.get(name))
 
 

@@ -59,6 +59,29 @@ def seed_of(report: Report) -> str:
 
 def draw_worksheet(report: Report, seed: str, count: int = QUESTIONS) -> Worksheet:
     """Draw ``count`` questions (fewer where the container holds too little)."""
+    live, best = _gathered(report, seed, count)
+    questions = list(_ranked(seed, _absent(report, live)))[:ABSENT_QUESTIONS]
+    # One of each origin in turn: a container has two hundred devices and one init layer.
+    pools = {origin: kept.questions() for origin, kept in best.items()}
+    _leave_out_every_second(seed, pools)
+    turn = sorted(pools, key=lambda origin: _rank(seed, origin))
+    while len(questions) < count and any(pools.values()):
+        for origin in turn:
+            if pools[origin] and len(questions) < count:
+                questions.append(pools[origin].pop(0))
+    return Worksheet(seed, tuple(sorted(questions, key=lambda question: question.path)))
+
+
+def paths_drawn_from(report: Report, seed: str, count: int = QUESTIONS) -> set[str]:
+    """The paths of entries without which another worksheet would be drawn from ``report``."""
+    live, best = _gathered(report, seed, count)
+    return live | {question.path for kept in best.values() for question in kept.questions()}
+
+
+def _gathered(report: Report, seed: str, count: int) -> tuple[set[str], dict[str, _Best]]:
+    """Which of the paths that may be asked for as absent or masked are live; and by origin the
+    questions that come first.
+    """
     rules = {rule["id"]: rule["title"] for rule in report.head.get("rules", ())}
     masks = {
         # A mask on a path of /proc is a mount without an entry of its own: /proc is not entered.
@@ -81,16 +104,7 @@ def draw_worksheet(report: Report, seed: str, count: int = QUESTIONS) -> Workshe
         if path not in live:
             live.add(path)
             best[mount["origin"]].add(Question(path, mount["origin"], _explanation(mount, rules)))
-    questions = list(_ranked(seed, _absent(report, live)))[:ABSENT_QUESTIONS]
-    # One of each origin in turn: a container has two hundred devices and one init layer.
-    pools = {origin: kept.questions() for origin, kept in best.items()}
-    _leave_out_every_second(seed, pools)
-    turn = sorted(pools, key=lambda origin: _rank(seed, origin))
-    while len(questions) < count and any(pools.values()):
-        for origin in turn:
-            if pools[origin] and len(questions) < count:
-                questions.append(pools[origin].pop(0))
-    return Worksheet(seed, tuple(sorted(questions, key=lambda question: question.path)))
+    return live, best
 
 
 class _Best:

@@ -12,6 +12,7 @@ from typing import TextIO
 import click
 
 from scratchlab import codec, render, report
+from scratchlab.classroom.worksheet import paths_drawn_from, seed_of
 from scratchlab.cli.options import REPORT_FORMATS, engine_options
 from scratchlab.collect.engines import EngineClient, connect
 from scratchlab.collect.host_facts import read_host
@@ -31,6 +32,7 @@ from scratchlab.remedy import HERE, Reader
 from scratchlab.render.terminal import console, steps, text
 from scratchlab.render.terminal.report import VERDICT_LINE_STYLES, checks_table
 from scratchlab.report import Report
+from scratchlab.report.reduce import MIB, reduced
 from scratchlab.report.sections import LadderSection, TimelapseSection
 from scratchlab.report.verdict import ExitStatus
 
@@ -52,6 +54,12 @@ _LADDER = "E15"  # the report also holds what it observed: the ladder and the ti
 @click.option("--binary", metavar="FILE", help="The image's program, where ./lab built it")
 @engine_options
 @click.option("--json", "json_file", metavar="FILE", help="Also write the report to FILE")
+@click.option(
+    "--most-mib",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Of a report that would be larger in FILE, leave out entries that decide nothing",
+)
 @click.option("--save-evidence", metavar="DIR", help="Also save all evidence and observations")
 @click.option(
     "--quiz", "quiz_file", metavar="FILE", help="Add the grading that `quiz` saved to the report"
@@ -69,6 +77,7 @@ def experiments(
     engine: str | None,
     url: str | None,
     json_file: str | None,
+    most_mib: int | None,
     save_evidence: str | None,
     quiz_file: str | None,
     outputs: bool,
@@ -88,6 +97,8 @@ def experiments(
             ladder=examination.ladder,
             timelapse=examination.timelapse,
         )
+        if most_mib and json_file:
+            built = reduced(built, most_mib * MIB, paths_drawn_from(built, seed_of(built)))
         if json_file:
             report.write(built, json_file)
         if form == "table":

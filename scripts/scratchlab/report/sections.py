@@ -316,6 +316,26 @@ class VerdictSection(TypedDict):
     counts: VerdictCounts
 
 
+class LeftOutCounts(TypedDict):
+    """How many of the entries that are left out decide the verdict, as it counts them."""
+
+    unexplained: int
+    missing: int
+    contradictions: int
+    written: int
+    mounted: int
+    changed: int
+    deleted: int
+    unstable: int
+
+
+class LeftOutSection(TypedDict):
+    """What a report that was too large to be sent does not hold."""
+
+    entries: int
+    counts: LeftOutCounts
+
+
 class HeadFields(TypedDict):
     """All of a report but its verdict and its entries."""
 
@@ -339,6 +359,7 @@ class HeadFields(TypedDict):
     rules: NotRequired[list[RuleSection]]
     quiz: NotRequired[QuizSection]
     expect: NotRequired[ExpectSection]
+    left_out: NotRequired[LeftOutSection]
 
 
 class Head(HeadFields):

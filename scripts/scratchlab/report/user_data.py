@@ -82,11 +82,19 @@ def covered(head: HeadFields) -> str:
     return head["container"].get("ledger_covers", EVERYTHING)
 
 
+def entries_cover(head: HeadFields) -> str:
+    """What the entries of a report cover: less than its digest, where it was too large."""
+    left_out = head.get("left_out")
+    if not left_out:
+        return covered(head)
+    return f"{covered(head)}, without {left_out['entries']:,} entries: it was too large to be sent"
+
+
 def require_same_coverage(one: HeadFields, other: HeadFields) -> None:
     """Raise LabError where two reports do not cover the same: they cannot be compared."""
-    if covered(one) != covered(other):
+    covers = [entries_cover(head) for head in (one, other)]
+    if covers[0] != covers[1] or "left_out" in one:
         raise LabError(
-            f"the reports cannot be compared: one covers {covered(one)}, the other"
-            f" {covered(other)}",
+            f"the reports cannot be compared: one covers {covers[0]}, the other {covers[1]}",
             "make both with the same --user-data",
         )

@@ -104,6 +104,9 @@ def decide(head: HeadFields, entries: Iterable[EntrySection]) -> VerdictSection:
             allowed[0] += "allowed" in ghost
             if "allowed" not in ghost:
                 _count(ghost["kind"], ghost["path"], counts, faults, drift)
+    if "left_out" in head:
+        for key, count in head["left_out"]["counts"].items():
+            counts[key] += count  # type: ignore[literal-required]  # a key of VerdictCounts
     failed = [check["id"] for check in head["checks"] if check["verdict"] in FAILED_CHECKS]
     counts["failed_checks"] = len(failed)
     counts["problems"] = len(head["problems"])

@@ -266,6 +266,6 @@ def test_grading_that_an_older_scratchlab_saved_is_read(tmp_path: Path) -> None:
 def test_both_schemas_are_kept_beside_each_other() -> None:
     old, new = schema("scratchlab-report-1"), schema()
     assert (old["$id"], new["$id"]) == ("scratchlab-report-1", "scratchlab-report-2")
-    added = {"expect", "notes", "user_data", "verdict"}
+    added = {"expect", "left_out", "notes", "user_data", "verdict"}
     assert set(new["properties"]) - set(old["properties"]) == added
     assert OLD not in json.dumps(new)
