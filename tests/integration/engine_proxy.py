@@ -14,16 +14,24 @@ _CHUNK = 1 << 16
 
 
 class EngineProxy:
-    """Forwards connections at ``path`` to the engine's socket until :meth:`hang` or :meth:`die`."""
+    """Forwards connections at ``path`` to the engine's socket until :meth:`hang` or :meth:`die`.
 
-    def __init__(self, path: Path, engine: str = "/var/run/docker.sock") -> None:
-        self.url = f"unix://{path}"
+    Without a path it listens on a TCP port of the loopback interface.
+    """
+
+    def __init__(self, path: Path | None, engine: str = "/var/run/docker.sock") -> None:
         self._engine = engine
         self._forward = threading.Event()
         self._forward.set()
         self._sockets: list[socket.socket] = []
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(path))
+        if path is None:
+            self._listener = socket.socket(socket.AF_INET)
+            self._listener.bind(("127.0.0.1", 0))
+            self.url = f"tcp://127.0.0.1:{self._listener.getsockname()[1]}"
+        else:
+            self._listener = socket.socket(socket.AF_UNIX)
+            self._listener.bind(str(path))
+            self.url = f"unix://{path}"
         self._listener.listen()
         threading.Thread(target=self._accept, daemon=True).start()
 

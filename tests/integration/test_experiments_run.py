@@ -10,13 +10,14 @@ import pytest
 from docker.models.containers import Container
 
 from scratchlab import codec
-from scratchlab.collect.engines import EngineClient
+from scratchlab.collect.engines import EngineClient, connect
 from scratchlab.experiments import EXPERIMENTS, LABEL, Names, run
 from scratchlab.experiments.runner import judge_again
 from scratchlab.experiments.table import fill_template
 from scratchlab.lab.session import Laboratory
 from scratchlab.model import Verdict
 
+from .engine_proxy import EngineProxy
 from .experiments_lab import RunLab, built, lab_container, lab_images, limits_program, run_lab
 
 __all__ = ["built", "lab_container", "lab_images", "limits_program", "run_lab"]
@@ -104,3 +105,17 @@ def test_saved_run_has_the_same_checks_when_judged_again(
     checks = run(lab, ["E08", "E09", "E10", "E11", "E12", "E13", "E14", "E15"])
     saved = {name: codec.encode(observation) for name, observation in lab.observations.items()}
     assert judge_again(saved, lab_images) == checks
+
+
+def test_engine_of_this_machine_by_tcp_answers_everything(
+    lab_images: Names, lab_container: Container
+) -> None:
+    """Where an engine's processes are is seen at its container, not at its address."""
+    proxy = EngineProxy(None)
+    try:
+        with connect("docker", proxy.url) as client:
+            checks = {one.id: one for one in run(Laboratory(client, lab_images), ["E10", "E15"])}
+    finally:
+        proxy.die()
+    assert checks["E10"].verdict is Verdict.PASS, checks["E10"]
+    assert checks["E15"].verdict is Verdict.PASS, checks["E15"]

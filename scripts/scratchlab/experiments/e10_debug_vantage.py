@@ -3,6 +3,9 @@
 The debug container has only busybox. A file name may hold any byte, newlines too, so the listing
 has three parts in the same order: the names from find (NUL-terminated), the fields from stat (one
 line each, without the name), and the link targets or content digests (NUL-terminated).
+
+Where the engine is elsewhere the host cannot be read. There the second view is the engine's own,
+its archive of the container's files, which leaves out whatever is mounted.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from dataclasses import dataclass, replace
 from scratchlab import mountinfo
 from scratchlab.collect.live.limits import KERNEL_FILESYSTEMS
 from scratchlab.errors import LabError
+from scratchlab.experiments import e10_engine_archive
 from scratchlab.experiments.table import ExperimentOutcome
 from scratchlab.idmap import OVERFLOW, IdRanges, inside
 from scratchlab.lab import listing
@@ -31,6 +35,7 @@ ROOT = "/proc/1/root"
 SPACE = "/dev/shm"  # noqa: S108 - the debug container's own tmpfs
 _GLOB_CHARACTERS = re.compile(r"[\\*?\[]")
 _MOST_BYTES = 256 * 1024 * 1024  # of the listing
+_LEFT_OUT = {False: "compared as one entry each", True: "not compared: mounts"}
 _FIELDS = ("kind", "mode", "uid", "gid", "size", "target", "device", "sha256")
 # Each name is an argument of the loop. Only regular files are opened, as the standard input of
 # sha256sum, whose output then does not hold the name.
@@ -112,6 +117,8 @@ def _parse_entry(name: bytes, row: bytes, extra: bytes) -> ListedEntry:
 class Observation:
     """Both listings. ``pruned`` are mounts of kernel filesystems, and of the user's data where not
     all of that was read: listed as one entry each.
+
+    ``archive``: ``host`` is the engine's archive, and ``pruned`` are all mounts.
     """
 
     found: bool
@@ -121,10 +128,13 @@ class Observation:
     uid_map: IdRanges = ()
     host: tuple[ListedEntry, ...] = ()
     debug: tuple[ListedEntry, ...] = ()
+    archive: bool = False
 
 
 def probe(lab: Laboratory) -> Observation:
     """List the root from a debug container, and take the ledger read on the host."""
+    if not lab.engine_is_local:
+        return _probe_archive(lab)
     if lab.image(lab.names.debug) is None:
         return Observation(found=False)
     evidence = lab.evidence()
@@ -147,6 +157,29 @@ def probe(lab: Laboratory) -> Observation:
         uid_map=evidence.facts.container.uid_map,
         host=tuple(ListedEntry.of(e) for e in evidence.live if not e.path.startswith(outermost)),
         debug=parse_listing(output) if status == 0 else (),
+    )
+
+
+def _probe_archive(lab: Laboratory) -> Observation:
+    """Compare what the debug container shows with the engine's archive, but for mounts."""
+    evidence = lab.evidence()
+    targets = {f"{path}/" for path in mountinfo.visible_mounts(evidence.facts.mounts)} - {"//"}
+    outermost = tuple(
+        path for path in sorted(targets) if not path.startswith(tuple(targets - {path}))
+    )
+    uid_map = evidence.facts.container.uid_map
+    archived = e10_engine_archive.entries(lab.api.export(lab.names.container))
+
+    def outside(entry: ListedEntry) -> bool:
+        return entry.path != "/" and not f"{entry.path}/".startswith(outermost)
+
+    seen = (_as_inside(ListedEntry.of(entry), uid_map) for entry in evidence.live)
+    return Observation(
+        found=True,
+        pruned=tuple(path.removesuffix("/") for path in outermost),
+        host=tuple(filter(outside, archived)),
+        debug=tuple(filter(outside, seen)),
+        archive=True,
     )
 
 
@@ -185,11 +218,12 @@ def judge(observation: Observation) -> ExperimentOutcome:
         )
     host = {entry.path: _as_inside(entry, observation.uid_map) for entry in observation.host}
     debug = {entry.path: entry for entry in observation.debug}
-    differences = [f"{visible(path)} only on the host" for path in host if path not in debug]
+    first = "in the engine's archive" if observation.archive else "on the host"
+    differences = [f"{visible(path)} only {first}" for path in host if path not in debug]
     differences += [f"{visible(path)} only in the debug container" for path in debug.keys() - host]
     for path in host.keys() & debug.keys():
         differences += [
-            f"{visible(path)}: {change}" for change in _compare(host[path], debug[path])
+            f"{visible(path)}: {change}" for change in _compare(host[path], debug[path], first)
         ]
     if differences:
         differences.sort()
@@ -200,16 +234,17 @@ def judge(observation: Observation) -> ExperimentOutcome:
     text = listing.listing_text(len(top), tuple(top))
     return ExperimentOutcome(
         f"{text}\n{len(host)} entries alike, {hashed} contents by SHA-256; "
-        f"{', '.join(observation.pruned)} compared as one entry each"
+        f"{', '.join(observation.pruned)} {_LEFT_OUT[observation.archive]}",
+        today=("archive",) if observation.archive else (),
     )
 
 
-def _compare(host: ListedEntry, debug: ListedEntry) -> list[str]:
+def _compare(host: ListedEntry, debug: ListedEntry, first: str) -> list[str]:
     # The host's reader does not open every file (not a message queue's): no digest to compare.
     if host.sha256 is None:
         debug = replace(debug, sha256=None)
     return [
-        f"{name} {getattr(host, name)} on the host, {getattr(debug, name)} in the debug container"
+        f"{name} {getattr(host, name)} {first}, {getattr(debug, name)} in the debug container"
         for name in _FIELDS
         if getattr(host, name) != getattr(debug, name)
     ]

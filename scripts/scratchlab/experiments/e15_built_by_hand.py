@@ -15,6 +15,7 @@ from scratchlab.lab.session import Laboratory
 from scratchlab.ladder.judge import judge_ladder, judge_lifecycle
 from scratchlab.ladder.model import EntryRow, LadderRun, Lifecycle, Maker, RootView
 from scratchlab.ladder.observe import observe_ladder
+from scratchlab.ladder.probe_container import ElsewhereError
 from scratchlab.text import visible
 
 _MOST_LISTED = 8
@@ -36,7 +37,10 @@ class Observation:
 
 def probe(lab: Laboratory) -> Observation:
     """Start the image on every rung."""
-    return Observation(*observe_ladder(lab, lab.names.image))
+    try:
+        return Observation(*observe_ladder(lab, lab.names.image))
+    except ElsewhereError as error:
+        return Observation(elsewhere=error.what)
 
 
 def judge(observation: Observation) -> ExperimentOutcome:

@@ -130,8 +130,8 @@ def create(lab: Laboratory, image: str) -> ProbeContainer:
 
 
 def check_local(lab: Laboratory) -> None:
-    """Raise ElsewhereError if the engine is reached over a network."""
-    if lab.engine.url.startswith(("tcp://", "ssh://", "http")):
+    """Raise ElsewhereError if the engine's processes are not those of this machine."""
+    if not lab.engine_is_local:
         raise _elsewhere(lab)
 
 

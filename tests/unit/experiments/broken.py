@@ -254,5 +254,6 @@ TODAY: list[tuple[str, str, Change]] = [
     ("E08", "flags", put()),
     ("E09", "sizes", put()),
     ("E09", "podman", put(engine="podman", init=None, init_mtab=None)),
+    ("E10", "archive", put(archive=True)),
     ("E11", "handle", stage(2, handle=True)),
 ]
