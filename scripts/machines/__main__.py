@@ -51,6 +51,8 @@ def parser() -> argparse.ArgumentParser:
     making.add_argument("--memory", type=positive, metavar="MIB", help="of each machine")
     making.add_argument("--cpus", type=positive, metavar="N", help="of each machine")
     making.add_argument("--disk", type=positive, metavar="GIB", help="of each machine")
+    making.add_argument("--privileged", action="store_true",
+        help="on incus: their root is the server's root; for nobody but you")  # fmt: skip
     making.add_argument("--dry-run", action="store_true", help="say what would be done")
     waiting(making)
     listing = verbs.add_parser("list", help="show them")
@@ -103,6 +105,8 @@ def wanted(options: argparse.Namespace, place: Place) -> list[Machine]:
                 "small letters, digits and dashes, at most 32, with a letter first",
             )
     chosen, kind = choose(options.on, options.kind, place)
+    if options.privileged and chosen.name != "incus":
+        raise MachineError(f"{chosen.name} has no machines of that kind", "leave --privileged out")
     limits = Limits(options.memory, options.cpus, options.disk)
     return [
         Machine(
@@ -112,6 +116,7 @@ def wanted(options: argparse.Namespace, place: Place) -> list[Machine]:
             kind,
             given.get(name) or options.release,
             limits,
+            options.privileged,
         )
         for name in names or ["fresh1"]
     ]

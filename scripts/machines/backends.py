@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from machines.docker_engine import DockerEngine
+from machines.incus import Incus
 from machines.model import Backend, Kind, MachineError
 from machines.place import Place
 from machines.qemu import Qemu
 
 BACKENDS: dict[str, Callable[[Place], Backend]] = {
     "docker": DockerEngine,
+    "incus": Incus,
     "qemu": Qemu,
 }
 

@@ -221,6 +221,8 @@ def test_inventory_of_a_person_is_never_overwritten(tmp_path: Path) -> None:
         (["up", "--name", "Ä"], "is no name for a machine"),
         (["up", "--name", "a:potato"], "no release is called potato"),
         (["up", "--on", "docker", "--kind", "vm"], "docker makes no machine of the kind vm"),
+        (["up", "--on", "docker", "--privileged"], "leave --privileged out"),
+        (["up", "--on", "incus", "--kind", "vm"], "incus makes no machine of the kind vm"),
         (["ssh", "nobody"], "no machine is called nobody"),
         (["down", "nobody"], "no machine is called nobody"),
     ],

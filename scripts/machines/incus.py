@@ -1,0 +1,267 @@
+"""System containers on Incus 6: the server of a classroom, with limits and snapshots.
+
+Its command line is driven. The image is made of the base system, without an image server; pool and
+network are the lab's own and leave with the last machine. An instance is unprivileged, with nesting
+for an engine inside; ``reset`` restores the snapshot that was taken when it was made.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import tarfile
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from machines.debian import base_system
+from machines.model import USER, Connection, Kind, Machine, MachineError, State
+from machines.place import Place, run
+
+POOL = "scratchlab"
+NETWORK = "scratchlab0"
+SNAPSHOT = "made"
+ALIAS = "scratchlab-machine-"
+# /sys is writable there, so systemd-networkd waits for udev.
+EXTRA = ("udev", "libnss-myhostname")
+PACKAGES = "incus-base incus-client dnsmasq-base nftables"
+# Run in a new machine whose systemd has started; $1 is the resolver's address.
+NETWORKED = """
+set -e
+mkdir -p /etc/systemd/network
+printf '[Match]\\nType=ether\\n[Network]\\nDHCP=yes\\n' >/etc/systemd/network/20-wired.network
+rm -f /etc/resolv.conf; printf 'nameserver %s\\n' "$1" >/etc/resolv.conf
+grep -q " $(uname -n)$" /etc/hosts || printf '127.0.1.1 %s\\n' "$(uname -n)" >>/etc/hosts
+systemctl --quiet enable --now systemd-networkd
+"""
+KEYS = f"""
+set -e; umask 077
+mkdir -p ~{USER}/.ssh; cat >~{USER}/.ssh/authorized_keys; chown -R {USER}: ~{USER}/.ssh
+"""
+HOST_KEY = """
+set -e; umask 077; rm -f /etc/ssh/ssh_host_*
+cat >/etc/ssh/ssh_host_ed25519_key
+ssh-keygen -y -f /etc/ssh/ssh_host_ed25519_key >/etc/ssh/ssh_host_ed25519_key.pub
+"""
+RUNTIME = "mkdir -p /run/sshd; rm -f /run/nologin"
+
+
+def incus(*arguments: str, stdin: bytes | None = None) -> str:
+    """Standard output of an incus command; raises MachineError with its error output."""
+    return run("incus", *arguments, package=PACKAGES, stdin=stdin)
+
+
+def answers(*arguments: str) -> bool:
+    """Whether an incus command succeeds."""
+    try:
+        incus(*arguments)
+    except MachineError:
+        return False
+    return True
+
+
+def metadata(suite: str, directory: Path) -> Path:
+    """Write the metadata that Incus wants of an image; returns the file."""
+    text = json.dumps(  # JSON is YAML
+        {
+            "architecture": "x86_64",
+            "creation_date": 1511222400,  # it must not be 0
+            "properties": {"description": f"scratchlab: Debian {suite} from packages"},
+        }
+    ).encode()
+    file = directory / "metadata.tar"
+    with tarfile.open(file, "w") as tar:
+        member = tarfile.TarInfo("metadata.yaml")
+        member.size = len(text)
+        tar.addfile(member, io.BytesIO(text))
+    return file
+
+
+class Incus:
+    """See machines.model.Backend."""
+
+    name = "incus"
+    kinds: tuple[Kind, ...] = (Kind.CONTAINER,)
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+
+    def lacks(self, wanted: Sequence[Machine]) -> list[str]:
+        """See Backend."""
+        if not shutil.which("incus"):
+            return [f"incus is missing (Debian 13 and later) -- apt-get install {PACKAGES}"]
+        try:
+            incus("query", "/1.0")
+        except MachineError as error:
+            return [f"no Incus answers ({error}) -- systemctl start incus.socket"]
+        lacking = []
+        if any(machine.limits.disk_gib for machine in wanted):
+            lacking.append("a pool of directories limits no disk -- leave --disk out")
+        return lacking
+
+    def warning(self, machine: Machine) -> str:
+        """See Backend."""
+        if not machine.privileged:
+            return ""
+        return "privileged machines: a student who is root on one is root on this server"
+
+    def prepare(self, machine: Machine) -> None:
+        """See Backend."""
+        with self.place.locked("incus"):
+            if not answers("storage", "show", POOL):
+                incus("storage", "create", POOL, "dir")
+            if not answers("network", "show", NETWORK):
+                self._make_network()
+            self._image(machine.release)
+
+    def _make_network(self) -> None:
+        """Make the bridge. Incus chooses a subnet by asking for an address that nobody answers to;
+        where the network answers for every address, it is one that follows from the place.
+        """
+        common = ("--type=bridge", "ipv4.nat=true", "ipv6.address=none")
+        try:
+            incus("network", "create", NETWORK, "ipv4.address=auto", *common)
+        except MachineError as error:
+            if "subnet" not in str(error):
+                raise
+            second, third = bytes.fromhex(self.place.digest)[:2]
+            address = f"10.{second}.{third}.1/24"
+            incus("network", "create", NETWORK, f"ipv4.address={address}", *common)
+
+    def _image(self, suite: str) -> str:
+        """The alias of the image of a base system, which is imported if missing."""
+        file = base_system(self.place, suite, EXTRA)
+        alias = f"{ALIAS}{file.stem}"
+        if not answers("image", "alias", "show", alias) and not self._has(alias):
+            with tempfile.TemporaryDirectory(dir=self.place.cache) as directory:
+                described = metadata(suite, Path(directory))
+                incus("image", "import", str(described), str(file), f"--alias={alias}")
+        return alias
+
+    @staticmethod
+    def _has(alias: str) -> bool:
+        return answers("query", f"/1.0/images/aliases/{alias}")
+
+    def create(self, machine: Machine) -> None:
+        """See Backend."""
+        self.remove(machine)
+        options = ["security.nesting=true"]
+        if machine.privileged:
+            options.append("security.privileged=true")
+        if machine.limits.memory_mib:
+            options.append(f"limits.memory={machine.limits.memory_mib}MiB")
+        if machine.limits.cpus:
+            options.append(f"limits.cpu={machine.limits.cpus}")
+        alias = self._image(machine.release)
+        place = ("--no-profiles", f"--storage={POOL}", f"--network={NETWORK}")
+        incus("init", alias, machine.instance, *place, *(f"--config={one}" for one in options))
+        incus("start", machine.instance)
+
+    def wait(self, machine: Machine, seconds: float) -> None:
+        """See Backend."""
+        self._wait_until_started(machine, seconds)
+        instance = self._instance(machine) or {}
+        if not any(one["name"] == SNAPSHOT for one in instance.get("snapshots") or ()):
+            self._execute(machine, f"hostnamectl --static hostname {machine.name} || true")
+            address = incus("network", "get", NETWORK, "ipv4.address").partition("/")[0]
+            self._execute(machine, NETWORKED, address)
+            self._execute(machine, KEYS, stdin=self.place.public_key().encode())
+            key = (self.place.directory(machine.name) / "host_key").read_bytes()
+            self._execute(machine, HOST_KEY, stdin=key)
+            incus("snapshot", "create", machine.instance, SNAPSHOT)
+        self._execute(machine, RUNTIME)
+
+    def _wait_until_started(self, machine: Machine, seconds: float) -> None:
+        ends = time.monotonic() + seconds
+        state = ""
+        while time.monotonic() < ends:
+            try:
+                state = self._execute(machine, "systemctl is-system-running || true")
+            except MachineError as error:
+                state = str(error)
+            if state in ("running", "degraded"):
+                return
+            if self.state(machine) is not State.RUNNING:
+                break
+            time.sleep(0.5)
+        try:
+            log = incus("console", machine.instance, "--show-log")
+        except MachineError as error:
+            log = str(error)
+        last = " | ".join(line.strip() for line in log.splitlines()[-8:] if line.strip())
+        raise MachineError(
+            f"{machine.name} did not start: {state or 'systemd does not answer'}; "
+            f"its console ends with: {last or '(nothing)'}",
+            f"more: incus info {machine.instance} --show-log",
+        )
+
+    def _execute(
+        self, machine: Machine, script: str, *words: str, stdin: bytes | None = None
+    ) -> str:
+        """Run a shell script on the machine as root; returns its output."""
+        command = ("exec", machine.instance, "--mode=non-interactive", "--", "sh", "-c", script)
+        return incus(*command, "sh", *words, stdin=stdin)
+
+    def start(self, machine: Machine) -> None:
+        """See Backend."""
+        incus("start", machine.instance)
+
+    def stop(self, machine: Machine) -> None:
+        """See Backend."""
+        incus("stop", machine.instance, "--timeout=60", "--force")
+
+    def reset(self, machine: Machine) -> None:
+        """See Backend."""
+        instance = self._instance(machine) or {}
+        if not any(one["name"] == SNAPSHOT for one in instance.get("snapshots") or ()):
+            self.create(machine)
+            return
+        if self.state(machine) is State.RUNNING:
+            incus("stop", machine.instance, "--force")
+        incus("snapshot", "restore", machine.instance, SNAPSHOT)
+        if self.state(machine) is not State.RUNNING:
+            incus("start", machine.instance)
+
+    def remove(self, machine: Machine) -> None:
+        """See Backend."""
+        if self._instance(machine) is not None:
+            incus("delete", machine.instance, "--force")
+
+    def state(self, machine: Machine) -> State:
+        """See Backend."""
+        instance = self._instance(machine)
+        if instance is None:
+            return State.MISSING
+        return State.RUNNING if instance["status"] == "Running" else State.STOPPED
+
+    def _instance(self, machine: Machine) -> dict[str, Any] | None:
+        listed = json.loads(incus("list", f"^{machine.instance}$", "--format=json"))
+        return next((one for one in listed if one["name"] == machine.instance), None)
+
+    def connection(self, machine: Machine) -> Connection:
+        """See Backend."""
+        return Connection(
+            host=machine.instance,
+            alias=machine.instance,
+            key=str(self.place.key),
+            known_hosts=str(self.place.directory(machine.name) / "known_hosts"),
+            # Real ssh, but through incus exec: it needs no route to the machine's network.
+            proxy=(
+                *("incus", "exec", machine.instance, "--mode=non-interactive", "--"),
+                *("/usr/sbin/sshd", "-i"),
+            ),
+        )
+
+    def forget(self) -> None:
+        """See Backend."""
+        with self.place.locked("incus"):
+            listed = json.loads(incus("image", "list", "--format=json"))
+            for image in listed:
+                if any(one["name"].startswith(ALIAS) for one in image.get("aliases") or ()):
+                    incus("image", "delete", image["fingerprint"])
+            # What another checkout's machines use stays, as Incus refuses to remove it.
+            answers("network", "delete", NETWORK)
+            answers("storage", "delete", POOL)

@@ -1,0 +1,146 @@
+"""./lab machines --on incus, for real: Incus in a system container with Debian 13.
+
+A machine there is a container in a container in a container. The kernel lets an unprivileged one
+mount its own /sys only where that of its server is writable, which it is on a server and not in a
+container of Docker's: so the test makes it writable.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import tarfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from machines.docker_engine import docker
+from machines.incus import NETWORK, PACKAGES, POOL
+from tests.machines.fresh import Fresh
+
+ROOT = Path(__file__).parents[2]
+SERVER = "server"
+INSTALL = (
+    "set -e; export DEBIAN_FRONTEND=noninteractive; mount -o remount,rw /sys; "
+    "apt='apt-get -qq -o Acquire::Check-Valid-Until=false'; $apt update; "
+    f"$apt install --yes --no-install-recommends mmdebstrap openssh-client {PACKAGES}"
+)
+
+pytestmark = [pytest.mark.engine, pytest.mark.root]
+
+
+class Server:
+    """A server with Incus, on which the verb runs."""
+
+    def __init__(self, container: str) -> None:
+        self.container = container
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command there as root."""
+        command = ["docker", "exec", self.container, *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
+
+    def lab(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run ./lab machines there."""
+        program = ("python3", "/opt/lab/scripts/machines", "--inventory=/opt/lab/machines.yml")
+        return self.run(*program, *words)
+
+    def instances(self) -> list[dict[str, object]]:
+        """Incus's own list."""
+        listed: list[dict[str, object]] = json.loads(self.run("incus", "list", "-f", "json").stdout)
+        return listed
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    machines = Fresh("incus-server")
+    machines.up({SERVER: "trixie"})
+    try:
+        made = Server(machines.instance(SERVER))
+        done = made.run("sh", "-c", INSTALL)
+        assert done.returncode == 0, done.stderr
+        content = io.BytesIO()
+        with tarfile.open(fileobj=content, mode="w") as tar:
+            tar.add(ROOT / "scripts" / "machines", "opt/lab/scripts/machines")
+        docker("cp", "-", f"{made.container}:/", stdin=content.getvalue())
+        yield made
+    finally:
+        machines.down()
+
+
+def test_made_from_packages_with_limits_and_without_privileges(server: Server) -> None:
+    done = server.lab("up", "2", "--on", "incus", "--memory", "700", "--cpus", "1")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "made: fresh1, fresh2\n"
+    assert "root on this server" not in done.stderr
+    for instance in server.instances():
+        config = instance["config"]
+        assert isinstance(config, dict)
+        assert config["limits.memory"] == "700MiB"
+        assert config["limits.cpu"] == "1"
+        assert config["security.nesting"] == "true"
+        assert "security.privileged" not in config
+    mapped = server.lab("ssh", "fresh1", "cat", "/proc/self/uid_map").stdout.split()
+    assert mapped[:2] == ["0", "1000000"]
+
+
+def test_each_has_its_name_an_address_and_a_root_of_its_own(server: Server) -> None:
+    for name in ("fresh1", "fresh2"):
+        assert server.lab("ssh", name, "uname", "-n").stdout.strip() == name
+        assert server.lab("ssh", name, "sudo", "id", "-u").stdout.strip() == "0"
+    ends = time.monotonic() + 60
+    while "eth0" not in server.lab("ssh", "fresh1", "ip", "-4", "-brief", "address").stdout:
+        assert time.monotonic() < ends
+        time.sleep(1)
+    mirror = server.lab("ssh", "fresh1", "getent", "hosts", "deb.debian.org")
+    assert mirror.returncode == 0
+
+
+def test_again_changes_nothing(server: Server) -> None:
+    done = server.lab("up", "2", "--on", "incus", "--memory", "700", "--cpus", "1")
+    assert done.stdout == "there: fresh1, fresh2\n"
+
+
+def test_reset_restores_the_snapshot(server: Server) -> None:
+    server.lab("ssh", "fresh1", "sudo", "sh", "-c", "touch /etc/left; rm /etc/hostname")
+    done = server.lab("reset", "fresh1")
+    assert done.returncode == 0, done.stderr
+    assert server.lab("ssh", "fresh1", "test", "-e", "/etc/left").returncode == 1
+    assert server.lab("ssh", "fresh1", "uname", "-n").stdout.strip() == "fresh1"
+
+
+def test_stopped_and_started_again(server: Server) -> None:
+    assert server.lab("stop", "fresh2").returncode == 0
+    assert "fresh2       stopped" in server.lab("list").stdout
+    done = server.lab("up", "2", "--on", "incus", "--memory", "700", "--cpus", "1")
+    assert done.stdout == "started: fresh2\nthere: fresh1\n", done.stderr
+    assert server.lab("ssh", "fresh2", "true").returncode == 0
+
+
+def test_privileged_only_by_an_option_that_says_what_it_means(server: Server) -> None:
+    done = server.lab("up", "--name", "root", "--on", "incus", "--privileged")
+    assert done.returncode == 0, done.stderr
+    assert "a student who is root on one is root on this server" in done.stderr
+    mapped = server.lab("ssh", "root", "cat", "/proc/self/uid_map").stdout.split()
+    assert mapped[:2] == ["0", "0"]
+
+
+def test_instance_that_a_person_removed_is_made_again(server: Server) -> None:
+    (name,) = (str(one["name"]) for one in server.instances() if "-root-" in str(one["name"]))
+    server.run("incus", "delete", "--force", name)
+    assert "root         missing" in server.lab("list").stdout
+    done = server.lab("up", "--name", "root", "--on", "incus", "--privileged")
+    assert done.stdout == "made: root\n", done.stderr
+
+
+def test_down_leaves_nothing_on_the_server(server: Server) -> None:
+    done = server.lab("down")
+    assert done.returncode == 0, done.stderr
+    assert server.instances() == []
+    for what, name in (("storage", POOL), ("network", NETWORK)):
+        assert name not in server.run("incus", what, "list", "--format=csv").stdout
+    assert server.run("incus", "image", "list", "--format=csv").stdout.strip() == ""
+    assert server.run("test", "-e", "/opt/lab/machines.yml").returncode == 1
