@@ -89,6 +89,8 @@ def collect(options: argparse.Namespace, output: Path) -> list[tuple[str, str, R
     sides = []
     if options.against:
         path = str(options.against)
+        if output / "reports" in options.against.resolve().parents:
+            raise LabError(f"{path} is one of the reports that this run replaces", "copy it first")
         sides.append((path, path, report.read(path)))
     shutil.rmtree(output / "reports", ignore_errors=True)
     output.mkdir(parents=True, exist_ok=True)

@@ -147,6 +147,17 @@ def test_against_an_older_report(fresh: Path, capsys: pytest.CaptureFixture[str]
     ]
 
 
+def test_report_that_the_run_would_replace_is_refused(
+    fresh: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    older = fresh / "reports" / "fresh1" / "report.json"
+    older.parent.mkdir(parents=True)
+    report.write(made("mine"), str(older))
+    assert command.main(["--kind=container", f"--output={fresh}", f"--against={older}"]) == 2
+    assert "copy it first" in capsys.readouterr().err
+    assert older.exists()
+
+
 def test_failed_checks_are_no_success_though_they_are_the_same(
     fresh: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
