@@ -14,6 +14,7 @@ import shutil
 import stat
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from scratchlab.atomic import atomic_write
 from scratchlab.classroom.records import RUN, DamagedRecordError, load_record
 from scratchlab.classroom.results import MachineState
+from scratchlab.classroom.seats import FILE, SCHEMA, Seat, save_seats, seats_by_host
 from scratchlab.cli.classroom import build_classroom
 from scratchlab.errors import LabError
 from scratchlab.render.terminal import classroom
@@ -32,10 +34,11 @@ Run = Mapping[str, Any]
 
 
 def merged_run(runs: Sequence[Run]) -> dict[str, Any]:
-    """The ``run.json`` of all ``runs``: their machines, each once; ended when the last has ended."""
+    """The ``run.json`` of all ``runs``: their machines, each once; ended when all have ended."""
     ended = [str(run.get("ended") or "") for run in runs]
     return {
         "schema": RUN,
+        "merged": True,
         "started": min(str(run.get("started") or "") for run in runs),
         "ended": max(ended) if all(ended) else None,
         **{
@@ -61,8 +64,8 @@ def owners(runs: Mapping[Path, Run]) -> dict[str, Path]:
 def merge(room: Path, directories: Iterable[Path]) -> None:
     """Write the machines of ``directories`` into ``room``. Raises LabError."""
     runs = {directory: _run(directory) for directory in directories}
-    if not runs:
-        raise LabError("nothing to merge", "name the reports directories of the runs")
+    if room.resolve() in {directory.resolve() for directory in runs}:
+        raise LabError(f"{room} is one of the directories to merge", "name another room")
     counts = owners(runs)
     try:
         if room.exists():
@@ -72,9 +75,15 @@ def merge(room: Path, directories: Iterable[Path]) -> None:
             if name == os.path.basename(name) and not name.startswith("."):
                 _copy(directory / name, room / name)
     except OSError as error:
-        raise LabError(
-            f"cannot write {room}: {error.strerror}", "name another directory"
-        ) from error
+        what = f"cannot write {room}: {error.strerror}"
+        raise LabError(what, "name another directory") from error
+    known: dict[str, Seat] = {}
+    for directory in runs:
+        # A damaged roster leaves its machines without names.
+        with suppress(DamagedRecordError):
+            known |= seats_by_host(load_record(str(directory / FILE), SCHEMA))
+    if known:
+        save_seats(str(room), list(known.values()))
     with atomic_write(str(room / "run.json"), only_files=True) as out:
         json.dump(merged_run(list(runs.values())), out, indent=1)
 
@@ -82,10 +91,9 @@ def merge(room: Path, directories: Iterable[Path]) -> None:
 def _clear(room: Path) -> None:
     """Remove an earlier merge, and nothing else. Raises LabError."""
     present = sorted(item.name for item in room.iterdir())
-    if present and "run.json" not in present:
-        raise LabError(
-            f"{room} is no room of an earlier merge", "name a directory that is not there"
-        )
+    if present and not ("run.json" in present and _run(room).get("merged")):
+        what = f"{room} is no room of an earlier merge"
+        raise LabError(what, "name a directory that does not exist")
     for name in present:
         path = room / name
         if path.is_dir() and not path.is_symlink():
@@ -131,8 +139,6 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     room, directories = Path(arguments[0]), [Path(name) for name in arguments[1:]]
     try:
-        if room.resolve() in {directory.resolve() for directory in directories}:
-            raise LabError(f"{room} is one of the directories to merge", "name another room")
         merge(room, directories)
         results = build_classroom(str(room))
     except LabError as error:

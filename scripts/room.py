@@ -50,11 +50,16 @@ def options_of(words: Sequence[str]) -> argparse.Namespace:
     return parser.parse_known_args(words)[0]
 
 
-def listed_inventory(lab: Path, options: argparse.Namespace) -> Mapping[str, Any]:
-    """What ansible-inventory says of the room. Raises LabError."""
+def listed_inventory(
+    lab: Path, options: argparse.Namespace, limit: str | None = None
+) -> Mapping[str, Any]:
+    """What ansible-inventory says of the room, or of the machines ``limit`` in it. Raises
+    LabError.
+    """
     command = [sys.executable, str(Path(sys.executable).with_name("ansible-inventory")), "--list"]
     for option in ("inventory", "extra_vars", "vault_id", "vault_password_file"):
         command += [f"--{option.replace('_', '-')}={value}" for value in getattr(options, option)]
+    command += [f"--limit={limit}"] if limit else []
     command += ["--ask-vault-password"] if options.ask_vault_password else []
     environment = {**os.environ, "ANSIBLE_CONFIG": str(lab / "ansible.cfg")}
     try:

@@ -27,14 +27,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from rich.console import Console
 from rich.live import Live
 
+from room import found_roster, listed_inventory
 from scratchlab.classroom.live import Limits, Need, Row, rows_of
-from scratchlab.classroom.roster import merged, read_roster
+from scratchlab.classroom.roster import merged, roster_of_variables
+from scratchlab.classroom.seats import hosts_of, variables_of
 from scratchlab.errors import LabError
 from scratchlab.render.html.live_page import write_live
 from scratchlab.render.terminal import console
 from scratchlab.render.terminal.live import live_table, log_line, told
-from scratchlab.text import printable
-from scratchlab.watch.inventory import read_inventory
+from scratchlab.text import printable, visible
+from scratchlab.watch.inventory import targets_of
 from scratchlab.watch.room import Room
 from scratchlab.watch.server import Server, parse_place
 
@@ -95,8 +97,9 @@ def options_of(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("-i", "--inventory", action="append", default=[], help="the room")
     parser.add_argument("-l", "--limit", help="only these machines")
     parser.add_argument("-e", "--extra-vars", action="append", default=[], help="as for Ansible")
-    parser.add_argument("--vault-password-file", help="as for Ansible")
-    parser.add_argument("--roster", metavar="FILE", help="who sits where: host,name,id,email")
+    for name in ("--vault-password-file", "--vault-id"):
+        parser.add_argument(name, action="append", default=[], help="as for Ansible")
+    parser.add_argument("-J", "--ask-vault-password", action="store_true", help="as for Ansible")
     parser.add_argument(
         "--every", type=_seconds, default=5, metavar="N", help="seconds between looks (default: 5)"
     )
@@ -140,21 +143,12 @@ def _number(word: str, most: int) -> int:
 
 def watch_of(options: argparse.Namespace) -> Watch:
     """The room that the options name. Raises LabError."""
-    passed = [f"--inventory={name}" for name in options.inventory]
-    passed += [f"--extra-vars={words}" for words in options.extra_vars]
-    passed += [f"--limit={options.limit}"] if options.limit else []
-    vault = options.vault_password_file
-    passed += [f"--vault-password-file={vault}"] if vault else []
-    os.environ["ANSIBLE_CONFIG"] = str(ROOT / "ansible.cfg")
-    program = str(Path(sys.executable).with_name("ansible-inventory"))
-    found = read_inventory(program, passed, options.timeout)
-    names = [target.name for target in found.targets]
-    roster = found.roster
-    if options.roster:
-        roster = merged(read_roster(options.roster, names), roster)
+    listed = listed_inventory(ROOT, options, options.limit)
+    targets = targets_of(listed, options.timeout)
+    roster = merged(found_roster(listed, options), roster_of_variables(variables_of(listed)))
     # ssh gives up first, because it says why.
-    room = Room(found.targets, connect=options.timeout + 2.0)
-    return Watch(room, {name: roster.of(name).label for name in names}, options)
+    room = Room(targets, connect=options.timeout + 2.0)
+    return Watch(room, {visible(name): roster.of(name).label for name in hosts_of(listed)}, options)
 
 
 async def run(watch: Watch) -> int:

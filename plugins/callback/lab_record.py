@@ -31,6 +31,7 @@ description:
 
 LAB = "lab.yml"
 CHECK = "playbooks/check.yml"
+COLLECT = "playbooks/collect.yml"
 FETCH = "scratchlab.lab.bring_report"
 ADDRESS = ("ansible_host", "ansible_user", "ansible_port", "ansible_connection")
 LONGEST = 2000  # characters of a reason that are kept
@@ -60,8 +61,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
         if path.match(CHECK):
             self._lab = path.parents[1]
             self._reports = self._lab / ".cache" / "check"
-        elif path.match(LAB) and _reporting():
-            self._lab = path.parent
+        elif (path.match(LAB) or path.match(COLLECT)) and _reporting():
+            self._lab = path.parent if path.match(LAB) else path.parents[1]
             self._reports = self._lab / "reports"
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
@@ -207,8 +208,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
 def _reporting() -> bool:
     """Return whether this run fetches reports: not with --check, nor if other stages are chosen."""
     chosen = set(context.CLIARGS.get("tags") or ("all",))
-    stages = chosen & {"all", "report", "results"}
-    wanted = stages or any(re.fullmatch("E[0-9]{2}", tag) for tag in chosen)
+    wanted = chosen & {"all", "report"} or any(re.fullmatch("E[0-9]{2}", tag) for tag in chosen)
     skipped = set(context.CLIARGS.get("skip_tags") or ()) & {"all", "report"}
     return bool(wanted and not skipped and not context.CLIARGS.get("check"))
 

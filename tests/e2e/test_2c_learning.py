@@ -43,7 +43,7 @@ def test_answers_are_in_the_report_and_the_gradebook(tmp_path: Path) -> None:
     assert quiz.returncode == 0, quiz.stdout + quiz.stderr
     assert scratchlab("exercise", "start").returncode == 0
     assert scratchlab("exercise", "check", "/nowhere", "kernel").returncode == 1
-    done = lab_command.run("--tags", "results")
+    done = lab_command.run("collect")
     assert done.returncode == 0, done.stdout
     quiz_result = lab_command.report()["quiz"]
     assert quiz_result["points"] == quiz_result["of"] == 2 * len(answers)

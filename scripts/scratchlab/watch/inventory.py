@@ -1,21 +1,16 @@
-"""The machines of an inventory, resolved once by ansible-inventory, and how to reach each."""
+"""How to reach each machine of an inventory, with the variables that Ansible has of it."""
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
-import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scratchlab.classroom.roster import Roster, roster_of_variables
-from scratchlab.errors import LabError
-from scratchlab.remedy import advise, lab
+from scratchlab.classroom.seats import hosts_of, variables_of
 from scratchlab.text import visible
 
-SECONDS = 120  # for a script that makes an inventory
 _FALSE = {"0", "no", "n", "off", "f", "false"}
 Variables = Mapping[str, Any]
 
@@ -31,53 +26,16 @@ class Target:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Inventory:
-    """The machines, in the order of the inventory, and who sits at them by its variables."""
+def targets_of(listed: Variables, connect_seconds: int) -> tuple[Target, ...]:
+    """The machines in the output of ``ansible-inventory --list``, in the inventory's order.
 
-    targets: tuple[Target, ...]
-    roster: Roster
-
-
-def read_inventory(program: str, options: Sequence[str], connect_seconds: int) -> Inventory:
-    """Ask ``program`` (ansible-inventory) with ``options`` (-i, -l, ...) for the machines.
-
-    ``connect_seconds``: after how long ssh gives up a connection. Raises LabError.
+    ``connect_seconds``: after how long ssh gives up a connection.
     """
-    command = [program, "--list", *options]
-    try:
-        done = subprocess.run(command, stdout=-1, stderr=-1, timeout=SECONDS, check=False)
-        listed = json.loads(done.stdout) if done.returncode == 0 else None
-    except subprocess.TimeoutExpired as error:
-        what = f"the inventory took longer than {SECONDS} s"
-        raise LabError(what, f"try it: {shlex.join(command)}") from error
-    except (OSError, ValueError) as error:
-        remedy = advise("see what is wrong", *lab("check"))
-        raise LabError(f"{program} does not answer: {error}", remedy) from error
-    if listed is None:
-        said = done.stderr.decode("utf-8", "replace").split("[ERROR]: ")[-1]
-        raise LabError(f"no inventory: {' '.join(said.split())[:300]}", shlex.join(command))
-    known: Mapping[str, Variables] = listed.get("_meta", {}).get("hostvars", {})
-    names = list(dict.fromkeys(_hosts_of(listed, "all", set())))
-    if not names:
-        raise LabError("the inventory has no machine", "name another with -i, or another -l")
-    variables = {name: known.get(name, {}) for name in names}
-    return Inventory(
-        tuple(target_of(name, variables[name], os.environ, connect_seconds) for name in names),
-        roster_of_variables(variables),
+    known = variables_of(listed)
+    return tuple(
+        target_of(name, known.get(name, {}), os.environ, connect_seconds)
+        for name in hosts_of(listed)
     )
-
-
-def _hosts_of(listed: Mapping[str, Any], group: str, seen: set[str]) -> Sequence[str]:
-    """The hosts of ``group`` and of the groups in it, as often as they are there."""
-    if group in seen:
-        return ()
-    seen.add(group)
-    found = listed.get(group, {})
-    own = list(found.get("hosts", ()))
-    return own + [
-        host for child in found.get("children", ()) for host in _hosts_of(listed, child, seen)
-    ]
 
 
 def target_of(

@@ -11,6 +11,8 @@ import pytest
 from tests.rooms import Reports, made
 
 import merge_reports
+from scratchlab.classroom.roster import Student
+from scratchlab.classroom.seats import Seat, save_seats
 
 
 def controller(path: Path, *machines: str, others: tuple[str, ...] = (), **run: Any) -> Path:
@@ -36,11 +38,15 @@ def merge(*paths: Path) -> int:
 def test_two_shares_of_one_inventory_are_one_room(tmp_path: Path) -> None:
     one = controller(tmp_path / "1", "desk01", "desk03", others=("desk02",))
     two = controller(tmp_path / "2", "desk02", others=("desk01", "desk03"))
+    save_seats(str(one), [Seat("desk01", Student("Anna"))])
+    save_seats(str(two), [Seat("desk02", Student("Berta"))])
     assert merge(tmp_path / "room", one, two) == 0
     assert states(tmp_path / "room") == dict.fromkeys(("desk01", "desk02", "desk03"), "passed")
     run = json.loads((tmp_path / "room/run.json").read_text())
     assert sorted(run["chosen"]) == sorted(run["hosts"]) == ["desk01", "desk02", "desk03"]
-    assert (tmp_path / "room/index.html").exists()
+    page = (tmp_path / "room/index.html").read_text()
+    assert "Anna" in page
+    assert "Berta" in page
     assert merge(tmp_path / "room", one, two) == 0  # again, into the same room
 
 
@@ -63,12 +69,12 @@ def test_a_run_that_was_killed_has_not_ended(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "room/run.json").read_text())["ended"] is None
 
 
-def test_a_report_that_came_twice_is_disputed(tmp_path: Path) -> None:
+def test_the_report_of_a_machine_of_another_controller_is_disputed(tmp_path: Path) -> None:
     one = controller(tmp_path / "1", "desk01")
     reports = Reports(tmp_path / "2")
     reports.machine("desk02", made("desk01"))
     assert merge(tmp_path / "room", one, reports.finish()) == 1
-    assert set(states(tmp_path / "room").values()) == {"disputed"}
+    assert states(tmp_path / "room") == {"desk01": "passed", "desk02": "disputed"}
 
 
 def test_links_and_names_lead_nowhere(tmp_path: Path) -> None:
@@ -85,7 +91,7 @@ def test_links_and_names_lead_nowhere(tmp_path: Path) -> None:
     assert not (tmp_path / "desk09").exists()
 
 
-@pytest.mark.parametrize("fault", ["absent", "damaged", "same", "foreign", "none"])
+@pytest.mark.parametrize("fault", ["absent", "damaged", "same", "foreign", "run", "none"])
 def test_what_cannot_be_merged_is_one_line_and_nothing_is_removed(
     tmp_path: Path, fault: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -97,6 +103,8 @@ def test_what_cannot_be_merged_is_one_line_and_nothing_is_removed(
         (one / "run.json").write_text("{")
     elif fault == "same":
         arguments = [one, one]
+    elif fault == "run":  # the reports of a run are nobody's to remove
+        controller(room, "desk02")
     elif fault == "foreign":
         room.mkdir()
         (room / "thesis.txt").write_text("mine")
@@ -104,4 +112,5 @@ def test_what_cannot_be_merged_is_one_line_and_nothing_is_removed(
         arguments = [room]
     assert merge(*arguments) == 2
     assert capsys.readouterr().err.count("\n") == 1
+    assert fault != "run" or (room / "desk02/report.json").exists()
     assert fault != "foreign" or (room / "thesis.txt").read_text() == "mine"

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scratchlab.errors import LabError
-from scratchlab.watch.inventory import read_inventory, target_of
+from scratchlab.watch.inventory import target_of, targets_of
 
 
 def command(variables: dict[str, Any], **environment: str) -> tuple[str, ...]:
@@ -82,42 +78,13 @@ def test_what_cannot_be_watched_says_why(variables: dict[str, Any], words: str) 
     assert words in target.problem
 
 
-def program(tmp_path: Path, text: str) -> str:
-    file = tmp_path / "ansible-inventory"
-    file.write_text(f"#!/bin/sh\n{text}\n")
-    file.chmod(0o755)
-    return str(file)
-
-
-def test_machines_come_in_the_order_of_the_inventory_each_once(tmp_path: Path) -> None:
+def test_machines_come_in_the_order_of_the_inventory_each_once() -> None:
     listed = {
-        "_meta": {"hostvars": {"b": {"lab_student_name": "Berta"}}},
+        "_meta": {"hostvars": {"b": {"ansible_host": "192.0.2.1"}}},
         "all": {"children": ["ungrouped", "left", "right"]},
         "left": {"hosts": ["b", "a"], "children": ["right"]},
         "right": {"hosts": ["c", "a"], "children": ["left"]},
     }
-    (tmp_path / "list").write_text(json.dumps(listed))
-    found = read_inventory(program(tmp_path, f"cat {tmp_path}/list"), ["-i", "x"], 8)
-    assert [target.name for target in found.targets] == ["b", "a", "c"]
-    assert found.roster.of("b").label == "Berta"
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("echo '[ERROR]: no such file' >&2; exit 1", "no inventory: no such file"),
-        ("echo '{'", "does not answer"),
-        ("echo '{}'", "has no machine"),
-    ],
-)
-def test_an_inventory_that_cannot_be_read_is_one_line(
-    tmp_path: Path, text: str, words: str
-) -> None:
-    with pytest.raises(LabError, match=words) as caught:
-        read_inventory(program(tmp_path, text), [], 8)
-    assert "\n" not in str(caught.value)
-
-
-def test_an_absent_program_is_one_line() -> None:
-    with pytest.raises(LabError, match="does not answer"):
-        read_inventory(os.devnull, [], 8)
+    found = targets_of(listed, 8)
+    assert [target.name for target in found] == ["b", "a", "c"]
+    assert [target.command[-1] for target in found] == ["192.0.2.1", "a", "c"]
