@@ -33,6 +33,7 @@ LAB = "lab.yml"
 CHECK = "playbooks/check.yml"
 COLLECT = "playbooks/collect.yml"
 FETCH = "scratchlab.lab.bring_report"
+ASK = "Run the experiments"  # the task after which the machine's report is new
 ADDRESS = ("ansible_host", "ansible_user", "ansible_port", "ansible_connection")
 LONGEST = 2000  # characters of a reason that are kept
 
@@ -109,7 +110,16 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
                 "reason": "",
                 "seconds": 0.0,
                 "report": None,
+                "checked": self._checked(host.name),
             }
+
+    def _checked(self, name: str) -> str:
+        """Return when an earlier run asked this host; --tags results fetches that result again."""
+        try:
+            earlier = json.loads((self._reports / name / "status.json").read_bytes())
+            return _text(earlier.get("checked"))
+        except (OSError, ValueError, AttributeError, TypeError):
+            return ""
 
     def _typed(self, inventory: str) -> str:
         """Return an inventory as a person types it beside ./lab; Ansible made its path absolute."""
@@ -131,6 +141,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
         machine = facts.get("lab_machine") if isinstance(facts, dict) else None
         if isinstance(machine, dict):
             record["hostname"] = _text(machine.get("hostname"))
+        if result._task.get_name().rpartition(" : ")[2] == ASK:
+            record["checked"] = _now()
         if result._task.action == FETCH:
             record["report"] = _text(data.get("checksum"))
 

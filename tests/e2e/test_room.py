@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -34,9 +35,15 @@ DESKS = {
 OFF, CUT = "desk05", "desk06"
 STOPPED, TAMPERED, FORGER = "desk03", "desk04", "desk02"
 REPORTS = lab_command.ROOT / "reports"
+RESULTS = lab_command.ROOT / "results"
 MACHINES = Fresh("room")
 INVENTORY = lab_command.ROOT / ".cache" / "room-e2e"
 PROGRAM = "/usr/local/bin/scratchlab"
+ROSTER = """host;name;id;email
+desk01;Anna Müller;4711;anna@example.org
+desk02;Ben Okafor;4712;ben@example.org
+desk03;Cleo Díaz;4713;cleo@example.org
+"""
 GRADED = "/var/lib/scratchlab/quiz/graded.json"
 
 
@@ -50,7 +57,13 @@ def inventory() -> Iterator[Path]:
     MACHINES.up(DESKS)
     docker("stop", machine(OFF))
     try:
-        yield classroom.inventory(INVENTORY, {name: MACHINES.variables(name) for name in DESKS})
+        hosts = {name: MACHINES.variables(name) for name in DESKS}
+        hosts["desk04"]["lab_student_name"] = "Dora Nagy"
+        file = classroom.inventory(INVENTORY, hosts)
+        roster = INVENTORY / "roster.csv"
+        roster.write_text("\ufeff" + ROSTER, encoding="utf-8")  # as a spreadsheet writes it
+        roster.chmod(0o600)
+        yield file
     finally:
         MACHINES.down()
 
@@ -103,6 +116,28 @@ def assert_passed_by_own_report(*names: str) -> None:
         assert report["host"]["name"] == name
         assert {key: book[name][key] for key in verdicts} == verdicts
         assert (book[name]["state"], book[name]["reason"]) == ("passed", "")
+
+
+def test_roster_that_cannot_be_right_stops_before_anything_runs() -> None:
+    wrong = INVENTORY / "wrong.csv"
+    wrong.write_text("host,name,id,email\ndesk9,Anna,,\n")
+    wrong.chmod(0o600)
+    done = lab("-e", f"lab_roster={wrong}")
+    assert done.returncode == 2
+    last = done.stdout.strip().splitlines()[-1]
+    assert "line 2: the inventory has no host desk9; did you mean desk0" in last
+    assert "TASK" not in done.stdout
+
+
+def test_cards_are_made_before_the_first_run() -> None:
+    done = lab("cards")
+    assert done.returncode == 0, done.stdout
+    assert "6 cards, 4 with a name, two on a page" in done.stdout
+    assert "TASK" not in done.stdout
+    cards = unescape((REPORTS / "cards.html").read_text("utf-8")).split('class="card"')[1:]
+    assert ["Anna Müller" in card for card in cards] == [True, *[False] * 5]
+    assert "Dora Nagy" in cards[3]
+    assert (REPORTS / "cards.html").stat().st_mode & 0o777 == 0o600
 
 
 def test_check_names_the_machine_that_is_off() -> None:
@@ -191,6 +226,18 @@ def test_answers_are_graded_again_from_the_report() -> None:
     assert done.returncode != 0
     book = gradebook()
     points = str(2 * len(answers))
+    anna = book["desk01"]
+    assert (anna["name"], anna["id"], anna["points"]) == ("Anna Müller", "4711", points)
+    assert (book["desk03"]["points"], book["desk03"]["name"]) == ("", "Cleo Díaz")
+    moodle = csv.DictReader((REPORTS / "moodle.csv").read_text("utf-8").splitlines())
+    assert {row["ID number"]: row["scratchlab quiz"] for row in moodle} == {
+        "4711": points,
+        "4712": "0",
+        "4713": "",
+    }
+    assert "Anna Müller" in unescape((REPORTS / "index.html").read_text("utf-8"))
+    for name in ("roster.json", "room.csv", "moodle.csv", "canvas.csv", "index.html"):
+        assert (REPORTS / name).stat().st_mode & 0o777 == 0o600, name
     assert (book["desk01"]["quiz"], book["desk01"]["doubts"]) == (points, "")
     assert book[FORGER]["quiz"] == "0"
     assert "claims 24 points, reached 0" in book[FORGER]["doubts"]
@@ -208,6 +255,13 @@ def test_stopped_and_tampered_containers_are_named_and_no_other() -> None:
     assert "exited" in wanted[STOPPED]
     assert "docker start sleep" in wanted[STOPPED]
     assert "/notes" in wanted[TAMPERED]
+    # What is typed here reaches that machine, and no command resets the instructor's own.
+    options = f"-i {(INVENTORY / 'classroom.yml').relative_to(lab_command.ROOT)} -l {TAMPERED}"
+    again = f"./lab reset {options} && ./lab {options}"
+    assert again in wanted[TAMPERED]
+    assert f"on {TAMPERED}:" in wanted[TAMPERED]
+    for file in ("index.html", "room.tap", "room.xml", f"{TAMPERED}/index.html"):
+        assert again in unescape((REPORTS / file).read_text("utf-8")), file
     assert f"{TAMPERED} differs in /notes" in differences()
     assert "3 of 6 machines passed every check" in (REPORTS / "index.html").read_text("utf-8")
     tap = (REPORTS / "room.tap").read_text()
@@ -226,6 +280,19 @@ def test_reset_of_one_machine_keeps_the_results_of_others() -> None:
     assert done.returncode == 0, done.stdout
     assert_passed_by_own_report("desk01", "desk02", STOPPED, TAMPERED, CUT)
     assert set(help_wanted()) == {OFF}
+
+
+def test_results_are_kept_when_the_class_is_over() -> None:
+    before = set(RESULTS.glob("*"))
+    done = lab("destroy", "-l", CUT)
+    assert done.returncode == 0, done.stdout
+    (kept,) = set(RESULTS.glob("*")) - before
+    said = f"lab: the results of this room are kept, for you alone: {kept} (rm -r removes them)"
+    assert done.stdout.strip().splitlines()[-1] == said
+    assert "Anna Müller" in (kept / "room.csv").read_text("utf-8")
+    assert (kept / CUT / "report.json").is_file()
+    assert not (REPORTS / CUT).exists()
+    shutil.rmtree(kept)
 
 
 def test_reset_removes_the_result_of_a_machine_that_is_off() -> None:

@@ -20,6 +20,7 @@ STATUS = "scratchlab-status-1"
 HISTORY = "scratchlab-history-1"
 MOST_BYTES = 4 << 20
 MOST_RUNS = 20  # of one machine, in its history
+_TEXTS = ("started", "ended", "stage", "task", "reason", "hostname", "report", "checked")
 _STATES = {"running", "done", "left", "failed", "unreachable"}
 
 
@@ -65,10 +66,7 @@ def run_record(path: str) -> RunRecord | None:
         address=text_field(data.get("ansible_host")),
         user=text_field(data.get("ansible_user")),
         port=text_field(data.get("ansible_port")),
-        **{
-            key: text_field(data.get(key))
-            for key in ("started", "ended", "stage", "task", "reason", "hostname", "report")
-        },
+        **{key: text_field(data.get(key)) for key in _TEXTS},
     )
 
 

@@ -87,6 +87,7 @@ class RunRecord:
     user: str = ""
     port: str = ""
     report: str = ""  # SHA-1 of the report that this run fetched
+    checked: str = ""  # when the experiments ran on it, in this run or in an earlier one
 
 
 @dataclass(frozen=True, slots=True)

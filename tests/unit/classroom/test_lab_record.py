@@ -31,10 +31,19 @@ LAB = """
       changed_when: false
       ignore_errors: true
 
+- name: Verify
+  hosts: all
+  gather_facts: false
+  tags: [verify]
+  tasks:
+    - name: Run the experiments
+      ansible.builtin.command: "true"
+      changed_when: false
+
 - name: Report
   hosts: all
   gather_facts: false
-  tags: [report]
+  tags: [report, results]
   tasks:
     - name: Bring the report back
       scratchlab.lab.bring_report:
@@ -108,6 +117,19 @@ def test_record_shows_how_each_machine_ended_and_why(lab: Path) -> None:
     assert (status(lab, "ben"), status(lab, "cleo")) == (ben, cleo)
     written = json.loads((lab / "reports/run.json").read_text())
     assert (written["chosen"], len(written["hosts"])) == (["anna"], 3)
+
+
+def test_record_knows_when_the_experiments_ran_and_keeps_that(lab: Path) -> None:
+    run(lab, "-l", "anna")
+    first = status(lab, "anna")
+    assert first["started"] <= first["checked"] <= first["ended"]
+    run(lab, "-l", "anna", "--tags", "results")
+    second = status(lab, "anna")
+    assert second["report"] == first["report"]
+    assert second["checked"] == first["checked"], "answers were fetched, no experiment ran"
+    (lab / "reports" / "anna" / "status.json").write_text("[]")
+    run(lab, "-l", "anna", "--tags", "results")
+    assert status(lab, "anna")["checked"] == ""
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,18 @@ def test_card_has_its_own_student_and_no_other(room: Path) -> None:
     assert "desk04" in fourth
 
 
+def test_age_is_that_of_the_experiments_and_not_of_a_later_look(tmp_path: Path) -> None:
+    reports = Reports(tmp_path / "reports")
+    reports.machine("desk01", checked="2026-03-01T08:00:00+00:00")
+    reports.machine("desk02", checked="2026-03-01T08:00:00+00:00", report=None, state="failed")
+    build_classroom(str(reports.finish()))
+    page = (reports.directory / "index.html").read_text("utf-8")
+    assert re.findall('<time datetime="(.*?)"', page) == [
+        "2026-03-01T08:00:00+00:00",
+        "2026-03-02T09:00:00+00:00",  # no result: when it failed
+    ]
+
+
 def test_worksheet_and_page_name_the_student(room: Path) -> None:
     sheet = (room / "desk01" / "worksheet.html").read_text("utf-8")
     assert "Name <span>Anna Müller</span>" in sheet
