@@ -93,9 +93,9 @@ def edits(file: str, document: Any) -> Iterator[CdiEdit]:
     """The mounts and device nodes that ``document``, the content of ``file``, adds: those of one
     device (``vendor.com/class=name``), and those that come with any of its devices.
     """
-    if not isinstance(document, dict):
+    kind = document.get("kind") if isinstance(document, dict) else None
+    if not isinstance(kind, str):
         return
-    kind = str(document.get("kind") or "")
     yield from _edits_of(file, kind, document)
     for device in _dictionaries(document.get("devices")):
         yield from _edits_of(file, f"{kind}={device.get('name')}", device)

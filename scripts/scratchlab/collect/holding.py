@@ -6,18 +6,19 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from scratchlab.collect.process import Process, hold_process
 from scratchlab.errors import LabError
 from scratchlab.model import Json
+from scratchlab.moments import started_at
 from scratchlab.procfs import parse_stat
 
 if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient
 
 
+_NANOSECONDS = 1_000_000_000
 _TOLERANCE = 60.0  # seconds between the engine's start time and the kernel's
 # By State.Status: what a message says of the container, and the remedy.
 _NOT_RUNNING = {
@@ -138,17 +139,12 @@ def started_with(process: Process, inspect: Mapping[str, Any]) -> bool:
 
     The minute is for the engine's own work and for corrections of the clock.
     """
-    started_at = str((inspect.get("State") or {}).get("StartedAt") or "")
+    reported = started_at(inspect)
     boot = re.search(rb"^btime ([0-9]+)$", _read("/proc/stat"), re.MULTILINE)
-    try:
-        # Docker writes nanoseconds, which Python does not parse.
-        reported = datetime.fromisoformat(re.sub(r"\.[0-9]+", "", started_at)).timestamp()
-    except ValueError:
-        return False
-    if boot is None:
+    if boot is None or reported is None:
         return False
     started = int(boot[1]) + process.start_time / os.sysconf("SC_CLK_TCK")
-    return abs(started - reported) < _TOLERANCE
+    return abs(started - reported / _NANOSECONDS) < _TOLERANCE
 
 
 def parent_pid(process: Process) -> int:

@@ -46,9 +46,12 @@ def test_mounts_and_nodes_of_a_file_and_of_its_devices() -> None:
 @pytest.mark.parametrize(
     "document",
     [
-        None, [], "x", {}, {"devices": {}}, {"devices": [7]}, {"containerEdits": []},
-        {"containerEdits": {"mounts": {}, "deviceNodes": None}},
-        {"containerEdits": {"mounts": [1]}},
+        None, [], "x", {}, {**DOCUMENT, "kind": None}, {**DOCUMENT, "kind": 7},
+        {"kind": "k", "devices": {}},
+        {"kind": "k", "devices": [7]},
+        {"kind": "k", "containerEdits": []},
+        {"kind": "k", "containerEdits": {"mounts": {}, "deviceNodes": None}},
+        {"kind": "k", "containerEdits": {"mounts": [1]}},
     ],
 )  # fmt: skip
 def test_what_is_not_a_cdi_file_adds_nothing(document: Any) -> None:
@@ -63,6 +66,7 @@ def test_what_is_not_a_cdi_file_adds_nothing(document: Any) -> None:
         ({}, {"CDISpecDirs": []}, ["/etc/cdi", "/var/run/cdi"]),
         ({"Config": {"CreateCommand": ["podman", "--cdi-spec-dir", "/p", "run"]}}, {}, ["/p"]),
         ({"Config": {"CreateCommand": ["podman", "--cdi-spec-dir=/p", "run"]}}, {}, ["/p"]),
+        ({"Config": {"CreateCommand": ["podman", "--cdi-spec-dir", "/p", *"abcdef"]}}, {}, ["/p"]),
         ({"Config": {"CreateCommand": ["podman", "--cdi-spec-dir=p", "run"]}}, {}, []),
         ({"Config": {"CreateCommand": ["podman", "--cdi-spec-dir"]}}, {}, []),
         ({"Config": {"CreateCommand": None}}, {"CDISpecDirs": None}, ["/etc/cdi", "/var/run/cdi"]),
@@ -122,7 +126,12 @@ def test_of_many_files_the_first_are_read(tmp_path: Path, monkeypatch: pytest.Mo
     assert {edit.file for edit in read(tmp_path)} == {str(tmp_path / "a.json")}
 
 
-def test_it_is_read_where_the_engine_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("parent", "place"), [(0, "/etc/cdi"), (1, "/etc/cdi"), (2, "/proc/2/root/etc/cdi")]
+)
+def test_it_is_read_where_the_engine_lives(
+    parent: int, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of a process with another root, /etc/cdi is that root's."""
     asked: list[str] = []
 
@@ -131,5 +140,25 @@ def test_it_is_read_where_the_engine_lives(tmp_path: Path, monkeypatch: pytest.M
         return []
 
     monkeypatch.setattr(os, "listdir", listed)
-    assert read(Path("/etc/cdi"), 77) == set()
-    assert asked == ["/proc/77/root/etc/cdi"]
+    assert read(Path("/etc/cdi"), parent) == set()
+    assert asked == [place]
+
+
+def test_where_that_cannot_be_read_it_is_read_here(tmp_path: Path) -> None:
+    (tmp_path / "v.json").write_text(json.dumps(DOCUMENT))
+    nobody = 2**22 + 7  # above every PID: proc(5), pid_max
+    assert read(tmp_path, nobody) == read(tmp_path) != set()
+
+
+def test_json_is_read_as_json(tmp_path: Path) -> None:
+    """YAML takes no tabs before a value."""
+    (tmp_path / "v.json").write_text(json.dumps(DOCUMENT, indent="\t"))
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    assert {edit.file for edit in read(tmp_path)} == {str(tmp_path / "v.json")}
+
+
+def test_what_is_left_out_is_empty() -> None:
+    (added,) = edits("F", {"kind": "k", "containerEdits": {"mounts": [{}]}})
+    assert added == CdiEdit("F", "k", "/", "")
+    (named,) = edits("F", {"kind": "k", "containerEdits": {"deviceNodes": [{"path": "X/"}]}})
+    assert named == CdiEdit("F", "k", "/X")

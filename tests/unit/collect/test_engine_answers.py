@@ -143,3 +143,22 @@ def test_another_runtime_of_podmans_is_asked_itself(tmp_path: Path) -> None:
     )
     nothing = podman({"host": {}})
     assert nothing.runtime({}) == Runtime("", "")
+
+
+def test_podman_is_asked_once_for_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    crun = {"name": "crun"}
+
+    def answer(_: PodmanEngine, path: str) -> dict[str, Any]:
+        asked.append(path)
+        return {"host": {"ociRuntime": crun}, "store": {"graphDriverName": "vfs"}}
+
+    monkeypatch.setattr(PodmanEngine, "_libpod", answer)
+    for first in (PodmanEngine.facts, lambda engine: engine.runtime({})):
+        asked.clear()
+        engine = PodmanEngine(NOT_ASKED, "unix:///none")
+        engine._answers = {"version": {}}
+        first(engine)
+        assert engine.facts() == Engine("podman", storage_driver="vfs")
+        assert engine.runtime({}) == Runtime("crun", "")  # without a version
+        assert asked == ["info"]

@@ -117,3 +117,11 @@ def test_without_a_chroot_there_is_none() -> None:
         assert process.chroot == ""
         assert process.namespaces["mnt"] != os.readlink("/proc/self/ns/mnt")
         process.recheck()
+
+
+def test_a_root_with_mounts_below_it_has_its_own_mount_too() -> None:
+    with child(Path("/sys/fs")) as pid, hold_process(pid) as process:
+        below = [mount.target for mount in process.mounts if mount.id != process.root_mount]
+        top = next(mount for mount in process.mounts if mount.id == process.root_mount)
+        assert "/cgroup" in below
+        assert (top.target, top.root) == ("/", "/fs")

@@ -64,3 +64,9 @@ def test_what_shows_the_same_device_and_root_is_the_same() -> None:
         BindSource("/b", (8, 1), 0, 10, "/b"),
     )
     assert bind_sources(["/b"], mounts, mounts) == ()
+
+
+def test_one_that_is_not_shown_hides_no_other() -> None:
+    own = [bound(91, "/sources/1", root="/v")]
+    found = bind_sources(["/b", "/v"], own, [bound(9, "/y", root="/v")])
+    assert found == (BindSource("/v", (8, 1), 0, 9, "/v"),)
