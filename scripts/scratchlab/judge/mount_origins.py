@@ -146,7 +146,11 @@ class MountOrigins:
         above = (path for device in self.devices for path in parents(device))
         # Of an unknown node: it may be a directory of nodes.
         unknown = (path for path, number in self.devices.items() if number is None)
-        return frozenset((*targets, *above, *unknown))
+        # Of a device by name, what is mounted for it is not known from everywhere.
+        mounts = self._facts.mounts if self.device_files.unknown() else ()
+        new = [m.target for m in mounts if self._causes[m.id].origin is Origin.UNEXPLAINED]
+        unlisted = (path for target in new for path in (*parents(target), target))
+        return frozenset((*targets, *above, *unknown, *unlisted))
 
     def _cause(self, mount: Mount, pending: list[RequestedMount], late: bool) -> Cause:
         """``pending`` are the requests for the target that no earlier mount fulfils; ``late``:

@@ -13,6 +13,7 @@ from tests.unit.judge.handmade import (
     bound,
     causes,
     config,
+    directory,
     facts,
     finding,
     judged,
@@ -138,6 +139,17 @@ def test_without_config_json_it_is_not_known_what_a_cdi_device_adds(vantage: str
         entry = finding(judged(found, live, writable=[live]), path)
         assert entry.origin is Origin.UNEXPLAINED
         assert unknown in entry.evidence
+
+
+@pytest.mark.parametrize(
+    ("asked", "origin"), [(ASKED, "runtime-mountpoint"), ({}, "written-later")]
+)
+def test_directories_above_what_a_device_adds_are_its_mountpoints(asked: Any, origin: str) -> None:
+    found = facts(bound(9, LIB), inspect=asked, vantage="debug", changes={"/usr": "added"})
+    live = (directory("/usr", 1), directory("/opt", 1))
+    judgement = judged(found, *live, writable=live)
+    assert str(finding(judgement, "/usr").origin) == origin
+    assert str(finding(judgement, "/opt").origin) == "written-later"
 
 
 @pytest.mark.parametrize(
