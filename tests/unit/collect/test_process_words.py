@@ -170,6 +170,21 @@ def test_a_container_that_was_restarted_has_its_words(name: str | None, shown: s
     holding._check_same_run(client, before)
 
 
+def test_a_container_that_was_stopped_meanwhile_has_its_words() -> None:
+    before = {"Id": ID, "Name": "/x", "State": {"Status": "running", "Pid": 5}}
+    now = {**before, "State": {"Status": "exited", "ExitCode": 137}}
+    client: Any = SimpleNamespace(name="podman", inspect_container={ID: now}.__getitem__)
+    with pytest.raises(LabError) as raised:
+        holding._check_same_run(client, before)
+    assert words(raised.value) == (
+        "container x is stopped (exit code 137)", "start it: podman start x",
+    )  # fmt: skip
+
+
+def test_a_process_may_have_any_number() -> None:
+    assert running_pid({"State": {"Status": "running", "Pid": 1}}, "docker") == 1
+
+
 def test_a_process_of_another_machine_has_its_words() -> None:
     client: Any = SimpleNamespace(url="tcp://h:1")
     assert words(holding._not_on_this_machine(client, 7)) == (
