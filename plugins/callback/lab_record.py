@@ -19,6 +19,7 @@ from typing import Any
 
 from ansible import context
 from ansible.plugins.callback import CallbackBase
+from ansible.template import Templar
 from ansible_collections.scratchlab.lab.plugins.module_utils.connection_causes import explain
 
 DOCUMENTATION = """
@@ -71,6 +72,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
         self._variables = play.get_variable_manager()
         if self._reports is None:
             return
+        if self._lab != self._reports.parent.parent:  # a check has its own place
+            self._reports = self._place(play)
         self._stage = play.get_name()
         if not self._classroom:
             self._begin(play)
@@ -78,6 +81,15 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
             if record["state"] == "running":
                 record["stage"] = self._stage
         self._save()
+
+    def _place(self, play: Any) -> Path:
+        """Return where the reports of this run lie: ``-e lab_reports=DIRECTORY`` chooses it."""
+        chosen = self._variables.extra_vars.get("lab_reports")
+        if not chosen:
+            return self._lab / "reports"
+        variables = self._variables.get_vars(play=play, include_hostvars=False)
+        templar = Templar(loader=play.get_loader(), variables=variables)
+        return self._lab / str(templar.template(chosen))
 
     def _begin(self, play: Any) -> None:
         variables = self._variables

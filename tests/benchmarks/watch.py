@@ -112,10 +112,11 @@ async def measure(targets: list[Target], looks: int) -> dict[str, object]:
     """Look at the room; returns what was measured."""
     room = Room(targets, connect=60, answer=20)
     try:
-        begun = time.monotonic()
+        begun, before = time.monotonic(), processor()
         await room.look_once()
         first = time.monotonic() - begun
         times, used = [], processor() + ssh_processor()
+        connecting = used - before
         for _ in range(looks):
             begun = time.monotonic()
             await room.look_once()
@@ -127,6 +128,7 @@ async def measure(targets: list[Target], looks: int) -> dict[str, object]:
             "hosts": len(targets),
             "answered": sum(row.need is not Need.GONE for row in rows),
             "first_look_s": round(first, 1),
+            "controller_cpu_s_first": round(connecting, 1),
             "look_median_s": round(median(times), 2),
             "look_slowest_s": round(max(times), 2),
             "controller_cpu_s_a_look": round(used / looks, 2),

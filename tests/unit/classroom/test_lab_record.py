@@ -84,6 +84,13 @@ def start(lab: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
+def test_the_record_lies_where_lab_reports_says(lab: Path) -> None:
+    output = run(lab, "-l", "anna", "-e", "slice=7", "-e", "lab_reports=kept/{{ slice }}")
+    assert (lab / "kept/7/run.json").exists(), output
+    assert json.loads((lab / "kept/7/anna/status.json").read_text())["state"] == "done"
+    assert not (lab / "reports/run.json").exists()
+
+
 def run(lab: Path, *arguments: str) -> str:
     return start(lab, *arguments).communicate(timeout=120)[0]
 
