@@ -149,7 +149,7 @@ def test_missing_client_certificate_is_reported(machine: Machine, far: str) -> N
 
 
 ROOT = Path(__file__).parents[2]
-_SKIPPED = {"E11", "E13", "E14", "E15"}  # they need the engine's own machine
+_SKIPPED = {"E13", "E14", "E15"}  # they need the engine's own machine
 
 
 @pytest.fixture(scope="module")

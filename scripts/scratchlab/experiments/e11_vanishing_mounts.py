@@ -2,7 +2,7 @@
 
 mount_namespaces(7): a mount namespace ends with its last process, and all its mounts with it. The
 engine itself must unmount what it mounted outside: the merged layers, and the file that holds the
-network namespace.
+network namespace. Where the engine is elsewhere, its own lists are asked (e11_engine_lists).
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from pathlib import Path
 from scratchlab import mountinfo
 from scratchlab.deadlines import Deadline
 from scratchlab.errors import LabError
+from scratchlab.experiments import e11_engine_lists
+from scratchlab.experiments.e11_engine_lists import ListedStage
 from scratchlab.experiments.table import ExperimentOutcome
 from scratchlab.lab.session import Laboratory
 from scratchlab.model import Json
@@ -52,11 +54,15 @@ class Stage:
 
 @dataclass(frozen=True)
 class Observation:
-    """The stages running, stopped and removed; only an ``exit_status`` if it ended at once."""
+    """The stages running, stopped and removed; only an ``exit_status`` if it ended at once.
+
+    ``lists``: the stages in the engine's own lists, where it is elsewhere.
+    """
 
     pid: int
     exit_status: int | None
     stages: tuple[Stage, ...]
+    lists: tuple[ListedStage, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,9 @@ class _Marks:
 
 def probe(lab: Laboratory) -> Observation:
     """Create, start, stop and remove a probe container; look for its traces each time."""
+    if not lab.engine_is_local:
+        status, lists = e11_engine_lists.probe(lab)
+        return Observation(0, status, (), lists)
     name = f"scratchlab-probe-{secrets.token_hex(4)}"
     # Without a network it needs no bridge, and still has a network namespace of its own.
     container = lab.create(lab.names.image, name=name, network_mode="none")
@@ -165,6 +174,8 @@ def _find_settled_traces(name: str, marks: _Marks, *, ignore_directories: bool =
 
 def judge(observation: Observation) -> ExperimentOutcome:
     """Every trace while it runs, no mount and no namespace once stopped, nothing once removed."""
+    if observation.lists:
+        return e11_engine_lists.judge(observation.lists)
     if not observation.stages:
         values = {"exit_status": str(observation.exit_status)}
         return ExperimentOutcome(

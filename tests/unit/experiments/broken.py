@@ -8,6 +8,7 @@ from typing import Any
 
 from scratchlab.experiments.e04_static_program import Elf
 from scratchlab.experiments.e07_more_than_image import AddedEntry
+from scratchlab.experiments.e11_engine_lists import ListedStage
 from scratchlab.experiments.e12_two_things import Counted
 from scratchlab.lab.listing import ListedEntry
 
@@ -84,6 +85,17 @@ def stage(index: int, **fields: Any) -> Change:
         return replace(observation, stages=tuple(stages))
 
     return change
+
+
+def listed(index: int = 0, **fields: bool) -> Change:
+    """E11 by the lists of an engine elsewhere; one stage with other fields."""
+    stages = [
+        ListedStage("running", container=True, process=True, volume=True, endpoint=True),
+        ListedStage("stopped", container=True, process=False, volume=True, endpoint=False),
+        ListedStage("removed", container=False, process=False, volume=False, endpoint=False),
+    ]
+    stages[index] = replace(stages[index], **fields)  # type: ignore[arg-type]
+    return put(stages=(), lists=tuple(stages))
 
 
 def added(**fields: Any) -> AddedEntry:
@@ -214,6 +226,14 @@ BROKEN: list[tuple[str, str, Change]] = [
     ("E11", "mounts", stage(1, host_mounts=("overlay on /merged",))),
     ("E11", "mounts", stage(2, host_mounts=("overlay on /merged",))),
     ("E11", "namespaces", stage(2, namespaces=("net:[4026532259]",))),
+    ("E11", "nothing-listed", listed(0, container=False)),
+    ("E11", "nothing-listed", listed(0, process=False)),
+    ("E11", "nothing-listed", listed(0, volume=False)),
+    ("E11", "still-listed", listed(1, process=True)),
+    ("E11", "still-listed", listed(1, endpoint=True)),
+    ("E11", "still-listed", listed(2, container=True)),
+    ("E11", "still-listed", listed(2, volume=True)),
+    ("E11", "still-listed", listed(2, endpoint=True)),
     ("E11", "directories", stage(2, folders=("/var/lib/docker/containers/x",))),
     ("E12", "sums", put(live_entries=7)),
     ("E12", "sums", put(image_entries=2)),
@@ -255,5 +275,6 @@ TODAY: list[tuple[str, str, Change]] = [
     ("E09", "sizes", put()),
     ("E09", "podman", put(engine="podman", init=None, init_mtab=None)),
     ("E10", "archive", put(archive=True)),
+    ("E11", "lists", listed()),
     ("E11", "handle", stage(2, handle=True)),
 ]
