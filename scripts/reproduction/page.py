@@ -14,12 +14,21 @@ from reproduction.compare import Reproduction
 from scratchlab.render.html.templates import asset
 from scratchlab.text import printable
 
+# A digest has no place to break, and two of them stand side by side.
+STYLE = """
+main { max-width: 68rem; }
+table { table-layout: fixed; margin: 0.3rem 0 1rem; }
+caption { text-align: left; padding: 0.3rem 0; color: var(--soft); }
+th:first-child { width: 22%; }
+td, th { overflow-wrap: anywhere; }
+td { font-size: 0.9em; }
+"""
 MOST = 200  # lines of a table on the page; the JSON has all of them
 
 
 def page(found: Reproduction, runs: list[dict[str, Any]], command: str) -> str:
     """The page. ``runs`` has what is known of each run; everything in it becomes text."""
-    style = asset("sheets.css")
+    style = asset("sheets.css") + STYLE
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     templates = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
