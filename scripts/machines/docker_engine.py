@@ -86,6 +86,7 @@ def run_command(
     environment = ["container=docker", *release.environment, f"UNIFIED={int(release.unified)}"]
     return [
         "run",
+        "--pull=never",  # it comes from packages, from no registry
         "--detach",
         f"--name={name}",
         f"--hostname={hostname}",
@@ -201,9 +202,16 @@ class DockerEngine:
             limits.append(f"--memory={machine.limits.memory_mib}m")
         if machine.limits.cpus:
             limits.append(f"--cpus={machine.limits.cpus}")
-        name = image(self.place, machine.release)
         release = RELEASES[machine.release]
-        docker(*run_command(machine.instance, machine.name, name, release, limits))
+        name = image(self.place, machine.release)
+        command = run_command(machine.instance, machine.name, name, release, limits)
+        try:
+            docker(*command)
+        except MachineError as error:
+            if "No such image" not in str(error):
+                raise
+            image(self.place, machine.release)  # another checkout's last `down` just removed it
+            docker(*command)
 
     def wait(self, machine: Machine, seconds: float) -> None:
         """See Backend."""

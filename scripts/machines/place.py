@@ -101,8 +101,10 @@ class Place:
         """Remove the machine's directory, its record last."""
         directory = self.directory(machine.name)
         for path in directory.iterdir() if directory.is_dir() else ():
-            if path.name != "machine.json":
-                path.unlink() if not path.is_dir() else shutil.rmtree(path)
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name != "machine.json":
+                path.unlink()
         shutil.rmtree(directory, ignore_errors=True)
 
 

@@ -129,6 +129,17 @@ def test_key_that_a_killed_run_left_half_is_made_again(place: Place) -> None:
     assert done.returncode == 0
 
 
+def test_forgotten_machine_leaves_nothing_and_what_links_lead_to_stays(place: Place) -> None:
+    directory = place.record(machine(place))
+    kept = place.cache / "disk" / "root.ext4"
+    kept.parent.mkdir()
+    kept.touch()
+    (directory / "base").symlink_to(kept.parent)
+    place.forget(machine(place))
+    assert not directory.exists()
+    assert kept.exists()
+
+
 def test_damaged_record_is_named(place: Place) -> None:
     directory = place.directory("fresh1")
     directory.mkdir(parents=True)
@@ -234,3 +245,26 @@ def test_bad_input_is_one_line(
     error = capsys.readouterr().err
     assert words in error
     assert error.count("\n") == 1
+
+
+def test_image_that_another_checkout_removes_meanwhile_is_imported_again(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot be produced on purpose: the image goes between two commands of docker."""
+    imported, ran = [], []
+
+    def image(_: Place, suite: str) -> str:
+        imported.append(suite)
+        return "scratchlab-machine:x"
+
+    def docker(*arguments: str, check: bool = True, stdin: bytes | None = None) -> str:
+        if arguments[0] == "run":
+            ran.append(arguments)
+            if len(ran) == 1:
+                raise MachineError("docker run: No such image: scratchlab-machine:x")
+        return ""
+
+    monkeypatch.setattr(container, "docker", docker)
+    monkeypatch.setattr(container, "image", image)
+    container.DockerEngine(place).create(machine(place))
+    assert len(ran) == len(imported) == 2
