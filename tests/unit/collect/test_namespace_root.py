@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import signal
 from collections.abc import Iterator
@@ -55,6 +56,25 @@ def test_a_root_is_where_no_way_leads_up(tmp_path: Path) -> None:
         assert not is_chrooted(top)
         assert is_chrooted(below)
     assert os.listdir("/proc/self/fd") == before
+
+
+def test_a_root_is_not_opened_for_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process may answer for it, and never answer: O_PATH asks it nothing."""
+    flags: list[int] = []
+    real = os.open
+
+    def opened(path: str, how: int, **options: int) -> int:
+        flags.append(how)
+        return real(path, how, **options)
+
+    with directory("/") as top:
+        monkeypatch.setattr(os, "open", opened)
+        is_chrooted(top)
+        monkeypatch.undo()
+    assert [how & os.O_PATH for how in flags] == [os.O_PATH]
+    with child() as pid, hold_process(pid) as process:
+        for fd in (process.root_fd, process.proc_fd):
+            assert fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_PATH
 
 
 def test_a_namespace_is_entered_at_its_root(tmp_path: Path) -> None:
