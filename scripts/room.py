@@ -14,6 +14,7 @@ import argparse
 import contextlib
 import json
 import os
+import shlex
 import stat
 import subprocess
 import sys
@@ -104,7 +105,8 @@ def found_roster(listed: Mapping[str, Any], options: argparse.Namespace) -> Rost
 def warn_of_readers(path: Path) -> None:
     """Say so where others can read the names in ``path``."""
     if path.is_file() and stat.S_IMODE(path.stat().st_mode) & 0o077:
-        print(f"lab: others can read {visible(str(path))}: chmod 600 it", file=sys.stderr)
+        name = visible(str(path))
+        print(f"lab: others can read {name}: chmod 600 {shlex.quote(name)}", file=sys.stderr)
 
 
 def keep(lab: Path, options: argparse.Namespace) -> None:
