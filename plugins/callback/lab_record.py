@@ -103,6 +103,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
             "inventory": [
                 self._typed(str(path)) for path in context.CLIARGS.get("inventory") or ()
             ],
+            "engine_url": _text((variables.extra_vars or {}).get("lab_engine_url")),
             "hosts": [host.name for host in hosts],
             "chosen": [],
         }
@@ -126,7 +127,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
             }
 
     def _checked(self, name: str) -> str:
-        """Return when an earlier run asked this host; --tags results fetches that result again."""
+        """Return when an earlier run asked this host; a run without experiments fetches that result again."""
         try:
             earlier = json.loads((self._reports / name / "status.json").read_bytes())
             return _text(earlier.get("checked"))

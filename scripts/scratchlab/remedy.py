@@ -88,11 +88,13 @@ class Reader:
 
     ``host`` is that machine's name in the inventory, empty on the machine itself; several names
     are separated by commas. ``inventories`` are the files by which ``./lab`` reaches it from here;
-    without one, ``./lab`` is run on the machine.
+    without one, ``./lab`` is run on the machine. ``engine`` is the URL of an engine elsewhere that
+    this run was given: without it ``./lab`` would work on another machine.
     """
 
     host: str = ""
     inventories: tuple[str, ...] = ()
+    engine: str = ""
 
 
 HERE = Reader()
@@ -212,4 +214,5 @@ def _lab_call(call: str, reader: Reader) -> str:
     if reader.inventories:
         words += [f"-i {shlex.quote(file)}" for file in reader.inventories]
         words += [f"-l {shlex.quote(reader.host)}"] if reader.host else []
+    words += [f"-e {shlex.quote(f'lab_engine_url={reader.engine}')}"] if reader.engine else []
     return " ".join(filter(None, [*words, options]))

@@ -81,6 +81,12 @@ def test_machines_that_pull_their_own_work_run_the_lab_themselves() -> None:
         ("reset", Reader("a b", ("my room", "two")), "./lab reset -i 'my room' -i two -l 'a b'"),
         ("-e lab_patience=4", ROOM, "./lab -i inventory/classroom.yml -l desk03 -e lab_patience=4"),
         ("", Reader("a,b", ("x.yml",)), "./lab -i x.yml -l a,b"),
+        ("reset", Reader(engine="ssh://root@e"), "./lab reset -e lab_engine_url=ssh://root@e"),
+        (
+            "--tags E13",
+            Reader("a", ("x.yml",), "tcp://e:2376"),
+            "./lab -i x.yml -l a -e lab_engine_url=tcp://e:2376 --tags E13",
+        ),
     ],
 )  # fmt: skip
 def test_options_follow_inventory_and_machine(call: str, reader: Reader, expected: str) -> None:

@@ -23,7 +23,7 @@ from scratchlab.classroom.results import (
 )
 from scratchlab.classroom.seats import Seat
 from scratchlab.errors import LabError
-from scratchlab.remedy import HERE, NOTHING, Command, Place, Reader, Remedy, Step, advise, lab
+from scratchlab.remedy import NOTHING, Command, Place, Reader, Remedy, Step, advise, lab
 
 # The paths in which the reports of two machines' directories differ, on one side (image, live).
 DifferingPaths = Callable[[str, str, str], tuple[str, ...]]
@@ -82,7 +82,9 @@ def compare_machines(directory: ReportsDirectory, differing: DifferingPaths) -> 
 def _reader(name: str, directory: ReportsDirectory) -> Reader:
     """Who reads of the machine ``name``: somebody on it, or on the controller of a room."""
     alone = len(directory.machines) == 1 and directory.inventory_known
-    return HERE if alone and not directory.inventories else Reader(name, directory.inventories)
+    if alone and not directory.inventories:
+        return Reader(engine=directory.engine)
+    return Reader(name, directory.inventories, directory.engine)
 
 
 def _state(

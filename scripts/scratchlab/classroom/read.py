@@ -74,6 +74,7 @@ def read_reports(path: str) -> ReportsDirectory:
         tuple(read_machine(path, name, known.get(name)) for name in listed),
         inventory_known=True,
         inventories=tuple(map(printable, _names(run.get("inventory")))),
+        engine=records.text_field(run.get("engine_url")),
         started=records.text_field(run.get("started")),
         ended=records.text_field(run.get("ended")),
         chosen=tuple(visible(name) for name in _names(run.get("chosen"))),

@@ -122,6 +122,7 @@ class ReportsDirectory:
     machines: tuple[CollectedMachine, ...]
     inventory_known: bool  # run.json lists the machines of the class
     inventories: tuple[str, ...] = ()  # of the last run, as they were typed
+    engine: str = ""  # the URL of an engine elsewhere that the last run was given
     started: str = ""
     ended: str = ""
     chosen: tuple[str, ...] = ()  # machines of the last run

@@ -195,6 +195,12 @@ def replay(
     multiple=True,
     help="And this inventory of the lab leads to it; may be given again",
 )
+@click.option(
+    "--lab-engine",
+    metavar="URL",
+    default="",
+    help="And the lab reaches its engine by this URL (lab_engine_url)",
+)
 @row_options
 @click.option("--format", "form", type=REPORT_FORMATS, default="table", show_default=True)
 def report(
@@ -204,6 +210,7 @@ def report(
     links: tuple[str, ...],
     host: str,
     inventories: tuple[str, ...],
+    lab_engine: str,
     all_rows: bool,
     only: tuple[str, ...],
     form: str,
@@ -211,11 +218,15 @@ def report(
     """Show reports that `verify --json` wrote."""
     if links and (page is None or len(reports) > 1):
         raise click.UsageError("--link is for the page of one report")
-    if (host or inventories) and (page is None or len(reports) > 1 or not host):
-        raise click.UsageError("--host, and --inventory beside it, are for the page of one report")
+    if (host or inventories or lab_engine) and (page is None or len(reports) > 1):
+        raise click.UsageError(
+            "--host, --inventory and --lab-engine are for the page of one report"
+        )
+    if inventories and not host:
+        raise click.UsageError("--inventory needs the machine's name there: --host NAME")
     rows = row_choice("a page" if page else form, all_rows, only)
     if page:
-        return _write_page(reports, page, _links(links), Reader(host, inventories))
+        return _write_page(reports, page, _links(links), Reader(host, inventories, lab_engine))
     return worst([_show(read_report(path), form, rows) for path in reports])
 
 

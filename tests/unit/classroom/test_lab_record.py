@@ -43,7 +43,7 @@ LAB = """
 - name: Report
   hosts: all
   gather_facts: false
-  tags: [report, results]
+  tags: [report]
   tasks:
     - name: Bring the report back
       scratchlab.lab.bring_report:
@@ -115,27 +115,30 @@ def test_record_shows_how_each_machine_ended_and_why(lab: Path) -> None:
     written = json.loads((lab / "reports/run.json").read_text())
     assert written["hosts"] == written["chosen"] == ["anna", "ben", "cleo"]
     assert written["inventory"] == ["inventory.json"], "as it is typed after ./lab"
+    assert written["engine_url"] == ""
     assert written["ended"]
 
     # A second run of one machine: its report belongs to this run, the others keep their record.
-    run(lab, "-l", "anna")
+    run(lab, "-l", "anna", "-e", "lab_engine_url=ssh://root@engine.example")
     assert status(lab, "anna")["report"] == anna["report"]
     assert status(lab, "anna")["started"] >= anna["started"]
     assert (status(lab, "ben"), status(lab, "cleo")) == (ben, cleo)
     written = json.loads((lab / "reports/run.json").read_text())
     assert (written["chosen"], len(written["hosts"])) == (["anna"], 3)
+    assert written["engine_url"] == "ssh://root@engine.example"
 
 
 def test_record_knows_when_the_experiments_ran_and_keeps_that(lab: Path) -> None:
     run(lab, "-l", "anna")
     first = status(lab, "anna")
     assert first["started"] <= first["checked"] <= first["ended"]
-    run(lab, "-l", "anna", "--tags", "results")
+    run(lab, "-l", "anna", "--tags", "report")
     second = status(lab, "anna")
     assert second["report"] == first["report"]
     assert second["checked"] == first["checked"], "answers were fetched, no experiment ran"
     (lab / "reports" / "anna" / "status.json").write_text("[]")
-    run(lab, "-l", "anna", "--tags", "results")
+    output = run(lab, "-l", "anna", "--tags", "report")
+    assert "callback" not in output, output
     assert status(lab, "anna")["checked"] == ""
 
 

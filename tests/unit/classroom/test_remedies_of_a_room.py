@@ -104,3 +104,16 @@ def test_two_machines_with_the_same_trouble_get_one_command(tmp_path: Path) -> N
     assert "on desk03, desk04:" in page
     assert [machine.remedy for machine in built.machines] == [built.machines[0].remedy] * 2
     assert remedy.sentence(built.machines[1].remedy, built.machines[1].reader).endswith("desk04")
+
+
+def test_engine_elsewhere_is_named_or_the_command_would_work_on_this_machine(
+    tmp_path: Path,
+) -> None:
+    reports = Reports(tmp_path / "reports")
+    reports.inventory = []
+    reports.machine("localhost", made("localhost", checks=tampered(old=False)))
+    run = reports.finish() / "run.json"
+    run.write_text(json.dumps({**json.loads(run.read_text()), "engine_url": "ssh://root@engine"}))
+    (machine,) = build_classroom(str(reports.directory)).machines
+    engine = "-e lab_engine_url=ssh://root@engine"
+    assert machine.help.endswith(f"./lab reset {engine} && ./lab {engine}")
