@@ -127,7 +127,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
             }
 
     def _checked(self, name: str) -> str:
-        """Return when an earlier run asked this host; a run without experiments fetches that result again."""
+        """Return when an earlier run asked this host: ``./lab collect`` fetches that again."""
         try:
             earlier = json.loads((self._reports / name / "status.json").read_bytes())
             return _text(earlier.get("checked"))
