@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from machines import inventory, lifecycle
 from machines.backends import BACKENDS, backend, choose
 from machines.debian import RELEASES
-from machines.model import Kind, Limits, Machine, MachineError
+from machines.model import Connection, Kind, Limits, Machine, MachineError
 from machines.place import Place
 from machines.qemu import BOOT_SECONDS
 
@@ -142,7 +142,8 @@ def show(place: Place, as_json: bool) -> None:
     if as_json:
         answer = [
             {**asdict(machine), "state": state, "ssh": connection.command(),
-             "variables": connection.variables()}
+             "variables": connection.variables(), "connection": asdict(connection),
+             "known_hosts": known(connection)}
             for machine, state, connection in rows
         ]  # fmt: skip
         print(json.dumps(answer, indent=1))
@@ -151,6 +152,14 @@ def show(place: Place, as_json: bool) -> None:
         print("no machines; make some: ./lab machines up 2")
     for machine, state, _ in rows:
         print(f"{machine.name:12} {state:10} {lifecycle.describe(machine)}")
+
+
+def known(connection: Connection) -> str:
+    """The line by which ssh knows the machine; empty before it was made."""
+    try:
+        return Path(connection.known_hosts).read_text()
+    except FileNotFoundError:
+        return ""
 
 
 def act(options: argparse.Namespace, place: Place) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import subprocess
+import sys
 import tarfile
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ import pytest
 
 from machines.docker_engine import docker
 from machines.incus import NETWORK, PACKAGES, POOL
+from tests import ansible_environment
 from tests.machines.fresh import Fresh
 
 ROOT = Path(__file__).parents[2]
@@ -35,8 +37,9 @@ pytestmark = [pytest.mark.engine, pytest.mark.root]
 class Server:
     """A server with Incus, on which the verb runs."""
 
-    def __init__(self, container: str) -> None:
+    def __init__(self, container: str, variables: dict[str, object]) -> None:
         self.container = container
+        self.variables = variables  # Ansible's
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command there as root."""
@@ -59,7 +62,7 @@ def server() -> Iterator[Server]:
     machines = Fresh("incus-server")
     machines.up({SERVER: "trixie"})
     try:
-        made = Server(machines.instance(SERVER))
+        made = Server(machines.instance(SERVER), machines.variables(SERVER))
         done = made.run("sh", "-c", INSTALL)
         assert done.returncode == 0, done.stderr
         content = io.BytesIO()
@@ -144,3 +147,47 @@ def test_down_leaves_nothing_on_the_server(server: Server) -> None:
         assert name not in server.run("incus", what, "list", "--format=csv").stdout
     assert server.run("incus", "image", "list", "--format=csv").stdout.strip() == ""
     assert server.run("test", "-e", "/opt/lab/machines.yml").returncode == 1
+
+
+ROLE = """
+- hosts: server
+  become: true
+  gather_facts: false
+  roles:
+    - role: scratchlab.lab.fresh_machines
+      fresh_machines_backend: incus
+      fresh_machines_names: [desk01]
+      fresh_machines_memory_mib: 600
+      fresh_machines_directory: /opt/lab/.cache/machines
+"""
+
+
+def test_role_does_it_from_another_machine(server: Server, tmp_path: Path) -> None:
+    """The controller reaches the server by ssh, and each machine through it."""
+    (tmp_path / "play.yml").write_text(ROLE)
+    hosts = {"all": {"hosts": {"server": server.variables}}}
+    (tmp_path / "server.json").write_text(json.dumps(hosts))
+
+    def ansible(program: str, *words: str) -> str:
+        environment = ansible_environment.environment(tmp_path) | ansible_environment.PLUGINS
+        done = subprocess.run(
+            [str(Path(sys.executable).with_name(program)), *words],
+            cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+        return done.stdout
+
+    def play(*words: str) -> str:
+        return ansible("ansible-playbook", "play.yml", "-i", "server.json", *words)
+
+    assert "changed=0 " not in play("--check")
+    assert server.instances() == []
+    play()
+    assert [str(one["status"]) for one in server.instances()] == ["Running"]
+    assert "changed=0 " in play()
+    name = ("-m", "ansible.builtin.command", "-a", "uname -n")
+    assert "desk01" in ansible("ansible", "all", "-i", "machines.yml", "-b", *name).splitlines()
+    play("-e", "fresh_machines_state=absent")
+    assert server.instances() == []
+    assert sorted(path.name for path in tmp_path.glob("machines*")) == []
+    assert server.run("test", "-e", "/opt/lab/.cache/machines").returncode == 1
