@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from scratchlab.judge.cause import Cause, mount_line
+from scratchlab.judge.podman_masks import default_masks
 from scratchlab.judge.rules.runtime import DEVICES
 from scratchlab.judge.times import changed_since_start
 from scratchlab.model import Evidence, Facts, Mount, Origin
@@ -30,6 +31,9 @@ class Masks:
         # As lists: a runtime goes through each in its order.
         masked = config.get("maskedPaths") or host_config.get("MaskedPaths") or ()
         readonly = config.get("readonlyPaths") or host_config.get("ReadonlyPaths") or ()
+        self._by_default = facts.container.oci_config is None and facts.engine.name == "podman"
+        if self._by_default:
+            masked, readonly = default_masks(facts)
         self._lists: tuple[list[str], list[str]] = (_paths(masked), _paths(readonly))
         self._masked, self._readonly = map(set, self._lists)
         self._dev_null = {
@@ -42,7 +46,8 @@ class Masks:
         self._device = {root.mount: root.device for root in facts.mask_roots}
         paths = self._masked | self._readonly
         self._run = _last_run(facts.mounts, paths)
-        self._again = {facts.mounts[number].id for number in self._made_again(facts.mounts)}
+        again = [] if self._by_default else self._made_again(facts.mounts)
+        self._again = {facts.mounts[number].id for number in again}
         self.late_from = first_late(facts.mounts, paths)
 
     def cause(self, mount: Mount) -> Cause | None:
@@ -66,7 +71,10 @@ class Masks:
         return (Evidence("stat", f"its directory {since}"),) if since else ()
 
     def _cause(self, mount: Mount, rule: str, what: str) -> Cause:
-        evidence = Evidence(self._listed_in, f"{mount.target} is {what}")
+        detail = f"{mount.target} is {what}"
+        if self._by_default:
+            detail += " by podman's default, which no option changes"
+        evidence = Evidence(self._listed_in, detail)
         # With its options changed it is still the runtime's (mount(2), MS_REMOUNT).
         doubt = ""
         if "ro" not in mount.options and not self._is_null(mount):

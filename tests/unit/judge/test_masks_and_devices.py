@@ -10,6 +10,7 @@ from tests.unit.judge.handmade import (
     DEV,
     INSIDE,
     MASK,
+    PODMAN,
     PROC,
     READONLY,
     SYS,
@@ -23,7 +24,16 @@ from tests.unit.judge.handmade import (
     source,
 )
 
-from scratchlab.model import Evidence, Facts, MaskRoot, Mount, Origin
+from scratchlab.model import (
+    BindSource,
+    Engine,
+    Evidence,
+    Facts,
+    Host,
+    MaskRoot,
+    Mount,
+    Origin,
+)
 
 # Masks:
 
@@ -299,3 +309,49 @@ def test_a_hook_made_only_what_its_arguments_name(hook: dict[str, Any], named: b
     assert origin(found, 9) == ((Origin.HOOK_OR_TOOL, None) if named else INSIDE)
     if named:
         assert causes(found)[9].evidence[0].detail.startswith("createRuntime hook: /")
+
+
+# podman's masks, which its inspect does not show:
+
+
+def of_podman(*mounts: Mount, options: tuple[str, ...] = (), **changes: Any) -> Facts:
+    fields: dict[str, Any] = {
+        "engine": PODMAN, "vantage": "debug",
+        "inspect": {"Config": {"CreateCommand": ["podman", "run", *options]}},
+        "host": Host(existing=frozenset({"/proc/acpi", "/proc/keys", "/proc/bus"})),
+    }  # fmt: skip
+    return facts(PROC, SYS, DEV, *mounts, **(fields | changes))
+
+
+ACPI = mount(9, "/proc/acpi", parent=2, options=("ro",))
+BUS = kernel(10, "/proc/bus")
+
+
+def test_without_config_json_podmans_own_lists_tell() -> None:
+    found = of_podman(BUS, ACPI)  # in no order
+    assert origin(found, 9) == MASK
+    assert origin(found, 10) == READONLY
+    detail = "/proc/acpi is a masked path by podman's default, which no option changes"
+    assert causes(found)[9].evidence[0] == Evidence("inspect", detail)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"options": ("--security-opt", "unmask=ALL")},
+        {"host": Host()},
+        {"engine": Engine("docker", "26.1.5")},
+        {"engine": Engine("podman", "3.4")},
+        {"inspect": {"HostConfig": {"Privileged": True}}},
+        {"config": config(listed("/proc", "proc"))},
+    ],
+)
+def test_what_those_do_not_list_is_no_mask(changes: dict[str, Any]) -> None:
+    assert origin(of_podman(ACPI, **changes), 9) == INSIDE
+
+
+def test_from_a_debug_container_the_hosts_null_device_is_known_by_its_own_masks() -> None:
+    keys = mount(9, "/proc/keys", "devtmpfs", parent=2, device=(0, 6), root="/null")
+    proved = BindSource("/dev/null", (0, 6), 0, 9, "/null")
+    assert origin(of_podman(keys, sources=(proved,)), 9) == MASK
+    assert origin(of_podman(keys), 9) == INSIDE

@@ -70,3 +70,18 @@ def test_one_that_is_not_shown_hides_no_other() -> None:
     own = [bound(91, "/sources/1", root="/v")]
     found = bind_sources(["/b", "/v"], own, [bound(9, "/y", root="/v")])
     assert found == (BindSource("/v", (8, 1), 0, 9, "/v"),)
+
+
+def test_the_hosts_null_device_masks_the_same_in_both() -> None:
+    own = [
+        mount(90, "/proc/keys", "devtmpfs", device=(0, 6), root="/null"),
+        mount(91, "/dev/null", "devtmpfs", device=(0, 7), root="/null"),
+        mount(92, "/sys/x", "tmpfs", device=(0, 8)),
+    ]
+    mounts = [
+        mount(9, "/proc/keys", "devtmpfs", device=(0, 6), root="/null"),
+        mount(10, "/sys/keys", "devtmpfs", device=(0, 7), root="/null"),
+        mount(11, "/sys/x", "tmpfs", device=(0, 8)),
+        mount(12, "/proc/z", "devtmpfs", device=(0, 6), root="/zero"),
+    ]
+    assert bind_sources([], own, mounts) == (BindSource("/dev/null", (0, 6), 0, 9, "/null"),)

@@ -56,11 +56,25 @@ def bind_sources(
     paths: Sequence[str], own: Sequence[Mount], mounts: Sequence[Mount]
 ) -> tuple[BindSource, ...]:
     """``paths`` with those of ``mounts``, the examined container's, that show the same as the
-    debug container's ``own``. None of them where the engine refused to mount them there.
+    debug container's ``own``. None of them where the engine refused to mount them there. And the
+    host's /dev/null, where it masks the same in both.
     """
-    return tuple(
-        sorted(_bind_sources(paths, own, mounts), key=lambda source: (source.mount, source.path))
-    )
+    found = [*_bind_sources(paths, own, mounts), *_hosts_null(own, mounts)]
+    return tuple(sorted(found, key=lambda source: (source.mount, source.path)))
+
+
+def _hosts_null(own: Sequence[Mount], mounts: Sequence[Mount]) -> Iterator[BindSource]:
+    """Masks of the host's null device: the runtime masks the debug container's /proc and /sys with
+    the same (crun 1.21 src/libcrun/linux.c do_masked_or_readonly_path()).
+    """
+    masks = {
+        (mount.device, mount.root)
+        for mount in own
+        if mount.root == "/null" and mount.target.startswith(("/proc/", "/sys/"))
+    }
+    for mount in mounts:
+        if (mount.device, mount.root) in masks:
+            yield BindSource("/dev/null", mount.device, 0, mount.id, mount.root)
 
 
 def _bind_sources(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from scratchlab.judge.places import NETWORK_FILES, Content, in_mount_order
+from scratchlab.judge.podman_masks import default_masks, has_option
 from scratchlab.judge.prediction.predictions import PredictionBuilder
-from scratchlab.judge.rules.podman import CHANGES_MASKS, KEEPS_READONLY, MASKED, READONLY
+from scratchlab.judge.rules.podman import KEEPS_READONLY
 from scratchlab.judge.versions import numbers
 from scratchlab.model import Kind, Origin
 
@@ -75,7 +75,7 @@ def predict(builder: PredictionBuilder) -> None:
     if not builder.host_config.get("Privileged") and not builder.ids.mapped:
         # In a user namespace they are binds, with the host's links followed first.
         builder.add_configured_devices()
-    _add_masks(builder)
+    builder.add_masks(*default_masks(builder.facts))
 
 
 def _binds_sys(builder: PredictionBuilder) -> bool:
@@ -89,29 +89,8 @@ def _add_writable(builder: PredictionBuilder) -> None:
     # are mounts like the user's, and inspect names them.
     if numbers(builder.facts.engine.version) < (4, 4):
         return
-    if builder.host_config.get("ReadonlyRootfs") and not _has_option(builder, KEEPS_READONLY):
+    inspect = builder.facts.container.inspect
+    if builder.host_config.get("ReadonlyRootfs") and not has_option(inspect, KEEPS_READONLY):
         for path in ("/run", "/tmp", "/var/tmp"):  # noqa: S108
             if path not in builder.wishes:
                 builder.add_mount(path, Origin.RUNTIME_FILESYSTEM, "engine-filesystem", "tmpfs")
-
-
-def _has_option(builder: PredictionBuilder, options: Iterable[str]) -> bool:
-    """Whether inspect shows one of ``options`` (each a part of a command-line argument)."""
-    arguments = (*(builder.config.get("CreateCommand") or ()),
-                 *(builder.host_config.get("SecurityOpt") or ()))  # fmt: skip
-    return any(option in argument for argument in arguments for option in options)
-
-
-def _add_masks(builder: PredictionBuilder) -> None:
-    """Add the masks of podman's own lists, which inspect does not show; none where an option
-    changes the lists.
-    """
-    if builder.host_config.get("Privileged") or _has_option(builder, CHANGES_MASKS):
-        return
-    version = numbers(builder.facts.engine.version)
-    masked = {path for path, bounds in MASKED.items() if bounds[0] <= version < bounds[1]}
-    existing = builder.facts.host.existing
-    builder.add_masks(
-        [path for path in existing if path in masked or path.rpartition("/")[2] in masked],
-        READONLY,
-    )
