@@ -62,6 +62,10 @@ if [ ! -d {home}/.git ]; then
 fi
 cd {home}
 git cat-file -e {commit} 2>/dev/null || git fetch --quiet origin
+if ! git cat-file -e {commit} 2>/dev/null; then
+    echo "scratchlab: commit {commit} is not in" {url} "-- push it there"
+    exit 1
+fi
 git checkout --quiet --detach {commit}
 status=0
 ./lab{options} </dev/null || status=$?

@@ -48,6 +48,18 @@ def test_script_is_pinned_and_takes_hostile_options_as_words(
         assert done.returncode == 0
 
 
+@pytest.mark.skipif(
+    not (shutil.which("git") and shutil.which("curl")), reason="the script would install them"
+)
+def test_commit_that_was_not_pushed_is_named(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", "--bare", tmp_path / "lab.git"], check=True)
+    url = f"file://{tmp_path}/lab.git"
+    text = cloud_init.script(url, COMMIT).replace(cloud_init.HOME, str(tmp_path / "here"))
+    done = subprocess.run(["sh", "-c", text], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"scratchlab: commit {COMMIT} is not in {url} -- push it there" in done.stdout
+
+
 def test_authority_of_a_proxy_is_trusted_by_the_machine_and_by_pip(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
