@@ -52,7 +52,7 @@ class HardLinks:
             else:
                 self._sets[key] = sets = _sets(ledger)
                 self._whole.add(key)
-        return sets.get(entry.links, {entry.path})
+        return sets[entry.links]
 
 
 def _shown(names: set[str]) -> str:

@@ -208,6 +208,12 @@ def test_a_link_cannot_lead_out_of_the_root(tmp_path: Path, root: int) -> None:
     assert follow(root, "/out/hosts") == {"/out": "../../../../../../etc", "/etc": "inner"}
 
 
+def test_a_pipe_on_the_way_is_not_opened(tmp_path: Path, root: int) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe/x")
+    assert follow(root, "/pipe/x", "/link") == {"/link": "pipe/x"}
+
+
 def test_links_without_an_end_are_given_up(tmp_path: Path, root: int) -> None:
     (tmp_path / "loop").symlink_to("loop")
     assert follow(root, "/loop/x") == {"/loop": "loop"}

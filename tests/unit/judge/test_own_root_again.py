@@ -45,6 +45,7 @@ def test_what_was_mounted_in_the_root_before_the_bind_came_along() -> None:
     assert origin(bound_root(), 30) == USERS
     proofs = [proof.detail for proof in causes(bound_root())[30].evidence]
     assert "the bind shows the container's own root, with /dev" in proofs
+    assert origin(bound_root(merged=f"{MERGED}/"), 30) == USERS
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ def why(evidence: EvidenceSet, path: str) -> str:
         ("/proc/acpi",
          ("masked: it reads as an empty directory", "OPTIONAL", f"{SPEC}#masked-paths")),
         ("/proc/kcore", ("/proc/kcore  does not exist", "this kernel has no such path",
+                         f"{RUNC}/libcontainer/rootfs_linux.go",
                          "without it  --security-opt systempaths=unconfined")),
         ("/proc/1/status", ("the kernel's", "it is in the proc that is mounted on /proc")),
     ],
