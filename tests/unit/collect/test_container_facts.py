@@ -208,6 +208,14 @@ def test_a_link_cannot_lead_out_of_the_root(tmp_path: Path, root: int) -> None:
     assert follow(root, "/out/hosts") == {"/out": "../../../../../../etc", "/etc": "inner"}
 
 
+def test_dots_lead_one_directory_up(tmp_path: Path, root: int) -> None:
+    (tmp_path / "a/b/c/d").mkdir(parents=True)
+    (tmp_path / "a/b/up").symlink_to("x")
+    assert follow(root, "/a/b/c/../up") == {"/a/b/up": "x"}
+    assert follow(root, "/a/b/c/d/../../up") == {"/a/b/up": "x"}
+    assert follow(root, "/up", "/a/up", "/../a/./b/up") == {"/a/b/up": "x"}
+
+
 def test_a_pipe_on_the_way_is_not_opened(tmp_path: Path, root: int) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("pipe/x")

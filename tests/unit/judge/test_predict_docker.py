@@ -152,7 +152,8 @@ def test_owners_are_those_of_the_containers_root() -> None:
     null = at(found, "/dev/null")
     assert (null.mount, null.uid, null.mode) == (PredictedMount(), None, ())
     assert (null.origin, null.rule) == (Origin.RUNTIME_DEVICE, "oci-device")
-    assert at(predicted(), "/dev/null").mount is None
+    plain = at(predicted(), "/dev/null")
+    assert (plain.mount, plain.rule, plain.kind) == (None, "oci-device", Kind.CHAR)
 
 
 def test_a_core_link_needs_the_kernels_file_or_crun() -> None:
