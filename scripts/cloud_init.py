@@ -15,6 +15,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from machines.arguments import Parser
+
 ROOT = Path(__file__).resolve().parents[1]
 HOME = "/opt/scratchlab"
 PROGRAM = "/usr/local/sbin/scratchlab-first-run"
@@ -164,7 +168,7 @@ def authority(file: Path) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line: print the user-data."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="./lab cloud-init",
         description=__doc__.split("\n")[0],
         epilog="Options after -- go to ./lab on the VM, as in: ./lab cloud-init -- -e x=1",

@@ -11,5 +11,5 @@ nothing but Python. Imports run only down this list::
     disk                a file system for virtual machines
     debian              base systems, as tar files
     place               files: records, keys, locks
-    model               Machine, Limits, Connection, Backend
+    model arguments     Machine, Limits, Connection, Backend; a command line
 """

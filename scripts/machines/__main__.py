@@ -14,6 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from machines import inventory, lifecycle
+from machines.arguments import Parser, positive
 from machines.backends import BACKENDS, backend, choose
 from machines.debian import RELEASES
 from machines.model import Connection, Kind, Limits, Machine, MachineError
@@ -27,7 +28,7 @@ MOST = 99
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="./lab machines",
         description="Fresh machines, made from Debian's packages alone, and an inventory of them: "
         "./lab -i inventory/machines.yml works on them.",
@@ -70,13 +71,6 @@ def parser() -> argparse.ArgumentParser:
         if verb == "reset":
             waiting(changing)
     return made
-
-
-def positive(text: str) -> int:
-    """A whole number above zero. Raises argparse.ArgumentTypeError."""
-    if not text.isascii() or not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return int(text)
 
 
 def waiting(command: argparse.ArgumentParser) -> None:
@@ -127,7 +121,7 @@ def selected(place: Place, names: Sequence[str]) -> list[Machine]:
     there = {machine.name: machine for machine in place.machines()}
     for name in names:
         if name not in there:
-            known = f"there are {', '.join(there)}" if there else "there is none"
+            known = f"there: {', '.join(there)}" if there else "there is none"
             raise MachineError(f"no machine is called {name}", known)
     return [there[name] for name in names] if names else list(there.values())
 

@@ -16,6 +16,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from machines import inventory, lifecycle
+from machines.arguments import Parser
 from machines.backends import BACKENDS, choose
 from machines.debian import RELEASES
 from machines.model import Kind, Limits, Machine, MachineError
@@ -36,7 +37,7 @@ NAMES = ("fresh1", "fresh2")
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="./lab reproduce",
         description="Make two fresh machines, run the whole lab on both, compare the reports byte "
         "by byte, write a page and a JSON file, and remove the machines. Exit status: 0 the same, "

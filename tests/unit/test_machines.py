@@ -227,6 +227,25 @@ def test_inventory_of_a_person_is_never_overwritten(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["up", "--memory", "x"], "argument --memory: 'x' is not a whole number above 0"),
+        (["fly"], "invalid choice: 'fly'"),
+        ([], "VERB"),
+    ],
+)
+def test_bad_usage_is_one_line(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
         (["up", "0"], "0 machines"),
         (["up", "2", "--name", "a"], "exclude each other"),
         (["up", "--name", "Ä"], "is no name for a machine"),
