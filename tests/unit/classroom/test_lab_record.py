@@ -71,10 +71,10 @@ def lab(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def start(lab: Path, *arguments: str) -> subprocess.Popen[str]:
+def start(lab: Path, *arguments: str, playbook: str = "lab.yml") -> subprocess.Popen[str]:
     program = Path(sys.executable).with_name("ansible-playbook")
     return subprocess.Popen(
-        [str(program), "-i", "inventory.json", "lab.yml", *arguments],
+        [str(program), "-i", "inventory.json", playbook, *arguments],
         cwd=lab,
         env=ansible_environment.environment(lab) | ansible_environment.PLUGINS,
         stdout=subprocess.PIPE,
@@ -84,6 +84,14 @@ def start(lab: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
+def test_collecting_is_recorded_beside_the_lab(lab: Path) -> None:
+    (lab / "playbooks").mkdir()
+    text = LAB.replace("{{ playbook_dir }}", "{{ playbook_dir }}/..")
+    (lab / "playbooks/collect.yml").write_text(text)
+    output = run(lab, "-l", "anna", playbook="playbooks/collect.yml")
+    assert json.loads((lab / "reports/anna/status.json").read_text())["state"] == "done", output
+
+
 def test_the_record_lies_where_lab_reports_says(lab: Path) -> None:
     output = run(lab, "-l", "anna", "-e", "slice=7", "-e", "lab_reports=kept/{{ slice }}")
     assert (lab / "kept/7/run.json").exists(), output
@@ -91,8 +99,8 @@ def test_the_record_lies_where_lab_reports_says(lab: Path) -> None:
     assert not (lab / "reports/run.json").exists()
 
 
-def run(lab: Path, *arguments: str) -> str:
-    return start(lab, *arguments).communicate(timeout=120)[0]
+def run(lab: Path, *arguments: str, playbook: str = "lab.yml") -> str:
+    return start(lab, *arguments, playbook=playbook).communicate(timeout=120)[0]
 
 
 def status(lab: Path, host: str) -> dict[str, Any]:
