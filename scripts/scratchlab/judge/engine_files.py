@@ -108,7 +108,7 @@ def _hostname(text: str, config: Mapping[str, Any]) -> str:
     # moby v20.10.24 daemon/container_operations_unix.go buildHostnameFile(), once with domain.
     name, domain = str(config.get("Hostname") or ""), str(config.get("Domainname") or "")
     as_written = f"{name}\n"
-    if text in (as_written, f"{name}.{domain}\n"):
+    if text == as_written or (domain and text == f"{name}.{domain}\n"):
         return ""
     return f"it holds {text[:80]!r}, and the engine wrote {as_written!r}"
 

@@ -65,6 +65,13 @@ def test_the_hostname_is_the_configured_one(text: str, same: bool) -> None:
     assert same or sentence == f"it holds {text!r}, and the engine wrote 'h\\n'"
 
 
+@pytest.mark.parametrize("text", ["h.\n", "h.XXXX\n", "h.d\n"])
+def test_without_a_domain_the_hostname_has_none(text: str) -> None:
+    for config in ({"Hostname": "h"}, {"Hostname": "h", "Domainname": ""}):
+        sentence = changed("hostname", text, Config=config)
+        assert sentence == f"it holds {text!r}, and the engine wrote 'h\\n'"
+
+
 def test_a_long_hostname_is_cut() -> None:
     sentence = changed("hostname", "x" * 200)
     assert sentence is not None
