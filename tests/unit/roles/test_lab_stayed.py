@@ -82,8 +82,28 @@ def test_last_lines_name_what_stays_and_the_commands(tmp_path: Path) -> None:
         "lab: on desk2 stays:",
         "lab:   /notes of desk2",
         "lab: to remove it: ./lab destroy -i 'inventory/a class.yml' -e lab_destroy_data=true",
-        "lab: to remove it: apt-get purge mytool, then ./lab destroy -i 'inventory/a class.yml'",
+        "lab: to remove it, on desk1, desk2: apt-get purge mytool; then here: "
+        "./lab destroy -i 'inventory/a class.yml'",
     ]
+
+
+def test_command_for_a_machine_of_a_room_says_so_and_one_for_this_machine_does_not(
+    tmp_path: Path,
+) -> None:
+    place = tmp_path / ".cache" / "destroyed"
+    place.mkdir(parents=True)
+    remedies = ["rm /root/.local/state/scratchlab/learn.json", PURGE]
+    for name in ("localhost", "desk2"):
+        for file in place.iterdir():
+            file.unlink()
+        (place / f"{name}.json").write_text(json.dumps({"stays": ["/x"], "remedies": remedies}))
+        own = name == "localhost"
+        assert shown(tmp_path)[2:] == [
+            f"lab: to remove it{'' if own else ', on desk2'}: {remedies[0]}",
+            "lab: to remove it: apt-get purge mytool, then ./lab destroy"
+            if own
+            else "lab: to remove it, on desk2: apt-get purge mytool; then here: ./lab destroy",
+        ]
 
 
 def test_last_line_where_nothing_stays(tmp_path: Path) -> None:
