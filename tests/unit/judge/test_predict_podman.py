@@ -37,6 +37,7 @@ def test_masks_depend_on_the_version() -> None:
     assert old - middle == {block}
     assert new - middle == {"/proc/interrupts", CPU}
     assert powercap in predicted("4.8", "masked-path")  # the first that masks it
+    assert block not in predicted("5.4", "masked-path")  # the first that does not
 
 
 def test_the_kernel_decides_who_owns_its_terminals() -> None:

@@ -181,3 +181,20 @@ def test_devices_that_are_asked_for_by_name(
 ) -> None:
     runtime = {"annotations": annotations}
     assert set(asked_by_name(facts(inspect=inspect, config=runtime, engine=PODMAN))) == expected
+
+
+def test_several_devices_are_named_in_their_order() -> None:
+    asked = {"HostConfig": {"DeviceRequests": [{"DeviceIDs": ["v.com/c=b", "v.com/c=a"]}]}}
+    listed_bind = causes(with_library(inspect=asked))[9]
+    assert listed_bind.doubt == "no CDI file of v.com/c=a, v.com/c=b names it"
+    unknown = causes(facts(bound(9, LIB), inspect=asked, vantage="debug"))[9].evidence[0]
+    detail = "v.com/c=a, v.com/c=b is asked for; what that adds is not known from here"
+    assert unknown == Evidence("inspect", detail)
+
+
+def test_a_hook_is_shown_with_its_arguments() -> None:
+    hook = {"path": "/h", "args": ["h", "--mount=/x", "y"]}
+    found = facts(mount(9, "/x"), config={**config(), "hooks": {"prestart": [hook]}})
+    assert causes(found)[9].evidence[0] == Evidence(
+        "oci-config", "prestart hook: /h h --mount=/x y"
+    )
