@@ -144,7 +144,7 @@ def test_check_names_the_machine_that_is_off() -> None:
     done = lab("check")
     assert done.returncode != 0
     ready = [
-        name for name in DESKS if re.search(rf"^{name} +yes( +yes){{6}} *$", done.stdout, re.M)
+        name for name in DESKS if re.search(rf"^{name} +yes( +yes){{7}} *$", done.stdout, re.M)
     ]
     assert ready == [name for name in DESKS if name != OFF], done.stdout
     assert re.search(rf"^{OFF} +NO *$", done.stdout, re.M)
