@@ -213,6 +213,7 @@ class Container:
     inspect: Mapping[str, Any] = field(default_factory=dict)
     oci_config: Mapping[str, Any] | None = None  # the runtime's config.json, None if not readable
     oci_config_path: str = ""
+    made: int | None = None  # when the runtime had made it, in ns since 1970; None if not known
     namespaces: Mapping[str, str] = field(default_factory=dict)  # mnt -> "mnt:[4026532201]"
     uid_map: tuple[tuple[int, int, int], ...] = ()  # inside, outside, count
 

@@ -118,6 +118,7 @@ class HostView:
                 inspect=inspect,
                 oci_config=config.data,
                 oci_config_path=config.path,
+                made=runtime_config.made_at(config.path),
                 namespaces=process.namespaces,
                 uid_map=process.uid_map,
             ),

@@ -49,6 +49,21 @@ def find_config(inspect: Json, engine: Engine, info: Json, parent: int) -> OciCo
     return OciConfig(None, "", problem)
 
 
+def made_at(config: str) -> int | None:
+    """When the runtime had made the container whose config.json is ``config``, in nanoseconds since
+    1970; None if not known.
+
+    It writes the number of the process beside it once that has all its mounts and waits for the
+    start (containerd v1.6.20 pkg/process/init.go newPidFile(); runc v1.1.5 utils_linux.go run(),
+    after libcontainer/standard_init_linux.go syncParentReady()).
+    """
+    try:
+        found = os.lstat(os.path.join(os.path.dirname(config), "init.pid")) if config else None
+    except OSError:
+        return None
+    return found.st_mtime_ns if found is not None else None
+
+
 def _config_candidates(inspect: Json, engine: Engine, info: Json, parent: int) -> Iterator[str]:
     if inspect.get("OCIConfigPath"):  # podman
         yield inspect["OCIConfigPath"]

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scratchlab.judge.times import changed_since_start, is_after_start
-from scratchlab.model import Container, EngineFile
+from scratchlab.judge.times import changed_since, reported_early, start_of
+from scratchlab.model import Container, EngineFile, Facts
 
 # moby v20.10.24 libnetwork/etchosts/etchosts.go defaultContent, v25 to v29
 # daemon/libnetwork/etchosts: address -> names.
@@ -54,8 +54,9 @@ class _Content:
     open: str = ""
 
 
-def written(file: EngineFile, container: Container, engine: str) -> Written | None:
+def written(file: EngineFile, facts: Facts) -> Written | None:
     """Who wrote the content of ``file``; None where that is not known."""
+    container, engine = facts.container, facts.engine.name
     mode = str((container.inspect.get("HostConfig") or {}).get("NetworkMode") or "")
     if mode.startswith("container:"):
         return None  # then they are another container's
@@ -64,14 +65,17 @@ def written(file: EngineFile, container: Container, engine: str) -> Written | No
         return Written(content.foreign)
     if not content.open:
         return Written("", "holds what the engine writes")
-    later = is_after_start(file.changed, container)
-    if later is None:
+    start = start_of(facts)
+    if file.changed is None or start is None:
         return None
-    if not later:
+    since = changed_since(file.changed, start)
+    if not since:
         return Written("", "was not changed since the container was started")
-    if file.target in _NETWORK_FILES and _may_write_again(container.inspect, engine, mode):
+    # Docker that reports the start early sets up the network after the runtime's work (moby v28
+    # daemon/start.go containerStart()).
+    again = reported_early(facts) or _may_write_again(container.inspect, engine, mode)
+    if file.target in _NETWORK_FILES and again:
         return None
-    since = changed_since_start(file.changed, container)
     return Written(f"it {since}, and the configuration does not tell {content.open}")
 
 

@@ -22,7 +22,7 @@ from scratchlab.judge.paths import parents, upwards
 from scratchlab.judge.places import Content
 from scratchlab.judge.rules.docker import INIT_RULES
 from scratchlab.judge.rules.runtime import DEVICES, LINKS
-from scratchlab.judge.times import changed_since_start
+from scratchlab.judge.times import changed_since, start_of
 from scratchlab.model import Entry, Evidence, Kind, Mount, Origin, Status
 
 _COPIED_UP = ("kind", "mode", "uid", "gid", "size", "sha256", "target", "device")
@@ -71,7 +71,7 @@ class EntryOrigins:
         """
         facts = self._evidence.facts
         born = facts.made_again.get(live.path)
-        if since := changed_since_start(born, facts.container):
+        if since := changed_since(born, start_of(facts)):
             return Cause(Origin.WRITTEN_LATER, None, (Evidence("stat", f"it {since}"),))
         writable = self._evidence.writable
         if writable is None or live.kind is not Kind.DIRECTORY or live.path == "/":
@@ -217,7 +217,7 @@ class EntryOrigins:
         file = self._files.get(live.path)
         if file is None:
             return cause
-        found = written(file, self._evidence.facts.container, self._engine)
+        found = written(file, self._evidence.facts)
         if found is None:
             return cause
         if found.later:

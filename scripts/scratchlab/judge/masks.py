@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from scratchlab.judge.cause import Cause, mount_line
 from scratchlab.judge.podman_masks import default_masks
 from scratchlab.judge.rules.runtime import DEVICES
-from scratchlab.judge.times import changed_since_start
+from scratchlab.judge.times import changed_since, start_of
 from scratchlab.model import Evidence, Facts, Mount, Origin
 
 _NULL = DEVICES["/dev/null"]
@@ -26,7 +26,7 @@ class Masks:
     def __init__(self, facts: Facts) -> None:
         config: Mapping[str, object] = (facts.container.oci_config or {}).get("linux") or {}
         host_config = facts.container.inspect.get("HostConfig") or {}
-        self._container = facts.container
+        self._start = start_of(facts)
         self._listed_in = "oci-config" if facts.container.oci_config else "inspect"
         # As lists: a runtime goes through each in its order.
         masked = config.get("maskedPaths") or host_config.get("MaskedPaths") or ()
@@ -67,7 +67,7 @@ class Masks:
         if mount.id in self._again:
             detail = "its line stands after that of a mask that the runtime mounts later"
             return (Evidence("mountinfo", detail),)
-        since = changed_since_start(self._changed.get(mount.id), self._container)
+        since = changed_since(self._changed.get(mount.id), self._start)
         return (Evidence("stat", f"its directory {since}"),) if since else ()
 
     def _cause(self, mount: Mount, rule: str, what: str) -> Cause:

@@ -8,23 +8,24 @@ from typing import Any
 import pytest
 
 from scratchlab.judge.engine_files import Written, written
-from scratchlab.model import Container, EngineFile
+from scratchlab.model import Container, Engine, EngineFile, Facts
 
 DEFAULT = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\n"
 
 
 START = "2026-11-28T09:00:00.5Z"
 BEFORE, AFTER = 1_795_856_400_499_999_999, 1_795_856_400_500_000_001  # ns
-SHOWN = "2026-11-28T09:00:00.500000001Z"
+SHOWN, SHOWN_START = "2026-11-28T09:00:00.500000001Z", "2026-11-28T09:00:00.500000000Z"
 
 
 def found(
     name: str, text: str | None, recorded: str = "", changed: int | None = None,
-    engine: str = "docker", identity: str = "", **inspect: Any,
+    engine: str = "docker", identity: str = "", made: int | None = None, **inspect: Any,
 ) -> Written | None:  # fmt: skip
     file = EngineFile(f"/etc/{name}", f"/d/{name}", text, recorded, changed)
     described = {"State": {"StartedAt": START}, **inspect}
-    return written(file, Container(id=identity, inspect=described), engine)
+    container = Container(id=identity, inspect=described, made=made)
+    return written(file, Facts(engine=Engine(name=engine), container=container))
 
 
 def changed(name: str, text: str | None, recorded: str = "", **inspect: Any) -> str | None:
@@ -233,10 +234,23 @@ def test_what_was_not_changed_since_the_start_is_the_engines() -> None:
 
 def test_what_was_changed_since_the_start_is_not() -> None:
     sentence = (
-        f"it was made or changed at {SHOWN}, after the start at {START}, and the configuration "
-        "does not tell the lines '203.0.113.9 up'"
+        f"it was made or changed at {SHOWN}, after the start at {SHOWN_START}, and the "
+        "configuration does not tell the lines '203.0.113.9 up'"
     )
     assert gateway(AFTER) == Written(sentence)
+    assert gateway(AFTER, made=BEFORE) == Written(sentence)
+
+
+def test_docker_that_reports_its_start_early_sets_up_the_network_later() -> None:
+    """Its network comes after the runtime's work: hosts and resolv.conf may be written then."""
+    made = AFTER + 1000
+    assert gateway(AFTER, made=made) == Written(
+        "", "was not changed since the container was started"
+    )
+    assert gateway(made + 1, made=made) is None
+    hostname = found("hostname", "other\n", changed=made + 1, made=made, Config={"Hostname": "h"})
+    assert hostname is not None
+    assert hostname.later
 
 
 @pytest.mark.parametrize(
@@ -313,8 +327,8 @@ def test_of_podmans_files_only_the_time_is_known(name: str) -> None:
         )
         assert before == Written("", "was not changed since the container was started")
         assert after == Written(
-            f"it was made or changed at {SHOWN}, after the start at {START}, and the configuration "
-            "does not tell what it should hold"
+            f"it was made or changed at {SHOWN}, after the start at {SHOWN_START}, and the "
+            "configuration does not tell what it should hold"
         )
         assert unknown is None
 
@@ -347,8 +361,8 @@ def test_without_a_recorded_digest_time_tells_of_resolv_conf() -> None:
     }
     this = found("resolv.conf", "x", changed=AFTER, **inspect)
     assert this == Written(
-        f"it was made or changed at {SHOWN}, after the start at {START}, and the configuration "
-        "does not tell what it should hold"
+        f"it was made or changed at {SHOWN}, after the start at {SHOWN_START}, and the "
+        "configuration does not tell what it should hold"
     )
     assert found("resolv.conf", "x", changed=BEFORE, **inspect) == Written(
         "", "was not changed since the container was started"
