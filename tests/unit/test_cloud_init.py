@@ -44,7 +44,8 @@ def test_script_is_pinned_and_takes_hostile_options_as_words(
     assert "./lab -e 'lab_x=a b;$(id)' </dev/null" in text
     assert subprocess.run(["sh", "-n"], input=text, text=True, check=False).returncode == 0
     if shutil.which("shellcheck"):
-        done = subprocess.run(["shellcheck", "-"], input=text, text=True, check=False)
+        command = ["shellcheck", "--exclude=SC2016", "-"]  # the test's own $(id) is meant so
+        done = subprocess.run(command, input=text, text=True, check=False)
         assert done.returncode == 0
 
 
