@@ -12,6 +12,7 @@ from scratchlab.errors import LabError
 from scratchlab.text import visible
 
 DIRECTORY = "results"
+_OWN = "inventory/localhost.yml"  # what ./lab takes where no inventory is named
 _PRIVATE_DIRECTORY, _PRIVATE_FILE = 0o700, 0o600
 
 
@@ -23,7 +24,7 @@ def is_room(reports: Path) -> bool:
         return True  # what it says is not known, so it is kept
     hosts = run.get("hosts")
     several = isinstance(hosts, list) and len(hosts) > 1
-    named = bool(run.get("inventory"))
+    named = any(inventory != _OWN for inventory in run.get("inventory") or ())
     return (several or named) and any(reports.glob("*/status.json"))
 
 

@@ -82,6 +82,8 @@ def test_own_machine_without_a_room_keeps_nothing(tmp_path: Path) -> None:
     reports.machine("localhost")
     assert not is_room(reports.finish())
     assert not is_room(tmp_path / "nothing")
+    reports.inventory = ["inventory/localhost.yml"]
+    assert not is_room(reports.finish()), "one's own machine, as ./lab without -i records it"
     reports.inventory = ["inventory/classroom.yml"]
     assert is_room(reports.finish())
     (tmp_path / "reports" / "run.json").write_text("{")
