@@ -23,6 +23,7 @@ TRACKED = subprocess.run(
 ).stdout.split("\0")
 PAGES = [name for name in TRACKED if name]
 LINK = re.compile(r"(?<!`)\[[^\]]*\]\(([^)\s]+)\)")
+MADE = {"CHANGELOG.md", "docs/injections.md"}  # the second by tests.matrix
 # Where each command of the README is run; a directory or a file of the tests.
 RUN = {
     "git clone THIS_REPOSITORY lab && cd lab": "tests/e2e/test_2_first_run.py",
@@ -137,6 +138,15 @@ def problem(command: str) -> str:
 
 def option_names(command: click.Command) -> set[str]:
     return {"--help", *(name for one in command.params for name in one.opts)}
+
+
+@pytest.mark.parametrize("name", sorted({*PAGES} - MADE))
+def test_lines_of_prose_are_short(name: str) -> None:
+    """But for tables, code, pictures and what is one word for a formatter, such as a link."""
+    prose = re.sub(r"^```.*?^```|^<!-- .*?$|^(\s*\||!|    |<).*?$", "",
+                   (ROOT / name).read_text("utf-8"), flags=re.M | re.S)  # fmt: skip
+    long = [line for line in prose.splitlines() if len(line) > documents.WIDTH]
+    assert [line for line in long if not re.search(r"\]\(\S+\)|`[^`]{40,}`", line)] == []
 
 
 def test_readme_is_short() -> None:
