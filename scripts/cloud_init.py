@@ -170,7 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line: print the user-data."""
     parser = Parser(
         prog="./lab cloud-init",
-        description=__doc__.split("\n")[0],
+        description="Print user-data with which a fresh VM installs, runs and proves itself.",
         epilog="Options after -- go to ./lab on the VM, as in: ./lab cloud-init -- -e x=1",
     )
     parser.add_argument("--git", metavar="URL", help="the repository (default: this one's origin)")

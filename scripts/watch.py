@@ -93,7 +93,7 @@ def clock() -> str:
 
 def options_of(arguments: Sequence[str]) -> argparse.Namespace:
     """The options of the command line."""
-    parser = Parser(prog="./lab watch", description=__doc__.split("\n")[0])
+    parser = Parser(prog="./lab watch", description="Look at a room while a lesson runs.")
     parser.add_argument("-i", "--inventory", action="append", default=[], help="the room")
     parser.add_argument("-l", "--limit", help="only these machines")
     parser.add_argument("-e", "--extra-vars", action="append", default=[], help="as for Ansible")
