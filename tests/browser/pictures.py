@@ -1,7 +1,8 @@
-"""The README's pictures, from a real run: ``pictures.py REPORTS DOCS [HOST]``.
+"""The pictures of the documents, from a real run: ``pictures.py REPORTS DOCS [HOST] [URL]``.
 
 REPORTS is the directory that ./lab writes (HOST/report.json; index.html for a room); the pictures
-go to DOCS. Run it in the test environment, with Debian's chromium installed:
+go to DOCS. URL is where `./lab watch --serve` shows its page. Run it in the test environment, with
+Debian's chromium installed:
 ``PYTHONPATH=scripts .cache/test-venv/bin/python tests/browser/pictures.py reports docs``
 """
 
@@ -22,14 +23,16 @@ WHOLE = {"width": 1280, "height": 1230}  # the 26 entries of the sleep container
 PHONE = {"width": 390, "height": 760}
 
 
-def opened(browser: Browser, file: Path, size: dict[str, int], scheme: str = "light") -> Page:
-    """The page of ``file`` in a window of its own."""
+def opened(
+    browser: Browser, place: Path | str, size: dict[str, int], scheme: str = "light"
+) -> Page:
+    """The page of a file or a URL in a window of its own."""
     found = browser.new_page(
         viewport=size,  # type: ignore[arg-type]
         color_scheme=scheme,  # type: ignore[arg-type]
         reduced_motion="reduce",  # or the picture is taken during an animation
     )
-    found.goto(file.as_uri())
+    found.goto(place.as_uri() if isinstance(place, Path) else place)
     return found
 
 
@@ -47,7 +50,7 @@ def host(browser: Browser, file: Path, docs: Path) -> None:
     opened(browser, file, PHONE).screenshot(path=docs / "report-phone.png")
 
 
-def main(reports: Path, docs: Path, name: str | None) -> None:
+def main(reports: Path, docs: Path, name: str = "", watch: str = "") -> None:
     """Take all pictures."""
     docs.mkdir(exist_ok=True)
     chosen = reports / name if name else min(reports.glob("*/report.json")).parent
@@ -59,8 +62,10 @@ def main(reports: Path, docs: Path, name: str | None) -> None:
         room = reports / "index.html"
         if room.exists():
             opened(browser, room, DESK).screenshot(path=docs / "room.png")
+        if watch:
+            opened(browser, watch, DESK).screenshot(path=docs / "watch.png")
         browser.close()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] if len(sys.argv) > 3 else None)
+    main(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:])
