@@ -196,10 +196,15 @@ def change(options: argparse.Namespace, place: Place) -> None:
 
 
 def enter(place: Place, name: str, command: Sequence[str]) -> None:
-    """Become ssh. Raises MachineError."""
+    """Become ssh. Raises MachineError.
+
+    One word is a line for the machine's shell, as with ssh; several stay the words that they are.
+    """
     (machine,) = selected(place, [name])
     words = list(command[1:] if command[:1] == ["--"] else command)
-    os.execvp("ssh", backend(machine.on, place).connection(machine).command(*words))  # noqa: S606
+    connection = backend(machine.on, place).connection(machine)
+    line = [*connection.command(), *words] if len(words) == 1 else connection.command(*words)
+    os.execvp("ssh", line)  # noqa: S606
 
 
 def say(text: str) -> None:

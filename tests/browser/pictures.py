@@ -32,7 +32,7 @@ def opened(
         color_scheme=scheme,  # type: ignore[arg-type]
         reduced_motion="reduce",  # or the picture is taken during an animation
     )
-    found.goto(place.as_uri() if isinstance(place, Path) else place)
+    found.goto(place.resolve().as_uri() if isinstance(place, Path) else place)
     return found
 
 

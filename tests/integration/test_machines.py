@@ -92,6 +92,8 @@ def test_another_machine_under_the_same_name_is_refused(lab: Lab) -> None:
 
 
 def test_a_command_gets_its_words_as_they_are(lab: Lab) -> None:
+    done = lab("ssh", "fresh1", "echo one; echo two")  # one word is a line for the shell
+    assert done.stdout == "one\ntwo\n"
     done = lab("ssh", "fresh1", "printf", "%s|", "a b", "$HOME", "it's")
     assert done.stdout == "a b|$HOME|it's|"
 
