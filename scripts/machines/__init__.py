@@ -8,6 +8,7 @@ nothing but Python. Imports run only down this list::
     inventory capacity  what Ansible reads; what this host has left
     backends            which there are
     incus qemu docker_engine
+    container           how the user of a container is let in, and how ssh comes
     disk                a file system for virtual machines
     debian              base systems, as tar files
     place               files: records, keys, locks

@@ -11,8 +11,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from machines import container
 from machines.debian import RELEASES, Release, base_system
-from machines.model import USER, Connection, Kind, Machine, MachineError, State
+from machines.model import Connection, Kind, Machine, MachineError, State
 from machines.place import Place, run
 
 LABEL = "io.scratchlab.machine"
@@ -137,22 +138,6 @@ def wait_until_started(name: str, seconds: float = BOOT_SECONDS) -> None:
     )
 
 
-def let_in(name: str, public_key: str, host_key: str = "") -> None:
-    """Let the owner of ``public_key`` log in as the machine's user; ``host_key`` is its own key."""
-    script = (
-        f"set -e; umask 077; mkdir -p ~{USER}/.ssh /run/sshd; cat >~{USER}/.ssh/authorized_keys; "
-        f"chown -R {USER}: ~{USER}/.ssh; rm -f /run/nologin"
-    )
-    docker("exec", "--interactive", name, "sh", "-c", script, stdin=public_key.encode())
-    if host_key:
-        script = (
-            "set -e; umask 077; rm -f /etc/ssh/ssh_host_*; "
-            "cat >/etc/ssh/ssh_host_ed25519_key; "
-            "ssh-keygen -y -f /etc/ssh/ssh_host_ed25519_key >/etc/ssh/ssh_host_ed25519_key.pub"
-        )
-        docker("exec", "--interactive", name, "sh", "-c", script, stdin=host_key.encode())
-
-
 class DockerEngine:
     """See machines.model.Backend."""
 
@@ -216,8 +201,11 @@ class DockerEngine:
     def wait(self, machine: Machine, seconds: float) -> None:
         """See Backend."""
         wait_until_started(machine.instance, seconds)
-        host_key = (self.place.directory(machine.name) / "host_key").read_text()
-        let_in(machine.instance, self.place.public_key(), host_key)
+        for script, key in (
+            (container.AUTHORIZED + container.LOGIN, self.place.public_key().encode()),
+            (container.HOST_KEY, container.host_key(self.place, machine)),
+        ):
+            docker("exec", "--interactive", machine.instance, "sh", "-c", script, stdin=key)
 
     def start(self, machine: Machine) -> None:
         """See Backend."""
@@ -246,17 +234,8 @@ class DockerEngine:
 
     def connection(self, machine: Machine) -> Connection:
         """See Backend."""
-        return Connection(
-            host=machine.instance,
-            alias=machine.instance,
-            key=str(self.place.key),
-            known_hosts=str(self.place.directory(machine.name) / "known_hosts"),
-            # Real ssh, but through docker exec: it needs no network.
-            proxy=(
-                *("docker", "exec", "--interactive", "--user", "root"),
-                *(machine.instance, "/usr/sbin/sshd", "-i"),
-            ),
-        )
+        entering = ("docker", "exec", "--interactive", "--user", "root", machine.instance)
+        return container.connection(self.place, machine, *entering)
 
     def forget(self) -> None:
         """See Backend."""

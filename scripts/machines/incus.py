@@ -17,8 +17,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from machines import container
 from machines.debian import base_system
-from machines.model import USER, Connection, Kind, Machine, MachineError, State
+from machines.model import Connection, Kind, Machine, MachineError, State
 from machines.place import Place, run
 
 POOL = "scratchlab"
@@ -37,16 +38,6 @@ rm -f /etc/resolv.conf; printf 'nameserver %s\\n' "$1" >/etc/resolv.conf
 grep -q " $(uname -n)$" /etc/hosts || printf '127.0.1.1 %s\\n' "$(uname -n)" >>/etc/hosts
 systemctl --quiet enable --now systemd-networkd
 """
-KEYS = f"""
-set -e; umask 077
-mkdir -p ~{USER}/.ssh; cat >~{USER}/.ssh/authorized_keys; chown -R {USER}: ~{USER}/.ssh
-"""
-HOST_KEY = """
-set -e; umask 077; rm -f /etc/ssh/ssh_host_*
-cat >/etc/ssh/ssh_host_ed25519_key
-ssh-keygen -y -f /etc/ssh/ssh_host_ed25519_key >/etc/ssh/ssh_host_ed25519_key.pub
-"""
-RUNTIME = "mkdir -p /run/sshd; rm -f /run/nologin"
 
 
 def incus(*arguments: str, stdin: bytes | None = None) -> str:
@@ -168,11 +159,11 @@ class Incus:
             self._execute(machine, f"hostnamectl --static hostname {machine.name} || true")
             address = incus("network", "get", NETWORK, "ipv4.address").partition("/")[0]
             self._execute(machine, NETWORKED, address)
-            self._execute(machine, KEYS, stdin=self.place.public_key().encode())
-            key = (self.place.directory(machine.name) / "host_key").read_bytes()
-            self._execute(machine, HOST_KEY, stdin=key)
+            self._execute(machine, container.AUTHORIZED, stdin=self.place.public_key().encode())
+            key = container.host_key(self.place, machine)
+            self._execute(machine, container.HOST_KEY, stdin=key)
             incus("snapshot", "create", machine.instance, SNAPSHOT)
-        self._execute(machine, RUNTIME)
+        self._execute(machine, container.LOGIN)
 
     def _wait_until_started(self, machine: Machine, seconds: float) -> None:
         ends = time.monotonic() + seconds
@@ -243,17 +234,8 @@ class Incus:
 
     def connection(self, machine: Machine) -> Connection:
         """See Backend."""
-        return Connection(
-            host=machine.instance,
-            alias=machine.instance,
-            key=str(self.place.key),
-            known_hosts=str(self.place.directory(machine.name) / "known_hosts"),
-            # Real ssh, but through incus exec: it needs no route to the machine's network.
-            proxy=(
-                *("incus", "exec", machine.instance, "--mode=non-interactive", "--"),
-                *("/usr/sbin/sshd", "-i"),
-            ),
-        )
+        entering = ("incus", "exec", machine.instance, "--mode=non-interactive", "--")
+        return container.connection(self.place, machine, *entering)
 
     def forget(self) -> None:
         """See Backend."""
