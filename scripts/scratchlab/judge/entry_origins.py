@@ -37,6 +37,7 @@ class EntryOrigins:
         self._mounts = mounts
         facts = evidence.facts
         self._engine = facts.engine.name
+        self._start = start_of(facts)
         self._mountpoints = mounts.mountpoints
         config = facts.container.inspect.get("Config") or {}
         workdir = mounts.resolve(config.get("WorkingDir") or "/")
@@ -69,9 +70,8 @@ class EntryOrigins:
         """A directory that was removed and made again: it is as in the image, and hides what the
         image has below it (Linux Documentation/filesystems/overlayfs.rst, opaque directories).
         """
-        facts = self._evidence.facts
-        born = facts.made_again.get(live.path)
-        if since := changed_since(born, start_of(facts)):
+        born = self._evidence.facts.made_again.get(live.path)
+        if since := changed_since(born, self._start):
             return Cause(Origin.WRITTEN_LATER, None, (Evidence("stat", f"it {since}"),))
         writable = self._evidence.writable
         if writable is None or live.kind is not Kind.DIRECTORY or live.path == "/":
