@@ -21,12 +21,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import median
 
-from machines.docker_engine import INSTANCES, INSTANCES_EACH
+from machines.docker_engine import INSTANCES, INSTANCES_EACH, docker
 from tests.benchmarks import keeping_bytecode
+from tests.benchmarks.comparison import Comparison
 from tests.machines import ROOT, classroom
 
 DIRECTORY = ROOT / ".cache" / "classroom-benchmark"
 LIMIT = 20 * 60  # seconds for all of it
+BEFORE_MIB, BEFORE_SECONDS = 70.0, 3.3
 # ssh reaches these machines through docker exec, as in no real classroom.
 NOT_COUNTED = "docker"
 
@@ -105,6 +107,28 @@ def run(inventory: Path, hosts: int, forks: int) -> dict[str, object]:
         "done": [record["state"] for record in records].count("done"),
         "status": process.returncode,
     }
+
+
+def controller(_runs: int) -> Iterator[Comparison]:
+    """What another host costs the controller, from one run on one machine and one on ten; against
+    what it cost in the version of 2026-11-27.
+    """
+    many = 10
+    with enough_instances(many):
+        try:
+            if not docker("images", "--quiet", classroom.IMAGE).strip():
+                classroom.prepare()
+            inventory = classroom.inventory(DIRECTORY, classroom.start(many))
+            run(inventory, many, many)  # the first run on the base changes it
+            one, all_of_them = run(inventory, 1, 1), run(inventory, many, many)
+        finally:
+            classroom.remove()
+    memory, processor = (
+        (float(str(all_of_them[key])) - float(str(one[key]))) / (many - 1)
+        for key in ("controller_peak_mib", "controller_cpu_s")
+    )
+    yield Comparison("memory of a fork and its ssh", memory, "before", BEFORE_MIB, 0.5, "MiB")
+    yield Comparison("a host", processor, "before", BEFORE_SECONDS, 0.5, "s of the processor")
 
 
 def main(count: int, wanted: list[str]) -> int:

@@ -1,23 +1,23 @@
-"""How time grows with the mounts of a container, as ratios.
-
-    python -m tests.benchmarks.mounts [--mounts N] [--runs N]
+"""How the judge's time grows with the mounts of a container.
 
 Needs no engine: the mounts are made up, as many on one directory as below it, which is what a
-hostile container does. Ten times the mounts take about ten times the time.
+hostile container does.
 """
 
 from __future__ import annotations
 
-import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from scratchlab import mountinfo
 from scratchlab.judge.mount_origins import MountOrigins
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Facts, Kind, Mount
+from tests.benchmarks.comparison import Comparison
 
+_MANY, _FEW = 24_000, 2_400
+_GOAL = 12  # ten times the mounts, and what chance adds
 _LINE = "{} {} 0:{} / {} rw - tmpfs t rw\n"
 
 
@@ -51,25 +51,16 @@ def seconds(work: Callable[[], object], runs: int) -> float:
     return min(times)
 
 
-def main() -> None:
-    """Measure everything and print the table."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.mounts")
-    parser.add_argument("--mounts", type=int, default=24_000)
-    parser.add_argument("--runs", type=int, default=3)
-    options = parser.parse_args()
-    many, few = options.mounts, options.mounts // 10
-    print(f"{'':24} {few:>9,} {many:>9,} {'ratio':>8}")
-    texts = {count: lines(count) for count in (few, many)}
+def made_up_mounts(runs: int) -> Iterator[Comparison]:
+    """Each step of the work on mounts."""
+    texts = {count: lines(count) for count in (_FEW, _MANY)}
     mounts = {count: mountinfo.parse(text) for count, text in texts.items()}
     steps: dict[str, Callable[[int], object]] = {
         "mountinfo.parse": lambda count: mountinfo.parse(texts[count]),
-        "visible_mounts": lambda count: mountinfo.visible_mounts(mounts[count]),
+        "mountinfo.visible_mounts": lambda count: mountinfo.visible_mounts(mounts[count]),
         "who made each mount": lambda count: judge(mounts[count]),
     }
     for name, step in steps.items():
-        short, long = (seconds(partial(step, count), options.runs) for count in (few, many))
-        print(f"{name:24} {short:7.3f} s {long:7.3f} s {long / short:7.1f}x", flush=True)
-
-
-if __name__ == "__main__":
-    main()
+        short, long = (seconds(partial(step, count), runs) for count in (_FEW, _MANY))
+        yield Comparison(f"{name}, {_MANY:,} mounts", long, f"{_FEW:,} mounts", short, _GOAL,
+                         "s of the processor")  # fmt: skip

@@ -1,20 +1,17 @@
-"""Time of the lab on a bare machine compared with a shell script; of a second run, with a ping.
+"""Time of the lab on a bare machine, against a shell script; of a second run, against a ping.
 
-``python3 -m tests.benchmarks.provisioning [--rounds N] [--suite SUITE]``. Each round starts two new
-system containers: plain.sh runs on one, the lab on the other, over the same kind of connection.
-Then the lab runs once more, and ``ansible -m ping`` after it. Prints ratios of medians; goals: at
-most 1.15 for the first run, at most 10 for the second. Each ratio is printed for the whole run, and
-for the part before the proof, which has no counterpart in the script. Needs Molecule's environment,
-an engine and root.
+Each run starts two new system containers: plain.sh runs on one, the lab on the other, over the
+same kind of connection. Then the lab runs once more, and ``ansible -m ping`` after it. Each time
+is taken of the whole run, and of the part before the proof, which has no counterpart in the script.
+Needs Molecule's environment, an engine and root.
 """
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
+import math
 import subprocess
-import sys
 import tarfile
 import time
 from collections.abc import Iterator, Sequence
@@ -23,28 +20,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from machines.debian import RELEASES
 from tests.benchmarks import keeping_bytecode
+from tests.benchmarks.comparison import Comparison
 from tests.machines.fresh import Fresh
 from tests.scenarios import ROOT, environment
 
 PLAIN = Path(__file__).with_name("plain.sh")
 FILES = ROOT / "roles" / "scratch_images" / "files"
 PROOF = b"PLAY [Prove"  # where the part begins that the script does not have
-FIRST_GOAL = 1.15
-SECOND_GOAL = 10.0
+SUITE = "bookworm"
 PINGS = 5
 MACHINES = Fresh("cost")
 
 
 @contextmanager
-def machine(name: str, suite: str) -> Iterator[Path]:
+def machine(name: str) -> Iterator[Path]:
     """A bare machine; yields its inventory, and removes the machine afterwards."""
     directory = ROOT / "build" / "benchmarks" / name
     directory.mkdir(parents=True, exist_ok=True)
     inventory = directory / "hosts.json"
     MACHINES.down()
-    MACHINES.up({name: suite})
+    MACHINES.up({name: SUITE})
     host = MACHINES.variables(name) | {"rootfs_verification_reports": str(directory)}
     inventory.write_text(json.dumps({"all": {"hosts": {name: host}}}))
     try:
@@ -89,10 +85,10 @@ def timed(command: Sequence[str], log: Path, stdin: bytes = b"") -> Duration:
     return Duration(whole, before_proof or whole)
 
 
-def plain(number: int, suite: str) -> float:
+def plain(number: int) -> float:
     """Seconds of the shell script on a bare machine."""
     name = f"plain-{number}"
-    with machine(name, suite) as inventory:
+    with machine(name) as inventory:
         command = MACHINES.command(name, "sudo", "sh", "-c", PLAIN.read_text())
         return timed(command, inventory.with_name("log.txt"), sources()).whole
 
@@ -106,9 +102,9 @@ def sources() -> bytes:
     return content.getvalue()
 
 
-def lab(number: int, suite: str) -> tuple[Duration, Duration, list[float]]:
+def lab(number: int) -> tuple[Duration, Duration, list[float]]:
     """Durations of the lab on a bare machine and of a second run, and seconds of pings."""
-    with machine(f"lab-{number}", suite) as inventory:
+    with machine(f"lab-{number}") as inventory:
         run = ["ansible-playbook", "-i", str(inventory), "lab.yml"]
         first = timed(run, inventory.with_name("first.txt"))
         second = timed(run, inventory.with_name("second.txt"))
@@ -117,41 +113,27 @@ def lab(number: int, suite: str) -> tuple[Duration, Duration, list[float]]:
         return first, second, pings
 
 
-def ratios(title: str, times: Sequence[Duration], base: Sequence[float], goal: float) -> bool:
-    """Print both ratios of medians; returns whether that of the whole meets the goal."""
-    whole = median(duration.whole for duration in times) / median(base)
-    without = median(duration.before_proof for duration in times) / median(base)
-    print(f"{title}: {whole:.2f} x (goal {goal:g}); without the proof {without:.2f} x")
-    return whole <= goal
-
-
-def main() -> int:
-    """Measure and print; returns exit status 0 when both goals are met."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--suite", choices=sorted(RELEASES), default="bookworm")
-    options = parser.parse_args()
-    scripts: list[float] = []
-    firsts: list[Duration] = []
-    seconds: list[Duration] = []
-    pings: list[float] = []
-    for number in range(options.rounds):
-        scripts.append(plain(number, options.suite))
-        first, second, new_pings = lab(number, options.suite)
+def provisioning(runs: int) -> Iterator[Comparison]:
+    """A bare machine, and the same machine again."""
+    scripts, pings = [], []
+    firsts, seconds = [], []
+    for number in range(runs):
+        scripts.append(plain(number))
+        first, second, new_pings = lab(number)
         firsts.append(first)
         seconds.append(second)
         pings += new_pings
-        print(
-            f"round {number + 1}: script {scripts[-1]:.1f} s, "
-            f"lab {first.whole:.1f} s (before the proof {first.before_proof:.1f}), "
-            f"again {second.whole:.1f} s ({second.before_proof:.1f}), "
-            f"ping {median(new_pings):.2f} s",
-            flush=True,
-        )
-    fresh = ratios("first run / script", firsts, scripts, FIRST_GOAL)
-    again = ratios("second run / ping", seconds, pings, SECOND_GOAL)
-    return int(not (fresh and again))
+    script, ping = "a shell script of the same work", "ansible -m ping"
+    yield _compared("./lab on a bare machine", [one.whole for one in firsts], script, scripts, 1.3)
+    yield _compared(
+        "the part before the proof", [one.before_proof for one in firsts], script, scripts, 1.1
+    )
+    yield _compared("./lab again", [one.whole for one in seconds], ping, pings, 8)
+    yield _compared("the part before the proof", [one.before_proof for one in seconds], ping, pings)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _compared(
+    what: str, times: Sequence[float], against: str, others: Sequence[float], goal: float = math.inf
+) -> Comparison:
+    spread = min(times), max(times)
+    return Comparison(what, median(times), against, median(others), goal, spread=spread)

@@ -1,17 +1,11 @@
-"""Time of a full verification, compared with pipelines that a person would type.
+"""Times of a verification, against pipelines that a person would type, and how they grow.
 
-    python -m tests.benchmarks.verify [--runs N] [--suite NAME] [--mirror URL] [--container NAME]
-
-``--container``: measure that running container instead of a debootstrapped Debian.
-
-Needs root, a Docker engine, debootstrap and busybox-static; leaves nothing. Times are medians of
+Needs root, a Docker engine, mmdebstrap and busybox-static; leaves nothing. Times are medians of
 runs in turns, so that other load on the machine affects all alike.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
 import resource
 import shlex
 import statistics
@@ -19,14 +13,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.benchmarks import subjects
+from tests.benchmarks.comparison import Comparison
 
 ROOT = Path(__file__).resolve().parents[2]
+FRESH, KEPT = "verify --fresh", "verify, image kept"
+SHA256SUM, COMPARE, DIFF = "save | sha256sum", "save | layers | tar --compare", "docker diff"
+MEMORY = 100  # MiB: the bound for any verification
+_LARGE = 69_000  # bytes of the largest file: 98,600 of them are 3.4 GB
 _PEAK = """
 import os, resource, subprocess, sys
 done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)
@@ -48,6 +47,16 @@ class Times:
         """Median of the wall seconds."""
         return statistics.median(self.wall)
 
+    @property
+    def spread(self) -> tuple[float, float]:
+        """The least and the most wall seconds."""
+        return min(self.wall), max(self.wall)
+
+    @property
+    def used(self) -> float:
+        """Median of the processor seconds."""
+        return statistics.median(self.processor)
+
 
 def measure(commands: dict[str, str], runs: int) -> dict[str, Times]:
     """Run each shell command ``runs`` times, in turns, after one run that warms the caches."""
@@ -61,8 +70,8 @@ def measure(commands: dict[str, str], runs: int) -> dict[str, Times]:
                 check=False,
             )  # fmt: skip
             wall = time.monotonic() - start
-            # 1 means differences, which is a result: tar --compare finds Docker's files.
-            if done.returncode not in (0, 1):
+            # 1 and 3 mean differences, which is a result: tar --compare finds Docker's files.
+            if done.returncode not in (0, 1, 3):
                 raise SystemExit(f"{command}\nended with {done.returncode}: {done.stderr}")
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             if number:
@@ -86,14 +95,14 @@ def commands(scratchlab: str, container: str) -> dict[str, str]:
     # Through a small program: ru_maxrss includes the memory of the process before exec.
     verify = [sys.executable, "-c", _PEAK, sys.executable, scratchlab, "verify", container]
     return {
-        "verify --fresh": shlex.join([*verify, "--fresh"]),
-        "verify": shlex.join(verify),
-        "save | sha256sum": f"docker save {image} | sha256sum",
-        "save | tar --compare": (
+        FRESH: shlex.join([*verify, "--fresh"]),
+        KEPT: shlex.join(verify),
+        SHA256SUM: f"docker save {image} | sha256sum",
+        COMPARE: (
             f"docker save {image} | tar -xO -f - {inside} | tar -i --compare -f -"
             f" -C /proc/{pid}/root/"
         ),
-        "docker diff": f"docker diff {container}",
+        DIFF: f"docker diff {container}",
     }
 
 
@@ -113,67 +122,58 @@ def zipapp() -> Iterator[str]:
         yield path
 
 
-def row(title: str, times: Times, *verifications: Times) -> None:
-    """Print one line of the table, with the ratio of each verification to ``times``."""
-    ratio = " ".join(
-        f"{verification.median / times.median:9.2f} x" for verification in verifications
-    )
-    spread = f"{min(times.wall):.2f} to {max(times.wall):.2f}"
-    processor = statistics.median(times.processor)
-    print(f"{title:32} {times.median:8.2f} s {spread:>16} {processor:8.2f} s {ratio}", flush=True)
+def debian(runs: int) -> Iterator[Comparison]:
+    """A Debian with Perl and git, against what a person would type."""
+    with zipapp() as scratchlab, subjects.debian() as container:
+        times = measure(commands(scratchlab, container), runs)
+    yield _by_the_clock("Debian 12", times, FRESH, SHA256SUM, 1.15)
+    yield _by_the_clock("Debian 12", times, FRESH, COMPARE, 1.25)
+    yield _by_the_clock("Debian 12", times, KEPT, COMPARE, 0.5)
+    yield _by_the_clock("Debian 12", times, KEPT, DIFF)
+    yield _memory("Debian 12", times[FRESH], times[KEPT])
 
 
-def head(title: str) -> None:
-    """Print the head of a table."""
-    print(f"\n{title}")
-    print(f"{'':32} {'median':>10} {'from, to':>16} {'processor':>10}", end=" ")
-    print(f"{'--fresh is':>11} {'kept is':>11}")
+def large(runs: int) -> Iterator[Comparison]:
+    """An image of 3.4 GB: the seconds of the processor, without the engine's share."""
+    what = "3.4 GB, 98,600 entries"
+    with zipapp() as scratchlab, subjects.files(98_600, _LARGE) as container:
+        wanted = commands(scratchlab, container)
+        times = measure({name: wanted[name] for name in (FRESH, SHA256SUM)}, runs)
+    yield _by_the_clock(what, times, FRESH, SHA256SUM)
+    ours, other = times[FRESH].used, times[SHA256SUM].used
+    yield Comparison(f"{FRESH}, {what}", ours, SHA256SUM, other, 1.3, "s of the processor")
+    yield _memory(what, times[FRESH])
 
 
-def compare(title: str, scratchlab: str, container: str, runs: int) -> Times:
-    """Measure and print one container; returns the times of verify --fresh."""
-    measured = measure(commands(scratchlab, container), runs)
-    head(title)
-    fresh, kept = measured.pop("verify --fresh"), measured.pop("verify")
-    row("scratchlab verify --fresh", fresh)
-    row("scratchlab verify, image kept", kept)
-    for name, times in measured.items():
-        row(name, times, fresh, kept)
-    print(f"{'peak memory':32} {max(fresh.peak, kept.peak):8d} MiB")
-    return fresh
+def growth(runs: int) -> Iterator[Comparison]:
+    """Ten times the entries, the layers, the mounts: at most ten times the processor's seconds."""
+    entries, layers, mounts = 11_000, 12, 20
+    yield from _tenfold("entries", entries, subjects.files, runs)
+    yield from _tenfold("layers", layers, subjects.layers, runs)
+    yield from _tenfold("mounts", mounts, subjects.mounts, runs)
 
 
-def main() -> None:
-    """Measure everything and print the tables."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.verify")
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--suite", default="bookworm")
-    parser.add_argument("--mirror")
-    parser.add_argument("--files", type=int, default=11_000)
-    parser.add_argument("--container")
-    options = parser.parse_args()
-    print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}, {options.runs} runs each")
-    with zipapp() as scratchlab:
-        with subjects.program() as container:
-            compare("one program, FROM scratch", scratchlab, container, options.runs)
-        if options.container:
-            compare(options.container, scratchlab, options.container, options.runs)
-        else:
-            with subjects.debian(options.suite, options.mirror) as container:
-                compare(f"Debian {options.suite}", scratchlab, container, options.runs)
-        with subjects.files(options.files) as container:
-            single = compare(f"{options.files:,} entries", scratchlab, container, options.runs)
-        with subjects.files(10 * options.files) as container:
-            tenfold = compare(
-                f"{10 * options.files:,} entries", scratchlab, container, options.runs
-            )
-    cost = statistics.median(tenfold.processor) / statistics.median(single.processor)
-    print(
-        f"\nten times the entries: {tenfold.median / single.median:.1f} times the time,"
-        f" {cost:.1f} times the processor time,\n{tenfold.peak} MiB instead of {single.peak};"
-        f" load now {os.getloadavg()[0]:.1f}"
-    )
+def _tenfold(
+    what: str, count: int, subject: Callable[[int], AbstractContextManager[str]], runs: int
+) -> Iterator[Comparison]:
+    with zipapp() as scratchlab, subject(count) as few, subject(10 * count) as many:
+        short = commands(scratchlab, few)[FRESH]
+        times = measure({f"{FRESH} few": short, FRESH: commands(scratchlab, many)[FRESH]}, runs)
+    ours, other = times[FRESH], times[f"{FRESH} few"]
+    unit = "s of the processor"
+    yield Comparison(f"{FRESH}, {10 * count:,} {what}", ours.used, f"{count:,} {what}", other.used,
+                     10, unit)  # fmt: skip
+    yield _memory(f"{10 * count:,} {what}", ours)
 
 
-if __name__ == "__main__":
-    main()
+def _by_the_clock(
+    what: str, times: dict[str, Times], ours: str, other: str, goal: float = float("inf")
+) -> Comparison:
+    seconds = times[ours].median, times[other].median
+    return Comparison(f"{ours}, {what}", seconds[0], other, seconds[1], goal,
+                      spread=times[ours].spread)  # fmt: skip
+
+
+def _memory(what: str, *times: Times) -> Comparison:
+    peak = max(one.peak for one in times)
+    return Comparison(f"verify, {what}", peak, "the bound", MEMORY, 1, "MiB")
