@@ -7,7 +7,6 @@ fails does not keep the later ones from cleaning up.
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -20,6 +19,8 @@ from pathlib import Path
 
 from junitparser import JUnitXml
 
+from tests import lint as linters
+from tests.lint import environment
 from tests.mutants import command as faults
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,25 +33,6 @@ RUNTIME_DIRECTORIES = [
                  NETWORKS / "cni-podman0")
 ]  # fmt: skip
 JUNIT = ROOT / "build" / "junit"
-BIN = Path(sys.executable).parent
-SHELL = [
-    "lab",
-    ".ci/run",
-    "roles/docker_host/files/engine",
-    "molecule/adopt/theirs.sh",
-    "molecule/causes/make-package.sh",
-    "molecule/userdata/theirs.sh",
-    "tests/benchmarks/plain.sh",
-]
-LINTERS: dict[str, list[str]] = {
-    "ruff": ["ruff", "check", "."],
-    "ruff format": ["ruff", "format", "--check", "."],
-    "mypy": ["mypy"],
-    "lint-imports": ["lint-imports", "--no-cache", "--no-logo"],
-    "shellcheck": ["shellcheck", *SHELL],
-    "yamllint": ["yamllint", "--strict", "."],
-    "ansible-lint": ["ansible-lint", "--offline", "--nocolor"],
-}
 
 
 @dataclass
@@ -84,12 +66,9 @@ class Stage:
 def lint() -> Count:
     """Run each linter; each counts as one test."""
     count = Count()
-    for name, command in LINTERS.items():
+    for name in linters.LINTERS:
         print(f"--- {name}", flush=True)
-        status = subprocess.run(
-            [str(BIN / command[0]), *command[1:]], cwd=ROOT, check=False, env=environment()
-        ).returncode
-        count += Count(failed=1) if status else Count(passed=1)
+        count += Count(passed=1) if linters.passes(name) else Count(failed=1)
     return count
 
 
@@ -194,11 +173,6 @@ def _remove(directory: Path) -> None:
     for target in sorted((t for t in targets if Path(t).is_relative_to(directory)), reverse=True):
         subprocess.run(["umount", "--lazy", target], check=False)
     shutil.rmtree(directory)
-
-
-def environment() -> dict[str, str]:
-    """Tools of the test environment first, the machine's own after them."""
-    return {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": "scripts"}
 
 
 def scenarios(names: Sequence[str]) -> Count:
