@@ -5,4 +5,4 @@ findings out), ``report`` writes them down, and ``render`` shows reports. The la
 may import, are in ``pyproject.toml`` under ``[tool.importlinter]``.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import tarfile
 import tomllib
 import zlib
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 import release
+from scratchlab import __version__
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,6 +61,20 @@ def test_needs_of_the_package_are_those_of_the_program() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     lines = (ROOT / "requirements/scratchlab.in").read_text().splitlines()
     assert project["dependencies"] == [line for line in lines if line and line[0] != "#"]
+
+
+def test_one_version_everywhere() -> None:
+    assert yaml.safe_load((ROOT / "galaxy.yml").read_text("utf-8"))["version"] == __version__
+    heads = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M)
+    assert heads[0] == "[Unreleased]"
+    assert re.fullmatch(rf"\[{re.escape(__version__)}\] - \d{{4}}-\d\d-\d\d", heads[1])
+
+
+def test_the_changelog_has_the_sections_of_keep_a_changelog() -> None:
+    order = ["Added", "Changed", "Deprecated", "Fixed", "Removed", "Security"]
+    for version in (ROOT / "CHANGELOG.md").read_text("utf-8").split("\n## ")[1:]:
+        sections = re.findall(r"^### (.*)$", version, re.M)
+        assert sections == [name for name in order if name in sections], version.splitlines()[0]
 
 
 def test_checkout_with_changes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
