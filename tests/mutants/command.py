@@ -10,11 +10,12 @@ import random
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tests.mutants import DECIDING, LEAST
+from tests.mutants import DECIDING, LEAST, kept
 from tests.mutants.faults import WORK, Fault, prepare
 
 REASONS = Path(__file__).with_name("survivors.toml")
@@ -23,27 +24,33 @@ _SEED = 13
 
 @dataclass(frozen=True)
 class Score:
-    """How many faults the tests noticed, and those that they did not."""
+    """The faults that the tests noticed, and those that they did not."""
 
-    noticed: int
+    noticed: tuple[Fault, ...]
     survivors: tuple[Fault, ...]
     every: int  # faults that could be put in
 
     @property
     def share(self) -> float:
         """The part that was noticed, from 0 to 1."""
-        tried = self.noticed + len(self.survivors)
-        return self.noticed / tried if tried else 0.0
+        tried = len(self.noticed) + len(self.survivors)
+        return len(self.noticed) / tried if tried else 0.0
 
     def without_reason(self) -> list[Fault]:
         """The survivors that REASONS does not list."""
         known = reasons()
         return [fault for fault in self.survivors if str(fault) not in known]
 
+    def by_module(self) -> str:
+        """A line for each module: how many of its faults were noticed, and of how many."""
+        noticed = Counter(fault.module for fault in self.noticed)
+        tried = noticed + Counter(fault.module for fault in self.survivors)
+        return "\n".join(f"{name}: {noticed[name]}/{tried[name]}" for name in sorted(tried))
+
     def __str__(self) -> str:
-        tried = self.noticed + len(self.survivors)
+        tried = len(self.noticed) + len(self.survivors)
         part = "all" if tried == self.every else f"{tried} of {self.every}, by chance"
-        return f"{part}: {self.noticed} noticed, {len(self.survivors)} not, {self.share:.1%}"
+        return f"{part}: {len(self.noticed)} noticed, {len(self.survivors)} not, {self.share:.1%}"
 
 
 def reasons() -> dict[str, str]:
@@ -55,23 +62,31 @@ def reasons() -> dict[str, str]:
 def score(modules: Sequence[str] = (), sample: int = 0, minutes: float = math.inf) -> Score:
     """Put in the faults of ``modules`` (none: all that decide), in an order by chance that is the
     same each time: the first ``sample`` of them (0: all), as many as are begun within ``minutes``.
+    What earlier runs found of the same program and tests is not tried again.
     Raises RuntimeError where a test fails without a fault.
     """
+    state = kept.fingerprint()
     faults = prepare(modules or DECIDING)
     random.Random(_SEED).shuffle(faults)
     asked = faults[: sample or None]
-    text = json.dumps({"faults": [asdict(fault) for fault in asked], "minutes": minutes})
+    before = kept.load(kept.KEPT, state)
+    new = [asdict(fault) for fault in asked if kept.name(fault) not in before]
+    text = json.dumps({"faults": new, "minutes": minutes, "kept": str(kept.KEPT)})
     (WORK / "asked.json").write_text(text)
     environment = {**os.environ, "PYTHONPATH": f"{WORK / 'src'}:{WORK}"}
-    subprocess.run(
-        [sys.executable, "-m", "tests.mutants.session"], cwd=WORK, env=environment, check=True
+    if new:
+        subprocess.run(
+            [sys.executable, "-m", "tests.mutants.session"], cwd=WORK, env=environment, check=True
+        )
+        if failed := json.loads((WORK / "failed.json").read_text()):
+            names = ", ".join(failed[:3])
+            raise RuntimeError(f"{len(failed)} tests fail without a fault: {names}")
+    found = kept.load(kept.KEPT, state)
+    return Score(
+        tuple(fault for fault in asked if found.get(kept.name(fault)) is True),
+        tuple(fault for fault in asked if found.get(kept.name(fault)) is False),
+        len(faults),
     )
-    results = json.loads((WORK / "results.json").read_text())
-    if results["failed"]:
-        names = ", ".join(results["failed"][:3])
-        raise RuntimeError(f"{len(results['failed'])} tests fail without a fault: {names}")
-    survivors = tuple(Fault(**fault) for fault in results["survivors"])
-    return Score(results["noticed"], survivors, len(faults))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -83,6 +98,6 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     found = score(options.modules, options.sample, options.minutes)
     unknown = found.without_reason()
-    print("\n".join(map(str, unknown)))
+    print("\n".join([*map(str, unknown), found.by_module()]))
     print(f"{found}; {len(unknown)} of them without a reason in {REASONS.name}")
     return int(found.share < LEAST or bool(unknown))

@@ -13,20 +13,20 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import hypothesis
 import pytest
 from _pytest.runner import runtestprotocol
 
-from tests.mutants import DECIDING, switch
+from tests.mutants import DECIDING, kept, switch
 from tests.mutants.faults import Fault, is_of
 
 _NOTICED, _SURVIVED = 1, 0
 # A test may take this many times what it takes without a fault, and this many seconds of processor
 # time at least; else the child is ended: noticed.
-_TIMES, _LEAST_SECONDS = 20.0, 1.0
+_TIMES, _LEAST_SECONDS = 6.0, 1.0
 _MOST_SECONDS = 300.0  # by the clock, for a child that waits
 _OPTIONS = ("-q", "-p", "no:cacheprovider", "-p", "no:timeout", "--capture=sys")
 _PYTEST = (sys.executable, "-m", "pytest", *_OPTIONS)
@@ -44,17 +44,17 @@ class _Child:
 class Session:
     """A plugin of pytest that runs the tests once for each of ``faults`` instead of once."""
 
-    def __init__(self, faults: Sequence[Fault], minutes: float) -> None:
-        """No fault is begun after ``minutes``."""
+    def __init__(self, faults: Sequence[Fault], minutes: float, results: Path) -> None:
+        """No fault is begun after ``minutes``. What is found is added to the file ``results``."""
         self._faults = faults
         self._most_minutes = minutes
+        self._results = results
         self._at_import: frozenset[str] = frozenset()  # functions that run when they are imported
         self._items: list[pytest.Item] = []
         self._seconds: list[float] = []
         self._reached_by: defaultdict[str, list[int]] = defaultdict(list)
         self._noticed_before: defaultdict[str, list[int]] = defaultdict(list)
-        self.survivors: list[Fault] = []
-        self.noticed = 0
+        self._survivors = 0
         self.failed: list[str] = []  # tests that fail without a fault
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -91,7 +91,7 @@ class Session:
             if minutes > self._most_minutes:
                 break
             if done % _PROGRESS == 0:
-                print(f"{done} of {len(self._faults)} faults, {len(self.survivors)} not noticed, "
+                print(f"{done} of {len(self._faults)} faults, {self._survivors} not noticed, "
                       f"{minutes:.1f} min", file=sys.__stderr__, flush=True)  # fmt: skip
             order = self._order(fault)
             if not order and fault.function not in self._at_import:
@@ -155,7 +155,7 @@ class Session:
         if os.waitstatus_to_exitcode(status) == _SURVIVED:
             self._survives(child.fault)
             return
-        self.noticed += 1
+        kept.add(self._results, child.fault, noticed=True)
         if noticed:
             known = self._noticed_before[child.fault.function]
             number = int(noticed)
@@ -164,9 +164,8 @@ class Session:
             known.insert(0, number)
 
     def _survives(self, fault: Fault) -> None:
-        self.survivors.append(fault)
-        with open("survivors.txt", "a", encoding="utf-8") as so_far:
-            so_far.write(f"{fault}\n")
+        self._survivors += 1
+        kept.add(self._results, fault, noticed=False)
 
     @staticmethod
     def _wait(children: dict[int, _Child]) -> tuple[int, int]:
@@ -196,21 +195,18 @@ def _be_silent() -> None:
         os.dup2(nothing, fd)
 
 
-def run(faults: Sequence[Fault], minutes: float) -> Session:
-    """Run the tests on each fault of the copy, which has to be the working directory."""
-    session = Session(faults, minutes)
+def run(faults: Sequence[Fault], minutes: float, results: Path) -> list[str]:
+    """Run the tests on each fault of the copy, which has to be the working directory. What is
+    found is added to the file ``results``; returns the tests that fail without a fault.
+    """
+    session = Session(faults, minutes, results)
     directories = sorted({name for fault in faults for name in _tests_for(fault)})
     with open(os.devnull, "w", encoding="utf-8") as nothing, contextlib.redirect_stdout(nothing):
         pytest.main([*_OPTIONS, *directories], plugins=[session])
-    return session
+    return session.failed
 
 
 if __name__ == "__main__":
     asked = json.loads(Path("asked.json").read_text())
-    done = run([Fault(**fault) for fault in asked["faults"]], asked["minutes"])
-    results = {
-        "failed": done.failed,
-        "noticed": done.noticed,
-        "survivors": [asdict(fault) for fault in done.survivors],
-    }
-    Path("results.json").write_text(json.dumps(results))
+    faulty = [Fault(**fault) for fault in asked["faults"]]
+    Path("failed.json").write_text(json.dumps(run(faulty, asked["minutes"], Path(asked["kept"]))))
