@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import scratchlab
 from scratchlab.collect.image import ledger_cache
 from scratchlab.collect.image.ledger_cache import LedgerCache
 from scratchlab.ledger import Ledger
@@ -83,22 +84,90 @@ def test_a_damaged_record_is_not_used(cache: LedgerCache, tmp_path: Path) -> Non
         assert cache.find("docker", IMAGE.id, IMAGE.diff_ids) is None
 
 
+def keep(cache: LedgerCache, *names: str) -> list[Image]:
+    """Keep an image for each of ``names``, the oldest first."""
+    images = [replace(IMAGE, id=f"sha256:{name * 64}") for name in names]
+    for age, image in enumerate(images):
+        with Ledger([Entry("/x", Kind.FILE, 0o644)]) as ledger:
+            cache.keep("docker", image, ledger)
+        os.utime(cache._directory / f"docker-{image.id[7:]}.ledger", (age, age))
+    return images
+
+
+def are_kept(cache: LedgerCache, images: list[Image]) -> list[bool]:
+    files = {path.name for path in cache._directory.iterdir()}
+    kept = [f"docker-{image.id[7:]}" for image in images]
+    pairs = [(f"{name}.ledger" in files, f"{name}.json" in files) for name in kept]
+    assert all(ledger == record for ledger, record in pairs)
+    return [ledger for ledger, _ in pairs]
+
+
+def size_of_one(cache: LedgerCache) -> int:
+    return max(path.stat().st_size for path in cache._directory.glob("*.ledger"))
+
+
 def test_the_oldest_go_where_all_together_are_too_large(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each alone is small enough."""
     cache = LedgerCache(tmp_path / "ledgers")
-    images = [replace(IMAGE, id=f"sha256:{name * 64}") for name in "abc"]
-    for age, image in enumerate(images):
-        with Ledger([Entry("/x", Kind.FILE, 0o644)]) as ledger:
-            cache.keep("docker", image, ledger)
-        for path in (tmp_path / "ledgers").glob(f"*{image.id[7:]}*"):
-            os.utime(path, (age, age))
-    size = max(path.stat().st_size for path in (tmp_path / "ledgers").glob("*.ledger"))
-    monkeypatch.setattr(ledger_cache, "_MOST_BYTES", 2 * size + size // 2)
+    images = keep(cache, "a", "b", "c")
+    size = size_of_one(cache)
+    for most, kept in ((3 * size, [True] * 3), (2 * size, [False, True, True])):
+        monkeypatch.setattr(ledger_cache, "_MOST_BYTES", most)
+        cache._prune()
+        assert are_kept(cache, images) == kept
+
+
+def test_the_newest_stays_however_large_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = LedgerCache(tmp_path / "ledgers")
+    images = keep(cache, "a", "b")
+    monkeypatch.setattr(ledger_cache, "_MOST_BYTES", size_of_one(cache) - 1)
     cache._prune()
-    kept = [cache.find("docker", image.id, image.diff_ids) for image in images]
-    assert [item is not None for item in kept] == [False, True, True]
-    for item in kept[1:]:
-        assert item is not None
-        item[1].close()
+    assert are_kept(cache, images) == [False, True]
+
+
+def test_the_oldest_go_where_they_are_too_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_cache, "_MOST", 2)
+    cache = LedgerCache(tmp_path / "ledgers")
+    assert are_kept(cache, keep(cache, "a", "b", "c")) == [False, True, True]
+
+
+def test_what_is_used_is_not_the_oldest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = LedgerCache(tmp_path / "ledgers")
+    images = keep(cache, "a", "b", "c")
+    found = cache.find("docker", images[0].id, IMAGE.diff_ids)
+    assert found is not None
+    found[1].close()
+    monkeypatch.setattr(ledger_cache, "_MOST", 2)
+    cache._prune()
+    assert are_kept(cache, images) == [True, False, True]
+
+
+def test_a_ledger_without_its_record_goes_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = LedgerCache(tmp_path / "ledgers")
+    images = keep(cache, "a", "b")
+    (cache._directory / f"docker-{'a' * 64}.json").unlink()
+    monkeypatch.setattr(ledger_cache, "_MOST", 1)
+    cache._prune()
+    assert are_kept(cache, images) == [False, True]
+
+
+def test_only_the_installed_program_keeps_ledgers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_cache, "INSTALLED", tmp_path)
+    monkeypatch.setattr(scratchlab, "__file__", f"{tmp_path}/v1/scratchlab/__init__.py")
+    found = ledger_cache.installed_cache()
+    assert found is not None
+    assert found._directory == tmp_path / "v1/ledgers"
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert ledger_cache.installed_cache() is None
+    monkeypatch.undo()
+    assert ledger_cache.installed_cache() is None  # this one runs from its sources

@@ -32,7 +32,7 @@ def read_engine_image(
     """
     reported = client.inspect_image(ref)
     if cache is not None:
-        cached = cache.find(engine.name, str(reported.get("Id", "")), _diff_ids(reported))
+        cached = cache.find(engine.name, reported["Id"], _diff_ids(reported))
         if cached is not None:
             image, ledger = cached
             return _with_tags(image, reported), ledger
@@ -57,9 +57,8 @@ class SharedImages:
     """
 
     def __init__(self) -> None:
-        self._ref = ""
         self._owned: Ledger | None = None
-        self._read: tuple[Image, SharedLedger] | None = None
+        self._read: dict[str, tuple[Image, SharedLedger]] = {}  # by ref; one at the most
 
     def __enter__(self) -> Self:
         return self
@@ -71,7 +70,8 @@ class SharedImages:
         """Close the ledger of the image that was read last."""
         if self._owned is not None:
             self._owned.close()
-        self._owned, self._read, self._ref = None, None, ""
+        self._owned = None
+        self._read.clear()
 
     def read(
         self,
@@ -82,34 +82,32 @@ class SharedImages:
         cache: LedgerCache | None = None,
     ) -> tuple[Image, Ledger]:
         """As :func:`read_engine_image`; the same ``ref`` as the last time is not read again."""
-        if self._read is None or ref != self._ref:
+        if ref not in self._read:
             self.close()
-            image, ledger = read_engine_image(client, engine, ref, progress, cache)
-            self._owned, self._ref = ledger, ref
-            self._read = image, SharedLedger(ledger)
-        return self._read
+            image, self._owned = read_engine_image(client, engine, ref, progress, cache)
+            self._read[ref] = image, SharedLedger(self._owned)
+        return self._read[ref]
 
 
 def container_image_id(inspect: Mapping[str, Any]) -> str:
     """The id of the image that the container was made from; raises LabError when it has none."""
-    ref = str(inspect.get("Image") or "")
-    if not ref:
-        name = str(inspect.get("Name", "")).lstrip("/")
+    if not inspect.get("Image"):
+        name = str(inspect["Name"]).lstrip("/")
         raise LabError(f"container {name} has no image: it was made from a directory (--rootfs)")
-    return ref
+    return str(inspect["Image"])
 
 
 def _checked(image: Image, reported: Json, engine: Engine) -> Image:
     diff_ids = _diff_ids(reported)
     if image.diff_ids != diff_ids:
         raise LabError(
-            f"the archive of image {reported.get('Id')} has other layers than {engine.name} reports"
+            f"the archive of image {reported['Id']} has other layers than {engine.name} reports"
             f" ({len(image.diff_ids)} against {len(diff_ids)})",
             "check whether the image was replaced meanwhile, and try again",
         )
     # In the containerd image store an image's id is its index's or manifest's digest (moby v25
     # daemon/containerd/image.go), elsewhere the digest of its configuration.
-    reported_id = _plain(reported.get("Id", ""))
+    reported_id = _plain(reported["Id"])
     if not engine.containerd_store and _plain(image.id) != reported_id:
         what = f"{engine.name} saved an archive of image {image.id} instead of {reported_id}"
         raise LabError(what, "try again")

@@ -74,7 +74,7 @@ class LedgerCache:
                 ledger.save(fresh)
                 record = {"image": codec.encode(image), "sha256": _sha256(fresh)}
             # Between the two, a reader finds another SHA-256, and reads the image instead.
-            write_bytes(self._directory / f"{name}.json", json.dumps(record).encode("ascii"))
+            write_bytes(self._directory / f"{name}.json", json.dumps(record).encode())
             self._prune()
 
     def _prune(self) -> None:
@@ -108,4 +108,4 @@ def _only_root_writes(directory: Path) -> bool:
 
 def _sha256(path: Path) -> str:
     with open(path, "rb") as data:
-        return hashlib.file_digest(data, "sha256").hexdigest()
+        return hashlib.file_digest(data, hashlib.sha256).hexdigest()

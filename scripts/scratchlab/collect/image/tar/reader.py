@@ -52,8 +52,7 @@ class TarReader:
         records: pax.Records = []
         name = link = b""
         while True:
-            if self._left or self._padding:
-                self._skip_member()
+            self._skip_member()
             block = self._cursor.take(BLOCK)
             if block == ZEROS:
                 self._end()
@@ -91,6 +90,7 @@ class TarReader:
             raise DamageError(
                 f"an extended header claims {header.size} bytes, more than any engine reads"
             )
+        self._name = header.name
         self._left, self._padding = header.size, -header.size % BLOCK
         return self.read_all()
 
