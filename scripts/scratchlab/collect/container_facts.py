@@ -62,7 +62,7 @@ def engine_files(inspect: Json, config: Mapping[str, Any] | None = None) -> tupl
         found.append(EngineFile(target, source, text, (recorded or "").strip(), _changed(source)))
     named = {file.target for file in found}
     for mount in (config or {}).get("mounts") or []:
-        source, target = str(mount.get("source") or ""), str(mount.get("destination") or "")
+        source, target = str(mount.get("source")), str(mount.get("destination"))
         own = source.startswith("/") and f"/{inspect.get('Id')}/" in source
         if own and target not in named and (changed := _changed(source)) is not None:
             # Not its content: a secret may be among them.
@@ -117,7 +117,7 @@ def host_devices(inspect: Json) -> tuple[HostDevice, ...]:
     """
     found: list[HostDevice] = []
     for device in (inspect.get("HostConfig") or {}).get("Devices") or []:
-        host, inside = str(device.get("PathOnHost") or ""), str(device.get("PathInContainer") or "")
+        host, inside = str(device.get("PathOnHost")), str(device.get("PathInContainer"))
         if host.startswith("/") and inside.startswith("/"):
             found += _nodes(host, inside)
     return tuple(found[:_MOST_DEVICES])
@@ -128,18 +128,17 @@ def destinations(inspect: Json, config: Mapping[str, Any] | None) -> Iterator[st
     mounts, devices and the working directory.
     """
     host_config = inspect.get("HostConfig") or {}
-    for mount in inspect.get("Mounts") or []:
-        yield str(mount.get("Destination") or "")
-    for mount in host_config.get("Mounts") or []:
-        yield str(mount.get("Target") or "")
-    yield from map(str, host_config.get("Tmpfs") or {})
-    for device in host_config.get("Devices") or []:
-        yield str(device.get("PathInContainer") or "")
-    yield str((inspect.get("Config") or {}).get("WorkingDir") or "")
-    for mount in (config or {}).get("mounts") or []:
-        yield str(mount.get("destination") or "")
-    for device in ((config or {}).get("linux") or {}).get("devices") or []:
-        yield str(device.get("path") or "")
+    linux = (config or {}).get("linux") or {}
+    named = [
+        *(mount.get("Destination") for mount in inspect.get("Mounts") or ()),
+        *(mount.get("Target") for mount in host_config.get("Mounts") or ()),
+        *(host_config.get("Tmpfs") or ()),
+        *(device.get("PathInContainer") for device in host_config.get("Devices") or ()),
+        (inspect.get("Config") or {}).get("WorkingDir"),
+        *(mount.get("destination") for mount in (config or {}).get("mounts") or ()),
+        *(device.get("path") for device in linux.get("devices") or ()),
+    ]
+    yield from map(str, filter(None, named))
 
 
 def links_on_mounts(
@@ -226,18 +225,15 @@ def _changed(path: str) -> int | None:
 
 
 def _text(path: str) -> str | None:
+    """What the regular file ``path`` holds, if that is not too much to be an engine's file."""
     try:
-        fd = os.open(path, _FILE)
+        with open(path, "rb", opener=lambda name, _: os.open(name, _FILE)) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return None
+            content = file.read(MOST_TEXT + 1)
     except (OSError, ValueError):
         return None
-    try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            return None
-        with open(fd, "rb", closefd=False) as file:
-            content = file.read(MOST_TEXT + 1)
-        return None if len(content) > MOST_TEXT else content.decode("utf-8", "surrogateescape")
-    finally:
-        os.close(fd)
+    return None if len(content) > MOST_TEXT else content.decode(errors="surrogateescape")
 
 
 def _nodes(host: str, inside: str) -> Iterator[HostDevice]:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from scratchlab import mountinfo
+from scratchlab.collect.host_facts import ENGINE_FILES
 from scratchlab.collect.live.closed import Device, closed_ways
 from scratchlab.errors import LabError
 from scratchlab.model import BindSource, Engine, Json, Mount
@@ -57,11 +58,12 @@ def made_at(config: str) -> int | None:
     start (containerd v1.6.20 pkg/process/init.go newPidFile(); runc v1.1.5 utils_linux.go run(),
     after libcontainer/standard_init_linux.go syncParentReady()).
     """
+    if not config:
+        return None
     try:
-        found = os.lstat(os.path.join(os.path.dirname(config), "init.pid")) if config else None
+        return os.lstat(os.path.join(os.path.dirname(config), "init.pid")).st_mtime_ns
     except OSError:
         return None
-    return found.st_mtime_ns if found is not None else None
 
 
 def _config_candidates(inspect: Json, engine: Engine, info: Json, parent: int) -> Iterator[str]:
@@ -72,7 +74,7 @@ def _config_candidates(inspect: Json, engine: Engine, info: Json, parent: int) -
     if parent > 1 and _link_target(bundle).endswith(f"/{container}"):
         yield f"{bundle}/config.json"
     # `docker info` of moby v27 and later has the address: <state>/containerd.sock.
-    address = (info.get("Containerd") or {}).get("Address", "")
+    address = (info.get("Containerd") or {}).get("Address")
     states = [os.path.dirname(address)] if address else []
     if engine.name == "docker":
         for state in (*states, *_STATES):
@@ -175,13 +177,11 @@ def source_candidates(
     inspect: Mapping[str, Any], config: Mapping[str, Any] | None, engine: Engine
 ) -> Iterator[str]:
     """The paths of this machine that the engine or the config.json names as sources of mounts."""
-    for name in ("HostsPath", "HostnamePath", "ResolvConfPath"):
-        if inspect.get(name):
-            yield inspect[name]
+    for name in ENGINE_FILES:
+        yield from _absolute(inspect.get(name))
     subpaths = subpaths_by_target(inspect)
     for mount in inspect.get("Mounts") or []:
-        source = str(mount.get("Source", ""))
-        if source.startswith("/"):
+        for source in _absolute(mount.get("Source")):
             yield source
             if subpath := subpaths.get(str(mount.get("Destination"))):
                 yield os.path.normpath(os.path.join(source, subpath))
@@ -191,16 +191,20 @@ def source_candidates(
         yield os.path.join(directory, "shm")
         yield os.path.join(directory, "secrets")
     for mount in (config or {}).get("mounts") or []:
-        options = mount.get("options") or []
-        is_bind = mount.get("type") == "bind" or "bind" in options or "rbind" in options
-        if is_bind and str(mount.get("source", "")).startswith("/"):
-            yield mount["source"]
+        if not {"bind", "rbind"}.isdisjoint((mount.get("type"), *(mount.get("options") or ()))):
+            yield from _absolute(mount.get("source"))
     # In a user namespace a runtime binds the host's device nodes instead of making its own
     # (runc v1.1.5 libcontainer/rootfs_linux.go bindMountDeviceNode()).
     for name in ("null", "zero", "full", "random", "urandom", "tty"):
         yield f"/dev/{name}"
     for device in ((config or {}).get("linux") or {}).get("devices") or []:
-        yield device["path"]
+        yield from _absolute(device.get("path"))
+
+
+def _absolute(path: object) -> Iterator[str]:
+    """``path``, if it is an absolute one."""
+    if isinstance(path, str) and path.startswith("/"):
+        yield path
 
 
 def subpaths_by_target(inspect: Mapping[str, Any]) -> dict[str, str]:

@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scratchlab.collect import runtime_config
-from scratchlab.model import Engine, Mount
+from scratchlab.model import Engine, Json, Mount
 
 
 def mount(number: int, target: str, parent: int = 1) -> Mount:
@@ -124,37 +125,107 @@ def test_no_descriptor_is_left_open(tmp_path: Path, root: int) -> None:
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_candidates_come_from_inspect_and_from_the_runtimes_configuration() -> None:
-    inspect = {
-        "Id": "c0ffee",
-        "HostsPath": "/c/hosts",
-        "HostnamePath": "",
-        "ResolvConfPath": "/c/resolv.conf",
-        "Mounts": [{"Type": "volume", "Source": "/v/_data"}, {"Type": "tmpfs", "Source": ""}],
-    }
-    config = {
-        "mounts": [
-            {"type": "bind", "source": "/b"},
-            {"type": "none", "source": "/r", "options": ["rbind"]},
-            {"type": "tmpfs", "source": "tmpfs"},
-            {"type": "other", "source": "/no bind", "options": ["ro"]},
-        ],
-        "linux": {"devices": [{"path": "/dev/kvm"}]},
-    }
-    candidates = set(
-        runtime_config.source_candidates(inspect, config, Engine(name="docker", root_dir="/d"))
+NODES = [f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom", "tty")]
+OF_DOCKER = ["/d/containers/c0ffee/mounts/shm", "/d/containers/c0ffee/mounts/secrets"]
+
+
+def candidates(engine: str = "podman", config: Json | None = None, **inspect: Any) -> list[str]:
+    """The candidates, without the default devices at the end."""
+    found = list(
+        runtime_config.source_candidates(
+            {"Id": "c0ffee", **inspect}, config, Engine(name=engine, root_dir="/d")
+        )
     )
-    assert {
-        "/c/hosts",
-        "/c/resolv.conf",
-        "/v/_data",
-        "/b",
-        "/r",
-        "/dev/kvm",
-        "/dev/null",
-    } <= candidates
-    assert "/d/containers/c0ffee/mounts/shm" in candidates
-    assert not {"", "tmpfs", "/no bind"} & candidates
+    devices = found.index("/dev/null")
+    assert found[devices : devices + len(NODES)] == NODES
+    return found[:devices] + found[devices + len(NODES) :]
+
+
+@pytest.mark.parametrize(
+    ("inspect", "expected"),
+    [
+        ({}, []),
+        ({"HostsPath": "/h", "HostnamePath": "/n", "ResolvConfPath": "/r"}, ["/n", "/h", "/r"]),
+        ({"HostsPath": "", "HostnamePath": None, "ResolvConfPath": "relative"}, []),
+        ({"Mounts": None}, []),
+        ({"Mounts": [{"Type": "volume", "Source": "/v/_data"}, {"Source": ""}, {},
+                     {"Source": None}, {"Source": "/s"}]}, ["/v/_data", "/s"]),
+        ({"Mounts": [{"Source": "/v", "Destination": "/data"}, {"Source": "/w"}],
+          "HostConfig": {"Mounts": [{"Target": "/data", "VolumeOptions": {"Subpath": "a/../b"}},
+                                    {"Target": "/other", "ImageOptions": {"Subpath": "c"}}]}},
+         ["/v", "/v/b", "/w"]),
+        ({"Mounts": [{"Source": "/v", "Destination": "/data", "SubPath": "/Xa/b"}]},
+         ["/v", "/v/Xa/b"]),
+    ],
+)  # fmt: skip
+def test_candidates_come_from_inspect(inspect: dict[str, Any], expected: list[str]) -> None:
+    assert candidates(**inspect) == expected
+    assert candidates("docker", **inspect) == expected + OF_DOCKER
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (None, []), ({"mounts": None, "linux": None}, []), ({"linux": {"devices": None}}, []),
+        ({"mounts": [{"type": "bind", "source": "/b"}, {"type": "bind", "source": "relative"},
+                     {"type": "bind"}, {"source": "/none"}]}, ["/b"]),
+        ({"mounts": [{"type": "none", "source": "/r", "options": ["ro", "rbind"]},
+                     {"type": "none", "source": "/s", "options": ["bind"]},
+                     {"type": "none", "source": "/no bind", "options": ["ro"]},
+                     {"type": "tmpfs", "source": "tmpfs", "options": None}]}, ["/r", "/s"]),
+        ({"linux": {"devices": [{"path": "/dev/kvm"}, {}, {"path": "relative"}]}}, ["/dev/kvm"]),
+    ],
+)  # fmt: skip
+def test_candidates_come_from_the_runtimes_configuration(
+    config: Json | None, expected: list[str]
+) -> None:
+    assert candidates(config=config) == expected
+
+
+@pytest.mark.parametrize(
+    ("parent", "asked"),
+    [(0, ["/x"]), (1, ["/x"]), (2, ["/proc/2/root/x", "/x"])],
+)
+def test_a_path_is_looked_up_where_the_shim_lives_then_here(
+    parent: int, asked: list[str], root: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a shim, or where that is this machine's first process, only here."""
+    seen: list[str] = []
+
+    def stat(path: str) -> None:
+        seen.append(path)
+        raise FileNotFoundError
+
+    monkeypatch.setattr(os, "stat", stat)
+    assert runtime_config.find_sources(root, (), 1, ["/x", "/x"], parent) == ()
+    assert seen == asked
+
+
+def test_sources_stand_in_the_order_of_their_mounts(tmp_path: Path, root: int) -> None:
+    for name in ("b", "a"):
+        os.link(tmp_path / "root/etc/hosts", tmp_path / name)
+    (tmp_path / "c").write_text("x")
+    mounts = [*MOUNTS, mount(3, "/etc")]
+    asked = [f"{tmp_path}/root/etc", *(f"{tmp_path}/{name}" for name in "bac")]
+    found = runtime_config.find_sources(root, mounts, 1, asked)
+    assert [(source.mount, os.path.basename(source.path)) for source in found] == [
+        (0, "a"), (0, "b"), (0, "c"), (3, "etc"),
+    ]  # fmt: skip
+
+
+def test_a_link_in_a_mounts_place_is_not_followed(tmp_path: Path, root: int) -> None:
+    (tmp_path / "secret").write_text("s")
+    (tmp_path / "root/etc/hosts").unlink()
+    (tmp_path / "root/etc/hosts").symlink_to(tmp_path / "secret")
+    assert mounts_of(root, f"{tmp_path}/secret") == [(f"{tmp_path}/secret", 0)]
+
+
+def test_any_name_may_be_a_mounts(tmp_path: Path, root: int) -> None:
+    (tmp_path / "root/X").mkdir()
+    found = runtime_config.find_sources(
+        root, [mount(1, "/", 0), mount(2, "/X")], 1, [f"{tmp_path}/root/X"]
+    )
+    assert [source.mount for source in found] == [2]
 
 
 @pytest.mark.parametrize(("devices", "mount_id"), [(None, 0), (frozenset(), 0), ({(0, 251)}, 2)])

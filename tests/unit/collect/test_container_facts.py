@@ -22,6 +22,7 @@ from scratchlab.collect.container_facts import (
 from scratchlab.collect.host_facts import MOST_TEXT
 from scratchlab.collect.live.file_status import mount_id_of
 from scratchlab.devices import HostDevice
+from scratchlab.errors import LabError
 from scratchlab.model import EngineFile, MaskRoot, Mount
 
 
@@ -47,6 +48,13 @@ def test_only_mounts_that_show_the_same_are_kept() -> None:
     assert found is not None
     assert {(mount.device, mount.root) for mount in found} == {(proc.device, proc.root)}
     assert engine_mounts(os.getpid(), []) == ()
+    assert engine_mounts(1, [proc]) is not None  # the first process may be the parent itself
+
+
+def test_a_list_of_mounts_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(container_facts, "MOST_MOUNTINFO", 50)
+    with pytest.raises(LabError, match=r"\Aa mountinfo file ends in the middle of a line"):
+        engine_mounts(os.getpid(), [])
 
 
 def test_without_a_parent_it_is_the_first_process(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,6 +104,7 @@ def test_of_other_files_of_the_containers_own_directory_the_time_is_read(tmp_pat
     assert [(file.target, file.text) for file in files] == [
         ("/etc/hosts", "x"), ("/run/.containerenv", None),
     ]  # fmt: skip
+    assert [file.source for file in files] == [f"{own}/hosts", f"{own}/.containerenv"]
     assert files[1].changed == os.stat(own / ".containerenv").st_ctime_ns
     assert engine_files(inspect, None) == engine_files(inspect, {"mounts": None}) == files[:1]
 
@@ -148,9 +157,16 @@ def test_a_directory_stands_for_the_nodes_below_it(tmp_path: Path) -> None:
         pytest.skip("nodes cannot be made here")
     (tmp_path / "f").write_text("x")
     (tmp_path / "link").symlink_to("/dev/null")
-    assert set(host_devices(asked((str(tmp_path), "/in")))) == {
-        HostDevice("/in/c", (1, 3)), HostDevice("/in/deep/b", (7, 1)),
-    }  # fmt: skip
+    os.mknod(tmp_path / "a", stat.S_IFCHR | 0o600, os.makedev(1, 5))
+    assert host_devices(asked((str(tmp_path), "/in"))) == (
+        HostDevice("/in/a", (1, 5)), HostDevice("/in/c", (1, 3)), HostDevice("/in/deep/b", (7, 1)),
+    )  # fmt: skip
+
+
+def test_devices_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(container_facts, "_MOST_DEVICES", 2)
+    three = [("/dev/null", f"/x{number}") for number in range(3)]
+    assert host_devices(asked(*three)) == (HostDevice("/x0", (1, 3)), HostDevice("/x1", (1, 3)))
 
 
 # Names that may lead through links:
@@ -159,15 +175,27 @@ def test_a_directory_stands_for_the_nodes_below_it(tmp_path: Path) -> None:
 def test_destinations_are_those_of_engine_and_runtime() -> None:
     inspect = {
         "Mounts": [{"Destination": "/m"}, {}],
-        "HostConfig": {"Mounts": [{"Target": "/t"}], "Tmpfs": {"/tmpfs": ""},
-                       "Devices": [{"PathInContainer": "/d"}]},
+        "HostConfig": {"Mounts": [{"Target": "/t"}, {"Target": ""}], "Tmpfs": {"/tmpfs": ""},
+                       "Devices": [{"PathInContainer": "/d"}, {}]},
         "Config": {"WorkingDir": "/w"},
     }  # fmt: skip
-    config = {"mounts": [{"destination": "/c"}], "linux": {"devices": [{"path": "/cd"}]}}
-    assert set(destinations(inspect, config)) == {
-        "/m", "", "/t", "/tmpfs", "/d", "/w", "/c", "/cd",
-    }  # fmt: skip
-    assert set(destinations({}, None)) == {""}
+    config = {"mounts": [{"destination": "/c"}, {}], "linux": {"devices": [{"path": "/cd"}, {}]}}
+    assert list(destinations(inspect, config)) == ["/m", "/t", "/tmpfs", "/d", "/w", "/c", "/cd"]
+
+
+@pytest.mark.parametrize(
+    ("inspect", "config"),
+    [
+        ({}, None),
+        ({"Mounts": None, "HostConfig": None, "Config": None}, {"mounts": None, "linux": None}),
+        ({"HostConfig": {"Mounts": None, "Tmpfs": None, "Devices": None}},
+         {"linux": {"devices": None}}),
+    ],
+)  # fmt: skip
+def test_where_nothing_is_asked_for_there_are_no_destinations(
+    inspect: dict[str, object], config: dict[str, object] | None
+) -> None:
+    assert list(destinations(inspect, config)) == []
 
 
 def follow(
@@ -248,7 +276,7 @@ def at(number: int, target: str, fstype: str = "tmpfs") -> Mount:
 
 
 def test_the_time_of_a_masks_directory_is_read_by_its_mount(root: int, tmp_path: Path) -> None:
-    for name in ("proc/mask", "proc/other", "sys/mask", "run/mask"):
+    for name in ("proc/mask", "proc/other", "proc/X", "sys/mask", "run/mask"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "proc/link").symlink_to("mask")
     (tmp_path / "proc/file").write_text("x")
@@ -262,7 +290,8 @@ def test_the_time_of_a_masks_directory_is_read_by_its_mount(root: int, tmp_path:
         at(here, "/proc/gone"), at(here, "/process"),
     ):  # fmt: skip
         assert mask_roots(root, (top, other), 1) == ()
-    assert len(mask_roots(root, (top, at(here, "/sys/mask")), 1)) == 1
+    for target in ("/sys/mask", "/proc/X"):
+        assert [found.mount for found in mask_roots(root, (top, at(here, target)), 1)] == [here]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="makes device nodes")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from scratchlab.collect import runtime_config
-from scratchlab.model import Engine
+from scratchlab.model import Engine, Json
 
 CONFIG = {"ociVersion": "1.0.2", "root": {"path": "rootfs"}}
 DOCKER = Engine(name="docker")
@@ -78,15 +78,89 @@ def test_containerds_address_names_its_state_directory(tmp_path: Path) -> None:
     assert runtime_config.find_config({"Id": "c0ffee"}, DOCKER, info, 0) == (CONFIG, path, None)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"ociVersion'])
-def test_a_malformed_config_is_a_problem_with_its_path(tmp_path: Path, text: str) -> None:
+def asked_for(monkeypatch: pytest.MonkeyPatch, inspect: Json, engine: str, info: Json) -> list[str]:
+    """The files that are tried where none can be found."""
+    asked: list[str] = []
+
+    def read(path: str) -> None:
+        asked.append(path)
+        raise NotADirectoryError
+
+    monkeypatch.setattr(runtime_config, "_read_config", read)
+    found = runtime_config.find_config({"Id": "c0ffee", **inspect}, Engine(name=engine), info, 0)
+    assert found == (None, "", "no config.json of the runtime was found")
+    return asked
+
+
+BELOW = "io.containerd.runtime.v2.task/moby/c0ffee/config.json"
+KNOWN = [f"/run/containerd/{BELOW}", f"/var/run/docker/containerd/daemon/{BELOW}"]
+
+
+@pytest.mark.parametrize(
+    ("inspect", "engine", "info", "expected"),
+    [
+        ({}, "docker", {}, KNOWN),
+        ({}, "docker", {"Containerd": None}, KNOWN),
+        ({}, "docker", {"Containerd": {"Address": ""}}, KNOWN),
+        ({}, "docker", {"Containerd": {"Address": "/x/c.sock"}}, [f"/x/{BELOW}", *KNOWN]),
+        ({"OCIConfigPath": ""}, "podman", {}, []),
+        ({"OCIConfigPath": "/p/config.json"}, "podman", {}, ["/p/config.json"]),
+        ({"OCIConfigPath": "/p/config.json"}, "docker", {}, ["/p/config.json", *KNOWN]),
+    ],
+)
+def test_each_engine_has_its_places(
+    inspect: Json, engine: str, info: Json, expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert asked_for(monkeypatch, inspect, engine, info) == expected
+
+
+def problem(tmp_path: Path, text: str) -> str:
+    """What is said of a config.json with this text, after the path."""
     path = f"{bundle(tmp_path, 'userdata', text)}/config.json"
-    found = runtime_config.find_config(
-        {"Id": "c0ffee", "OCIConfigPath": path}, Engine(name="podman"), {}, 0
-    )
-    assert found.data is None
+    inspect = {"Id": "c0ffee", "OCIConfigPath": path}
+    found = runtime_config.find_config(inspect, Engine(name="podman"), {}, 0)
+    assert (found.data, found.path) == (None, "")
     assert found.problem is not None
-    assert path in found.problem
+    what, _, why = found.problem.partition(": ")
+    assert what == f"the runtime's config.json {path} cannot be read"
+    return why
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '"ociVersion"', '["ociVersion"]', "null"])
+def test_another_document_is_a_problem_with_its_path(tmp_path: Path, text: str) -> None:
+    assert problem(tmp_path, text) == "it is not an OCI runtime configuration"
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"ociVersion'])
+def test_a_malformed_config_is_a_problem_with_its_path(tmp_path: Path, text: str) -> None:
+    assert "line 1 column" in problem(tmp_path, text)
+
+
+def test_a_config_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime_config, "_MOST_BYTES", len(json.dumps(CONFIG)) - 1)
+    assert "line 1 column" in problem(tmp_path, json.dumps(CONFIG))
+
+
+def test_after_one_that_cannot_be_read_the_next_is_tried(tmp_path: Path) -> None:
+    tasks = tmp_path / "io.containerd.runtime.v2.task/moby"
+    tasks.mkdir(parents=True)
+    good = f"{bundle(tasks, 'c0ffee')}/config.json"
+    bad = f"{bundle(tmp_path, 'bad', '{')}/config.json"
+    inspect = {"Id": "c0ffee", "OCIConfigPath": bad}
+    info = {"Containerd": {"Address": f"{tmp_path}/containerd.sock"}}
+    assert runtime_config.find_config(inspect, DOCKER, info, 0) == (CONFIG, good, None)
+
+
+def test_the_runtime_had_made_it_when_it_wrote_the_number_of_its_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = bundle(tmp_path, "c0ffee")
+    assert runtime_config.made_at(f"{directory}/config.json") is None
+    (directory / "init.pid").symlink_to("config.json")
+    os.utime(directory / "init.pid", ns=(1, 1234567), follow_symlinks=False)
+    assert runtime_config.made_at(f"{directory}/config.json") == 1234567  # the link's own
+    monkeypatch.chdir(directory)
+    assert runtime_config.made_at("") is None  # no config.json is known
 
 
 @pytest.mark.parametrize("kind", ["fifo", "link"])

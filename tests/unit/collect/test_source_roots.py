@@ -10,6 +10,7 @@ import pytest
 
 from scratchlab import mountinfo
 from scratchlab.collect import runtime_config
+from scratchlab.errors import LabError
 from scratchlab.model import Mount
 
 ROOT = Mount(1, 0, (8, 1), "/", "/", (), (), "ext4", "/dev/sda", ())
@@ -55,3 +56,20 @@ def test_path_below_a_bind_has_the_root_of_what_is_bound(monkeypatch: pytest.Mon
 def test_without_mounts_no_root_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mountinfo, "parse", lambda _: ())
     assert root_of("/etc") == ""
+
+
+@pytest.mark.parametrize("error", [OSError("refused"), LabError("malformed")])
+def test_where_mounts_cannot_be_read_no_root_is_known(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(runtime_config, "open", refused, raising=False)
+    assert root_of("/etc") == ""
+
+
+def test_what_does_not_exist_has_no_root(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("gone")
+    roots = runtime_config._Roots()
+    assert roots(f"{tmp_path}/link") == roots(f"{tmp_path}/gone") == ""
