@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -125,9 +126,8 @@ def _in_kernel_filesystem(evidence: EvidenceSet, judgement: Judgement, path: str
 
 
 def _hiding_rule(judgement: Judgement, path: str) -> str | None:
-    """The id of the rule of the mount that hides ``path`` of the image."""
-    by_target = {item.mount.target: item for item in judgement.mounts if item.entry}
-    hiding = next((by_target[above] for above in upwards(path) if above in by_target), None)
+    """The id of the rule of the mount that hides ``path`` of the image, if one does."""
+    hiding = _nearest((item for item in judgement.mounts if item.entry), path)
     return hiding.rule if hiding is not None else None
 
 
@@ -141,11 +141,16 @@ def _unsearched(evidence: EvidenceSet, path: str) -> UserMount | None:
 
 def _kernel_mount(judgement: Judgement, path: str) -> MountFinding | None:
     """The mount that ``path`` lies on, if that is a kernel filesystem."""
-    by_target = {item.mount.target: item for item in judgement.mounts}
-    finding = next((by_target[above] for above in upwards(path) if above in by_target), None)
+    finding = _nearest(judgement.mounts, path)
     if finding is None or finding.mount.fstype not in _KERNEL_FILESYSTEMS:
         return None
     return finding
+
+
+def _nearest(mounts: Iterable[MountFinding], path: str) -> MountFinding | None:
+    """Which of ``mounts``, the last at each target, is on ``path`` or next above it."""
+    by_target = {item.mount.target: item for item in mounts}
+    return next((by_target[above] for above in upwards(path) if above in by_target), None)
 
 
 def _masked_paths(evidence: EvidenceSet) -> tuple[str, ...]:

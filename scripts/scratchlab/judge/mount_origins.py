@@ -34,6 +34,7 @@ from scratchlab.judge.rules.podman import INIT_PROGRAM as PODMAN_INIT
 from scratchlab.judge.rules.rule import ROOT_DRIVERS
 from scratchlab.judge.rules.runtime import DEVICES, SPEC_FILESYSTEMS
 from scratchlab.judge.tools import DeviceFiles, by_hook
+from scratchlab.judge.who_asked import who_asked
 from scratchlab.ledger import Ledger
 from scratchlab.model import Evidence, Facts, Mount, Origin
 
@@ -193,7 +194,8 @@ class MountOrigins:
             doubt = self._doubt(mount, request)
             if request.wish is not None:
                 users = f"{self._engine}-user-mount"
-                return Cause(Origin.USER_MOUNT, users, (self._wish(request), *listed), doubt)
+                wish = who_asked(self._facts, request.target, request.wish)
+                return Cause(Origin.USER_MOUNT, users, (wish, *listed), doubt)
             if (named := self.device_files.mount(request)) is not None:
                 return Cause(Origin.HOOK_OR_TOOL, "cdi-edits", (named, *listed), doubt)
             origin, rule = self._owner(mount.target, request)
@@ -201,27 +203,6 @@ class MountOrigins:
                 return Cause(Origin.UNEXPLAINED, None, listed, unnamed)
             return Cause(origin, rule, listed, doubt)
         return None
-
-    def _wish(self, request: RequestedMount) -> Evidence:
-        """The user's or the image's request for the mount."""
-        wish = request.wish or {}
-        target = wish.get("Destination") or wish.get("Target") or request.target
-        image = self._facts.image.config.get("config") or {}
-        name = wish.get("Name") or wish.get("Source") or ""
-        what = f"{wish.get('Type') or 'a mount'} {name}".strip()
-        detail = f"{what} on {target} is asked for"
-        if wish.get("Type") == "volume" and target in (image.get("Volumes") or {}):
-            detail = f"{what} on {target}: the image declares VOLUME {target}"
-            if self._named_by_user(target, str(name)):
-                detail = f"{what} on {target} is asked for, where the image declares VOLUME"
-        return Evidence("inspect", detail)
-
-    def _named_by_user(self, target: str, name: str) -> bool:
-        """Whether an option names the volume: the engine gives others a name of 64 digits."""
-        host_config = self._facts.container.inspect.get("HostConfig") or {}
-        binds = [str(bind) for bind in host_config.get("Binds") or []]
-        mounts = [str(mount.get("Target")) for mount in host_config.get("Mounts") or []]
-        return target in mounts or any(bind.startswith(f"{name}:{target}") for bind in binds)
 
     def _owner(self, target: str, request: RequestedMount) -> tuple[Origin, str | None]:
         """The origin and the rule of a mount at ``target`` that the user did not ask for."""
@@ -351,13 +332,13 @@ class MountOrigins:
         if self._above_known != len(self._matched):
             self._above_known = len(self._matched)
             self._above.clear()
-        passed = {mount.id: None}
+        passed = {mount.id}
         above = self._below(mount)
         while above is not None and above.id not in self._matched:
             if above.id in passed:  # a loop of parents, which no kernel writes
                 above = None
                 break
-            passed[above.id] = None
+            passed.add(above.id)
             above = self._above[above.id] if above.id in self._above else self._below(above)
         self._above.update(dict.fromkeys(passed, above))
         return above
@@ -391,8 +372,8 @@ class MountOrigins:
     def _shared_memory(self) -> Content:
         """What the engine's /dev/shm held: it may be the host's or another container's."""
         host_config = self._facts.container.inspect.get("HostConfig") or {}
-        mode = str(host_config.get("IpcMode") or "private")
-        return Content.NEW if mode in ("private", "shareable", "") else Content.USERS
+        mode = host_config.get("IpcMode") or "private"
+        return Content.NEW if mode in ("private", "shareable") else Content.USERS
 
 
 def is_slave(mount: Mount) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from scratchlab.judge.paths import follow, upwards
+from scratchlab.judge.paths import follow, is_below, upwards
 from scratchlab.judge.rules.docker import DEFAULT_FILESYSTEMS, INIT_PROGRAM, INIT_REPLACED
 from scratchlab.judge.versions import numbers
 from scratchlab.ledger import Ledger
@@ -63,7 +63,7 @@ class RequestedMount:
             return Content.KERNEL
         if not self.is_bind:
             return Content.NEW
-        if any(self.source == path or self.source.startswith(f"{path}/") for path in _KERNEL_PATHS):
+        if is_the_kernels(self.source):
             return Content.KERNEL
         return Content.USERS if self.wish is not None else Content.ENGINES
 
@@ -71,6 +71,11 @@ class RequestedMount:
         options = f" ({', '.join(self.options)})" if self.options else ""
         kind = self.type or "bind"  # CDI files leave it out: "bind" is among the options
         return f"{kind} {self.source} on {self.target}{options}"
+
+
+def is_the_kernels(source: str) -> bool:
+    """Whether a bind of ``source`` shows a filesystem of the kernel's."""
+    return any(source == path or is_below(source, path) for path in _KERNEL_PATHS)
 
 
 def has_init_layer(facts: Facts) -> bool:

@@ -36,8 +36,8 @@ def user_mounts(facts: Facts, image: Ledger, root: int) -> tuple[UserMount, ...]
             members[above.id].append(mount.id)
         elif origins.content(mount) is Content.USERS:
             heads[mount.id] = mount
-    own = next((mount.device for mount in facts.mounts if mount.id == root), None)
-    shown = {mount.device for mount in heads.values()} - {own}
+    own = {mount.device for mount in facts.mounts if mount.id == root}
+    shown = {mount.device for mount in heads.values()} - own
     for mount in others:
         if origins[mount].origin is Origin.MOUNTED_INSIDE and mount.device in shown:
             heads[mount.id] = mount

@@ -10,7 +10,14 @@ from typing import Any
 
 from scratchlab.idmap import IdMap
 from scratchlab.judge.paths import parents, upwards
-from scratchlab.judge.places import KERNEL_TYPES, Content, Places, asked_devices, wishes
+from scratchlab.judge.places import (
+    KERNEL_TYPES,
+    Content,
+    Places,
+    asked_devices,
+    is_the_kernels,
+    wishes,
+)
 from scratchlab.judge.rules.runtime import DEVICES, LINKS, SPEC_FILESYSTEMS, stub_modes
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Facts, Kind, Mount, Origin
@@ -192,8 +199,7 @@ class PredictionBuilder:
             options = {"ro"} if wish.get("RW") is False else set()
             fstype = "tmpfs" if wish.get("Type") == "tmpfs" else None
             content = Content.NEW if fstype else Content.USERS
-            source = str(wish.get("Source") or "")
-            if source in ("/proc", "/sys") or source.startswith(("/proc/", "/sys/")):
+            if is_the_kernels(str(wish.get("Source"))):
                 content = Content.KERNEL
             self.add_mount(target, Origin.USER_MOUNT, rule, fstype, options, content=content)
 
