@@ -18,6 +18,7 @@ from scratchlab.labels import Names
 from scratchlab.model import Json
 from scratchlab.render.glossary import words
 from scratchlab.render.words import ORIGINS
+from tests import role_documents
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = ROOT / "scripts/scratchlab/report/schema/report-2.schema.json"
@@ -134,6 +135,7 @@ PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "docs/experiments.md": {"experiments": experiments, "today": today},
     "docs/glossary.md": {"words": glossary, "origins": origins},
     "docs/report.md": {"fields": fields},
+    **role_documents.parts(table),
 }
 
 
