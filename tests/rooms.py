@@ -139,8 +139,9 @@ def made(host: str, entries: Iterable[dict[str, Any]] | None = None, /, **change
 class Reports:
     """A reports directory, filled machine by machine."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, started: str = STARTED) -> None:
         self.directory = directory
+        self.started = started
         self.hosts: list[str] = []
         self.inventory = ["inventory/classroom.yml"]
 
@@ -161,8 +162,8 @@ class Reports:
             "ansible_port": "",
             "ansible_connection": "ssh",
             "hostname": name,
-            "started": STARTED,
-            "ended": STARTED,
+            "started": self.started,
+            "ended": self.started,
             "state": "done",
             "stage": "Report",
             "task": "",
@@ -179,8 +180,8 @@ class Reports:
         """Write run.json, with ``more`` machines that were not chosen; returns the directory."""
         run = {
             "schema": "scratchlab-run-1",
-            "started": STARTED,
-            "ended": STARTED,
+            "started": self.started,
+            "ended": self.started,
             "inventory": self.inventory,
             "hosts": [*self.hosts, *more],
             "chosen": self.hosts,

@@ -1,13 +1,14 @@
-"""The pictures of the documents, from a real run: ``pictures.py REPORTS DOCS [HOST] [URL]``.
+"""All pictures of the documents: ``python -m tests.browser.pictures [DIRECTORY]``, with
+``PYTHONPATH=scripts``.
 
-REPORTS is the directory that ./lab writes (HOST/report.json; index.html for a room); the pictures
-go to DOCS. URL is where `./lab watch --serve` shows its page. Run it in the test environment, with
-Debian's chromium installed:
-``PYTHONPATH=scripts .cache/test-venv/bin/python tests/browser/pictures.py reports docs``
+They go to docs/ unless told otherwise. Those of a report show this machine: the experiments are run
+on the lab's container, which ``./lab`` made. Those of a room show a made-up class. Needs root, the
+lab on this machine, and Debian's chromium, in the environment that ``./lab test`` makes.
 """
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -15,57 +16,96 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from scratchlab.cli.classroom import write_report_page
-from scratchlab.report import read
+from scratchlab.report import Report, read
+from tests.browser import made_up_class
 
-CHROMIUM = "/usr/bin/chromium"
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = Path("/usr/bin/chromium")
 DESK = {"width": 1280, "height": 900}
 WHOLE = {"width": 1280, "height": 1230}  # the 26 entries of the sleep container
 PHONE = {"width": 390, "height": 760}
+PATIENCE = 300_000  # milliseconds for a page on a busy machine
+LOW = {"width": 1280, "height": 120}  # of a page that is taken whole
+NAMES = ("report", "report-entry", "report-ladder", "report-phone", "room", "watch")
 
 
-def opened(
-    browser: Browser, place: Path | str, size: dict[str, int], scheme: str = "light"
-) -> Page:
-    """The page of a file or a URL in a window of its own."""
+class NeededError(Exception):
+    """Something is missing; the message names it with the command that provides it."""
+
+
+def verified(file: Path) -> Report:
+    """The report of the lab's container on this machine, from a new run. Raises NeededError."""
+    done = subprocess.run(
+        [sys.executable, "-m", "scratchlab", "experiments", "--outputs", "--json", str(file)],
+        cwd=ROOT / "scripts",
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if done.returncode or not file.exists():
+        said = (done.stderr.strip().splitlines() or ["a check failed"])[-1]
+        raise NeededError(f"the experiments did not all pass here: {said}; as root: ./lab")
+    return read(str(file))
+
+
+def opened(browser: Browser, page: Path, size: dict[str, int], scheme: str = "light") -> Page:
+    """The page of a file in a window of its own."""
     found = browser.new_page(
         viewport=size,  # type: ignore[arg-type]
         color_scheme=scheme,  # type: ignore[arg-type]
         reduced_motion="reduce",  # or the picture is taken during an animation
     )
-    found.goto(place.resolve().as_uri() if isinstance(place, Path) else place)
+    found.set_default_timeout(PATIENCE)
+    found.goto(page.resolve().as_uri())
     return found
 
 
-def host(browser: Browser, file: Path, docs: Path) -> None:
-    """One host: the first lines, an entry explained (dark), the ladder, a phone."""
-    opened(browser, file, WHOLE).screenshot(path=docs / "report.png")
-    dark = opened(browser, file, DESK, "dark")
-    dark.click("#rows .row:has(.right .name:text-is('hosts'))")
-    dark.locator("#entries-title").evaluate("title => title.scrollIntoView()")
-    dark.screenshot(path=docs / "report-entry.png")
-    ladder = opened(browser, file, DESK)
-    if ladder.locator("#ladder").count():
+def take(browser: Browser, report: Report, directory: Path) -> None:
+    """Take all pictures, those of a host from ``report``: the first lines, an entry explained
+    (dark), the ladder, a phone.
+    """
+    with tempfile.TemporaryDirectory() as made:
+        page = Path(made, "report.html")
+        write_report_page(report, str(page))
+        opened(browser, page, WHOLE).screenshot(path=directory / "report.png")
+        dark = opened(browser, page, DESK, "dark")
+        dark.click("#rows .row:has(.right .name:text-is('hosts'))")
+        dark.locator("#entries-title").evaluate("title => title.scrollIntoView()")
+        dark.screenshot(path=directory / "report-entry.png")
+        ladder = opened(browser, page, DESK)
         ladder.locator("#ladder-title").evaluate("title => title.scrollIntoView()")
-        ladder.screenshot(path=docs / "report-ladder.png")
-    opened(browser, file, PHONE).screenshot(path=docs / "report-phone.png")
+        ladder.screenshot(path=directory / "report-ladder.png")
+        opened(browser, page, PHONE).screenshot(path=directory / "report-phone.png")
+        room = made_up_class.room(report, Path(made, "reports"))
+        opened(browser, room, DESK).screenshot(path=directory / "room.png")
+        watch = made_up_class.watch(Path(made, "watch.html"))
+        opened(browser, watch, LOW).screenshot(path=directory / "watch.png", full_page=True)
 
 
-def main(reports: Path, docs: Path, name: str = "", watch: str = "") -> None:
-    """Take all pictures."""
-    docs.mkdir(exist_ok=True)
-    chosen = reports / name if name else min(reports.glob("*/report.json")).parent
-    with tempfile.TemporaryDirectory() as directory, sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM)
-        file = Path(directory, "index.html")
-        write_report_page(read(str(chosen / "report.json")), str(file))
-        host(browser, file, docs)
-        room = reports / "index.html"
-        if room.exists():
-            opened(browser, room, DESK).screenshot(path=docs / "room.png")
-        if watch:
-            opened(browser, watch, DESK).screenshot(path=docs / "watch.png")
-        browser.close()
+def main(directory: Path) -> int:
+    """Run the experiments and take all pictures. Returns the exit status."""
+    if not CHROMIUM.exists():
+        print(
+            f"pictures: there is no {CHROMIUM}; as root: apt-get install chromium", file=sys.stderr
+        )
+        return 2
+    try:
+        with tempfile.TemporaryDirectory() as made, sync_playwright() as play:
+            report = verified(Path(made, "report.json"))
+            browser = play.chromium.launch(executable_path=CHROMIUM)
+            take(browser, report, directory)
+            browser.close()
+    except NeededError as error:
+        return _failed(str(error))
+    print("\n".join(str(directory / f"{name}.png") for name in NAMES))
+    return 0
+
+
+def _failed(why: str) -> int:
+    print(f"pictures: {why}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:])
+    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs"))
