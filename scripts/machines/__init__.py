@@ -12,5 +12,5 @@ nothing but Python. Imports run only down this list::
     disk                a file system for virtual machines
     debian              base systems, as tar files
     place               files: records, keys, locks
-    model arguments     Machine, Limits, Connection, Backend; a command line
+    model arguments ports   Machine, Limits, Connection, Backend; a command line; free ports
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,6 +46,12 @@ def shortages(place: Place, wanted: Sequence[Machine]) -> list[str]:
         found.append(
             f"{len(wanted)} more machines take {memory} MiB of memory, and {free} MiB are "
             "available -- fewer machines, or a smaller --memory"
+        )
+    most, processors = max((one.limits.cpus or 0) for one in wanted), os.cpu_count() or 1
+    if most > processors:
+        found.append(
+            f"a machine with {most} processors is more than this host's {processors} -- "
+            f"--cpus {processors}, or fewer"
         )
     missing = {
         (release, kind)

@@ -11,11 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
+from machines import ports
 from machines.backends import backend
 from machines.capacity import shortages
-from machines.model import Backend, Kind, Machine, MachineError, State
+from machines.model import Backend, Machine, MachineError, State
 from machines.place import Place
-from machines.qemu import free_port
 
 Say = Callable[[str], None]
 AT_ONCE = 4  # machines that boot side by side
@@ -97,7 +97,8 @@ def up(place: Place, wanted: Sequence[Machine], say: Say, seconds: float) -> Pla
         for text in {backends[one.on].warning(one) for one in todo.make}:
             if text:
                 say(text)
-        ready = [_with_port(machine) for machine in todo.make]
+        ready = _with_ports(todo.make)
+        started = [_reachable(machine, place, say) for machine in todo.start]
         for _, machine in sorted({(one.release, one.kind): one for one in ready}.items()):
             backends[machine.on].prepare(machine)
         for machine in ready:
@@ -106,7 +107,7 @@ def up(place: Place, wanted: Sequence[Machine], say: Say, seconds: float) -> Pla
         def bring(machine: Machine) -> None:
             """Make or start one machine."""
             chosen = backends[machine.on]
-            if machine in todo.start:
+            if machine in started:
                 chosen.start(machine)
             else:
                 chosen.create(machine)
@@ -114,7 +115,7 @@ def up(place: Place, wanted: Sequence[Machine], say: Say, seconds: float) -> Pla
             place.mark_ready(machine)
             say(f"{machine.name}: {describe(machine)}")
 
-        side_by_side(bring, [*ready, *todo.start])
+        side_by_side(bring, [*ready, *started])
         return todo
 
 
@@ -196,7 +197,19 @@ def hosts(place: Place) -> dict[str, dict[str, Any]]:
     }
 
 
-def _with_port(machine: Machine) -> Machine:
-    """The machine with a free port, if ssh reaches its kind by one."""
-    needs = machine.on == "qemu" and machine.kind is Kind.VM
-    return replace(machine, port=free_port()) if needs else machine
+def _with_ports(machines: Sequence[Machine]) -> list[Machine]:
+    """The machines, each with a free port of its own where ssh reaches its kind by one."""
+    free = iter(ports.free_ports(len(machines)))
+    return [replace(one, port=next(free)) if one.on == "qemu" else one for one in machines]
+
+
+def _reachable(machine: Machine, place: Place, say: Say) -> Machine:
+    """The stopped machine, recorded with another port where its own is taken by now."""
+    if not machine.port or not ports.taken(machine.port):
+        return machine
+    (port,) = ports.free_ports(1)
+    who = ports.holder(machine.port)
+    say(f"{machine.name}: its port {machine.port} is taken by {who}; it gets {port}")
+    moved = replace(machine, port=port)
+    place.note(moved)
+    return moved

@@ -82,8 +82,13 @@ class Place:
             new_key(directory / "host_key", machine.name)
         public = (directory / "host_key.pub").read_text()
         write(directory / "known_hosts", f"{machine.instance} {public}")
-        write(directory / "machine.json", json.dumps(asdict(machine), indent=1) + "\n")
+        self.note(machine)
         return directory
+
+    def note(self, machine: Machine) -> None:
+        """Write the record of a machine that has a directory."""
+        text = json.dumps(asdict(machine), indent=1) + "\n"
+        write(self.directory(machine.name) / "machine.json", text)
 
     def ready(self, machine: Machine) -> bool:
         """Whether it was made to the end."""

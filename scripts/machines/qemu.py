@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from machines import ports
 from machines.disk import Disk, disk
 from machines.model import Connection, Kind, Machine, MachineError, State, until
 from machines.place import Place, run
@@ -43,14 +44,6 @@ def accelerator() -> str:
     flags = Path("/proc/cpuinfo").read_text().split()
     usable = {"vmx", "svm"} & set(flags) and os.access("/dev/kvm", os.R_OK | os.W_OK)
     return "kvm" if usable else "tcg,thread=multi"
-
-
-def free_port() -> int:
-    """A port of the loopback interface that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 class Qemu:
@@ -106,7 +99,23 @@ class Qemu:
         self.power_on(machine)
 
     def power_on(self, machine: Machine) -> None:
-        """Start QEMU with the overlay that is there, and the kernel that is installed in it."""
+        """Start QEMU with the overlay that is there, and the kernel that is installed in it.
+
+        A port that was taken since it was chosen is named with its holder: the next ``up`` chooses
+        another one.
+        """
+        try:
+            self._run(machine)
+        except MachineError as error:
+            if not ports.taken(machine.port):
+                raise
+            raise MachineError(
+                f"{machine.name}: port {machine.port} of {ports.LOOPBACK}, chosen for its ssh, was "
+                f"taken meanwhile by {ports.holder(machine.port)}",
+                "again with another port: ./lab machines up",
+            ) from error
+
+    def _run(self, machine: Machine) -> None:
         directory, limits = self._directory(machine), machine.limits
         system = Disk((directory / "base").resolve())
         run(

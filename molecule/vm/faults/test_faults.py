@@ -13,7 +13,8 @@ from tests.e2e import lab_command
 
 from machines.model import Kind, Machine, MachineError
 from machines.place import Place
-from machines.qemu import Qemu, free_port
+from machines.ports import free_ports
+from machines.qemu import Qemu
 
 SCENARIO = Path(__file__).parents[1]
 BAD_ROOT = "root=/dev/nowhere rw console=ttyS0 rootdelay=1"
@@ -25,7 +26,7 @@ def doomed() -> Iterator[Machine]:
     """A recorded virtual machine that is not made yet."""
     place = Place(state=CACHE / "doomed")
     name = place.instance("doomed")
-    machine = Machine("doomed", name, "qemu", Kind.VM, "trixie", port=free_port())
+    machine = Machine("doomed", name, "qemu", Kind.VM, "trixie", port=free_ports(1)[0])
     place.record(machine)
     yield machine
     Qemu(place).remove(machine)
