@@ -16,6 +16,7 @@ BOOLEANS = re.compile(r"(?i)(true|false|yes|no|on|off|y|n|t|f|1|0)$")
 # Variables of the playbooks, which belong to no role.
 SHARED: dict[str, dict[str, Any]] = {
     "lab_engine_url": {"type": "str"},
+    "lab_engine_host_view": {"type": "bool"},
     "lab_destroy_data": {"type": "bool"},
     "lab_patience": {"type": "int"},
     "lab_roster": {"type": "path"},

@@ -67,6 +67,11 @@ _LADDER = "E15"  # the report also holds what it observed: the ladder and the ti
 @click.option(
     "--outputs", is_flag=True, help="Also type each command here, and add its output to the report"
 )
+@click.option(
+    "--host-view",
+    is_flag=True,
+    help="On another machine's engine, also run a container that sees all its processes (E14)",
+)
 @click.option("--format", "form", type=REPORT_FORMATS, default="table", show_default=True)
 def experiments(
     *,
@@ -81,12 +86,15 @@ def experiments(
     save_evidence: str | None,
     quiz_file: str | None,
     outputs: bool,
+    host_view: bool,
     form: str,
 ) -> int:
     """Run the article's experiments on the lab's own container and image."""
     names = Names(container=container, image=image, **({"binary": binary} if binary else {}))
     ids = [part for option in only for part in option.split(",") if part]
-    examination = examine(names, only=ids, engine=engine, url=url, directory=save_evidence)
+    examination = examine(
+        names, only=ids, engine=engine, url=url, directory=save_evidence, host_view=host_view
+    )
     checks = type_all(examination.checks, names) if outputs else examination.checks
     with examination.evidence:
         built = report.build(
@@ -126,14 +134,16 @@ def examine(
     engine: str | None = None,
     url: str | None = None,
     directory: str | None = None,
+    host_view: bool = False,
 ) -> Examination:
     """Run the experiments with the ids ``only`` (none: all of them) against the engine.
 
-    ``directory`` is a new directory for evidence and observations. Raises LabError when no engine
+    ``directory`` is a new directory for evidence and observations. ``host_view`` allows a container
+    in the PID namespace of another machine that runs the engine. Raises LabError when no engine
     answers, for an unknown id, and when ``directory`` cannot be written.
     """
     with connect(engine, url) as client:
-        lab = Laboratory(client, names)
+        lab = Laboratory(client, names, host_view=host_view)
         with StatusLine(sys.stderr) as status:
             checks = run(lab, only, status.show)
         verified = lab.verified()

@@ -11,6 +11,7 @@ import platform
 from collections.abc import Iterable, Sequence
 
 from scratchlab import mountinfo
+from scratchlab.collect.kernel_files import LocalKernelFiles
 from scratchlab.model import Host, Mount
 
 # Paths that engines mask or make read-only where the kernel has them, and /proc/kcore, which
@@ -41,6 +42,7 @@ MASK_CANDIDATES = (
 )
 PER_CPU_MASKS = "/sys/devices/system/cpu/cpu[0-9]*/thermal_throttle"
 _CGROUP = "/sys/fs/cgroup"
+CONTROLLERS = f"{_CGROUP}/cgroup.controllers"  # those of cgroup v2
 # The files that an engine writes for a container: key in inspect -> where it mounts them.
 ENGINE_FILES = {
     "HostnamePath": "/etc/hostname",
@@ -55,7 +57,7 @@ def read_host(candidates: Iterable[str] = MASK_CANDIDATES) -> Host:
     system = os.uname()
     with open("/proc/self/mountinfo", "rb") as lines:
         mounts = mountinfo.parse(lines.read())
-    version, controllers = cgroups(mounts)
+    version, controllers = cgroups(mounts, LocalKernelFiles().read(CONTROLLERS) or b"")
     existing = {path for path in candidates if os.path.lexists(path)}
     return Host(
         name=system.nodename,
@@ -67,8 +69,10 @@ def read_host(candidates: Iterable[str] = MASK_CANDIDATES) -> Host:
     )
 
 
-def cgroups(mounts: Sequence[Mount]) -> tuple[int, tuple[str, ...]]:
+def cgroups(mounts: Sequence[Mount], unified: bytes) -> tuple[int, tuple[str, ...]]:
     """The cgroup version that a runtime with these mounts sees, and the controllers.
+
+    ``unified`` is the content of :data:`CONTROLLERS` there, empty where there is no such file.
 
     The version is 2 where ``/sys/fs/cgroup`` itself is cgroup2 (runc v1.1.5
     libcontainer/cgroups/utils.go IsCgroup2UnifiedMode()), otherwise 1 (hybrid included), 0 where
@@ -79,18 +83,10 @@ def cgroups(mounts: Sequence[Mount]) -> tuple[int, tuple[str, ...]]:
     visible = mountinfo.visible_mounts(mounts)
     root = visible.get(_CGROUP)
     if root is not None and root.fstype == "cgroup2":
-        return 2, _unified_controllers()
+        return 2, tuple(unified.decode("ascii", "replace").split())
     below = (mount for path, mount in visible.items() if path.startswith(_CGROUP + "/"))
     hierarchies = [_hierarchy(mount) for mount in below if mount.fstype == "cgroup"]
     return (1 if hierarchies else 0), tuple(dict.fromkeys(hierarchies))
-
-
-def _unified_controllers() -> tuple[str, ...]:
-    try:
-        with open(f"{_CGROUP}/cgroup.controllers", encoding="ascii") as text:
-            return tuple(text.read().split())
-    except OSError:
-        return ()
 
 
 def _hierarchy(mount: Mount) -> str:

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from scratchlab import mountinfo
-from scratchlab.collect import host_facts
+from scratchlab.collect.kernel_files import KernelFiles, content
 from scratchlab.deadlines import Deadline, LateError
 from scratchlab.errors import LabError
 from scratchlab.experiments.e13_limit_files import (
@@ -30,6 +28,7 @@ from scratchlab.experiments.e13_limit_files import (
     read_number,
 )
 from scratchlab.experiments.table import ExperimentOutcome
+from scratchlab.lab.kernel import Beside, cgroups, open_beside, open_machine
 from scratchlab.lab.session import Laboratory
 from scratchlab.text import visible
 
@@ -84,25 +83,42 @@ def probe(lab: Laboratory) -> Observation:
     """For each limit start a container, read its files, exceed the limit, read the counters."""
     if lab.image(lab.names.limits) is None:
         return Observation(found=False)
-    mounts = mountinfo.parse(Path("/proc/self/mountinfo").read_bytes())
-    version, controllers = host_facts.cgroups(mounts)
-    present = {name for names in controllers for name in names.split(",")}
-    info = lab.engine.info()
-    able = [limit for limit in LIMITS if limit.controller in present and info.get(limit.info_key)]
-    return Observation(
-        found=True,
-        version=version,
-        controllers=controllers,
-        lacking=tuple(limit.controller for limit in LIMITS if limit not in able),
-        trials=tuple(_TrialContainer(lab, limit, version).run() for limit in able),
-    )
+    with open_machine(lab) as machine:
+        version, controllers = cgroups(machine)
+        present = {name for names in controllers for name in names.split(",")}
+        info = lab.engine.info()
+        able = [one for one in LIMITS if one.controller in present and info.get(one.info_key)]
+        return Observation(
+            found=True,
+            version=version,
+            controllers=controllers,
+            lacking=tuple(limit.controller for limit in LIMITS if limit not in able),
+            trials=tuple(_TrialContainer(lab, machine, limit, version).run() for limit in able),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Groups:
+    """The control groups of a container's process: the ``path`` of the one with the limit, and the
+    directories by controller in which ``beside`` shows them.
+    """
+
+    beside: Beside
+    path: str
+    shown: dict[str, str]
+
+    def read(self, names: Sequence[tuple[str, str]]) -> Files:
+        """See ``read_files``."""
+        below = {name: f"{self.beside.root}{path}" for name, path in self.shown.items()}
+        return read_files(self.beside.files, below, names)
 
 
 class _TrialContainer:
     """One container with one limit, from create to remove."""
 
-    def __init__(self, lab: Laboratory, limit: Limit, version: int) -> None:
+    def __init__(self, lab: Laboratory, machine: KernelFiles, limit: Limit, version: int) -> None:
         self._lab = lab
+        self._machine = machine
         self._limit = limit
         self._version = version
         self._container = lab.create(
@@ -118,20 +134,20 @@ class _TrialContainer:
         lines = _lines(self._lab.start(self._container, attach=True))
         if next(lines, "") != "ready":
             raise LabError(f"the program of {self._container.name} did not start")
-        self._container.reload()
-        group, directories = self._groups(int(self._container.attrs["State"]["Pid"]))
-        controller, expected = self._limit.controller, self._limit.expected[self._version]
-        limits = read_files(directories, [(controller, name) for name, _ in expected])
-        trial = LimitTrial(controller, group, directories[controller], limits)
-        if limits == expected:  # otherwise nothing would stop the program
-            trial = self._exceed(trial, directories, lines)
+        inspect = self._lab.engine.inspect_container(str(self._container.id))
+        with open_beside(self._lab, inspect) as beside:
+            groups = self._groups(beside)
+            controller, expected = self._limit.controller, self._limit.expected[self._version]
+            limits = groups.read([(controller, name) for name, _ in expected])
+            trial = LimitTrial(controller, groups.path, groups.shown[controller], limits)
+            if limits == expected:  # otherwise nothing would stop the program
+                trial = self._exceed(trial, groups, lines)
         self._container.remove(force=True)
         return trial
 
-    def _exceed(
-        self, trial: LimitTrial, directories: dict[str, str], lines: Iterator[str]
-    ) -> LimitTrial:
-        before, kills, begin = self._count(directories), _oom_kills(), time.monotonic()
+    def _exceed(self, trial: LimitTrial, groups: _Groups, lines: Iterator[str]) -> LimitTrial:
+        kills, begin = _oom_kills(self._machine), time.monotonic()
+        before = self._count(groups)
         self._container.kill(signal="SIGUSR1")
         last_line, status, lowered = "", None, False
         if trial.controller == "memory":
@@ -140,9 +156,9 @@ class _TrialContainer:
         elif trial.controller == "pids":
             last_line = next(lines, "")
         else:
-            lowered = self._wait_until_throttled(directories)
+            lowered = self._wait_until_throttled(groups)
         seconds = time.monotonic() - begin
-        after = self._count(directories) if status is None else ()
+        after = self._count(groups) if status is None else ()
         if any(not content for _, content in after):
             what = f"{self._limit.verb} ended, after a time limit of its own, and its limit was not"
             raise LateError(f"{what} reached", seconds)
@@ -154,38 +170,34 @@ class _TrialContainer:
             seconds=round(seconds, 3),
             exit_status=status,
             oom_killed=bool(self._container.attrs["State"].get("OOMKilled")),
-            oom_kills=_oom_kills() - kills,
+            oom_kills=_oom_kills(self._machine) - kills,
             said=last_line,
             lowered=lowered,
         )
 
-    def _groups(self, pid: int) -> tuple[str, dict[str, str]]:
-        try:
-            text = Path(f"/proc/{pid}/cgroup").read_text("utf-8", "surrogateescape")
-        except FileNotFoundError as error:
-            raise LabError(
-                f"process {pid} of {self._container.name} is not on this host"
-            ) from error
-        mounts = mountinfo.parse(Path("/proc/self/mountinfo").read_bytes())
-        groups, counters = parse_groups(text), self._limit.counters[self._version]
+    def _groups(self, beside: Beside) -> _Groups:
+        text = content(beside.files, f"/proc/{beside.pid}/cgroup")
+        groups = parse_groups(text.decode("utf-8", "surrogateescape"))
+        counters = self._limit.counters[self._version]
         wanted = {self._limit.controller, *(controller for controller, _ in counters)}
         paths = {name: groups.get("" if self._version == 2 else name, "/") for name in wanted}
-        directories = {
-            name: group_directory(self._version, name, path, mounts) for name, path in paths.items()
+        shown = {
+            name: group_directory(self._version, name, path, beside.mounts)
+            for name, path in paths.items()
         }
-        return paths[self._limit.controller], directories
+        return _Groups(beside, paths[self._limit.controller], shown)
 
-    def _count(self, directories: dict[str, str]) -> Files:
-        return read_files(directories, self._limit.counters[self._version])
+    def _count(self, groups: _Groups) -> Files:
+        return groups.read(self._limit.counters[self._version])
 
-    def _wait_until_throttled(self, directories: dict[str, str]) -> bool:
+    def _wait_until_throttled(self, groups: _Groups) -> bool:
         """Return whether the limit had to be lowered, since the machine is too busy to reach it."""
         deadline, lowered, begin = Deadline(_THROTTLE_SECONDS), False, time.monotonic()
         asked = False
-        start = read_number(self._count(directories), "cpu.stat", "nr_throttled")
+        start = read_number(self._count(groups), "cpu.stat", "nr_throttled")
         while not deadline.passed():
             time.sleep(0.1)
-            now = read_number(self._count(directories), "cpu.stat", "nr_throttled")
+            now = read_number(self._count(groups), "cpu.stat", "nr_throttled")
             if now >= start + _THROTTLED_PERIODS:
                 break
             if not asked and time.monotonic() > begin + _SHARE_SECONDS:
@@ -210,9 +222,9 @@ def _lines(output: Iterator[bytes]) -> Iterator[str]:
         yield rest.decode("utf-8", "surrogateescape")
 
 
-def _oom_kills() -> int:
+def _oom_kills(machine: KernelFiles) -> int:
     """OOM kills since boot (Linux mm/vmstat.c, 4.13 and later); 0 if they are not counted."""
-    for line in Path("/proc/vmstat").read_text("ascii").splitlines():
+    for line in content(machine, "/proc/vmstat").decode("ascii").splitlines():
         if line.startswith("oom_kill "):
             return int(line.split()[1])
     return 0

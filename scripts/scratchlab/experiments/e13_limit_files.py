@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from scratchlab import mountinfo
+from scratchlab.collect.kernel_files import KernelFiles
 from scratchlab.errors import LabError
 from scratchlab.model import Mount
 
@@ -96,7 +96,7 @@ def parse_groups(cgroup: str) -> dict[str, str]:
 
 
 def group_directory(version: int, controller: str, group: str, mounts: Sequence[Mount]) -> str:
-    """The directory of ``group`` on this host. Raises LabError if no mount shows it.
+    """The directory of ``group`` where these ``mounts`` are. Raises LabError if none shows it.
 
     ``group`` and the roots of the mounts are both relative to the reader's cgroup namespace
     (cgroup_namespaces(7)), so this also works in a container.
@@ -110,20 +110,22 @@ def group_directory(version: int, controller: str, group: str, mounts: Sequence[
         if f"{group}/".startswith(f"{root}/") and ".." not in below.split("/"):
             return f"{target}{below}".rstrip("/")
     raise LabError(
-        f"no mount on this machine shows the control group {group} ({controller})",
+        f"no mount shows the control group {group} ({controller})",
         "run scratchlab on the engine's own host",
     )
 
 
-def read_files(directories: Mapping[str, str], names: Sequence[tuple[str, str]]) -> Files:
+def read_files(
+    kernel: KernelFiles, directories: Mapping[str, str], names: Sequence[tuple[str, str]]
+) -> Files:
     """The stripped content of files given as (controller, file name); "" for a missing file.
 
     ``directories`` has a directory for each controller.
     """
     files = []
     for controller, name in names:
-        path = Path(directories[controller], name)
-        files.append((name, path.read_text("ascii").strip() if path.exists() else ""))
+        found = kernel.read(f"{directories[controller]}/{name}") or b""
+        files.append((name, found.decode("ascii", "replace").strip()))
     return tuple(files)
 
 

@@ -12,15 +12,13 @@ import os
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from docker.errors import APIError
 
-from scratchlab import idmap
-from scratchlab.collect import process
-from scratchlab.collect.host_facts import read_host
-from scratchlab.collect.live import read_root
+from scratchlab import idmap, mountinfo
+from scratchlab.collect.kernel_files import KernelFiles, content
+from scratchlab.collect.vantage import open_view
 from scratchlab.errors import LabError
 from scratchlab.experiments.e14_namespace_table import (
     OPTIONS,
@@ -31,9 +29,11 @@ from scratchlab.experiments.e14_namespace_table import (
     remaps_users,
 )
 from scratchlab.experiments.table import ExperimentOutcome
+from scratchlab.lab.kernel import cgroups, open_processes
 from scratchlab.lab.session import Laboratory
 from scratchlab.model import Entry, Kind
 from scratchlab.procfs import parse_stat
+from scratchlab.progress import Progress
 from scratchlab.text import visible
 
 if TYPE_CHECKING:
@@ -84,22 +84,32 @@ class Observation:
     ``host`` is PID 1, or this program if PID 1 may not be read. ``starter`` is the parent of the
     containers' processes. ``twins`` (a key of saved observations) has a container for each option.
     On an engine that remaps users, ``owned`` counts the entries of a container's root that belong
-    to its ids, and ``unmapped`` lists the others.
+    to its ids, and ``unmapped`` lists the others. ``elsewhere`` says why the processes of the
+    engine's machine could not be read; then there is nothing else.
     """
 
-    engine: str
-    version: str
-    security: tuple[str, ...]
-    cgroup: int
-    host: ProcessNamespaces
-    starter: ProcessNamespaces | None
-    twins: tuple[OptionTrial, ...]
+    engine: str = ""
+    version: str = ""
+    security: tuple[str, ...] = ()
+    cgroup: int = 0
+    host: ProcessNamespaces = ProcessNamespaces(0, "", (), ())
+    starter: ProcessNamespaces | None = None
+    twins: tuple[OptionTrial, ...] = ()
     owned: int = 0
     unmapped: tuple[UnmappedEntry, ...] = ()
+    elsewhere: str = ""
 
 
 def probe(lab: Laboratory) -> Observation:
     """Start a container with each option; read its namespaces and its uid_map."""
+    if not lab.engine_is_local and not lab.host_view:
+        what = f"the engine at {lab.engine.url} runs its containers on another machine"
+        return Observation(elsewhere=what)
+    with open_processes(lab) as kernel:
+        return _observe(lab, kernel)
+
+
+def _observe(lab: Laboratory, kernel: KernelFiles) -> Observation:
     facts = lab.engine.facts()
     remapped = remaps_users(facts.security_options)
     starter: ProcessNamespaces | None = None
@@ -113,20 +123,21 @@ def probe(lab: Laboratory) -> Observation:
             refusal = " ".join(str(error.explanation).split())
             trials.append(OptionTrial(option.text, refused=refusal))
             continue
-        with process.hold_process(pid) as held:
-            trials.append(OptionTrial(option.text, process=_read_namespaces(pid)))
-            if starter is None:
-                starter = _read_namespaces(_parent(pid))
-                if remapped:
-                    owned, unmapped = _read_owners(held)
-            held.recheck()
+        parent, begin = _identity(kernel, pid)
+        trials.append(OptionTrial(option.text, process=_read_namespaces(kernel, pid)))
+        if starter is None:
+            starter = _read_namespaces(kernel, parent)
+            if remapped:
+                owned, unmapped = _read_owners(lab, container, kernel, pid)
+        if _identity(kernel, pid) != (parent, begin):
+            raise LabError(f"process {pid} was replaced while it was read", "run it again")
         lab.discard(container)  # the next one must not find this one's namespaces
     return Observation(
         engine=facts.name,
         version=facts.version,
         security=facts.security_options,
-        cgroup=read_host(()).cgroup_version,
-        host=_read_host_namespaces(),
+        cgroup=cgroups(kernel)[0],
+        host=_read_host_namespaces(lab, kernel),
         starter=starter,
         twins=tuple(trials),
         owned=owned,
@@ -146,35 +157,48 @@ def _start(lab: Laboratory, option: Option) -> tuple[Container, int]:
     return container, int(state["Pid"])
 
 
-def _read_namespaces(pid: int) -> ProcessNamespaces:
-    proc = Path("/proc", str(pid))
-    kinds = (link for link in sorted(os.listdir(proc / "ns")) if not link.endswith("_children"))
+def _read_namespaces(kernel: KernelFiles, pid: int) -> ProcessNamespaces:
+    """Raises LabError if that process may not be read, or has ended."""
+    proc = f"/proc/{pid}"
+    namespaces = []
+    for kind in kernel.names(f"{proc}/ns") or ():
+        if not kind.endswith("_children"):
+            link = kernel.link(f"{proc}/ns/{kind}")
+            if link is None:
+                raise LabError(f"{proc}/ns/{kind} cannot be read on the engine's machine")
+            namespaces.append((kind, link))
     return ProcessNamespaces(
         pid=pid,
-        name=(proc / "comm").read_text("utf-8", "surrogateescape").strip(),
-        namespaces=tuple((kind, os.readlink(proc / "ns" / kind)) for kind in kinds),
-        uid_map=idmap.parse((proc / "uid_map").read_bytes()),
+        name=content(kernel, f"{proc}/comm").decode("utf-8", "surrogateescape").strip(),
+        namespaces=tuple(namespaces),
+        uid_map=idmap.parse(content(kernel, f"{proc}/uid_map")),
     )
 
 
-def _read_host_namespaces() -> ProcessNamespaces:
-    try:
-        return _read_namespaces(1)
-    except PermissionError:  # PID 1 has a capability that this program lacks (ptrace(2))
-        return _read_namespaces(os.getpid())
+def _read_host_namespaces(lab: Laboratory, kernel: KernelFiles) -> ProcessNamespaces:
+    # PID 1 may have a capability that this program lacks (ptrace(2)).
+    hidden = kernel.link("/proc/1/ns/pid") is None
+    return _read_namespaces(kernel, os.getpid() if hidden and lab.engine_is_local else 1)
 
 
-def _parent(pid: int) -> int:
-    return parse_stat(Path(f"/proc/{pid}/stat").read_bytes()).parent
+def _identity(kernel: KernelFiles, pid: int) -> tuple[int, int]:
+    """The parent of process ``pid`` and when it was started."""
+    stat = parse_stat(content(kernel, f"/proc/{pid}/stat"))
+    return stat.parent, stat.start_time
 
 
-def _read_owners(held: process.Process) -> tuple[int, tuple[UnmappedEntry, ...]]:
+def _read_owners(
+    lab: Laboratory, container: Container, kernel: KernelFiles, pid: int
+) -> tuple[int, tuple[UnmappedEntry, ...]]:
     """How many entries of the root belong to ids of the container, and the other entries."""
-    mountpoints = {mount.target for mount in held.mounts}
+    inspect = lab.engine.inspect_container(str(container.id))
+    mounts = mountinfo.parse(content(kernel, f"/proc/{pid}/mountinfo"))
+    mountpoints = {mount.target for mount in mounts}
+    uid_map = idmap.parse(content(kernel, f"/proc/{pid}/uid_map"))
     owned, unmapped = 0, []
-    with read_root(held.root_fd, held.mounts) as ledger:
+    with open_view(lab.engine, inspect, "auto") as view, view.live(Progress()) as ledger:
         for entry in ledger:
-            if _is_inside(entry, held.uid_map):
+            if _is_inside(entry, uid_map):
                 owned += 1
             else:
                 bound_device = entry.kind in _DEVICES and entry.path in mountpoints
@@ -189,6 +213,8 @@ def _is_inside(entry: Entry, uid_map: idmap.IdRanges) -> bool:
 
 def judge(observation: Observation) -> ExperimentOutcome:
     """Private and shared as expected for each option, refused where userns-remap forbids it."""
+    if observation.elsewhere:
+        return ExperimentOutcome(observation.elsewhere, skip="elsewhere")
     lines, expectations = [_starter_text(observation)], []
     default = _private_kinds(observation, observation.twins[0])
     for trial in observation.twins:

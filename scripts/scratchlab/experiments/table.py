@@ -29,9 +29,8 @@ class Experiment:
     ``module`` is the file of this package that probes and judges. ``command`` is what a person
     types, ``article`` what the article of 2017 saw. ``today``, ``fault`` and ``skip`` explain, by
     key, why a passing answer differs from the article's, why an answer fails, and why a machine
-    cannot give one. ``timeout`` bounds the probe, in seconds. ``needs_host``: the probe reads the
-    machine that runs the engine, which the engine's API does not show. ``side_by_side``: neighbours
-    in the table with this mark run at the same time, since none depends on or disturbs another.
+    cannot give one. ``timeout`` bounds the probe, in seconds. ``side_by_side``: neighbours in
+    the table with this mark run at the same time, since none depends on or disturbs another.
     """
 
     id: str
@@ -42,7 +41,6 @@ class Experiment:
     article: str
     expected: str
     timeout: float
-    needs_host: bool = False
     side_by_side: bool = False
     depends_on: tuple[str, ...] = ()
     today: Mapping[str, str] = field(default_factory=dict)

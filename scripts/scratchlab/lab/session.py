@@ -40,8 +40,11 @@ _PAUSES = (0.5, 2.0, 5.0)  # seconds before the engine is asked again
 class Laboratory:
     """An engine with the lab's objects in it. :meth:`close` removes what probes created."""
 
-    def __init__(self, engine: EngineClient, names: Names | None = None) -> None:
+    def __init__(
+        self, engine: EngineClient, names: Names | None = None, *, host_view: bool = False
+    ) -> None:
         self.engine = engine
+        self.host_view = host_view  # whether a container may see all processes of another machine
         self.api: Any = engine.client.api  # the SDK's low-level client
         self.names = names or Names()
         self.observations: dict[str, Any] = {}  # results of the probes, by experiment id

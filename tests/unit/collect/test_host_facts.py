@@ -23,14 +23,14 @@ def test_version_1_names_each_hierarchy_in_mount_order() -> None:
         "5 2 0:5 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,clone_children,memory",
         "6 2 0:6 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw",
     )
-    assert cgroups(mountinfo.parse(text)) == (1, ("cpu,cpuacct", "name=systemd", "memory"))
+    assert cgroups(mountinfo.parse(text), b"") == (1, ("cpu,cpuacct", "name=systemd", "memory"))
 
 
 def test_a_cgroup2_mount_at_the_root_is_version_2() -> None:
     text = mounts(
         "1 0 0:1 / / rw - ext4 /dev/vda rw", "2 1 0:2 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw"
     )
-    assert cgroups(mountinfo.parse(text))[0] == 2
+    assert cgroups(mountinfo.parse(text), b"cpu memory\n") == (2, ("cpu", "memory"))
 
 
 def test_version_2_stacked_on_version_1_is_version_2() -> None:
@@ -40,11 +40,11 @@ def test_version_2_stacked_on_version_1_is_version_2() -> None:
         "3 2 0:3 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory",
         "4 2 0:4 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw",
     )
-    assert cgroups(mountinfo.parse(text))[0] == 2
+    assert cgroups(mountinfo.parse(text), b"")[0] == 2
 
 
 def test_a_machine_without_cgroups_has_version_0() -> None:
-    assert cgroups(mountinfo.parse(b"1 0 0:1 / / rw - ext4 /dev/vda rw\n")) == (0, ())
+    assert cgroups(mountinfo.parse(b"1 0 0:1 / / rw - ext4 /dev/vda rw\n"), b"") == (0, ())
 
 
 def test_this_machine_is_described() -> None:

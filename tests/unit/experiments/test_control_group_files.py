@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from scratchlab import mountinfo
+from scratchlab.collect.kernel_files import LocalKernelFiles
 from scratchlab.errors import LabError
 from scratchlab.experiments.e13_limit_files import (
     group_directory,
@@ -76,7 +77,7 @@ def test_group_is_found_below_its_mount(
 def test_group_that_no_mount_shows_is_an_error(
     version: int, text: str, root: str, controller: str, group: str
 ) -> None:
-    with pytest.raises(LabError, match="no mount on this machine shows the control group"):
+    with pytest.raises(LabError, match="no mount shows the control group"):
         group_directory(version, controller, group, mounts(text, root))
 
 
@@ -85,7 +86,7 @@ def test_files_and_their_numbers_are_read(tmp_path: Path) -> None:
     (tmp_path / "pids.max").write_text("max\n")
     (tmp_path / "pids.current").write_text("24\n")
     names = ["cpu.stat", "pids.max", "pids.current", "missing"]
-    files = read_files({"c": str(tmp_path)}, [("c", name) for name in names])
+    files = read_files(LocalKernelFiles(), {"c": str(tmp_path)}, [("c", name) for name in names])
     assert dict(files)["pids.max"] == "max"
     assert dict(files)["missing"] == ""
     assert read_number(files, "cpu.stat", "nr_throttled") == 3

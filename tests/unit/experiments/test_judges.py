@@ -23,7 +23,7 @@ from .conftest import BY_ID, OBSERVED, observed_on
 _ALL = (broken, broken_limits, broken_namespaces, broken_ladder)
 BROKEN = [row for part in _ALL for row in part.BROKEN]
 TODAY = [row for part in _ALL for row in part.TODAY]
-SKIPPED = [*broken_limits.SKIPPED, *broken_ladder.SKIPPED]
+SKIPPED = [*broken_limits.SKIPPED, *broken_namespaces.SKIPPED, *broken_ladder.SKIPPED]
 OTHER_ENGINES = [
     (path.stem, name)
     for path in sorted(OBSERVED.parent.glob("*.json"))

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import docker.errors
 import requests
-from docker.types import Mount
 
 from scratchlab.collect.engines.connection import engine_errors
 from scratchlab.collect.remote import agent, sources
@@ -99,10 +98,12 @@ def _tar(files: dict[str, bytes]) -> bytes:
 
 @contextlib.contextmanager
 def run_agent(
-    client: EngineClient, inspect: Json, arguments: Sequence[str]
+    client: EngineClient, inspect: Json, arguments: Sequence[str], pid_mode: str
 ) -> Iterator[Connection]:
-    """Run the agent with ``arguments`` beside the container that ``inspect`` describes, with the
-    sources of its mounts mounted once more where the engine can do that.
+    """Run the agent with ``arguments`` beside the container that ``inspect`` describes (empty: any
+    place will do), with the sources of its mounts mounted once more where the engine can do that.
+
+    ``pid_mode`` is the PID namespace that the agent runs in, as ``docker run --pid`` has it.
 
     Yields the connection to it. If this program dies, the engine closes the agent's input, so the
     agent ends and the engine removes its container. Raises LabError.
@@ -111,7 +112,7 @@ def run_agent(
     with engine_errors(client.url, client.name):
         name = load_agent_image(client)
         try:
-            container, attached = _started(client, inspect, name, arguments)
+            container, attached = _started(client, inspect, name, arguments, pid_mode)
             tried = False
             try:
                 with attached as connection:
@@ -129,23 +130,24 @@ def run_agent(
 
 
 def _started(
-    client: EngineClient, inspect: Json, image: str, arguments: Sequence[str]
+    client: EngineClient, inspect: Json, image: str, arguments: Sequence[str], pid_mode: str
 ) -> tuple[str, Connection]:
     """A running debug container and the connection to it. A source that is gone by now, or that
     the engine refuses, leaves it without any of them.
     """
+    settings = _host_config(client, inspect, pid_mode)
     mounts = sources.mounted(sources.source_paths(inspect))
     if mounts:
         with contextlib.suppress(docker.errors.APIError):
-            return _start(client, inspect, image, arguments, mounts)
-    return _start(client, inspect, image, arguments, [])
+            return _start(client, image, arguments, {**settings, "mounts": mounts})
+    return _start(client, image, arguments, settings)
 
 
 def _start(
-    client: EngineClient, inspect: Json, image: str, arguments: Sequence[str], mounts: list[Mount]
+    client: EngineClient, image: str, arguments: Sequence[str], settings: Json
 ) -> tuple[str, Connection]:
     api = client.client.api
-    container = _create(client, inspect, image, arguments, mounts)
+    container = _create(client, image, arguments, settings)
     with contextlib.ExitStack() as undo:
         undo.callback(_remove, api, container)
         # Attached before the start, so that no output is missed.
@@ -156,9 +158,7 @@ def _start(
     return container, connection
 
 
-def _create(
-    client: EngineClient, inspect: Json, image: str, arguments: Sequence[str], mounts: list[Mount]
-) -> str:
+def _create(client: EngineClient, image: str, arguments: Sequence[str], settings: Json) -> str:
     api = client.client.api
     for attempt in (1, 2):
         try:
@@ -168,7 +168,7 @@ def _create(
                 user="0:0",
                 labels={LABEL: "1"},
                 stdin_open=True,
-                host_config=api.create_host_config(**_host_config(client, inspect), mounts=mounts),
+                host_config=api.create_host_config(**settings),
             )
             return str(created["Id"])
         except docker.errors.ImageNotFound:
@@ -207,10 +207,10 @@ def _stuck(engine: str, container: str, error: LabError) -> LabError:
     )
 
 
-def _host_config(client: EngineClient, inspect: Json) -> dict[str, Any]:
+def _host_config(client: EngineClient, inspect: Json, pid_mode: str) -> Json:
     info = client.info()
-    config: dict[str, Any] = {
-        "pid_mode": f"container:{inspect['Id']}",
+    config: Json = {
+        "pid_mode": pid_mode or None,
         "network_mode": "none",
         "read_only": True,
         "auto_remove": True,

@@ -97,10 +97,7 @@ class DebugContainer:
         """The facts of the machine, from the engine and the debug container's /proc and /sys."""
         info = self._client.info()
         mounts = mountinfo.parse(self._facts.first("own mountinfo"))
-        version, controllers = cgroups(mounts)
-        if version == 2:
-            listed = self._facts.first("controllers").decode("ascii", "replace")
-            controllers = tuple(listed.split())
+        version, controllers = cgroups(mounts, self._facts.first("controllers"))
         return Host(
             name=str(info.get("Name") or ""),
             kernel=str(info.get("KernelVersion") or ""),
@@ -239,7 +236,7 @@ def open_debug_container(
         *MASK_CANDIDATES,
         PER_CPU_MASKS,
     ]
-    with run_agent(client, inspect, arguments) as connection:
+    with run_agent(client, inspect, arguments, f"container:{inspect['Id']}") as connection:
         yield DebugContainer(client, inspect, connection, bounds)
 
 

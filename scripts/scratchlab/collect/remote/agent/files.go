@@ -10,13 +10,14 @@ import (
 
 const mostPath = 1 << 16 // bytes
 
-// serve answers requests for files of the root until standard input closes, which ends the program.
+// serve answers requests for files until standard input closes, which ends the program.
 //
 // A request is a letter, a number (8 bytes, little-endian), the length of a path (4 bytes) and the
 // path. C asks for a file of at most so many bytes, H for the first so many of one, N for at most so
-// many names of a directory. The answer is records P with parts of it, then A (all of it) or B (there
-// is none, or more). A name and its NUL are one part.
-func (w *walk) serve(input io.Reader, root int) error {
+// many names of a directory, L for the target of a symbolic link (only of a path that the kernel
+// shows, see kernel.go). The answer is records P with parts of it, then A (all of it) or B (there is
+// none, or more). A name and its NUL are one part.
+func serve(input io.Reader, out *writer, answer func(letter byte, most uint64, path string) bool) error {
 	requests := bufio.NewReader(input)
 	for {
 		var head [13]byte
@@ -32,17 +33,18 @@ func (w *walk) serve(input io.Reader, root int) error {
 		if _, err := io.ReadFull(requests, path); err != nil {
 			return nil
 		}
-		if w.answer(head[0], most, root, string(path)) {
-			w.out.record('A')
+		if answer(head[0], most, string(path)) {
+			out.record('A')
 		} else {
-			w.out.record('B')
+			out.record('B')
 		}
-		if err := w.out.flush(); err != nil {
+		if err := out.flush(); err != nil {
 			return err
 		}
 	}
 }
 
+// answer answers a request for a file of the root.
 func (w *walk) answer(letter byte, most uint64, root int, path string) bool {
 	fd := w.reachPath(root, path)
 	if fd == none {
@@ -55,9 +57,9 @@ func (w *walk) answer(letter byte, most uint64, root int, path string) bool {
 	}
 	switch {
 	case letter == 'N' && st.kind() == syscall.S_IFDIR:
-		return w.sendNames(fd, most)
-	case letter != 'N' && st.kind() == syscall.S_IFREG && w.mayRead(st):
-		return w.sendContent(fd, most, letter == 'H')
+		return sendNames(w.out, fd, most)
+	case (letter == 'C' || letter == 'H') && st.kind() == syscall.S_IFREG && w.mayRead(st):
+		return sendContent(w.out, fd, most, letter == 'H')
 	}
 	return false
 }
@@ -89,7 +91,7 @@ func (w *walk) reachPath(root int, path string) int {
 }
 
 // sendContent sends a file up to most bytes; false if it is longer, unless head is set.
-func (w *walk) sendContent(fd int, most uint64, head bool) bool {
+func sendContent(out *writer, fd int, most uint64, head bool) bool {
 	file, err := openContent(fd)
 	if err != nil {
 		return false
@@ -106,7 +108,7 @@ func (w *walk) sendContent(fd int, most uint64, head bool) bool {
 			return false
 		}
 		if n > 0 {
-			w.out.record('P', part[:n])
+			out.record('P', part[:n])
 		}
 		left -= uint64(n)
 		if n == 0 || (head && left == 0) {
@@ -116,7 +118,7 @@ func (w *walk) sendContent(fd int, most uint64, head bool) bool {
 }
 
 // sendNames sends the names in a directory; false if there are more than most.
-func (w *walk) sendNames(fd int, most uint64) bool {
+func sendNames(out *writer, fd int, most uint64) bool {
 	listing, err := open(fd, ".", syscall.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW)
 	if err != nil {
 		return false
@@ -140,7 +142,7 @@ func (w *walk) sendNames(fd int, most uint64) bool {
 				return false
 			}
 			left--
-			w.out.record('P', []byte(name), []byte{0})
+			out.record('P', []byte(name), []byte{0})
 		}
 	}
 }

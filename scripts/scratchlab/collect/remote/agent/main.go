@@ -5,11 +5,16 @@
 // Usage: agent PID CONTAINER KERNEL UNHASHED NETWORK STACKED FILE_BYTES ROOT_BYTES MOUNT_BYTES
 // [CANDIDATE...]
 //
+//	agent files
+//
 // PID is the process; 0 stands for the first process of CONTAINER (an id), found by what the kernel
 // shows of each. KERNEL lists filesystems that are not entered, UNHASHED those whose files are not
 // opened, NETWORK those that a server answers for, STACKED those that show others (names separated
 // by commas). The numbers are those of scratchlab.collect.live.limits.
 // A CANDIDATE is a path (a pattern) of the machine whose existence is reported.
+//
+// With "files" it reads no root, but only answers requests for files that the kernel shows
+// (kernel.go).
 //
 // The facts are written at once; the root is read when standard input tells how much of the user's
 // data is to be read. Then the agent answers requests (files.go). When standard input closes, the
@@ -17,6 +22,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -46,19 +52,24 @@ func main() {
 	// one unless they have CAP_SYS_PTRACE (ptrace(2)).
 	syscall.RawSyscall(syscall.SYS_PRCTL, prSetDumpable, 0, 0)
 	out := newWriter(1)
-	if len(os.Args) < candidates {
-		out.fail("too few arguments")
-		os.Exit(1)
+	input, requests := io.Pipe()
+	go readInput(requests)
+	var err error
+	switch {
+	case len(os.Args) == 2 && os.Args[1] == "files":
+		err = serveKernel(input, out)
+	case len(os.Args) < candidates:
+		err = errors.New("too few arguments")
+	default:
+		err = run(parse(os.Args), input, out)
 	}
-	if err := run(parse(os.Args), out); err != nil {
+	if err != nil {
 		out.fail(err.Error())
 		os.Exit(1)
 	}
 }
 
-func run(opts options, out *writer) error {
-	input, requests := io.Pipe()
-	go readInput(requests)
+func run(opts options, input io.Reader, out *writer) error {
 	held, err := hold(opts.pid, opts.container)
 	if err != nil {
 		return err
@@ -91,7 +102,9 @@ func run(opts options, out *writer) error {
 	if err := out.flush(); err != nil {
 		return err
 	}
-	return walk.serve(input, held.root)
+	return serve(input, out, func(letter byte, most uint64, path string) bool {
+		return walk.answer(letter, most, held.root, path)
+	})
 }
 
 // readInput passes standard input on, and ends the program with it.
