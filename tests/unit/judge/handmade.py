@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from scratchlab.evidence import EvidenceSet
@@ -91,7 +93,9 @@ def causes(facts: Facts, *image: Entry) -> dict[int, Cause]:
     """The cause of each mount, by the mount's id."""
     origins = MountOrigins(facts, Ledger(image), ROOT.id)
     for mount in facts.mounts:
-        check_evidence(*origins[mount].evidence)
+        cause = origins[mount]
+        check_sentences(cause.origin, cause.rule, *cause.evidence)
+        check_sentences("doubt", cause.doubt)
     return {mount.id: origins[mount] for mount in facts.mounts}
 
 
@@ -137,27 +141,54 @@ def judged(
         None if init is None else Ledger(init),
         None if writable is None else Ledger(writable),
     )
-    return judge(evidence, predictions or Predictions())
+    judgement = judge(evidence, predictions or Predictions())
+    check_judgement(judgement)
+    return judgement
 
 
 def finding(judgement: Judgement, path: str) -> Finding:
     """The finding at ``path``."""
     (found,) = (item for item in judgement.findings if item.path == path)
-    check_evidence(*found.evidence)
     return found
 
 
-# The kinds of evidence that scratchlab.model names.
-KINDS = ("mountinfo", "oci-config", "init-layer", "writable-layer", "image-layer", "changes",
-         "inspect", "stat", "host")  # fmt: skip
+# Every sentence of the judge that a test sees is one of these, whatever else the test asks. With
+# the variable WRITE_SENTENCES set, the tests add those that are new: read them.
+SENTENCES = Path(__file__).with_name("handmade.txt")
+_known = frozenset(SENTENCES.read_text().splitlines())
 
 
-def check_evidence(*evidence: Evidence) -> None:
-    """Each piece has a known kind and says something."""
-    for proof in evidence:
-        assert proof.kind in KINDS
-        assert proof.detail
-        assert "None" not in proof.detail
+def check_judgement(judgement: Judgement) -> None:
+    """Every sentence of ``judgement`` is a known one."""
+    for found in judgement.findings:
+        check_sentences(found.origin, found.rule, *found.evidence)
+        check_sentences("prediction", found.prediction)
+    for line in judgement.mounts:
+        check_sentences(line.origin, line.rule, *line.evidence)
+        check_sentences("prediction", line.prediction)
+    for ghost in judgement.ghosts:
+        check_sentences(ghost.kind, ghost.origin, *ghost.evidence)
+        check_sentences(ghost.kind, ghost.actor)
+    for check in judgement.checks:
+        check_sentences("check", check.id, check.verdict, check.title, check.claim)
+        check_sentences("check", check.id, check.verdict, check.command, check.cause, check.help)
+        check_sentences("check", check.id, check.verdict, check.observed, check.expected)
+    for note in judgement.notes:
+        check_sentences("note", note)
+
+
+def check_sentences(*words: str | Evidence | None) -> None:
+    """Each piece of evidence with the words before it, or these alone, is a known sentence."""
+    proofs = [word for word in words if isinstance(word, Evidence)]
+    before = [str(word or "") for word in words if not isinstance(word, Evidence)]
+    lines = [[*before, proof.kind, proof.detail] for proof in proofs] or [before]
+    new = {" | ".join(line) for line in lines} - _known
+    if new and "WRITE_SENTENCES" in os.environ:
+        known = {*SENTENCES.read_text().splitlines(), *new}
+        SENTENCES.write_text("".join(f"{line}\n" for line in sorted(known)))
+        return
+    again = "WRITE_SENTENCES=1 python -m pytest tests/unit/judge"
+    assert new == set(), f"read them, and add them with: {again}"
 
 
 INSIDE = (Origin.MOUNTED_INSIDE, "mounted-inside")
