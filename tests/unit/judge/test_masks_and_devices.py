@@ -278,6 +278,20 @@ def test_a_device_bound_from_elsewhere_is_not_the_runtimes() -> None:
 
 
 @pytest.mark.parametrize(
+    ("vantage", "expected"),
+    [("debug", (Origin.RUNTIME_DEVICE, "oci-device")), ("host", INSIDE)],
+)
+def test_from_a_debug_container_the_hosts_devices_cannot_be_seen(
+    vantage: str, expected: tuple[Origin, str]
+) -> None:
+    found = facts(
+        mount(9, "/dev/null", "devtmpfs", root="/null"), config=config(), vantage=vantage,
+        sources=(source("/src", 0),),
+    )  # fmt: skip
+    assert origin(found, 9) == expected
+
+
+@pytest.mark.parametrize(
     ("terminal", "tty", "fstype", "target", "expected"),
     [
         (True, False, "devpts", "/dev/console", (Origin.RUNTIME_DEVICE, "oci-console")),
