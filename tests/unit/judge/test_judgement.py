@@ -1,4 +1,4 @@
-"""The judgement as a whole: in tree order, the same each time, and what is predicted and missing."""
+"""The judgement as a whole: in tree order, the same each time, with what is only predicted."""
 
 from __future__ import annotations
 
