@@ -110,18 +110,24 @@ def _content(file: EngineFile, container: Container, engine: str, mode: str) -> 
 
 def _hostname(text: str, config: Mapping[str, Any]) -> str:
     # moby v20.10.24 daemon/container_operations_unix.go buildHostnameFile(), once with domain.
-    name, domain = str(config.get("Hostname") or ""), str(config.get("Domainname") or "")
+    name, with_domain = _own_names(config)
     as_written = f"{name}\n"
-    if text == as_written or (domain and text == f"{name}.{domain}\n"):
+    if text in (as_written, f"{with_domain}\n"):
         return ""
     return f"it holds {text[:80]!r}, and the engine wrote {as_written!r}"
+
+
+def _own_names(config: Mapping[str, Any]) -> tuple[str, str]:
+    """The container's host name, and the same with its domain, if it has one."""
+    name, domain = str(config.get("Hostname") or ""), config.get("Domainname")
+    return name, f"{name}.{domain}" if domain else name
 
 
 def _resolv_conf(file: EngineFile, inspect: Mapping[str, Any]) -> _Content:
     if not file.recorded:
         return _Content(open="what it should hold")
     assert file.text is not None  # noqa: S101 - for the type checker
-    digest = hashlib.sha256(file.text.encode("utf-8", "surrogateescape")).hexdigest()
+    digest = hashlib.sha256(file.text.encode(errors="surrogateescape")).hexdigest()
     if file.recorded.removeprefix("sha256:") == digest:
         return _Content()
     networks = (inspect.get("NetworkSettings") or {}).get("Networks") or {}
@@ -199,10 +205,9 @@ def _certain_lines(container: Container) -> Iterator[_Line]:
     for name, address in _extra_hosts(inspect):
         if address != "host-gateway":
             yield _Line(address, frozenset({name}))
-    config = inspect.get("Config") or {}
-    name, domain = str(config.get("Hostname") or ""), str(config.get("Domainname") or "")
+    name, with_domain = _own_names(inspect.get("Config") or {})
     # moby v20.10.24 libnetwork/sandbox_dns_unix.go updateHostsFile(), v29 makeHostsRecs().
-    own = frozenset({name, f"{name}.{domain}", name.partition(".")[0]})
+    own = frozenset({name, with_domain, name.partition(".")[0]})
     settings = inspect.get("NetworkSettings") or {}
     for network in (settings, *(settings.get("Networks") or {}).values()):
         for key in ("IPAddress", "GlobalIPv6Address"):

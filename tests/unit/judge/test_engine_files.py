@@ -340,6 +340,14 @@ def test_podman_writes_other_files_once_whatever_the_networks() -> None:
     assert this.later
 
 
+@pytest.mark.parametrize("config", [{"Hostname": "h.lan"}, {"Hostname": "h.lan", "Domainname": ""}])
+def test_without_a_domain_no_line_has_one(config: dict[str, Any]) -> None:
+    for names, known in (("h.lan h", True), ("h.lan", True), ("h.lan.", False), ("h.XXXX", False)):
+        sentence = changed("hosts", f"{DEFAULT}10.0.0.2 {names}\n", Config=config,
+                           NetworkSettings={"IPAddress": "10.0.0.2"})  # fmt: skip
+        assert (sentence == "") is known
+
+
 def test_nothing_in_inspect_allows_only_the_default_lines() -> None:
     assert changed("hosts", DEFAULT) == ""
     assert changed("hosts", "172.17.0.2 h") == "the engine does not write the lines '172.17.0.2 h'"
