@@ -51,7 +51,10 @@ class Sight(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SecondLook:
-    """A path that came out unexplained or missing, looked at once more."""
+    """A path that came out wrong, looked at once more. ``changed`` is when what is there, or its
+    status, was last changed (ctime, nanoseconds since 1970); None if not known.
+    """
 
     path: str
     sight: Sight
+    changed: int | None = None

@@ -91,8 +91,8 @@ WRITTEN = (
     ),
     m(
         "other numbers of a configured device", lambda t: node(t.root / "opt/zero", 1, 8),
-        wrote("/opt/zero", "only-live", "predicted as runtime-device"),
-        flags=("--device", "/dev/zero:/opt/zero"), nodes=True, status=1,
+        wrote("/opt/zero", "only-live", "predicted here was runtime-device"),
+        flags=("--device", "/dev/zero:/opt/zero"), nodes=True,
     ),
     m(
         "a configured device missing", lambda t: (t.root / "opt/zero").unlink(),

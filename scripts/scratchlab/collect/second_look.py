@@ -27,7 +27,7 @@ def look_again(
     """
     looks = []
     for path in paths:
-        before, now = live.get(path), _entry(root_fd, path, closed)
+        before, (now, changed) = live.get(path), _entry(root_fd, path, closed)
         if path in closed:
             now = before
         if before is None or now is None:
@@ -36,7 +36,7 @@ def look_again(
                 sight = Sight.SAME
         else:
             sight = Sight.SAME if _same(before, now) else Sight.CHANGED
-        looks.append(SecondLook(path, sight))
+        looks.append(SecondLook(path, sight, changed))
     return tuple(looks)
 
 
@@ -45,9 +45,11 @@ def _same(before: Entry, now: Entry) -> bool:
     return all(getattr(before, name) == getattr(now, name) for name in names)
 
 
-def _entry(root_fd: int, path: str, closed: ClosedWays) -> Entry | None:
+def _entry(root_fd: int, path: str, closed: ClosedWays) -> tuple[Entry | None, int | None]:
+    """What is at ``path``, and when it was last changed."""
     with closed.reach(root_fd, path) as fd:
         try:
-            return None if fd is None else to_entry(path, status_of(fd), ())
+            status = None if fd is None else status_of(fd)
         except OSError:
-            return None
+            status = None
+    return (None, None) if status is None else (to_entry(path, status, ()), status.ctime)

@@ -18,6 +18,7 @@ from scratchlab.judge.ghosts import GhostFinder
 from scratchlab.judge.hidden import hidden_files
 from scratchlab.judge.mount_origins import MADE_LATER, MountOrigins
 from scratchlab.judge.prediction.predictions import Predictions
+from scratchlab.judge.times import changed_since, start_of
 from scratchlab.ledger import sort_key
 from scratchlab.model import (
     Check,
@@ -25,6 +26,7 @@ from scratchlab.model import (
     Evidence,
     Finding,
     Ghost,
+    Kind,
     Mount,
     MountFinding,
     Origin,
@@ -80,6 +82,16 @@ def judge(
     )
 
 
+def is_doubtful(finding: Finding) -> bool:
+    """Whether a container that is written to may have made ``finding`` come out wrong: then the
+    path is worth a second look.
+    """
+    if finding.status is Status.MISSING or finding.origin is Origin.UNEXPLAINED:
+        return True
+    agreed = finding.prediction in (agreement.AGREES, agreement.NONE)
+    return finding.origin is Origin.WRITTEN_LATER and not agreed
+
+
 class _Comparison:
     """Image against live root, path by path."""
 
@@ -97,7 +109,8 @@ class _Comparison:
         self._root = root
         self._finder = GhostFinder(evidence, self._mounts, root)
         self._ids = IdMap(evidence.facts.container.uid_map)
-        self._sights = {look.path: look.sight for look in evidence.facts.second_look}
+        self._looks = {look.path: look for look in evidence.facts.second_look}
+        self._start = start_of(evidence.facts)
         self._ghosts: tuple[Ghost, ...] | None = None  # None: no iteration came to its end yet
 
     def findings(self) -> Iterator[Finding]:
@@ -141,17 +154,36 @@ class _Comparison:
                 )
 
     def _at_second_look(self, finding: Finding) -> Finding:
-        """``finding``, or that the path was gone or changed while it was read."""
-        sight = self._sights.get(finding.path, Sight.SAME)
-        if sight is Sight.SAME or finding.origin is not Origin.UNEXPLAINED:
+        """``finding``, or that the path was gone or changed while it was read, or that it was
+        replaced since the start: then the prediction is not held against it.
+        """
+        look = self._looks.get(finding.path)
+        if look is None:
             return finding
-        words = "gone" if sight is Sight.GONE else "changed"
+        if finding.origin is Origin.WRITTEN_LATER:
+            return self._replaced(finding, changed_since(look.changed, self._start))
+        if look.sight is Sight.SAME or finding.origin is not Origin.UNEXPLAINED:
+            return finding
+        words = "gone" if look.sight is Sight.GONE else "changed"
         proof = Evidence("stat", f"it was {words} when it was looked at again")
         live = replace(finding.live, note=CHANGED_WHILE_READ) if finding.live is not None else None
         status = Status.CHANGED if finding.status is Status.MISSING else finding.status
         return replace(
             finding, status=status, origin=Origin.WRITTEN_LATER, evidence=(proof,), live=live
         )
+
+    def _replaced(self, finding: Finding, since: str) -> Finding:
+        """``finding`` as drift, where ``since`` says that it was changed since the start. It proves
+        nothing of a directory, whose time changes with each name in it, nor of a missing mount.
+        """
+        live, prediction = finding.live, self._predictions.by_path.get(finding.path)
+        if not since or live is None or live.kind is Kind.DIRECTORY:
+            return finding
+        if prediction is None or prediction.mount is not None:
+            return finding
+        was = f"predicted here was {prediction.origin} ({prediction.rule})"
+        proof = Evidence("stat", f"it {since}; {was}")
+        return replace(finding, evidence=(*finding.evidence, proof), prediction=agreement.NONE)
 
     def _judged(self, pair: Pair) -> tuple[Finding | None, Entry | None]:
         """The finding for the live entry of ``pair``, if it has one, and the entry of the image

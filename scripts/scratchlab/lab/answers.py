@@ -13,13 +13,13 @@ from scratchlab.collect.live.user_data import UserDataPlan
 from scratchlab.collect.vantage import OpenContainer, open_container
 from scratchlab.errors import LabError
 from scratchlab.evidence import EvidenceSet
-from scratchlab.judge import Judgement, judge
+from scratchlab.judge import Judgement, is_doubtful, judge
 from scratchlab.judge.explain import Explanation, asked_path, explain, link_in
 from scratchlab.judge.paths import follow
 from scratchlab.judge.prediction import predict
 from scratchlab.judge.user_data import user_mounts
 from scratchlab.ledger import Ledger
-from scratchlab.model import Facts, Origin, Status
+from scratchlab.model import Facts
 from scratchlab.progress import Progress
 from scratchlab.reading import UserData
 
@@ -64,11 +64,7 @@ def _judged(opened: OpenContainer, asked: Sequence[str]) -> tuple[EvidenceSet, J
     expected = predict(opened.facts, opened.image)
     evidence, wanted = _collected(opened, asked)
     judgement = judge(evidence, expected, wanted)
-    doubtful = [
-        finding.path
-        for finding in judgement.findings
-        if finding.status is Status.MISSING or finding.origin is Origin.UNEXPLAINED
-    ]
+    doubtful = [finding.path for finding in judgement.findings if is_doubtful(finding)]
     if doubtful:
         evidence = opened.look_again(evidence, doubtful)
         judgement = judge(evidence, expected, wanted)

@@ -11,7 +11,7 @@ from scratchlab.collect.image.from_engine import SharedImages
 from scratchlab.collect.live.user_data import UserDataPlan
 from scratchlab.collect.vantage import open_container
 from scratchlab.evidence import EvidenceSet
-from scratchlab.judge import Judgement, judge
+from scratchlab.judge import Judgement, is_doubtful, judge
 from scratchlab.judge.prediction import predict
 from scratchlab.judge.user_data import user_mounts
 from scratchlab.model import Kind, Origin, Status
@@ -82,9 +82,9 @@ class _Seen:
         self.changed: list[str] = []
         for finding in judgement.findings:
             live = finding.live
-            if finding.status is Status.MISSING or finding.origin is Origin.UNEXPLAINED:
+            if is_doubtful(finding):
                 _add(self.doubtful, finding.path)
-            elif finding.origin is Origin.WRITTEN_LATER and live is not None:
+            if finding.origin is Origin.WRITTEN_LATER and live is not None:
                 if live.kind is Kind.FILE:
                     _add(self.written, finding.path)
                 if live.kind is not Kind.DIRECTORY:

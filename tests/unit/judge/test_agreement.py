@@ -21,7 +21,7 @@ from tests.unit.judge.handmade import (
     source,
 )  # fmt: skip
 
-from scratchlab.judge import agreement
+from scratchlab.judge import agreement, is_doubtful
 from scratchlab.judge.cause import Cause
 from scratchlab.judge.prediction.predictions import PredictedMount, Prediction, Predictions
 from scratchlab.model import Entry, Finding, Kind, Mount, Origin, Status
@@ -272,8 +272,9 @@ def test_below_a_mount_that_was_made_later_nothing_is_predicted() -> None:
     items = (prediction("/etc/mtab", Origin.ENGINE_INIT_LAYER, target="/proc/mounts"),)
     mtab = found(*live, path="/etc/mtab", at=(mount(9, "/etc"),), items=items)
     assert (mtab.origin, mtab.prediction) == (WRITTEN, "none")
+    users = {"HostConfig": {"Tmpfs": {"/etc": ""}}}
     sound = found(*live, path="/etc/mtab", at=(mount(9, "/etc"),), items=items,
-                  asked=config(listed("/etc")))  # fmt: skip
+                  asked=config(listed("/etc")), inspect=users)  # fmt: skip
     assert sound.prediction.startswith("predicted as engine-init-layer, found as written-later")
 
 
@@ -322,3 +323,78 @@ def test_what_is_explained_is_not_looked_at_again() -> None:
         facts(second_look=(SecondLook("/f", Sight.GONE),)), file("/f", 1), image=[file("/f")]
     )
     assert finding(judgement, "/f").origin is Origin.IMAGE_LAYER
+
+
+# What the engine made, and something else replaced since the start:
+
+
+STARTED = {"State": {"StartedAt": "2026-01-01T00:00:00Z"}}
+START = 1_767_225_600_000_000_000
+MTAB = link("/etc/mtab", "../proc/self/mounts", 1)
+
+
+def replaced(
+    changed: int | None, live: Entry = MTAB, inspect: Any = STARTED, **predicted: Any
+) -> Finding:
+    item = prediction(live.path, Origin.ENGINE_INIT_LAYER, **{"kind": Kind.SYMLINK, **predicted})
+    looks = (SecondLook(live.path, Sight.SAME, changed),)
+    judgement = judged(
+        facts(second_look=looks, inspect=inspect), live, writable=[live],
+        predictions=predictions(item),
+    )  # fmt: skip
+    return finding(judgement, live.path)
+
+
+def test_what_replaced_the_engines_entry_after_the_start_is_drift() -> None:
+    seen = replaced(START + 1, target="/proc/mounts")
+    assert (seen.origin, seen.prediction) == (WRITTEN, agreement.NONE)
+    assert seen.evidence[-1].detail == (
+        "it was made or changed at 2026-01-01T00:00:00.000000001Z, after the start at "
+        "2026-01-01T00:00:00.000000000Z; predicted here was engine-init-layer (rule)"
+    )
+    assert not is_doubtful(seen)
+
+
+@pytest.mark.parametrize(
+    ("changed", "fields"),
+    [
+        (START, {}),
+        (None, {}),
+        (START + 1, {"inspect": {}}),
+        (START + 1, {"live": directory("/etc/mtab", 1)}),
+        (START + 1, {"mount": PredictedMount()}),
+    ],
+)
+def test_what_nothing_proves_to_be_later_is_held_against_the_prediction(
+    changed: int | None, fields: dict[str, Any]
+) -> None:
+    seen = replaced(changed, **{"target": "/proc/mounts", **fields})
+    assert (seen.origin, len(seen.evidence)) == (WRITTEN, 1)
+    assert seen.prediction.startswith("predicted as engine-init-layer, found as written-later")
+    assert is_doubtful(seen)
+
+
+def test_what_was_written_where_nothing_was_predicted_needs_no_proof_of_time() -> None:
+    looks = (SecondLook("/f", Sight.SAME, START + 1),)
+    new = file("/f", 1)
+    asked = facts(second_look=looks, inspect=STARTED)
+    seen = finding(judged(asked, new, writable=[new], predictions=predictions()), "/f")
+    assert (seen.origin, seen.prediction, len(seen.evidence)) == (WRITTEN, agreement.NONE, 1)
+    assert not is_doubtful(seen)
+
+
+@pytest.mark.parametrize(
+    ("status", "origin", "agreed", "doubtful"),
+    [
+        (Status.MISSING, Origin.ENGINE_MOUNT, "a sentence", True),
+        (Status.ONLY_LIVE, Origin.UNEXPLAINED, agreement.NONE, True),
+        (Status.ONLY_LIVE, WRITTEN, "a sentence", True),
+        (Status.ONLY_LIVE, WRITTEN, agreement.NONE, False),
+        (Status.ONLY_LIVE, WRITTEN, agreement.AGREES, False),
+        (Status.ONLY_LIVE, Origin.RUNTIME_DEVICE, "a sentence", False),
+    ],
+)
+def test_what_a_container_that_writes_may_have_made_wrong_is_doubtful(
+    status: Status, origin: Origin, agreed: str, doubtful: bool
+) -> None:
+    assert is_doubtful(Finding("/f", status, origin, prediction=agreed)) is doubtful
