@@ -23,24 +23,20 @@ from scratchlab.judge.mount_identity import TYPES, MountIdentity
 from scratchlab.judge.paths import is_below, parents, upwards
 from scratchlab.judge.places import (
     KERNEL_TYPES,
-    NETWORK_FILES,
     Content,
     RequestedMount,
     configured_devices,
     placed_requests,
 )
-from scratchlab.judge.rules.docker import INIT_PROGRAM as DOCKER_INIT
-from scratchlab.judge.rules.podman import INIT_PROGRAM as PODMAN_INIT
 from scratchlab.judge.rules.rule import ROOT_DRIVERS
-from scratchlab.judge.rules.runtime import DEVICES, SPEC_FILESYSTEMS
+from scratchlab.judge.rules.runtime import DEVICES
 from scratchlab.judge.tools import DeviceFiles, by_hook
+from scratchlab.judge.unasked import CGROUP, UnaskedMounts
 from scratchlab.judge.who_asked import who_asked
 from scratchlab.ledger import Ledger
 from scratchlab.model import Evidence, Facts, Mount, Origin
 
 _ENFORCED = frozenset({"ro", "nosuid", "noexec", "nodev"})
-_CGROUP = "/sys/fs/cgroup"
-_SECRETS = "/run/secrets"
 MADE_LATER = frozenset({Origin.MOUNTED_INSIDE, Origin.HOST_MOUNT})
 
 
@@ -61,6 +57,7 @@ class MountOrigins:
         self._ids = IdMap(facts.container.uid_map)
         self._masks = Masks(facts)
         self.device_files = DeviceFiles(facts)
+        self._unasked = UnaskedMounts(facts, self.device_files)
         self.devices = {
             self._places.resolve(path): number for path, number in configured_devices(facts)
         }
@@ -196,39 +193,10 @@ class MountOrigins:
                 users = f"{self._engine}-user-mount"
                 wish = who_asked(self._facts, request.target, request.wish)
                 return Cause(Origin.USER_MOUNT, users, (wish, *listed), doubt)
-            if (named := self.device_files.mount(request)) is not None:
-                return Cause(Origin.HOOK_OR_TOOL, "cdi-edits", (named, *listed), doubt)
-            origin, rule = self._owner(mount.target, request)
-            if origin is Origin.HOOK_OR_TOOL and (unnamed := self.device_files.unnamed()):
-                return Cause(Origin.UNEXPLAINED, None, listed, unnamed)
-            return Cause(origin, rule, listed, doubt)
+            owner = self._unasked.cause(mount.target, request)
+            evidence = (*owner.evidence, *listed)
+            return Cause(owner.origin, owner.rule, evidence, owner.doubt or doubt)
         return None
-
-    def _owner(self, target: str, request: RequestedMount) -> tuple[Origin, str | None]:
-        """The origin and the rule of a mount at ``target`` that the user did not ask for."""
-        if not request.is_bind:
-            rule = "oci-filesystem" if target in SPEC_FILESYSTEMS else "engine-filesystem"
-            return Origin.RUNTIME_FILESYSTEM, rule
-        if request.target in (DOCKER_INIT, PODMAN_INIT):
-            return Origin.ENGINE_MOUNT, f"{self._engine}-init-program"
-        if target == "/dev/shm":  # noqa: S108 - a container's path
-            return Origin.ENGINE_MOUNT, f"{self._engine}-shm"
-        if target.startswith(_SECRETS) or "/mounts/secrets" in request.source:
-            return Origin.ENGINE_MOUNT, f"{self._engine}-secrets"
-        if self._is_engine_file(request.source):
-            name = "network-files" if self._engine == "docker" else "files"
-            return Origin.ENGINE_MOUNT, f"{self._engine}-{name}"
-        if target in SPEC_FILESYSTEMS or target.startswith(_CGROUP):  # the host's own, bound
-            return Origin.RUNTIME_FILESYSTEM, "oci-filesystem"
-        # The runtime's configuration has it and nobody asked the engine for it: a wrapper around
-        # the runtime edited the configuration.
-        return Origin.HOOK_OR_TOOL, None
-
-    def _is_engine_file(self, source: str) -> bool:
-        """Whether inspect names the file, or it lies in the container's own directory."""
-        inspect, container_id = self._facts.container.inspect, self._facts.container.id
-        named = {inspect.get(name) for name in NETWORK_FILES}
-        return source in named or bool(container_id and f"/{container_id}/" in source)
 
     def _doubt(self, mount: Mount, request: RequestedMount) -> str:
         """A sentence where mount options that the request enforces are missing."""
@@ -248,9 +216,9 @@ class MountOrigins:
     def _implied(self, mount: Mount, line: Evidence) -> Cause | None:
         """The cause of a mount that no list names but that follows from one."""
         path = mount.target
-        cgroup = self.requested(_CGROUP)
+        cgroup = self.requested(CGROUP)
         own = cgroup is not None and cgroup.wish is None  # not with a bind of the user's
-        if path.startswith(_CGROUP + "/") and mount.fstype == "cgroup" and cgroup and own:
+        if path.startswith(CGROUP + "/") and mount.fstype == "cgroup" and cgroup and own:
             evidence = Evidence(cgroup.listed_in, str(cgroup))
             return Cause(Origin.RUNTIME_FILESYSTEM, "engine-filesystem", (evidence, line))
         if path in self.devices or path in DEVICES:

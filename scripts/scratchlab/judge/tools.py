@@ -1,6 +1,7 @@
-"""What edits a runtime's configuration beside the engine: CDI files, and hooks.
+"""What edits a runtime's configuration beside the engine: CDI files, hooks, and NVIDIA's runtime.
 
-Only a file that names the very path proves it. A CDI file adds a mount or a node for a device that
+A file that names the very path proves it; NVIDIA's runtime keeps no such file, and proves it where
+a variable asks it for devices. A CDI file adds a mount or a node for a device that
 is asked for (cncf-tags/container-device-interface SPEC.md), and so the runtime's config.json has it
 and inspect does not.
 """
@@ -19,6 +20,11 @@ from scratchlab.model import Evidence, Facts, Mount, Origin
 # The qualified name of a device: SPEC.md, "Device naming".
 _NAME = re.compile(r"[A-Za-z][\w.-]*/[A-Za-z][\w-]*=[A-Za-z0-9][\w.:-]*")
 _ANNOTATION = "cdi.k8s.io/"  # pkg/cdi/annotations.go AnnotationPrefix
+# It edits config.json and then calls runc (NVIDIA/nvidia-container-toolkit v1.17
+# internal/runtime/runtime_factory.go); .cdi and .legacy are other names of the same program.
+_WRAPPER = "nvidia-container-runtime"
+_WRAPPERS_DEVICES = "NVIDIA_VISIBLE_DEVICES"
+_NO_DEVICES = ("", "void")  # internal/config/image/cuda_image.go
 
 
 class DeviceFiles:
@@ -81,14 +87,35 @@ def asked_by_name(facts: Facts) -> Iterator[str]:
         # Without a name it is a plugin's: --gpus (moby v25.0 daemon/devices.go).
         driver = str(request.get("Driver") or "a device of a plugin")
         yield from map(str, request.get("DeviceIDs") or (driver,))
-    arguments = list(map(str, (inspect.get("Config") or {}).get("CreateCommand") or ()))
-    for option, argument in zip(["", *arguments], arguments, strict=False):
-        name = argument.removeprefix("--device=")
-        if (name != argument or option == "--device") and _NAME.fullmatch(name):
-            yield name
+    yield from filter(_NAME.fullmatch, command_line(inspect, "--device"))
     for key, value in ((facts.container.oci_config or {}).get("annotations") or {}).items():
         if str(key).startswith(_ANNOTATION):
             yield from filter(_NAME.fullmatch, str(value).split(","))
+
+
+def command_line(inspect: Mapping[str, Any], option: str) -> Iterator[str]:
+    """The values of ``option`` on podman's command line (``podman run --device VALUE``)."""
+    arguments = list(map(str, (inspect.get("Config") or {}).get("CreateCommand") or ()))
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        value = argument.removeprefix(f"{option}=")
+        if value != argument or before == option:
+            yield value
+
+
+def wrapper(facts: Facts) -> Evidence | None:
+    """The evidence that NVIDIA's runtime edited the configuration: inspect names it, and a variable
+    asks it for devices.
+    """
+    if facts.runtime.name.partition(".")[0] != _WRAPPER:
+        return None
+    for variable in (facts.container.inspect.get("Config") or {}).get("Env") or ():
+        name, _, value = str(variable).partition("=")
+        if name == _WRAPPERS_DEVICES and value not in _NO_DEVICES:
+            detail = (
+                f"the runtime {facts.runtime.name} adds to config.json what {variable} asks for"
+            )
+            return Evidence("inspect", detail)
+    return None
 
 
 def by_hook(config: Mapping[str, Any], mount: Mount, line: Evidence) -> Cause | None:

@@ -10,7 +10,6 @@ from tests.unit.judge.handmade import (
     BIND,
     ID,
     INSIDE,
-    RUNTIME,
     USERS,
     VOLUME,
     bind,
@@ -24,7 +23,7 @@ from tests.unit.judge.handmade import (
 )
 
 from scratchlab.judge.mount_identity import MountIdentity
-from scratchlab.model import BindSource, Engine, Evidence, Facts, Image, Origin
+from scratchlab.model import BindSource, Evidence, Facts, Image, Origin
 
 # Binds: identity of the file behind them.
 
@@ -137,48 +136,6 @@ def test_a_subpath_at_another_target_names_nothing() -> None:
         sources=(source("/v/_data/b", 9), source("/v/_data", 0)),
     )
     assert origin(found, 9) == (Origin.UNEXPLAINED, None)
-
-
-@pytest.mark.parametrize(
-    ("target", "path", "engine", "expected"),
-    [
-        ("/sbin/docker-init", "/usr/bin/tini", "docker",
-         (Origin.ENGINE_MOUNT, "docker-init-program")),
-        ("/run/podman-init", "/usr/bin/catatonit", "podman",
-         (Origin.ENGINE_MOUNT, "podman-init-program")),
-        ("/dev/shm", f"/d/{ID}/mounts/shm", "docker", (Origin.ENGINE_MOUNT, "docker-shm")),
-        ("/dev/shm", "/dev/shm", "docker", (Origin.ENGINE_MOUNT, "docker-shm")),
-        ("/run/secrets/s", "/x/s", "docker", (Origin.ENGINE_MOUNT, "docker-secrets")),
-        ("/cfg", f"/d/{ID}/mounts/secrets/cfg", "docker", (Origin.ENGINE_MOUNT, "docker-secrets")),
-        ("/etc/hosts", f"/d/{ID}/hosts", "docker", (Origin.ENGINE_MOUNT, "docker-network-files")),
-        ("/run/.containerenv", f"/d/{ID}/.containerenv", "podman",
-         (Origin.ENGINE_MOUNT, "podman-files")),
-        ("/etc/hosts", "/of/another/container/hosts", "docker",
-         (Origin.ENGINE_MOUNT, "docker-network-files")),
-        ("/sys", "/sys", "podman", (RUNTIME, "oci-filesystem")),
-        ("/sys/fs/cgroup", "/sys/fs/cgroup", "podman", (RUNTIME, "oci-filesystem")),
-        ("/usr/lib/libcuda.so", "/usr/lib/libcuda.so", "docker", (Origin.HOOK_OR_TOOL, None)),
-        ("/etc/passwd", "/d/beef/passwd", "docker", (Origin.HOOK_OR_TOOL, None)),
-    ],
-)  # fmt: skip
-def test_a_bind_that_the_user_did_not_ask_for_has_its_maker(
-    target: str, path: str, engine: str, expected: tuple[Origin, str | None]
-) -> None:
-    found = facts(
-        bound(9, target), config=config(bind(target, path)), sources=(source(path, 9),),
-        engine=Engine(engine), inspect={"HostsPath": "/of/another/container/hosts"},
-    )  # fmt: skip
-    assert origin(found, 9) == expected
-
-
-def test_no_container_id_means_no_directory_of_the_containers() -> None:
-    found = facts(
-        bound(9, "/x", root="/d//f"),
-        config=config(bind("/x", "/d//f")),
-        sources=(source("/d//f", 9),),
-    )
-    nameless = replace(found, container=replace(found.container, id=""))
-    assert origin(nameless, 9) == (Origin.HOOK_OR_TOOL, None)
 
 
 # The user's mounts, and whose idea they were:

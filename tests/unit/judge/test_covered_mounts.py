@@ -14,6 +14,7 @@ COVER = mount(21, "/sbin/docker-init", parent=20)
 
 def of_covered(covered: Mount, source: BindSource) -> Origin:
     asked = config(bind("/sbin/docker-init", "/usr/bin/docker-init"))
+    asked["process"] = {"args": ["/sbin/docker-init", "--", "sleep"]}
     return origin(facts(covered, COVER, config=asked, sources=(source,)), covered.id)[0]
 
 

@@ -91,6 +91,7 @@ def test_a_configured_device_in_a_volume_is_the_runtimes() -> None:
 def in_new(live: Entry, *image: Entry, at: str = "/run", options: tuple[str, ...] = (),
            more: tuple[dict[str, Any], ...] = (), **changes: Any) -> Finding:  # fmt: skip
     asked = config(listed(at, "tmpfs", "tmpfs", *options), *more, **changes.pop("linux", {}))
+    changes.setdefault("inspect", {})["HostConfig"] = {"Tmpfs": {at: ""} if at == "/run" else {}}
     found = facts(mount(9, at), config=asked, **changes)
     judgement = judged(found, directory(at, 9), live, image=image)
     return finding(judgement, live.path)
@@ -181,9 +182,10 @@ def test_in_a_filesystem_that_was_mounted_inside_nothing_is_the_runtimes() -> No
 def test_what_lies_in_shared_memory_was_written_later_or_is_others(
     mode: str, expected: Origin
 ) -> None:
+    shared = "/dev/shm" if mode == "host" else f"/d/{ID}/mounts/shm"
     found = facts(
-        bound(9, "/dev/shm"), config=config(bind("/dev/shm", "/x/shm")),
-        sources=(source("/x/shm", 9),), inspect={"HostConfig": {"IpcMode": mode}},
+        bound(9, "/dev/shm"), config=config(bind("/dev/shm", shared)),
+        sources=(source(shared, 9),), inspect={"HostConfig": {"IpcMode": mode}},
     )  # fmt: skip
     judgement = judged(found, directory("/dev/shm", 9), file("/dev/shm/f", 9))
     assert finding(judgement, "/dev/shm/f").origin is expected
@@ -252,7 +254,7 @@ def test_only_the_engines_mount_is_held_against_the_engines_file() -> None:
     asked = engines_file("evil\n", inspect={"Config": {"Hostname": "h"}})
     other = replace(asked, container=replace(asked.container, id=""))
     found = finding(judged(other, file("/etc/hostname", 9)), "/etc/hostname")
-    assert found.origin is Origin.HOOK_OR_TOOL
+    assert found.origin is Origin.UNEXPLAINED
 
 
 def test_a_digest_is_a_sha256_of_the_bytes() -> None:

@@ -9,6 +9,7 @@ import pytest
 from tests.unit.judge.handmade import (
     DEV,
     DOCKER,
+    ID,
     PODMAN,
     ROOT,
     bind,
@@ -301,8 +302,8 @@ def test_on_an_unexplained_mount_all_is_unexplained() -> None:
 
 def test_what_lies_on_a_bind_of_the_engines_came_with_it() -> None:
     found = facts(
-        mount(9, "/run/secrets/d", root="/s"),
-        config=config(bind("/run/secrets/d", "/s", "rbind")),
+        mount(9, "/run/secrets/d", root=f"/{ID}/s"),
+        config=config(bind("/run/secrets/d", f"/{ID}/s", "rbind")),
     )
     judgement = judged(found, directory("/run/secrets/d", 9), file("/run/secrets/d/f", 9))
     assert finding(judgement, "/run/secrets/d/f").rule == "docker-secrets"

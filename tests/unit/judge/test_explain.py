@@ -100,15 +100,15 @@ def test_an_unknown_name_is_looked_up_where_links_lead() -> None:
 def test_the_rule_of_a_ghost_is_that_of_the_mount_that_hides_it() -> None:
     """Another mount is nearer, and hidden itself."""
     asked = facts(
-        mount(8, "/a/b"), mount(9, "/a"),
-        config=config(listed("/a/b"), listed("/a")),
-        inspect={"HostConfig": {"Tmpfs": {"/a/b": ""}}},
+        mount(8, "/dev/b"), mount(9, "/dev"),
+        config=config(listed("/dev/b"), listed("/dev")),
+        inspect={"HostConfig": {"Tmpfs": {"/dev/b": ""}}},
     )  # fmt: skip
-    found = looked_up("/a/b/f", directory("/a", 9), image=[directory("/a"), directory("/a/b"),
-                                                          file("/a/b/f")], asked=asked)  # fmt: skip
+    image = [directory("/dev"), directory("/dev/b"), file("/dev/b/f")]
+    found = looked_up("/dev/b/f", directory("/dev", 9), image=image, asked=asked)
     assert found.ghost is not None
     assert (found.ghost.actor, found.ghost.origin) == (
-        "the tmpfs on /a", Origin.RUNTIME_FILESYSTEM,
+        "the tmpfs on /dev", Origin.RUNTIME_FILESYSTEM,
     )  # fmt: skip
     assert found.rule is RULES["engine-filesystem"]
 

@@ -147,10 +147,12 @@ def test_a_mount_that_another_one_covers_hides_nothing_more() -> None:
 
 
 def test_a_ghost_of_a_mount_has_the_evidence_of_the_mount() -> None:
-    asked = facts(mount(8, "/d"), config=config(listed("/d")))
+    users = {"HostConfig": {"Tmpfs": {"/d": ""}}}
+    asked = facts(mount(8, "/d"), config=config(listed("/d")), inspect=users)
     (ghost, *_) = judged(asked, directory("/d", 8), image=IMAGE).ghosts
-    assert [item.kind for item in ghost.evidence] == ["oci-config", "mountinfo", "mountinfo"]
-    assert ghost.origin is Origin.RUNTIME_FILESYSTEM
+    kinds = ["inspect", "oci-config", "mountinfo", "mountinfo"]
+    assert [item.kind for item in ghost.evidence] == kinds
+    assert ghost.origin is Origin.USER_MOUNT
 
 
 # Hard links that copy-up parted:

@@ -137,9 +137,9 @@ def test_where_the_host_cannot_be_read_the_propagation_decides(
 
 
 def test_what_stands_after_the_masks_came_after_the_start() -> None:
-    asked = config(listed("/x"), maskedPaths=["/proc/m"], readonlyPaths=["/sys/r"])
-    before = facts(PROC, SYS, mount(9, "/x"), *MASKS, config=asked)
-    after = facts(PROC, SYS, *MASKS, mount(9, "/x"), config=asked)
+    asked = config(listed("/dev"), maskedPaths=["/proc/m"], readonlyPaths=["/sys/r"])
+    before = facts(PROC, SYS, mount(9, "/dev"), *MASKS, config=asked)
+    after = facts(PROC, SYS, *MASKS, mount(9, "/dev"), config=asked)
     assert origin(before, 9) == (RUNTIME, "engine-filesystem")
     assert origin(after, 9) == INSIDE
     details = [item.detail for item in causes(after)[9].evidence]

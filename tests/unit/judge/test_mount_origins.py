@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.unit.judge.handmade import (
     BIND,
+    ID,
     INSIDE,
     PODMAN,
     ROOT,
@@ -32,6 +33,8 @@ from scratchlab.model import Engine, Facts, Mount, Origin
 
 # The root, and what config.json lists:
 
+AT = "/dev/mqueue"  # a filesystem of every container
+
 
 @pytest.mark.parametrize(
     ("engine", "rule"),
@@ -55,7 +58,7 @@ def test_the_root_is_the_storage_drivers(engine: Engine, rule: str) -> None:
         ("/dev/pts", "devpts", "oci-filesystem"),
         ("/dev/shm", "tmpfs", "oci-filesystem"),
         ("/dev", "tmpfs", "engine-filesystem"),
-        ("/run", "tmpfs", "engine-filesystem"),
+        ("/dev/mqueue", "mqueue", "engine-filesystem"),
     ],
 )
 def test_a_listed_filesystem_is_the_runtimes(target: str, fstype: str, rule: str) -> None:
@@ -74,33 +77,39 @@ def test_cgroups_are_mounted_as_the_kernel_has_them(asked: str, shown: str) -> N
 
 @pytest.mark.parametrize(("asked", "shown"), [("tmpfs", "ext4"), ("cgroup2", "tmpfs")])
 def test_another_filesystem_than_the_listed_one_is_unexplained(asked: str, shown: str) -> None:
-    found = causes(facts(mount(9, "/x", shown), config=config(listed("/x", asked))))[9]
+    found = causes(facts(mount(9, AT, shown), config=config(listed(AT, asked))))[9]
     assert found.origin is Origin.UNEXPLAINED
-    assert found.doubt == f"oci-config has {asked} {asked} on /x, but another mount is there"
+    assert found.doubt == f"oci-config has {asked} {asked} on {AT}, but another mount is there"
 
 
 def test_a_second_mount_on_a_listed_target_was_made_inside() -> None:
-    found = facts(mount(8, "/x"), mount(9, "/x", parent=8), config=config(listed("/x")))
+    found = facts(
+        mount(8, AT),
+        mount(9, AT, parent=8),
+        config=config(listed(AT)),
+    )
     assert origin(found, 8) == (RUNTIME, "engine-filesystem")
     assert origin(found, 9) == INSIDE
-    assert causes(found)[9].evidence[0].detail == "the mount that is listed on /x is another one"
+    assert causes(found)[9].evidence[0].detail == f"the mount that is listed on {AT} is another one"
 
 
 def test_two_listed_mounts_on_one_target_are_both_the_runtimes() -> None:
     found = facts(
-        mount(8, "/x"), mount(9, "/x", parent=8), config=config(listed("/x"), listed("/x"))
+        mount(8, AT),
+        mount(9, AT, parent=8),
+        config=config(listed(AT), listed(AT)),
     )
     assert {cause.origin for number, cause in causes(found).items() if number != 1} == {RUNTIME}
 
 
 def test_a_mount_that_nothing_lists_was_made_inside() -> None:
-    found = facts(mount(9, "/x"), config=config(listed("/y")))
+    found = facts(mount(9, AT), config=config(listed("/y")))
     assert origin(found, 9) == INSIDE
     assert [item.kind for item in causes(found)[9].evidence] == ["oci-config", "mountinfo"]
 
 
 def test_without_the_runtimes_configuration_it_is_not_known_who_mounted_it() -> None:
-    assert origin(facts(mount(9, "/x")), 9) == (Origin.UNEXPLAINED, None)
+    assert origin(facts(mount(9, AT)), 9) == (Origin.UNEXPLAINED, None)
 
 
 def test_seen_from_a_debug_container_inspect_lists_all_mounts() -> None:
@@ -122,14 +131,15 @@ def test_an_option_that_was_asked_for_and_is_not_in_force_is_a_doubt(
     options: tuple[str, ...], shown: tuple[str, ...], doubt: str
 ) -> None:
     found = facts(
-        mount(9, "/x", options=shown), config=config(listed("/x", "tmpfs", "tmpfs", *options))
+        mount(9, AT, options=shown),
+        config=config(listed(AT, "tmpfs", "tmpfs", *options)),
     )
     assert causes(found)[9].doubt == doubt
 
 
 def test_an_option_of_the_superblock_is_in_force_too() -> None:
-    shown = mount(9, "/x", super_options=("ro",))
-    found = facts(shown, config=config(listed("/x", "tmpfs", "tmpfs", "ro")))
+    shown = mount(9, AT, super_options=("ro",))
+    found = facts(shown, config=config(listed(AT, "tmpfs", "tmpfs", "ro")))
     assert causes(found)[9].doubt == ""
 
 
@@ -187,13 +197,13 @@ def asked(found: Facts) -> MountOrigins:
     ("shown", "mounts", "inspect", "expected"),
     [
         (mount(9, "/proc", "proc"), [listed("/proc", "proc")], {}, Content.KERNEL),
-        (mount(9, "/x"), [listed("/x")], {}, Content.NEW),
-        (mount(9, "/x"), [], {}, Content.NEW),
-        (mount(9, "/x", root="/y"), [], {}, Content.ENGINES),
-        (mount(9, "/x", device=(0, 1)), [], {}, Content.ENGINES),  # the root's own, once more
+        (mount(9, AT), [listed(AT)], {}, Content.NEW),
+        (mount(9, AT), [], {}, Content.NEW),
+        (mount(9, AT, root="/y"), [], {}, Content.ENGINES),
+        (mount(9, AT, device=(0, 1)), [], {}, Content.ENGINES),  # the root's own, once more
         (bound(9, "/data", root="/src"), [bind("/data", "/src")], {"Mounts": [BIND]},
          Content.USERS),
-        (bound(9, "/x", root="/src"), [bind("/x", "/src")], {}, Content.ENGINES),
+        (bound(9, AT, root="/src"), [bind(AT, "/src")], {}, Content.ENGINES),
     ],
 )  # fmt: skip
 def test_what_a_mount_held_when_it_was_made(
@@ -220,9 +230,11 @@ def test_what_a_mount_of_the_host_held_is_somebodys() -> None:
 def test_shared_memory_was_empty_unless_it_is_shared(
     engine: str, mode: str | None, expected: Content
 ) -> None:
-    shown = bound(9, "/dev/shm")
+    shown, path = bound(9, "/dev/shm"), f"/d/{ID}/mounts/shm"
+    if mode not in (None, "", "private", "shareable"):
+        path = "/dev/shm" if mode == "host" else f"/d/{'0123abcd' * 8}/mounts/shm"
     found = facts(
-        shown, config=config(bind("/dev/shm", "/x/shm")), sources=(source("/x/shm", 9),),
+        shown, config=config(bind("/dev/shm", path)), sources=(source(path, 9),),
         inspect={"HostConfig": {"IpcMode": mode}}, engine=Engine(engine),
     )  # fmt: skip
     assert asked(found).content(shown) is expected
@@ -230,11 +242,11 @@ def test_shared_memory_was_empty_unless_it_is_shared(
 
 def test_a_bind_shows_a_path_of_another_filesystem() -> None:
     binding, root_of_it, filesystem = (
-        bound(7, "/data", root="/src"), bound(8, "/all", root="/"), mount(9, "/x"),
+        bound(7, "/data", root="/src"), bound(8, "/all", root="/"), mount(9, AT),
     )  # fmt: skip
     found = facts(
         binding, root_of_it, filesystem,
-        config=config(bind("/data", "/src"), bind("/all", "/all"), listed("/x")),
+        config=config(bind("/data", "/src"), bind("/all", "/all"), listed(AT)),
     )  # fmt: skip
     origins = asked(found)
     assert [origins.is_bind(item) for item in (binding, root_of_it, filesystem)] == [
@@ -250,18 +262,22 @@ def test_mountpoints_are_the_targets_and_what_lies_above_them() -> None:
 
 
 def test_origins_of_all_mounts_at_a_target_are_known() -> None:
-    found = facts(mount(8, "/x"), mount(9, "/x", parent=8), config=config(listed("/x")))
+    found = facts(
+        mount(8, AT),
+        mount(9, AT, parent=8),
+        config=config(listed(AT)),
+    )
     origins = asked(found)
-    assert origins.origins_at("/x") == {RUNTIME, Origin.MOUNTED_INSIDE}
+    assert origins.origins_at(AT) == {RUNTIME, Origin.MOUNTED_INSIDE}
     assert origins.origins_at("/y") == frozenset()
-    assert origins.is_covered_later("/x/below")
+    assert origins.is_covered_later(f"{AT}/below")
     assert not origins.is_covered_later("/y")
-    assert origins.get(9) == mount(9, "/x", parent=8)
+    assert origins.get(9) == mount(9, AT, parent=8)
     assert origins.get(None) is None
     assert origins.get(77) is None
-    requested = origins.requested("/x")
+    requested = origins.requested(AT)
     assert requested is not None
-    assert requested.target == "/x"
+    assert requested.target == AT
     assert origins.requested("/y") is None
 
 

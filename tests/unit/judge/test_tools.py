@@ -25,7 +25,7 @@ from tests.unit.judge.handmade import (
 
 from scratchlab.devices import CdiEdit
 from scratchlab.judge.tools import asked_by_name
-from scratchlab.model import Evidence, Facts, Origin
+from scratchlab.model import Evidence, Facts, Origin, Runtime
 
 LIB, FILE = "/usr/lib/libv.so", "/etc/cdi/v.json"
 EDIT = CdiEdit(FILE, "vendor.com/class=one", LIB, "/h/libv.so")
@@ -91,9 +91,42 @@ def test_a_cdi_file_may_ask_for_a_new_filesystem() -> None:
     assert causes(found)[9].rule == "cdi-edits"
 
 
-def test_without_a_cdi_device_config_json_alone_tells_of_a_tool() -> None:
+def test_without_a_cdi_device_nothing_names_what_config_json_alone_lists() -> None:
     cause = causes(with_library(inspect={}))[9]
-    assert (cause.origin, cause.rule, cause.doubt) == (Origin.HOOK_OR_TOOL, None, "")
+    assert (cause.origin, cause.rule) == (Origin.UNEXPLAINED, None)
+    assert cause.doubt == (
+        "config.json alone lists it: neither inspect nor a CDI file names it, and the engine adds "
+        "none such; runc, or a program in its place, may have edited config.json"
+    )
+    nameless = causes(with_library(inspect={}, runtime=Runtime()))[9].doubt
+    assert nameless.endswith("none such; a program may have edited config.json")
+
+
+NVIDIA = Runtime("nvidia-container-runtime", "1.1.5")
+
+
+@pytest.mark.parametrize(
+    ("runtime", "variables", "tool"),
+    [
+        (NVIDIA, ["PATH=/bin", "NVIDIA_VISIBLE_DEVICES=all"], True),
+        (Runtime("nvidia-container-runtime.cdi"), ["NVIDIA_VISIBLE_DEVICES=0"], True),
+        (Runtime("nvidia-container-runtimes"), ["NVIDIA_VISIBLE_DEVICES=all"], False),
+        (NVIDIA, ["NVIDIA_VISIBLE_DEVICES=void"], False),
+        (NVIDIA, ["NVIDIA_VISIBLE_DEVICES="], False),
+        (NVIDIA, ["NVIDIA_VISIBLE_DEVICES"], False),
+        (NVIDIA, ["NVIDIA_DRIVER_CAPABILITIES=all"], False),
+        (NVIDIA, None, False),
+        (Runtime("runc"), ["NVIDIA_VISIBLE_DEVICES=all"], False),
+    ],
+)  # fmt: skip
+def test_what_nvidias_runtime_is_asked_for_is_a_tools(
+    runtime: Runtime, variables: list[str] | None, tool: bool
+) -> None:
+    cause = causes(with_library(inspect={"Config": {"Env": variables}}, runtime=runtime))[9]
+    assert cause.origin is (Origin.HOOK_OR_TOOL if tool else Origin.UNEXPLAINED)
+    asked = Evidence("inspect", f"the runtime {runtime.name} adds to config.json what "
+                     f"{(variables or ('',))[-1]} asks for")  # fmt: skip
+    assert (asked in cause.evidence) is tool
 
 
 def with_node(*edits: CdiEdit) -> Facts:

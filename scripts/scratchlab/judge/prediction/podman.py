@@ -7,7 +7,11 @@ from typing import Any
 from scratchlab.judge.places import NETWORK_FILES, Content, in_mount_order
 from scratchlab.judge.podman_masks import default_masks, has_option
 from scratchlab.judge.prediction.predictions import PredictionBuilder
-from scratchlab.judge.rules.podman import KEEPS_READONLY
+from scratchlab.judge.rules.podman import (
+    KEEPS_READONLY,
+    SYSTEMD_DIRECTORIES,
+    WRITABLE_DIRECTORIES,
+)
 from scratchlab.judge.versions import numbers
 from scratchlab.model import Kind, Origin
 
@@ -49,9 +53,7 @@ def predict(builder: PredictionBuilder) -> None:
     if "/sys/fs/cgroup" not in users:
         builder.add_place("/sys/fs/cgroup", Content.KERNEL)
     if builder.config.get("SystemdMode"):
-        # podman v5.4.2 pkg/specgen/generate/oci_linux.go and libpod/container_internal_linux.go
-        # setupSystemd(): the directories that systemd needs writable.
-        for path in ("/run", "/run/lock", "/tmp", "/var/log/journal"):  # noqa: S108
+        for path in SYSTEMD_DIRECTORIES:
             if path not in users:
                 builder.add_mount(path, Origin.RUNTIME_FILESYSTEM, "engine-filesystem", "tmpfs")
     _add_writable(builder)
@@ -85,12 +87,11 @@ def _binds_sys(builder: PredictionBuilder) -> bool:
 
 def _add_writable(builder: PredictionBuilder) -> None:
     """Add the directories that stay writable in a read-only root, unless an option says no."""
-    # podman v4.4 to v5.8 pkg/specgen/generate/storage.go addReadWriteTmpfsMounts(); before, they
-    # are mounts like the user's, and inspect names them.
+    # Before 4.4 they are mounts like the user's, and inspect names them.
     if numbers(builder.facts.engine.version) < (4, 4):
         return
     inspect = builder.facts.container.inspect
     if builder.host_config.get("ReadonlyRootfs") and not has_option(inspect, KEEPS_READONLY):
-        for path in ("/run", "/tmp", "/var/tmp"):  # noqa: S108
+        for path in WRITABLE_DIRECTORIES:
             if path not in builder.wishes:
                 builder.add_mount(path, Origin.RUNTIME_FILESYSTEM, "engine-filesystem", "tmpfs")

@@ -106,6 +106,18 @@ RULES = (
 
 INIT_PROGRAM = "/run/podman-init"  # since podman v4: pkg/specgen/generate/oci_linux.go
 
+# podman v5.4.2 pkg/specgen/generate/oci_linux.go and libpod/container_internal_linux.go
+# setupSystemd(): the directories that systemd needs writable.
+SYSTEMD_DIRECTORIES = ("/run", "/run/lock", "/tmp", "/var/log/journal")  # noqa: S108
+# podman v4.4 to v5.8 pkg/specgen/generate/storage.go addReadWriteTmpfsMounts().
+WRITABLE_DIRECTORIES = ("/run", "/tmp", "/var/tmp")  # noqa: S108
+# On a host in FIPS mode podman binds its policies, or those that the image has: target -> end of
+# the source (containers/common v0.49 to v0.64 pkg/subscriptions/subscriptions.go).
+FIPS_POLICIES = {
+    "/etc/crypto-policies/back-ends": "/usr/share/crypto-policies/back-ends/FIPS",
+    "/etc/crypto-policies/config": "/usr/share/crypto-policies/default-fips-config",
+}
+
 # Paths that podman masks -> the versions (from, below) that do. Read in v4.0 to v5.8:
 # pkg/specgen/generate/config_linux.go BlockAccessToKernelFilesystems(), from v5.0 on
 # containers/common pkg/config/default.go DefaultMaskedPaths; powercap is added in
