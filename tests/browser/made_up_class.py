@@ -1,5 +1,6 @@
 """A made-up class for pictures: five machines like one that was really verified, and one that is
-off. Students, states and progress are invented; the reports are that machine's.
+off. Students, states, progress and what one machine has otherwise are invented; the rest of the
+reports is that machine's.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ STUDENTS = {
     "desk05": "Alan Turing",
     "desk06": "Margaret Hamilton",
 }
-OFF, STOPPED, ASKED = "desk03", "desk04", "desk02"
+OFF, STOPPED, ASKED, OTHER = "desk03", "desk04", "desk02", "desk06"
 NO_ROUTE = "No route to host"
 CLOCK = 2_000_000_000  # of the machines: any
 LOOKED = "10:42:05"
@@ -63,6 +64,10 @@ def _of(report: Report, name: str) -> Report:
     head = cast(Json, copy.deepcopy(report.head))
     head["host"]["name"] = name
     head["container"]["id"] = hashlib.sha256(name.encode()).hexdigest()
+    if name == OTHER:
+        head["engine"]["version"] = "26.1.5+dfsg1"
+        head["runtime"]["version"] = "1.1.15+ds1"
+        head["host"]["distribution"] = "Debian GNU/Linux 13 (trixie)"
     if name == STOPPED:
         head["checks"] = [_stopped(check) for check in head["checks"]]
     entries = list(report.entries)

@@ -22,10 +22,11 @@ from tests.browser import made_up_class
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
 DESK = {"width": 1280, "height": 900}
+TALL = {"width": 1280, "height": 1000}
 WHOLE = {"width": 1280, "height": 1230}  # the 26 entries of the sleep container
 PHONE = {"width": 390, "height": 760}
 PATIENCE = 300_000  # milliseconds for a page on a busy machine
-LOW = {"width": 1280, "height": 120}  # of a page that is taken whole
+LOW = {"width": 1280, "height": 390}  # six learners
 NAMES = ("report", "report-entry", "report-ladder", "report-phone", "room", "watch")
 
 
@@ -63,24 +64,29 @@ def opened(browser: Browser, page: Path, size: dict[str, int], scheme: str = "li
 
 def take(browser: Browser, report: Report, directory: Path) -> None:
     """Take all pictures, those of a host from ``report``: the first lines, an entry explained
-    (dark), the ladder, a phone.
+    (dark), the ladder at the rung of runc, a phone.
     """
     with tempfile.TemporaryDirectory() as made:
         page = Path(made, "report.html")
         write_report_page(report, str(page))
         opened(browser, page, WHOLE).screenshot(path=directory / "report.png")
-        dark = opened(browser, page, DESK, "dark")
+        dark = opened(browser, page, TALL, "dark")
         dark.click("#rows .row:has(.right .name:text-is('hosts'))")
+        dark.mouse.move(0, 0)  # no row is below the pointer
         dark.locator("#entries-title").evaluate("title => title.scrollIntoView()")
         dark.screenshot(path=directory / "report-entry.png")
         ladder = opened(browser, page, DESK)
+        rung = ladder.locator("#ladder th[data-step]:text-is('runc')").get_attribute("data-step")
+        slider = ladder.locator("#ladder input[type=range]")
+        slider.fill(rung or "")
+        slider.blur()
         ladder.locator("#ladder-title").evaluate("title => title.scrollIntoView()")
         ladder.screenshot(path=directory / "report-ladder.png")
         opened(browser, page, PHONE).screenshot(path=directory / "report-phone.png")
         room = made_up_class.room(report, Path(made, "reports"))
         opened(browser, room, DESK).screenshot(path=directory / "room.png")
         watch = made_up_class.watch(Path(made, "watch.html"))
-        opened(browser, watch, LOW).screenshot(path=directory / "watch.png", full_page=True)
+        opened(browser, watch, LOW).screenshot(path=directory / "watch.png")
 
 
 def main(directory: Path) -> int:
