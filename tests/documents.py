@@ -1,7 +1,7 @@
 """The parts of the documents that are made from the program: ``python3 -m tests.documents``.
 
 Such a part stands between ``<!-- NAME: begin -->`` and ``<!-- NAME: end -->``. The command writes
-all of them anew; tests/unit/test_documents.py finds one that is out of date.
+all of them again; tests/unit/test_documents.py finds one that is out of date.
 """
 
 from __future__ import annotations
