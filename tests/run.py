@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,10 +55,11 @@ class Count:
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage: ``run`` runs it and counts. An ``on_request`` one runs with --all or by its name
-    only; by its name only without ``with_all``."""
+    """One stage: ``run`` runs it and counts, ``paths`` are its files. An ``on_request`` one runs
+    with --all or by its name only; by its name only without ``with_all``."""
 
     run: Callable[[], Count]
+    paths: tuple[str, ...] = ()
     on_request: bool = False
     with_all: bool = True
 
@@ -72,9 +73,14 @@ def lint() -> Count:
     return count
 
 
-def tests(*paths: str) -> Stage:
-    """A stage that runs pytest on ``paths``."""
-    return Stage(lambda: pytest(*paths))
+def pytest_stage(*paths: str, packages: str = "", on_request: bool = False) -> Stage:
+    """A stage that runs pytest on ``paths``, with the packages that the file ``packages`` names."""
+
+    def run() -> Count:
+        with temporary_packages(packages) if packages else nullcontext():
+            return pytest(*paths)
+
+    return Stage(run, paths, on_request)
 
 
 def pytest(*paths: str, **variables: str) -> Count:
@@ -125,24 +131,6 @@ def coverage() -> Count:
 def mutants() -> Count:
     """Put faults into the judge, one at a time: its unit tests have to notice."""
     return Count(failed=1) if faults.main([]) else Count(passed=1)
-
-
-def integration() -> Count:
-    """Run the integration tests, with packages that only they need."""
-    with temporary_packages("tests/packages.txt"):
-        return pytest("tests/integration")
-
-
-def browser() -> Count:
-    """Run the tests of the HTML pages, in this distribution's browser."""
-    with temporary_packages("tests/browser/packages.txt"):
-        return pytest("tests/browser")
-
-
-def room() -> Count:
-    """Run the lab on six machines side by side, some of them in trouble."""
-    with temporary_packages("molecule/packages.txt"):
-        return pytest("tests/e2e/test_room.py")
 
 
 @contextmanager
@@ -197,21 +185,25 @@ CI_SCENARIOS = ("default", "adopt")
 # In the order in which they run.
 STAGES: dict[str, Stage] = {
     "lint": Stage(lint),
-    "unit": Stage(unit),
+    "unit": Stage(unit, ("tests/unit",)),
     "coverage": Stage(coverage, on_request=True),
     "mutants": Stage(mutants, on_request=True, with_all=False),
-    "before": tests("tests/e2e/test_1_before.py"),
-    "first": tests(
+    "before": pytest_stage("tests/e2e/test_1_before.py"),
+    "first": pytest_stage(
         "tests/e2e/test_2_first_run.py",
         "tests/e2e/test_2b_pull.py",
         "tests/e2e/test_2c_learning.py",
     ),
-    "integration": Stage(integration),
-    "browser": Stage(browser),
-    "scenarios": Stage(lambda: scenarios(CI_SCENARIOS)),
-    "room": Stage(room, on_request=True),
-    "faults": tests("tests/e2e/test_3_faults.py"),
-    "leave": tests("tests/e2e/test_4_leave.py"),
+    "documents": pytest_stage("tests/commands", "tests/unit/test_documents.py"),
+    # With packages that only they need: other engines, this distribution's browser.
+    "integration": pytest_stage("tests/integration", packages="tests/packages.txt"),
+    "browser": pytest_stage("tests/browser", packages="tests/browser/packages.txt"),
+    "scenarios": Stage(lambda: scenarios(CI_SCENARIOS), ("tests/scenarios.py",)),
+    "room": pytest_stage(
+        "tests/e2e/test_room.py", packages="molecule/packages.txt", on_request=True
+    ),
+    "faults": pytest_stage("tests/e2e/test_3_faults.py"),
+    "leave": pytest_stage("tests/e2e/test_4_leave.py"),
 }
 
 

@@ -24,17 +24,6 @@ TRACKED = subprocess.run(
 PAGES = [name for name in TRACKED if name]
 LINK = re.compile(r"(?<!`)\[[^\]]*\]\(([^)\s]+)\)")
 MADE = {"docs/injections.md"}  # by tests.matrix
-# Where each command of the README is run; a directory or a file of the tests.
-RUN = {
-    "git clone THIS_REPOSITORY lab && cd lab": "tests/e2e/test_2_first_run.py",
-    "./lab": "tests/e2e/test_2_first_run.py",
-    "./lab test": ".ci/run",
-    "scratchlab learn": "tests/e2e/test_2c_learning.py",
-    "./lab -i inventory/classroom.yml": "tests/e2e/test_room.py",
-    "scratchlab why sleep /etc/mtab": "tests/integration/test_why_at_once.py",
-    "scratchlab verify --all": "tests/integration/test_many.py",
-    "./lab reproduce --kind container": "tests/unit/test_reproduction.py",
-}
 
 
 def blocks(text: str) -> Iterator[str]:
@@ -153,16 +142,6 @@ def test_readme_is_short() -> None:
     lines = (ROOT / "README.md").read_text("utf-8").splitlines()
     assert len(lines) < 120
     assert [line for line in lines if len(line) > documents.WIDTH] == []
-
-
-def test_each_command_of_the_readme_is_run_somewhere() -> None:
-    found = [line for line in blocks((ROOT / "README.md").read_text("utf-8")) if line]
-    assert found == list(RUN)
-    for command, place in RUN.items():
-        assert (ROOT / place).exists(), command
-    for command, place in RUN.items():
-        verb = next((w for w in ("learn", "why", "verify", "reproduce", "-i") if w in command), "")
-        assert verb in (ROOT / place).read_text("utf-8"), command
 
 
 def test_examples_are_what_they_say() -> None:
