@@ -12,6 +12,7 @@ import click
 import pytest
 import yaml
 from tests import documents
+from tests.commands import classes, written
 
 from scratchlab.classroom.roster import read_roster
 from scratchlab.cli import scratchlab
@@ -127,6 +128,30 @@ def problem(command: str) -> str:
 
 def option_names(command: click.Command) -> set[str]:
     return {"--help", *(name for one in command.params for name in one.opts)}
+
+
+def unclassed(known: list[str], printed: list[str]) -> list[str]:
+    """What is wrong with the table: a line for each command."""
+    twice = sorted({command for command in known if known.count(command) > 1})
+    return [
+        *(f"twice in classes.toml: {command}" for command in twice),
+        *(f"not in classes.toml: {one}" for one in dict.fromkeys(printed) if one not in known),
+        *(f"in no document: {command}" for command in known if command not in printed),
+    ]
+
+
+def test_each_command_has_one_class_and_each_class_a_command() -> None:
+    known = classes.read(classes.FILE.read_text("utf-8")).commands()
+    assert unclassed(known, [one.command for one in written.everything()]) == []
+
+
+def test_a_command_without_a_class_and_a_class_without_a_command_are_found() -> None:
+    assert unclassed(["a", "b", "b"], ["a", "c"]) == [
+        "twice in classes.toml: b",
+        "not in classes.toml: c",
+        "in no document: b",
+        "in no document: b",
+    ]
 
 
 @pytest.mark.parametrize("name", sorted({*PAGES} - MADE))
