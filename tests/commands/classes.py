@@ -70,7 +70,9 @@ def read(text: str) -> Classes:
 
 
 def _run(row: dict[str, Any]) -> Run:
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in row.items()
+    }
     return Run(lines=values.pop("typed", row["command"]), **values)
 
 
