@@ -96,6 +96,7 @@ def test_what_is_predicted_is_missing_where_nothing_has_it(
         PROC, SYS, mount(9, "/proc/x", parent=PROC.id), *MASKS, mount(30, "/later"),
         config=config(listed("/proc", "proc"), listed("/sys", "sysfs"), listed("/proc/x"),
                       maskedPaths=["/proc/m"], readonlyPaths=["/sys/r"]),
+        inspect={"HostConfig": {"Tmpfs": {"/proc/x": ""}}},
     )  # fmt: skip
     found = judged(asked, *LIVE, image=[file("/of/image")],
                    predictions=predicted(path, has_entry=has_entry))  # fmt: skip
@@ -151,14 +152,15 @@ def test_problems_and_notes_are_told_once_and_in_their_order() -> None:
 def test_a_mount_has_an_entry_where_the_live_root_shows_it() -> None:
     over = mount(10, "/x", parent=9)
     asked = facts(mount(9, "/x"), over, mount(11, "/y"),
-                  config=config(listed("/x"), listed("/x"), listed("/y")))  # fmt: skip
+                  config=config(listed("/x"), listed("/x"), listed("/y")),
+                  inspect={"HostConfig": {"Tmpfs": {"/x": "", "/y": ""}}})  # fmt: skip
     wanted = PredictedMount("tmpfs", frozenset({"ro"}))
     found = judged(asked, directory("/x", 10), predictions=predicted("/x", mount=wanted))
     shown = {line.mount.id: (line.entry, line.origin) for line in found.mounts}
-    runtime = Origin.RUNTIME_FILESYSTEM
-    assert shown[9] == (False, runtime)
-    assert shown[10] == (True, runtime)
-    assert shown[11] == (False, runtime)
+    users = Origin.USER_MOUNT
+    assert shown[9] == (False, users)
+    assert shown[10] == (True, users)
+    assert shown[11] == (False, users)
     assert shown[ROOT.id] == (True, Origin.STORAGE_DRIVER)
 
 

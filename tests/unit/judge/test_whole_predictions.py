@@ -83,7 +83,10 @@ CONTAINERS: dict[str, tuple[Facts, tuple[Entry, ...]]] = {
     "podman in a user namespace": (
         facts(devices=DEVICES, inspect=OWN, engine=PODMAN, runtime=CRUN, uid_map=MAPPED), IMAGE,
     ),
-    "podman privileged": (podman(HostConfig={"Privileged": True}), IMAGE),
+    "podman privileged": (
+        facts(devices=DEVICES, inspect={**OWN, "HostConfig": {"Privileged": True}}, host=KERNEL,
+              engine=PODMAN, runtime=CRUN), IMAGE,
+    ),
     "podman rootless in the host's network": (
         facts(inspect={**OWN, "HostConfig": {"NetworkMode": "host"}}, runtime=CRUN,
               engine=Engine("podman", "5.4.2", rootless=True)), (),
