@@ -47,5 +47,7 @@ class IdMap:
 
     @property
     def mapped(self) -> bool:
-        """Whether root inside is another user on the host."""
-        return self.uid(0) != 0
+        """Whether the container is in a user namespace that is not the initial one. That may also
+        be the reader's own, which changes no id for it.
+        """
+        return self.ranges not in ((), INITIAL)

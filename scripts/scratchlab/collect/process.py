@@ -29,11 +29,11 @@ class Process:
     """A process that is held: its descriptors stay open as long as the ``with`` block lasts.
 
     ``start_time`` is in clock ticks after boot (field 22 of /proc/PID/stat); ``uid_map`` holds
-    (inside, outside, count); ``root_fd`` is an O_PATH descriptor of the process's root directory;
-    ``mounts`` are those that the process sees, targets relative to that root; ``root_mount`` is
-    the id of the mount that the root lies on. ``chroot`` is the process's own root directory where
-    that is another one than the root of its mount namespace, which then is the one that was opened;
-    otherwise empty.
+    (inside, outside, count), outside as this program sees them; ``root_fd`` is an O_PATH descriptor
+    of the process's root directory; ``mounts`` are those that the process sees, targets relative
+    to that root; ``root_mount`` is the id of the mount that the root lies on. ``chroot`` is the
+    process's own root directory where that is another one than the root of its mount namespace,
+    which then is the one that was opened; otherwise empty.
     """
 
     pid: int
@@ -112,7 +112,7 @@ def _held(pid: int, stack: ExitStack, *, at_namespace_root: bool) -> Process:
         proc_fd=proc_fd,
         start_time=stat.start_time,
         namespaces=namespaces,
-        uid_map=idmap.parse(_read(proc_fd, "uid_map")),
+        uid_map=_uid_map(proc_fd, namespaces),
         root_fd=root_fd,
         root_mount=status_of(root_fd).mount,
         mounts=mounts,
@@ -144,6 +144,18 @@ def _namespaces(proc_fd: int) -> dict[str, str]:
         return {name: os.readlink(name, dir_fd=directory) for name in sorted(os.listdir(directory))}
     finally:
         os.close(directory)
+
+
+def _uid_map(proc_fd: int, namespaces: Mapping[str, str]) -> idmap.IdRanges:
+    """The ids of the process, and those by which this program sees them.
+
+    In the same user namespace they are the same, also where that is not the initial one: there the
+    kernel shows how the namespace above maps them (Linux kernel/user_namespace.c uid_m_show()).
+    """
+    ranges = idmap.parse(_read(proc_fd, "uid_map"))
+    if namespaces.get("user") == os.readlink("/proc/self/ns/user"):
+        return tuple((inside, inside, count) for inside, _, count in ranges)
+    return ranges
 
 
 def _chroot(proc_fd: int, namespaces: Mapping[str, str]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -34,6 +36,36 @@ def test_a_held_process_has_the_fields_of_proc(sleeper: subprocess.Popen[bytes])
         assert process.root_mount in {mount.id for mount in process.mounts}
         assert len(process.mounts) == len((proc / "mountinfo").read_text().splitlines())
         process.recheck()
+
+
+HELD = (
+    "import os; from scratchlab.collect.process import hold_process\n"
+    "input()\nwith hold_process(os.getpid()) as held: print(held.uid_map, flush=True)\ninput()"
+)
+
+
+@pytest.mark.root
+def test_ids_are_those_that_the_reader_sees() -> None:
+    """As in an unprivileged container of Incus, in which an engine and its reader run."""
+    with subprocess.Popen(
+        ["unshare", "--user", sys.executable, "-c", HELD],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as child:  # fmt: skip
+        own = os.readlink("/proc/self/ns/user")
+        while os.readlink(f"/proc/{child.pid}/ns/user") == own:
+            time.sleep(0.01)
+        for name in ("uid_map", "gid_map"):
+            Path(f"/proc/{child.pid}/{name}").write_text("0 1000 500\n")
+        assert child.stdin
+        assert child.stdout
+        child.stdin.write("\n")
+        child.stdin.flush()
+        assert child.stdout.readline().strip() == "((0, 0, 500),)"  # the same namespace
+        with hold_process(child.pid) as held:
+            assert held.uid_map == ((0, 1000, 500),)  # from above it
+        child.stdin.write("\n")
+        child.stdin.flush()
+    assert child.returncode == 0
 
 
 def test_descriptors_are_closed_afterwards(sleeper: subprocess.Popen[bytes]) -> None:
