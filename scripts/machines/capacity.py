@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from machines.debian import file_of, fresh
-from machines.model import Kind, Machine
+from machines.model import Kind, Machine, Room
 from machines.place import Place
 
 MEMINFO = Path("/proc/meminfo")
@@ -38,20 +38,24 @@ def available_mib() -> int:
     return int(lines["MemAvailable"].split()[0]) // 1024
 
 
-def shortages(place: Place, wanted: Sequence[Machine]) -> list[str]:
-    """What this host has too little of for these more machines, each with what mends it."""
+def shortages(place: Place, wanted: Sequence[Machine], room: Room | None = None) -> list[str]:
+    """What is too little for these more machines, each with what mends it.
+
+    ``room`` is what their backend can give; None where they run on this host.
+    """
     found = []
+    room = room or Room(available_mib(), os.cpu_count() or 1)
     memory = sum(map(memory_mib, wanted))
-    if memory > (free := available_mib()):
+    if memory > (free := room.memory_mib):
         found.append(
             f"{len(wanted)} more machines take {memory} MiB of memory, and {free} MiB are "
             "available -- fewer machines, or a smaller --memory"
         )
-    most, processors = max((one.limits.cpus or 0) for one in wanted), os.cpu_count() or 1
-    if most > processors:
+    most = max((one.limits.cpus or 0) for one in wanted)
+    if most > room.processors:
         found.append(
-            f"a machine with {most} processors is more than this host's {processors} -- "
-            f"--cpus {processors}, or fewer"
+            f"a machine with {most} processors does not fit where there are {room.processors} -- "
+            f"--cpus {room.processors}, or fewer"
         )
     missing = {
         (release, kind)

@@ -13,11 +13,12 @@ from pathlib import Path
 
 from machines import container
 from machines.debian import RELEASES, Release, base_system
-from machines.model import Connection, Kind, Machine, MachineError, State
+from machines.model import Connection, Kind, Machine, MachineError, Room, State, until
 from machines.place import Place, run
 
 LABEL = "io.scratchlab.machine"
 BOOT_SECONDS = 240
+REMOVAL_SECONDS = 300  # of a machine with an engine and its layers, on a busy host
 # In the order of their numbers in capability.h of Linux 3.16: an engine of 2020 refuses the three
 # that were added later.
 CAPABILITIES = """
@@ -168,6 +169,10 @@ class DockerEngine:
             )
         return lacking
 
+    def room(self) -> Room | None:
+        """See Backend."""
+        return None
+
     def warning(self, machine: Machine) -> str:  # noqa: ARG002
         """See Backend."""
         return (
@@ -221,8 +226,22 @@ class DockerEngine:
 
     def remove(self, machine: Machine) -> None:
         """See Backend."""
-        if docker("container", "ls", "--all", "--quiet", "--filter", f"name=^{machine.instance}$"):
+        if not self._exists(machine):
+            return
+        try:
             docker("rm", "--force", "--volumes", machine.instance)
+        except MachineError as error:
+            if "already in progress" not in str(error):
+                raise
+            # A killed run asked for it, and the engine goes on.
+            if not until(lambda: not self._exists(machine), REMOVAL_SECONDS):
+                what = f"the engine still removes {machine.instance}"
+                raise MachineError(what, "later again: ./lab machines down") from error
+
+    @staticmethod
+    def _exists(machine: Machine) -> bool:
+        name = f"name=^{machine.instance}$"
+        return bool(docker("container", "ls", "--all", "--quiet", "--filter", name))
 
     def state(self, machine: Machine) -> State:
         """See Backend."""

@@ -19,12 +19,13 @@ from typing import Any
 
 from machines import container
 from machines.debian import base_system
-from machines.model import Connection, Kind, Machine, MachineError, State
+from machines.model import Connection, Kind, Machine, MachineError, Room, State
 from machines.place import Place, run
 
 POOL = "scratchlab"
 NETWORK = "scratchlab0"
 SNAPSHOT = "made"
+OURS = "user.scratchlab"  # setting of a pool that this program made
 ALIAS = "scratchlab-machine-"
 # /sys is writable there, so systemd-networkd waits for udev.
 EXTRA = ("udev", "libnss-myhostname")
@@ -52,6 +53,26 @@ def answers(*arguments: str) -> bool:
     except MachineError:
         return False
     return True
+
+
+def query(path: str) -> Any:
+    """What Incus answers to a request for ``path`` of its API. Raises MachineError."""
+    return json.loads(incus("query", path))
+
+
+def found(path: str) -> dict[str, Any] | None:
+    """The object at ``path`` of the API; None where there is none."""
+    try:
+        return dict(query(path))
+    except MachineError:
+        return None
+
+
+def members() -> list[str]:
+    """The servers of the cluster, by name; empty where this server is in none."""
+    if not query("/1.0")["environment"].get("server_clustered"):
+        return []
+    return [str(one["server_name"]) for one in query("/1.0/cluster/members?recursion=1")]
 
 
 def metadata(suite: str, directory: Path) -> Path:
@@ -85,13 +106,27 @@ class Incus:
         if not shutil.which("incus"):
             return [f"incus is missing (Debian 13 and later) -- apt-get install {PACKAGES}"]
         try:
-            incus("query", "/1.0")
+            query("/1.0")
         except MachineError as error:
             return [f"no Incus answers ({error}) -- systemctl start incus.socket"]
-        lacking = []
-        if any(machine.limits.disk_gib for machine in wanted):
-            lacking.append("a pool of directories limits no disk -- leave --disk out")
-        return lacking
+        pool = found(f"/1.0/storage-pools/{POOL}") or {"driver": "dir"}
+        if pool["driver"] == "dir" and any(machine.limits.disk_gib for machine in wanted):
+            return [
+                f"the storage pool {POOL} has directories, which limit no disk -- leave --disk out,"
+                f" or make another one before the first machine: incus storage create {POOL} btrfs"
+            ]
+        return []
+
+    def room(self) -> Room | None:
+        """See Backend."""
+        try:
+            shown = [query(f"/1.0/resources?target={name}") for name in members()]
+        except MachineError:
+            return None
+        if not shown:
+            return None
+        memory = sum(int(one["memory"]["total"]) - int(one["memory"]["used"]) for one in shown)
+        return Room(memory // 2**20, max(int(one["cpu"]["total"]) for one in shown))
 
     def warning(self, machine: Machine) -> str:
         """See Backend."""
@@ -102,11 +137,25 @@ class Incus:
     def prepare(self, machine: Machine) -> None:
         """See Backend."""
         with self.place.locked("incus"):
-            if not answers("storage", "show", POOL):
-                incus("storage", "create", POOL, "dir")
-            if not answers("network", "show", NETWORK):
+            if self._missing("storage", f"/1.0/storage-pools/{POOL}", POOL, "dir"):
+                incus("storage", "create", POOL, "dir", f"{OURS}=1")
+            if self._missing("network", f"/1.0/networks/{NETWORK}", NETWORK, "--type=bridge"):
                 self._make_network()
             self._image(machine.release)
+
+    @staticmethod
+    def _missing(what: str, path: str, *kind: str) -> bool:
+        """Whether a pool or network has still to be made; in a cluster, each member knows of it
+        then. What a killed run left on some of them is replaced.
+        """
+        old = found(path)
+        if old and old["status"] == "Created":
+            return False
+        if old:
+            incus(what, "delete", kind[0])
+        for member in members():
+            incus(what, "create", *kind, f"--target={member}")
+        return True
 
     def _make_network(self) -> None:
         """Make the bridge. Incus chooses a subnet by asking for an address that nobody answers to;
@@ -126,15 +175,11 @@ class Incus:
         """The alias of the image of a base system, which is imported if missing."""
         file = base_system(self.place, suite, EXTRA)
         alias = f"{ALIAS}{file.stem}"
-        if not answers("image", "alias", "show", alias) and not self._has(alias):
+        if found(f"/1.0/images/aliases/{alias}") is None:
             with tempfile.TemporaryDirectory(dir=self.place.cache) as directory:
                 described = metadata(suite, Path(directory))
                 incus("image", "import", str(described), str(file), f"--alias={alias}")
         return alias
-
-    @staticmethod
-    def _has(alias: str) -> bool:
-        return answers("query", f"/1.0/images/aliases/{alias}")
 
     def create(self, machine: Machine) -> None:
         """See Backend."""
@@ -149,6 +194,9 @@ class Incus:
         alias = self._image(machine.release)
         place = ("--no-profiles", f"--storage={POOL}", f"--network={NETWORK}")
         incus("init", alias, machine.instance, *place, *(f"--config={one}" for one in options))
+        if machine.limits.disk_gib:
+            size = f"size={machine.limits.disk_gib}GiB"
+            incus("config", "device", "set", machine.instance, "root", size)
         incus("start", machine.instance)
 
     def wait(self, machine: Machine, seconds: float) -> None:
@@ -246,4 +294,6 @@ class Incus:
                     incus("image", "delete", image["fingerprint"])
             # What another checkout's machines use stays, as Incus refuses to remove it.
             answers("network", "delete", NETWORK)
-            answers("storage", "delete", POOL)
+            pool = found(f"/1.0/storage-pools/{POOL}")
+            if pool and OURS in pool["config"]:  # otherwise a person made it
+                answers("storage", "delete", POOL)

@@ -125,7 +125,8 @@ def refuse_lacking(place: Place, backends: dict[str, Backend], todo: Plan) -> No
     for name, chosen in backends.items():
         mine = [machine for machine in todo.make if machine.on == name]
         lacking += chosen.lacks(mine)
-    lacking += shortages(place, todo.make) if todo.make else []
+        if mine:
+            lacking += shortages(place, mine, chosen.room())
     if lacking:
         raise MachineError("; ".join(lacking))
 

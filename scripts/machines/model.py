@@ -104,6 +104,14 @@ class Connection:
         }
 
 
+@dataclass(frozen=True)
+class Room:
+    """What those who run the machines can give to more of them."""
+
+    memory_mib: int  # all together
+    processors: int  # the most that one of them has
+
+
 class Backend(Protocol):
     """Something that runs machines. Its methods raise MachineError.
 
@@ -115,6 +123,9 @@ class Backend(Protocol):
 
     def lacks(self, wanted: Sequence[Machine]) -> list[str]:
         """What this host lacks to run these more machines, each with what mends it."""
+
+    def room(self) -> Room | None:
+        """What a cluster can give; None where this host runs the machines."""
 
     def warning(self, machine: Machine) -> str:
         """What a person must know before such a machine is given away; often empty."""

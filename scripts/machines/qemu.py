@@ -21,7 +21,7 @@ from typing import Any
 
 from machines import ports
 from machines.disk import Disk, disk
-from machines.model import Connection, Kind, Machine, MachineError, State, until
+from machines.model import Connection, Kind, Machine, MachineError, Room, State, until
 from machines.place import Place, run
 
 BOOT_SECONDS = 900  # emulated it takes 35 on two idle cores, and many times that on busy ones
@@ -74,6 +74,10 @@ class Qemu:
         if os.geteuid():
             lacking.append("making a disk needs root, for the owners of its files -- sudo")
         return lacking
+
+    def room(self) -> Room | None:
+        """See Backend."""
+        return None
 
     def warning(self, machine: Machine) -> str:  # noqa: ARG002
         """See Backend."""

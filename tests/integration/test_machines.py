@@ -147,6 +147,22 @@ def test_killed_at_any_time_the_next_run_converges(seconds: float, inventory: Pa
     assert containers("killed") == []
 
 
+@pytest.mark.parametrize("seconds", [0.3, 0.8, 1.5])
+def test_killed_while_it_removes_the_next_run_converges(seconds: float) -> None:
+    state = Place().cache / "removed"
+    command = [sys.executable, str(PROGRAM), f"--state={state}", "--inventory=-"]
+    up = [*command, "up", "1", "--kind", "container"]
+    subprocess.run(up, capture_output=True, check=True, timeout=300)
+    process = subprocess.Popen([*command, "down"], stderr=subprocess.DEVNULL)
+    time.sleep(seconds)
+    process.kill()
+    process.wait()
+    again = subprocess.run([*command, "down"], capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    assert not state.exists()
+    assert containers("removed") == []
+
+
 def test_machine_that_does_not_boot_is_shown_with_its_last_lines(lab: Lab) -> None:
     """Its limit of memory is below what systemd needs."""
     done = lab("up", "--name", "small", "--kind", "container", "--memory", "6", "--seconds", "20")

@@ -90,6 +90,9 @@ class Stopped:
     def lacks(self, _: object) -> list[str]:
         return []
 
+    def room(self) -> None:
+        return None
+
     def state(self, _: Machine) -> State:
         return State.STOPPED
 
@@ -120,7 +123,7 @@ def test_stopped_machine_whose_port_is_taken_gets_another(
 def test_more_processors_than_the_host_has_are_refused(place: Place) -> None:
     many = (os.cpu_count() or 1) + 1
     wanted = replace(machine(place, 0), limits=Limits(cpus=many))
-    monitored = shortages(place, [wanted])
-    assert any(f"a machine with {many} processors" in text for text in monitored)
+    refused = shortages(place, [wanted])
+    assert any(f"a machine with {many} processors" in text for text in refused)
     fits = replace(wanted, limits=Limits(cpus=many - 1))
     assert not any("processors" in text for text in shortages(place, [fits]))

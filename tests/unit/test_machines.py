@@ -287,3 +287,25 @@ def test_image_that_another_checkout_removes_meanwhile_is_imported_again(
     monkeypatch.setattr(container, "image", image)
     container.DockerEngine(place).create(machine(place))
     assert len(ran) == len(imported) == 2
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_removal_that_a_killed_run_asked_for_is_waited_for(
+    place: Place, monkeypatch: pytest.MonkeyPatch, ends: bool
+) -> None:
+    """Docker refuses a second request while it works on the first."""
+    listed = iter(["x", "x", ""] if ends else iter(lambda: "x", ""))
+
+    def docker(*arguments: str, check: bool = True, stdin: bytes | None = None) -> str:
+        if arguments[0] == "rm":
+            raise MachineError("docker rm: removal of container x is already in progress")
+        return next(listed)
+
+    monkeypatch.setattr(container, "docker", docker)
+    monkeypatch.setattr(container, "REMOVAL_SECONDS", 0.3)
+    if ends:
+        container.DockerEngine(place).remove(machine(place))
+        assert next(listed, "all asked") == "all asked"
+    else:
+        with pytest.raises(MachineError, match=r"still removes.*\./lab machines down"):
+            container.DockerEngine(place).remove(machine(place))
