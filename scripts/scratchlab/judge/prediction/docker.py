@@ -48,11 +48,7 @@ def _filesystems(builder: PredictionBuilder, privileged: bool, makes_dev: bool) 
     if "/proc" not in builder.wishes:
         builder.add_filesystem("/proc", "proc", 0o555, _SAFE)
     if makes_dev:
-        # No mode: an image's own /dev passes its mode on (runc up to 1.1.7).
-        builder.add_mount(
-            "/dev", Origin.RUNTIME_FILESYSTEM, "engine-filesystem", "tmpfs", ("nosuid",),
-            kind=Kind.DIRECTORY,
-        )  # fmt: skip
+        builder.add_dev()
         if "/dev/pts" not in builder.wishes:
             builder.add_filesystem("/dev/pts", "devpts", 0o755, ("nosuid", "noexec"))
             builder.add(
@@ -79,7 +75,7 @@ def _ipc(builder: PredictionBuilder, mode: str) -> None:
     else:
         builder.add_mount(
             "/dev/shm", Origin.ENGINE_MOUNT, "docker-shm", "tmpfs",  # noqa: S108
-            kind=Kind.DIRECTORY, mode=(0o1777,),
+            kind=Kind.DIRECTORY, mode=(0o1777,), uid=builder.ids.uid(0), gid=builder.ids.gid(0),
         )  # fmt: skip
 
 

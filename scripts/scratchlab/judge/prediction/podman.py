@@ -36,10 +36,7 @@ def predict(builder: PredictionBuilder) -> None:
         )  # fmt: skip
     builder.add_filesystem("/proc", "proc", 0o555, _SAFE)
     if makes_dev:
-        builder.add_mount(
-            "/dev", Origin.RUNTIME_FILESYSTEM, "engine-filesystem", "tmpfs", ("nosuid",),
-            kind=Kind.DIRECTORY,
-        )  # fmt: skip
+        builder.add_dev()
         builder.add_filesystem("/dev/pts", "devpts", 0o755, ("nosuid", "noexec"))
         if "/dev/mqueue" not in users:
             builder.add_filesystem("/dev/mqueue", "mqueue", 0o1777, _SAFE)

@@ -185,12 +185,33 @@ class PredictionBuilder:
     def add_filesystem(
         self, path: str, fstype: str, mode: int, options: Iterable[str], **fields: Any
     ) -> None:
-        """Predict a filesystem that the runtime's configuration always lists."""
+        """Predict a filesystem that the runtime's configuration always lists. The kernel gives its
+        root directory to root.
+        """
         rule = "oci-filesystem" if path in SPEC_FILESYSTEMS else "engine-filesystem"
         self.add_mount(
             path, Origin.RUNTIME_FILESYSTEM, rule, fstype, options,
-            kind=Kind.DIRECTORY, mode=(mode,), **fields,
+            kind=Kind.DIRECTORY, mode=(mode,), **{**self._kernels_owner(), **fields},
         )  # fmt: skip
+
+    def add_dev(self) -> None:
+        """Predict the runtime's own /dev."""
+        # An image's own /dev passes its mode on (runc up to 1.1.7 libcontainer/rootfs_linux.go
+        # mountToRootfs()).
+        own = self.image.get("/dev")
+        modes = (0o755,) if own is None else (0o755, own.mode)
+        self.add_mount(
+            "/dev", Origin.RUNTIME_FILESYSTEM, "engine-filesystem", "tmpfs", ("nosuid",),
+            kind=Kind.DIRECTORY, mode=modes, **self._kernels_owner(),
+        )  # fmt: skip
+
+    def _kernels_owner(self) -> dict[str, int]:
+        """The owner of what the kernel makes. In a user namespace it differs by filesystem: /proc
+        belongs to nobody there, and /dev to the container's root.
+        """
+        if self.ids.mapped or self.facts.engine.rootless:
+            return {}
+        return {"uid": 0, "gid": 0}
 
     def add_user_mounts(self, targets: Iterable[str], rule: str) -> None:
         """Predict the user's mounts at ``targets``, some of :attr:`wishes`."""
