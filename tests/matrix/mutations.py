@@ -88,6 +88,17 @@ RUNNING = (
         nodes=True, status=1,
     ),
     m(
+        "the owner of a filesystem of the runtime's",
+        lambda t: os.chown(t.root / "dev/pts", 5, -1),
+        Finding("entries", "/dev/pts", "runtime-filesystem", "only-live", "uid: predicted 0"),
+        nodes=True, status=1,
+    ),
+    m(
+        "the mode of /dev", lambda t: (t.root / "dev").chmod(0o777),
+        Finding("entries", "/dev", "runtime-filesystem", "only-live", "mode: predicted 0755"),
+        status=1,
+    ),
+    m(
         "an extra device", lambda t: os.mknod(t.root / "dev/disk", 0o060600, os.makedev(7, 0)),
         wrote("/dev/disk", "only-live"), nodes=True,
     ),

@@ -164,6 +164,9 @@ def test_a_predicted_entry_that_is_absent_is_missing(saved: Saved, path: str) ->
     ("path", "changes", "sentence"),
     [
         ("/dev/zero", {"mode": 0o600}, "mode: predicted 0666, found 0600"),
+        ("/dev", {"mode": 0o777}, "mode: predicted 0755, found 0777"),
+        ("/dev/pts", {"uid": 5}, "uid: predicted 0, found 5"),
+        ("/proc", {"gid": 5}, "gid: predicted 0, found 5"),
         ("/.dockerenv", {"size": 1}, "size: predicted 0, found 1"),
         ("/etc/mtab", {"target": "/x"}, "target: predicted /proc/mounts, found /x"),
         ("/dev/null", {"device": (1, 5)}, "predicted as runtime-device, found as written-later; "

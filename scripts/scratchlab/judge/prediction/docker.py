@@ -75,7 +75,7 @@ def _ipc(builder: PredictionBuilder, mode: str) -> None:
     else:
         builder.add_mount(
             "/dev/shm", Origin.ENGINE_MOUNT, "docker-shm", "tmpfs",  # noqa: S108
-            kind=Kind.DIRECTORY, mode=(0o1777,), uid=builder.ids.uid(0), gid=builder.ids.gid(0),
+            kind=Kind.DIRECTORY, mode=(0o1777,), **builder.kernels_owner(),
         )  # fmt: skip
 
 

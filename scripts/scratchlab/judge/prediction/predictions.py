@@ -191,7 +191,7 @@ class PredictionBuilder:
         rule = "oci-filesystem" if path in SPEC_FILESYSTEMS else "engine-filesystem"
         self.add_mount(
             path, Origin.RUNTIME_FILESYSTEM, rule, fstype, options,
-            kind=Kind.DIRECTORY, mode=(mode,), **{**self._kernels_owner(), **fields},
+            kind=Kind.DIRECTORY, mode=(mode,), **{**self.kernels_owner(), **fields},
         )  # fmt: skip
 
     def add_dev(self) -> None:
@@ -202,10 +202,10 @@ class PredictionBuilder:
         modes = (0o755,) if own is None else (0o755, own.mode)
         self.add_mount(
             "/dev", Origin.RUNTIME_FILESYSTEM, "engine-filesystem", "tmpfs", ("nosuid",),
-            kind=Kind.DIRECTORY, mode=modes, **self._kernels_owner(),
+            kind=Kind.DIRECTORY, mode=modes, **self.kernels_owner(),
         )  # fmt: skip
 
-    def _kernels_owner(self) -> dict[str, int]:
+    def kernels_owner(self) -> dict[str, int]:
         """The owner of what the kernel makes. In a user namespace it differs by filesystem: /proc
         belongs to nobody there, and /dev to the container's root.
         """
