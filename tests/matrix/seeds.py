@@ -51,8 +51,9 @@ class Mutation:
     0 where it is the user's own affair. Where the root is one directory (native, btrfs) it may end
     with ``one_directory``: what was written is then known by elimination. ``flags`` are those of
     the container; {files} is a directory. An ``early`` one is made between create and start, in the
-    engine's own directories; a ``nodes`` one needs the container's own device nodes, or owners in its
-    /dev, which a user namespace has not (there they are the host's); a ``config`` one edits the runtime's config.json.
+    engine's own directories; a ``nodes`` one needs device nodes, or owners in /dev, that are the
+    container's own: in a user namespace they are the host's; a ``config`` one edits the runtime's
+    config.json.
     """
 
     name: str
