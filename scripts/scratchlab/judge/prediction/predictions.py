@@ -205,7 +205,7 @@ class PredictionBuilder:
             kind=Kind.DIRECTORY, mode=modes, **self.kernels_owner(),
         )  # fmt: skip
 
-    def kernels_owner(self) -> dict[str, int]:
+    def kernels_owner(self) -> dict[str, Any]:
         """The owner of what the kernel makes. In a user namespace it differs by filesystem: /proc
         belongs to nobody there, and /dev to the container's root.
         """
