@@ -217,3 +217,12 @@ def test_the_missing_name_is_told_before_missing_options() -> None:
     asked = config(bind("/x", "/h", "rbind", "ro"))
     found = facts(bound(9, "/x"), config=asked, sources=(source("/h", 9),))
     assert causes(found)[9].doubt.startswith("config.json alone lists it: neither inspect nor ")
+
+
+def test_from_a_debug_container_inspect_names_the_shared_memory() -> None:
+    found = facts(
+        bound(9, "/dev/shm"),
+        vantage="debug",
+        inspect={"HostConfig": {"IpcMode": "shareable"}},
+    )
+    assert origin(found, 9) == engines("docker-shm")
