@@ -112,7 +112,7 @@ def test_stopped_and_missing_containers_have_different_causes(
     lab_images: Names, lab_container: Container, run_lab: RunLab
 ) -> None:
     lab_container.stop(timeout=0)
-    failed(run_lab(lab_images, "E07")["E06"], "The container is exited")
+    failed(run_lab(lab_images, "E07")["E06"], "The container does not run")
     lab_container.remove()
     failed(run_lab(lab_images, "E07")["E06"], f"There is no container named {lab_images.container}")
 

@@ -127,9 +127,8 @@ def judge(observation: Observation) -> ExperimentOutcome:
         "path": observation.path,
     }
     if observation.status != "running" or not observation.pid:
-        return ExperimentOutcome(
-            f"the container is {observation.status}", fault="not-running", placeholders=values
-        )
+        observed = f"the container does not run: {observation.status}"
+        return ExperimentOutcome(observed, fault="not-running", placeholders=values)
     observed = (
         f"PID {observation.pid}, a child of {observation.parent}, exe -> {observation.exe}, "
         f"NSpid {' '.join(map(str, observation.ns_pids))}"

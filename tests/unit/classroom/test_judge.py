@@ -314,12 +314,12 @@ def test_failed_check_is_the_reason_and_not_the_skipped_ones(
 ) -> None:
     checks = [
         rooms.check("E01", "skip", "not run: E06 failed"),
-        rooms.check("E06", "fail", "the container is exited", "docker start sleep"),
+        rooms.check("E06", "fail", "the container does not run: exited", "docker start sleep"),
         rooms.check("E07", "skip", "not run: E06 failed"),
     ]
     reports.machine("ben", made("ben", checks=checks))
     machine = judged(reports.finish()).machines[0]
-    assert machine.reason == "E06: the container is exited (2 more did not pass)"
+    assert machine.reason == "E06: the container does not run: exited (2 more did not pass)"
     assert machine.help == "docker start sleep"
 
 
@@ -332,7 +332,7 @@ def test_nothing_of_a_missing_container_is_compared(reports: Reports) -> None:
         container={"id": ""},
         image={"ledger_digest": "sha256:" + "e3" * 32},
         runtime={"name": "", "version": ""},
-        checks=[rooms.check("E06", "fail", "the container is exited")],
+        checks=[rooms.check("E06", "fail", "the container does not run: exited")],
     )
     reports.machine("ben", nothing)
     classroom = judged(reports.finish())
