@@ -51,9 +51,15 @@ PLATFORMS = ("manylinux_2_31", "manylinux_2_28", "manylinux_2_17", "manylinux201
 
 def main() -> None:
     """Run the command line: make the bundle and print its path."""
-    parser = argparse.ArgumentParser(prog="./lab bundle", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="./lab bundle",
+        description="Collect everything that a site without a network needs, in one directory.",
+    )
     parser.add_argument(
-        "--output", type=Path, default=ROOT / "build" / "bundle", help="the directory"
+        "--output",
+        type=Path,
+        default=ROOT / "build" / "bundle",
+        help="the directory to write (default: build/bundle)",
     )
     parser.add_argument("--mirror", default=MIRROR, help="for releases other than this machine's")
     parser.add_argument(

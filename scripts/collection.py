@@ -51,8 +51,16 @@ def archive(output: Path) -> Path:
 
 def main() -> int:
     """Run the command line: make the archive and print its path."""
-    parser = argparse.ArgumentParser(prog="./lab collection", description=__doc__.split("\n")[0])
-    parser.add_argument("--output", type=Path, default=ROOT / "build", help="the directory")
+    parser = argparse.ArgumentParser(
+        prog="./lab collection",
+        description="Make the archive of the collection, with the program in it.",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=ROOT / "build",
+        help="the directory to write (default: build)",
+    )
     options = parser.parse_args()
     try:
         print(archive(options.output.absolute()))

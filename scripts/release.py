@@ -202,9 +202,15 @@ def release(output: Path) -> dict[str, str]:
 
 def main() -> None:
     """Run the command line: make the release and print its digests."""
-    parser = argparse.ArgumentParser(prog="./lab release", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="./lab release",
+        description="Make program, sdist, collection and digests of this commit.",
+    )
     parser.add_argument(
-        "--output", type=Path, default=ROOT / "build" / "release", help="the directory"
+        "--output",
+        type=Path,
+        default=ROOT / "build" / "release",
+        help="the directory to write (default: build/release)",
     )
     output = parser.parse_args().output.absolute()
     try:

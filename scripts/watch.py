@@ -113,10 +113,18 @@ def options_of(arguments: Sequence[str]) -> argparse.Namespace:
         help="also serve a page (default: 127.0.0.1:8018); at another address its URL has a token",
     )
     parser.add_argument(
-        "--stuck", type=_minutes, default=15, metavar="MIN", help="at one step (default: 15)"
+        "--stuck",
+        type=_minutes,
+        default=15,
+        metavar="MIN",
+        help="minutes at one step after which a learner is called stuck (default: 15)",
     )
     parser.add_argument(
-        "--idle", type=_minutes, default=10, metavar="MIN", help="without a command (default: 10)"
+        "--idle",
+        type=_minutes,
+        default=10,
+        metavar="MIN",
+        help="minutes without a command after which a learner is called idle (default: 10)",
     )
     parser.add_argument(
         "--timeout", type=_seconds, default=8, metavar="N", help="seconds to connect (default: 8)"

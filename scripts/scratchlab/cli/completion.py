@@ -11,17 +11,17 @@ PROGRAM = "scratchlab"
 VARIABLE = "_SCRATCHLAB_COMPLETE"  # set by the shells' functions: what is asked, and by which shell
 
 
-@click.command()
+@click.command(short_help="Print the completion for SHELL.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> int:
-    r"""Print the completion for SHELL, to be read by it at its start.
+    """Print the completion for SHELL, to be read by it at its start.
 
     \b
     bash: scratchlab completion bash > /etc/bash_completion.d/scratchlab
     zsh:  scratchlab completion zsh > /usr/local/share/zsh/site-functions/_scratchlab
     fish: scratchlab completion fish > ~/.config/fish/completions/scratchlab.fish
-    """
+    """  # noqa: D301 - click reads the character
     made = _made(context.find_root().command, shell)
     # Not .source(): for bash that starts a bash to ask for its version.
     click.echo(made.source_template % made.source_vars())

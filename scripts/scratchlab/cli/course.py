@@ -41,7 +41,7 @@ keep_option = click.option(
 )
 
 
-@click.command()
+@click.command(short_help="Print a worksheet for CONTAINER.")
 @click.argument("container")
 @seed_option
 @click.option("--key", is_flag=True, help="Print the answers, too: for the instructor")
@@ -70,7 +70,7 @@ def worksheet(
     return 0
 
 
-@click.command()
+@click.command(short_help="Answer the worksheet of CONTAINER.")
 @click.argument("container")
 @seed_option
 @click.option(
@@ -271,7 +271,7 @@ def key(machines: tuple[str, ...]) -> int:
     return 0
 
 
-@click.command()
+@click.command(short_help="Put the answers so far into the report.")
 @click.option("--report", "file", metavar="FILE", default=REPORT, show_default=True)
 @click.option("--keep", metavar="FILE", default=grading_file.FILE, show_default=True)
 def results(file: str, keep: str) -> int:

@@ -142,7 +142,7 @@ class Sides:
 def diff(
     *, a: str, b: str, engine: str | None, url: str | None, vantage: str, times: bool, form: str
 ) -> int:
-    r"""Show what differs between A and B, and whose it is.
+    """Show what differs between A and B, and whose it is.
 
     Each is a report, an image archive, a container or an image. A name that is both a container's
     and an image's means the container; report:FILE, archive:FILE, container:NAME and image:NAME

@@ -12,12 +12,12 @@ from scratchlab.report.policy.propose import propose
 from scratchlab.report.verdict import ExitStatus
 
 
-@click.command()
+@click.command(short_help="Write a policy of what may change in CONTAINER.")
 @click.argument("container", shell_complete=running)
 @engine_options
 @vantage_option
 def expect(container: str, engine: str | None, url: str | None, vantage: str) -> int:
-    r"""Write a policy for `verify --expect` from what changed in CONTAINER since its start.
+    """Write a policy for `verify --expect` from what changed in CONTAINER since its start.
 
     \b
     A policy is YAML: `allow` is a list of rules. The keys of a rule:
@@ -33,7 +33,7 @@ def expect(container: str, engine: str | None, url: str | None, vantage: str) ->
     What is unexplained, a set-uid or set-gid file, a file with capabilities, a device and a mount
     are allowed only by a rule that has the whole path, without a wildcard, and names the origin,
     the mode, capabilities, the kind or the origin.
-    """
+    """  # noqa: D301 - click reads the character
     with Progress() as progress, connect_engine(engine, url) as client:
         evidence, judgement = verification.verify(
             client, container, vantage=vantage, progress=progress

@@ -42,7 +42,7 @@ SCHEMA = "scratchlab-experiments-1"
 _LADDER = "E15"  # the report also holds what it observed: the ladder and the time-lapse
 
 
-@click.command()
+@click.command(short_help="Run the experiments E01 to E15.")
 @click.option(
     "--only",
     multiple=True,

@@ -9,7 +9,7 @@ import click
 from scratchlab.render.glossary import find_word, words
 
 
-@click.command()
+@click.command(short_help="Explain a WORD of the lab.")
 @click.argument("word", nargs=-1)
 def explain(word: tuple[str, ...]) -> int:
     """Explain a WORD of the lab: image, ledger, ghost, engine-init-layer. Without one: all."""

@@ -54,7 +54,7 @@ def view_options(command: Command) -> Command:
     return command
 
 
-@click.command()
+@click.command(short_help="Start one root with more and more tools.")
 @view_options
 @click.option("--clean", is_flag=True, help="Remove leftovers of an interrupted run and exit")
 def ladder(image: str, clean: bool, **options: str | None) -> int:
@@ -69,7 +69,7 @@ def ladder(image: str, clean: bool, **options: str | None) -> int:
     return show_view("ladder", image, **options)  # type: ignore[arg-type]
 
 
-@click.command()
+@click.command(short_help="Show a root filesystem at each stage of its life.")
 @view_options
 def timelapse(image: str, **options: str | None) -> int:
     """Show one container's root filesystem at every stage of its life.

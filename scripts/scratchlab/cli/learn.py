@@ -25,7 +25,7 @@ _FORMATS = click.Choice(["text", "json"])
 _AGAIN = "SCRATCHLAB_LEARN_SUDO"  # set for the run that sudo starts: it does not start another
 
 
-@click.group(invoke_without_command=True)
+@click.group(invoke_without_command=True, short_help="Do the experiments by hand, step by step.")
 @click.pass_context
 def learn(context: click.Context) -> int | None:
     """Do the article's experiments by hand, step by step; each is judged on the live system.
@@ -55,7 +55,7 @@ def show(step: str | None) -> int:
     return _show(desk, steps, find_step(steps, step) if step else _current(desk, steps))
 
 
-@learn.command()
+@learn.command(short_help="Judge the present step on the live system.")
 @click.argument("words", metavar="[STEP] [ANSWER...]", nargs=-1)
 @click.option("--format", "form", type=_FORMATS, default="text", show_default=True)
 @engine_options
@@ -97,7 +97,7 @@ def check(words: tuple[str, ...], form: str, engine: str | None, url: str | None
     return int(not solved)
 
 
-@learn.command()
+@learn.command(short_help="Show the next hint of the present step.")
 def hint() -> int:
     """Show the next hint of the present step; a hint costs what it says."""
     desk, steps = _open()

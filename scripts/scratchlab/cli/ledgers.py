@@ -28,7 +28,7 @@ from scratchlab.report.verdict import ExitStatus
 from scratchlab.text import printable
 
 
-@click.command()
+@click.command(short_help="List an image's root filesystem, layer by layer.")
 @click.argument("source", metavar="ARCHIVE|DIRECTORY|IMAGE|-")
 @click.option("--reference", metavar="NAME", help="Which image of an archive with several images")
 @click.option(

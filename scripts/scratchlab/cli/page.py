@@ -28,7 +28,7 @@ LINKS = {"/": "The report", "/path": "The path", "/worksheet": "Worksheet", "/wo
 _HOSTS = ("localhost", LOOPBACK, "[::1]")
 
 
-@click.command()
+@click.command(short_help="Show report and path in a browser.")
 @click.option("--report", "file", metavar="FILE", default=REPORT, show_default=True)
 @click.option("--port", type=click.IntRange(0, 65535), default=8017, show_default=True)
 def page(file: str, port: int) -> int:

@@ -15,7 +15,7 @@ from scratchlab.labels import Names
 from scratchlab.text import printable
 
 
-@click.command("try")
+@click.command("try", short_help="Type the command of EXPERIMENT here.")
 @click.argument("experiment")
 def try_command(experiment: str) -> int:
     """Type the command of EXPERIMENT (E05) in a shell here, and show what it prints.

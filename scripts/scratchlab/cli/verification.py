@@ -144,7 +144,7 @@ def _warn_of_paused(client: EngineClient) -> None:
         print(f"scratchlab: {printable(sentence)}", file=sys.stderr)
 
 
-@click.command()
+@click.command(short_help="Judge saved evidence again, without an engine.")
 @click.argument("evidence_dir")
 @click.option("--json", "json_file", metavar="FILE", help="Also write the report to FILE")
 @expect_option

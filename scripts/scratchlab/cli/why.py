@@ -20,7 +20,7 @@ from scratchlab.text import printable
 _UNANSWERED = 2  # ExitStatus.UNANSWERED of scratchlab.report, which takes 0.1 s to import
 
 
-@click.command()
+@click.command(short_help="Show who put PATH into CONTAINER, and what proves it.")
 @click.argument("container", shell_complete=running)
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 @engine_options
