@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -26,6 +26,7 @@ NETWORK_FILES = {"HostnamePath": "/etc/hostname", "HostsPath": "/etc/hosts",
 KERNEL_TYPES = frozenset({"proc", "sysfs", "cgroup", "cgroup2"})  # walked by nobody
 _SHM = "/dev/shm"  # noqa: S108 - a container's path
 _KERNEL_PATHS = ("/proc", "/sys")
+_TARGET = ("dst", "destination", "target")  # names of a field of --mount
 
 
 class Content(Enum):
@@ -139,16 +140,39 @@ class Places:
 def wishes(inspect: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """The mounts that the user or the image's VOLUME asked for, by their target as it was given,
     as inspect lists them (``Type``, and for most ``Source`` and ``RW``).
+
+    podman writes a tmpfs to config.json with its links followed, and then does not find it again
+    for its inspect (podman v4.3 libpod/container_internal_linux.go generateSpec() and
+    sortUserVolumes()): the command line has it.
     """
     host_config = inspect.get("HostConfig") or {}
     listed = [(mount.get("Destination"), mount) for mount in inspect.get("Mounts") or []]
     listed += [(target, {"Type": "tmpfs"}) for target in host_config.get("Tmpfs") or {}]
     listed += [(mount.get("Target"), mount) for mount in host_config.get("Mounts") or []]
+    listed += [(target, {"Type": "tmpfs"}) for target in _tmpfs_of_command_line(inspect)]
     found: dict[str, Mapping[str, Any]] = {}
     for target, mount in listed:
         if target:
             found.setdefault(clean(str(target)), mount)
     return found
+
+
+def command_line(inspect: Mapping[str, Any], option: str) -> Iterator[str]:
+    """The values of ``option`` on podman's command line (``podman run --device VALUE``)."""
+    arguments = list(map(str, (inspect.get("Config") or {}).get("CreateCommand") or ()))
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        value = argument.removeprefix(f"{option}=")
+        if value != argument or before == option:
+            yield value
+
+
+def _tmpfs_of_command_line(inspect: Mapping[str, Any]) -> Iterator[str]:
+    for value in command_line(inspect, "--tmpfs"):
+        yield value.partition(":")[0]
+    for value in command_line(inspect, "--mount"):
+        fields = dict(field.partition("=")[::2] for field in value.split(","))
+        if fields.get("type") == "tmpfs":
+            yield next((fields[name] for name in _TARGET if name in fields), "")
 
 
 def in_mount_order(targets: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -242,15 +266,29 @@ def configured_devices(facts: Facts) -> Iterator[tuple[str, tuple[int, int] | No
 def placed_requests(facts: Facts, image: Ledger) -> tuple[Places, dict[str, list[RequestedMount]]]:
     """The places that the requests make, and the requests by the target where each lands."""
     mounted = {mount.target for mount in facts.mounts}
+    users = wishes(facts.container.inspect)
     places = Places(facts, image)
     by_target: dict[str, list[RequestedMount]] = {}
     for request in requests(facts):
         landed = places.resolve(request.target)
         if landed not in mounted and request.target in mounted:
             landed = request.target
-        places.add(landed, request.content)
-        by_target.setdefault(landed, []).append(request)
+        asked = _as_asked(request, landed, users, places)
+        places.add(landed, asked.content)
+        by_target.setdefault(landed, []).append(asked)
     return places, by_target
+
+
+def _as_asked(
+    request: RequestedMount, landed: str, users: Mapping[str, Mapping[str, Any]], places: Places
+) -> RequestedMount:
+    """``request`` with the user's wish, also where that is a tmpfs by another path to ``landed``:
+    podman lists it with its links followed.
+    """
+    if request.wish is not None or request.type != "tmpfs":
+        return request
+    same = (wish for target, wish in users.items() if places.resolve(target) == landed)
+    return replace(request, wish=next((one for one in same if one.get("Type") == "tmpfs"), None))
 
 
 def user_targets(facts: Facts, image: Ledger) -> dict[str, Mapping[str, Any]]:

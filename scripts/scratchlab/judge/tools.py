@@ -14,7 +14,7 @@ from typing import Any
 
 from scratchlab.devices import CdiEdit
 from scratchlab.judge.cause import Cause
-from scratchlab.judge.places import RequestedMount
+from scratchlab.judge.places import RequestedMount, command_line
 from scratchlab.model import Evidence, Facts, Mount, Origin
 
 # The qualified name of a device: SPEC.md, "Device naming".
@@ -91,15 +91,6 @@ def asked_by_name(facts: Facts) -> Iterator[str]:
     for key, value in ((facts.container.oci_config or {}).get("annotations") or {}).items():
         if str(key).startswith(_ANNOTATION):
             yield from filter(_NAME.fullmatch, str(value).split(","))
-
-
-def command_line(inspect: Mapping[str, Any], option: str) -> Iterator[str]:
-    """The values of ``option`` on podman's command line (``podman run --device VALUE``)."""
-    arguments = list(map(str, (inspect.get("Config") or {}).get("CreateCommand") or ()))
-    for before, argument in zip(["", *arguments], arguments, strict=False):
-        value = argument.removeprefix(f"{option}=")
-        if value != argument or before == option:
-            yield value
 
 
 def wrapper(facts: Facts) -> Evidence | None:

@@ -11,14 +11,14 @@ import re
 
 from scratchlab.judge.cause import Cause
 from scratchlab.judge.paths import upwards
-from scratchlab.judge.places import NETWORK_FILES, RequestedMount, clean
+from scratchlab.judge.places import NETWORK_FILES, RequestedMount, clean, command_line
 from scratchlab.judge.podman_masks import has_option
 from scratchlab.judge.rules.docker import DEFAULT_FILESYSTEMS
 from scratchlab.judge.rules.docker import INIT_PROGRAM as DOCKER_INIT
 from scratchlab.judge.rules.podman import FIPS_POLICIES, SYSTEMD_DIRECTORIES, WRITABLE_DIRECTORIES
 from scratchlab.judge.rules.podman import INIT_PROGRAM as PODMAN_INIT
 from scratchlab.judge.rules.runtime import SPEC_FILESYSTEMS
-from scratchlab.judge.tools import DeviceFiles, command_line, wrapper
+from scratchlab.judge.tools import DeviceFiles, wrapper
 from scratchlab.model import Evidence, Facts, Origin
 
 CGROUP = "/sys/fs/cgroup"

@@ -14,6 +14,7 @@ from tests.unit.judge.handmade import (
     causes,
     config,
     facts,
+    link,
     listed,
     mount,
     origin,
@@ -226,3 +227,31 @@ def test_from_a_debug_container_inspect_names_the_shared_memory() -> None:
         inspect={"HostConfig": {"IpcMode": "shareable"}},
     )
     assert origin(found, 9) == engines("docker-shm")
+
+
+@pytest.mark.parametrize(
+    ("words", "landed", "asked"),
+    [
+        (["--tmpfs", "/var/run"], "/run", True),
+        (["--tmpfs=/var/run:rw,size=1m"], "/run", True),
+        (["--tmpfs", "/run"], "/run", True),
+        (["--mount", "type=tmpfs,dst=/var/run/x"], "/run/x", True),
+        (["--mount=type=tmpfs,destination=/var/run/x"], "/run/x", True),
+        (["--mount", "type=tmpfs,tmpfs-size=1m,target=/run/x"], "/run/x", True),
+        (["--mount", "type=bind,src=/a,dst=/var/run/x"], "/run/x", False),
+        (["--mount", "type=tmpfs"], "/run/x", False),
+        (["--tmpfs", "/var/run"], "/opt", False),
+        (["--tmpfs", "/var"], "/run", False),
+        ([], "/run", False),
+    ],
+)
+def test_a_tmpfs_of_podman_is_asked_for_by_a_path_whose_links_it_followed(
+    words: list[str], landed: str, asked: bool
+) -> None:
+    inspect = {"Config": {"CreateCommand": ["podman", "run", *words, "x"]}}
+    found = facts(
+        mount(9, landed), config=config(listed(landed)), inspect=inspect, engine=Engine("podman")
+    )
+    cause = causes(found, link("/var/run", "/run"))[9]
+    expected = (Origin.USER_MOUNT, "podman-user-mount") if asked else UNEXPLAINED
+    assert (cause.origin, cause.rule) == expected
