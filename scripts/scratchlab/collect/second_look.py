@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from scratchlab.collect.live.closed import ClosedWays
 from scratchlab.collect.live.file_status import status_of, to_entry
 from scratchlab.ledger import Ledger
-from scratchlab.model import Entry, Kind
+from scratchlab.model import Entry, Kind, Mount
 from scratchlab.reading import SecondLook, Sight
 
 _COMPARED = ("kind", "mode", "uid", "gid", "size", "device", "mtime", "mount")
@@ -38,6 +38,15 @@ def look_again(
             sight = Sight.SAME if _same(before, now) else Sight.CHANGED
         looks.append(SecondLook(path, sight, changed))
     return tuple(looks)
+
+
+def mount_sight(mount: int | None, before: Iterable[Mount], after: Iterable[Mount]) -> Sight:
+    """What became of the mount with the id ``mount``, on which an entry lies, between two readings
+    of mountinfo: one that the first does not list came since, and is gone again or not.
+    """
+    if mount is None or any(mount == known.id for known in before):
+        return Sight.SAME
+    return Sight.CHANGED if any(mount == known.id for known in after) else Sight.GONE
 
 
 def _same(before: Entry, now: Entry) -> bool:

@@ -12,7 +12,7 @@ import pytest
 
 from scratchlab.collect.live.closed import closed_ways
 from scratchlab.collect.live.file_status import status_of, to_entry
-from scratchlab.collect.second_look import look_again
+from scratchlab.collect.second_look import look_again, mount_sight
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Kind, Mount
 from scratchlab.reading import SecondLook, Sight
@@ -127,3 +127,14 @@ def test_each_path_has_its_look_in_order(root: int) -> None:
     assert [(look.path, look.sight) for look in looks] == [
         ("/none", Sight.SAME), ("/link", Sight.CHANGED), ("/d", Sight.SAME),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("number", "sight"),
+    [(1, Sight.SAME), (2, Sight.SAME), (3, Sight.CHANGED), (4, Sight.GONE), (None, Sight.SAME)],
+)
+def test_a_mount_that_came_since_is_there_or_gone_again(number: int | None, sight: Sight) -> None:
+    one, two, three = (
+        Mount(n, 0, (0, n), "/", f"/{n}", (), (), "tmpfs", "t", ()) for n in (1, 2, 3)
+    )
+    assert mount_sight(number, (one, two), (two, three)) is sight

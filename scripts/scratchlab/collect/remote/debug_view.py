@@ -38,6 +38,7 @@ from scratchlab.collect.remote.protocol import (
     pack_plan,
 )
 from scratchlab.collect.remote.sources import bind_sources, source_paths
+from scratchlab.collect.second_look import mount_sight
 from scratchlab.errors import LabError
 from scratchlab.evidence import EvidenceSet
 from scratchlab.ledger import Ledger
@@ -51,9 +52,10 @@ from scratchlab.model import (
     Image,
     Json,
     Layers,
+    Mount,
     Runtime,
 )
-from scratchlab.reading import SecondLook, UserDataRead
+from scratchlab.reading import SecondLook, Sight, UserDataRead
 
 if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient
@@ -85,6 +87,7 @@ class DebugContainer:
         self.process = process_facts(self._facts, "")
         namespace = self._facts.first("ns/user")
         self._several_links: frozenset[str] = frozenset()
+        self._mounts_after: tuple[Mount, ...] = self.process.mounts
         self._shares_userns = bool(namespace) and namespace == self._facts.first("own ns/user")
         if self.process.pid != 1 and not _shows_id(self.process, inspect["Id"]):
             raise LabError(
@@ -179,8 +182,13 @@ class DebugContainer:
     def _sees_mapped_ids(self) -> bool:
         return self._shares_userns and self.process.uid_map != idmap.INITIAL
 
+    def mount_again(self, mount: int | None) -> Sight:
+        """What became of the mount with this id while the root was read."""
+        return mount_sight(mount, self.process.mounts, self._mounts_after)
+
     def _recheck(self, now: ProcessFacts, plan: UserDataPlan) -> None:
         before = self.process
+        self._mounts_after = now.mounts
         may_change = come_and_go(plan, before.mounts, before.root.mount)
         if (now.pid, now.start_time) != (before.pid, before.start_time):
             _raise_changed("was replaced while it was read")
@@ -352,9 +360,12 @@ class DebugView:
         """As :meth:`examine`: the agent reads the whole root."""
         return self.examine(facts, image, plan, progress)
 
-    def look_again(self, live: Ledger, paths: Iterable[str]) -> tuple[SecondLook, ...]:  # noqa: ARG002
-        """Nothing: the agent reads a root once."""
-        return ()
+    def look_again(self, live: Ledger, paths: Iterable[str]) -> tuple[SecondLook, ...]:
+        """At mounts alone: the agent reads a root once, and mountinfo before and after it."""
+        entries = ((path, live.get(path)) for path in paths)
+        seen = ((path, entry.mount) for path, entry in entries if entry is not None)
+        looks = ((path, self._debug.mount_again(mount)) for path, mount in seen)
+        return tuple(SecondLook(path, sight) for path, sight in looks if sight is not Sight.SAME)
 
     def files(self) -> AgentRootFiles:
         """See ``ContainerView``."""
