@@ -101,13 +101,17 @@ class UnaskedMounts:
         return [request.target] == list(process.get("args") or ())[:1]
 
     def _is_shared_memory(self, request: RequestedMount) -> bool:
-        """Whether it is the host's or another container's, as --ipc asks."""
-        mode = str(self._host_config.get("IpcMode") or "")
+        """Whether it is the host's or another container's, as --ipc asks. podman 4.3 calls each
+        mode "shareable" in its inspect; its command line has the option.
+        """
         if request.listed_in == "inspect":
             return True
-        if mode == "host":
+        inspect = self._container.inspect
+        modes = (str(self._host_config.get("IpcMode") or ""), *command_line(inspect, "--ipc"))
+        if "host" in modes:
             return request.source == _SHM
-        return mode.startswith("container:") and bool(_SHM_OF_ANOTHER.search(request.source))
+        another = any(mode.startswith("container:") for mode in modes)
+        return another and bool(_SHM_OF_ANOTHER.search(request.source))
 
     def _is_usual_filesystem(self, target: str, request: RequestedMount) -> bool:
         """Whether engines mount it in every container, or with an option that inspect shows."""

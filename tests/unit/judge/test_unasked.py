@@ -255,3 +255,23 @@ def test_a_tmpfs_of_podman_is_asked_for_by_a_path_whose_links_it_followed(
     cause = causes(found, link("/var/run", "/run"))[9]
     expected = (Origin.USER_MOUNT, "podman-user-mount") if asked else UNEXPLAINED
     assert (cause.origin, cause.rule) == expected
+
+
+@pytest.mark.parametrize(
+    ("option", "path", "named"),
+    [
+        ("host", "/dev/shm", True),
+        ("host", f"/d/{OTHER}/userdata/shm", False),
+        (f"container:{OTHER}", f"/d/{OTHER}/userdata/shm", True),
+        (f"container:{OTHER}", "/dev/shm", False),
+        ("private", "/dev/shm", False),
+    ],
+)
+def test_podmans_command_line_says_whose_shared_memory_it_is(
+    option: str, path: str, named: bool
+) -> None:
+    found = of_bind(
+        "/dev/shm", path, "podman", {"IpcMode": "shareable"},
+        inspect={"Config": {"CreateCommand": ["podman", "run", "--ipc", option, "x"]}},
+    )  # fmt: skip
+    assert origin(found, 9) == (engines("podman-shm") if named else UNEXPLAINED)
