@@ -136,8 +136,18 @@ def _last_run(mounts: Sequence[Mount], masks: set[str]) -> list[int]:
                 runs.append([number])
     for run in reversed(runs):
         if {"proc", "sys"} <= {mounts[number].target.split("/")[1] for number in run}:
-            return run
+            return _without_covered(run, [mounts[number].target for number in run])
     return []
+
+
+def _without_covered(run: list[int], targets: list[str]) -> list[int]:
+    """``run`` from its first mask on: a mount that was asked for on a masked path may stand right
+    before it, and the mask of that path covers it.
+    """
+    first = 0
+    while targets[first] in targets[first + 1 :]:
+        first += 1
+    return run[first:]
 
 
 def first_late(mounts: Sequence[Mount], masks: set[str]) -> int | None:
