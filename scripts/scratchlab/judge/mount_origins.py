@@ -26,6 +26,7 @@ from scratchlab.judge.places import (
     Content,
     RequestedMount,
     configured_devices,
+    ipc_modes,
     placed_requests,
 )
 from scratchlab.judge.rules.rule import ROOT_DRIVERS
@@ -339,9 +340,8 @@ class MountOrigins:
 
     def _shared_memory(self) -> Content:
         """What the engine's /dev/shm held: it may be the host's or another container's."""
-        host_config = self._facts.container.inspect.get("HostConfig") or {}
-        mode = host_config.get("IpcMode") or "private"
-        return Content.NEW if mode in ("private", "shareable") else Content.USERS
+        modes = ipc_modes(self._facts.container.inspect)
+        return Content.NEW if {*modes} <= {"private", "shareable"} else Content.USERS
 
 
 def is_slave(mount: Mount) -> bool:

@@ -166,6 +166,14 @@ def command_line(inspect: Mapping[str, Any], option: str) -> Iterator[str]:
             yield value
 
 
+def ipc_modes(inspect: Mapping[str, Any]) -> tuple[str, ...]:
+    """What --ipc asks for. podman 4.3 calls each mode "shareable" in its inspect; its command line
+    has the option.
+    """
+    mode = (inspect.get("HostConfig") or {}).get("IpcMode") or "private"
+    return str(mode), *command_line(inspect, "--ipc")
+
+
 def _tmpfs_of_command_line(inspect: Mapping[str, Any]) -> Iterator[str]:
     for value in command_line(inspect, "--tmpfs"):
         yield value.partition(":")[0]

@@ -11,7 +11,13 @@ import re
 
 from scratchlab.judge.cause import Cause
 from scratchlab.judge.paths import upwards
-from scratchlab.judge.places import NETWORK_FILES, RequestedMount, clean, command_line
+from scratchlab.judge.places import (
+    NETWORK_FILES,
+    RequestedMount,
+    clean,
+    command_line,
+    ipc_modes,
+)
 from scratchlab.judge.podman_masks import has_option
 from scratchlab.judge.rules.docker import DEFAULT_FILESYSTEMS
 from scratchlab.judge.rules.docker import INIT_PROGRAM as DOCKER_INIT
@@ -101,13 +107,10 @@ class UnaskedMounts:
         return [request.target] == list(process.get("args") or ())[:1]
 
     def _is_shared_memory(self, request: RequestedMount) -> bool:
-        """Whether it is the host's or another container's, as --ipc asks. podman 4.3 calls each
-        mode "shareable" in its inspect; its command line has the option.
-        """
+        """Whether it is the host's or another container's, as --ipc asks."""
         if request.listed_in == "inspect":
             return True
-        inspect = self._container.inspect
-        modes = (str(self._host_config.get("IpcMode") or ""), *command_line(inspect, "--ipc"))
+        modes = ipc_modes(self._container.inspect)
         if "host" in modes:
             return request.source == _SHM
         another = any(mode.startswith("container:") for mode in modes)
