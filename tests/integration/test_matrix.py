@@ -26,7 +26,7 @@ PODMAN_OPTIONS = [
 ARGUMENTS = {"docker": [], "podman": PODMAN_OPTIONS}
 # Variants that differ from Docker's or do not exist there; tests.matrix.run has them all.
 PODMAN_VARIANTS = ("plain", "tty", "init", "read-only", "VOLUME", "WORKDIR", "user", "rich image",
-           "no masks", "host dev", "image mount", "secret", "systemd", "no tmpfs",
+           "host ipc", "no masks", "host dev", "image mount", "secret", "systemd", "no tmpfs",
            "usr: plain", "usr: volume on content", "usr: tmpfs var run", "usr: exec deletes",
            "usr: device through a link", "usr: binds on and below run")  # fmt: skip
 # Of the merged-/usr image, one for each kind of place; tests.matrix.run has them all.
