@@ -137,16 +137,16 @@ class Incus:
     def prepare(self, machine: Machine) -> None:
         """See Backend."""
         with self.place.locked("incus"):
-            if self._missing("storage", f"/1.0/storage-pools/{POOL}", POOL, "dir"):
+            if self._to_be_made("storage", f"/1.0/storage-pools/{POOL}", POOL, "dir"):
                 incus("storage", "create", POOL, "dir", f"{OURS}=1")
-            if self._missing("network", f"/1.0/networks/{NETWORK}", NETWORK, "--type=bridge"):
+            if self._to_be_made("network", f"/1.0/networks/{NETWORK}", NETWORK, "--type=bridge"):
                 self._make_network()
             self._image(machine.release)
 
     @staticmethod
-    def _missing(what: str, path: str, *kind: str) -> bool:
-        """Whether a pool or network has still to be made; in a cluster, each member knows of it
-        then. What a killed run left on some of them is replaced.
+    def _to_be_made(what: str, path: str, *kind: str) -> bool:
+        """Make way for a pool or network that is not there, on each member of a cluster; what a
+        killed run left on some of them goes. Returns whether it has still to be made.
         """
         old = found(path)
         if old and old["status"] == "Created":

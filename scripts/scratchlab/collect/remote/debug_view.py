@@ -362,10 +362,13 @@ class DebugView:
 
     def look_again(self, live: Ledger, paths: Iterable[str]) -> tuple[SecondLook, ...]:
         """At mounts alone: the agent reads a root once, and mountinfo before and after it."""
-        entries = ((path, live.get(path)) for path in paths)
-        seen = ((path, entry.mount) for path, entry in entries if entry is not None)
-        looks = ((path, self._debug.mount_again(mount)) for path, mount in seen)
-        return tuple(SecondLook(path, sight) for path, sight in looks if sight is not Sight.SAME)
+        looks = []
+        for path in paths:
+            entry = live.get(path)
+            sight = Sight.SAME if entry is None else self._debug.mount_again(entry.mount)
+            if sight is not Sight.SAME:
+                looks.append(SecondLook(path, sight))
+        return tuple(looks)
 
     def files(self) -> AgentRootFiles:
         """See ``ContainerView``."""
