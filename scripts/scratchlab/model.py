@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from scratchlab.accounts import Accounts
 from scratchlab.devices import CdiEdit, HostDevice
 from scratchlab.reading import SecondLook, UserDataRead
 from scratchlab.remedy import NOTHING, Mendable, Remedy
@@ -307,6 +308,7 @@ class Facts:
     mask_roots: tuple[MaskRoot, ...] = ()
     # What CDI files of this machine add, as far as config.json has something at the same path.
     cdi: tuple[CdiEdit, ...] = ()
+    accounts: Accounts = field(default_factory=Accounts)  # only read of podman's containers
     second_look: tuple[SecondLook, ...] = ()
     # Of what changed since the start: path to "ELF" or "script", as the content begins; path
     # to the package that owns it ("dpkg: nginx 1.22.1-9"), as the container's own database says.

@@ -288,6 +288,18 @@ _USR_VARIANTS = (
     u("VOLUME bind", "-v", "{files}:/data", image="usr-volume"),
     u("WORKDIR", image="usr-workdir"),
     u("USER", image="usr-user"),
+    # Lines that podman adds to the files of accounts.
+    u("user and group", "--user", "1000:1001"),
+    u("user of the host", "--hostuser", "daemon", "--user", "1000", engines=PODMAN),
+    u("no accounts", "--passwd=false", "--user", "1000", engines=PODMAN),
+    u(
+        "accounts of a template", engines=PODMAN,
+        flags=("--user", "1000", "--passwd-entry", "$USERNAME:x:$UID:$GID:$NAME:$HOME:/bin/ash"),
+    ),
+    u(
+        "groups of a template", engines=PODMAN, refused=("unknown flag",),  # before 4.5
+        flags=("--user", "1000", "--group-entry", "g$GID:x:$GID:"),
+    ),
     # Namespaces of another container, and networks.
     u("network of another", "--network", "container:{name}-other", other=()),
     u("ipc of another", "--ipc", "container:{name}-other", other=("--ipc", "shareable")),

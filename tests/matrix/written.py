@@ -29,6 +29,11 @@ from tests.matrix.seeds import (
 
 WRITTEN = (
     m(
+        "an account that podman does not add", append("/etc/passwd", "evil:x:0:0:::\n"),
+        wrote("/etc/passwd", "only-live", "evil"), flags=("--user", "1000"),
+        engines=frozenset({"podman"}),
+    ),
+    m(
         "a line in hosts", append("/etc/hosts", "203.0.113.9 evil\n"),
         wrote("/etc/hosts", "only-live", "203.0.113.9 evil"), engines=DOCKER,
     ),

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
+from scratchlab.accounts import Accounts
 from scratchlab.collect import (
     container_facts,
     layer_ledgers,
@@ -18,6 +19,7 @@ from scratchlab.collect import (
     second_look,
     storage,
 )
+from scratchlab.collect.accounts import host_accounts
 from scratchlab.collect.cdi import cdi_edits
 from scratchlab.collect.freezing import filesystem_server
 from scratchlab.collect.holding import hold_container, parent_pid
@@ -142,6 +144,7 @@ class HostView:
             ),
             devices=container_facts.host_devices(inspect),
             cdi=cdi_edits(inspect, config.data, self._client.info(), parent),
+            accounts=host_accounts(inspect, parent) if engine.name == "podman" else Accounts(),
             host_namespaces=_host_namespaces(),
             problems=tuple(filter(None, (config.problem, layers_problem, _chrooted(process)))),
         )

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from scratchlab.collect import changes
+from scratchlab.collect import accounts, changes
 from scratchlab.collect.holding import running_pid
 from scratchlab.collect.image import from_engine, ledger_cache
 from scratchlab.collect.image.from_engine import SharedImages
@@ -102,11 +102,21 @@ class OpenContainer:
         """Read the live root and the engine's layers, and as much of the user's data as ``plan``
         says. Raises LabError if the process ended or was replaced meanwhile.
         """
-        return self._view.examine(self.facts, self.image, plan, self._progress)
+        return self._with_accounts(self._view.examine(self.facts, self.image, plan, self._progress))
 
     def look_at(self, paths: Collection[str], plan: UserDataPlan) -> EvidenceSet:
         """As :meth:`collect`, but at least of ``paths`` and the directories above them."""
-        return self._view.look_at(self.facts, self.image, paths, plan, self._progress)
+        return self._with_accounts(
+            self._view.look_at(self.facts, self.image, paths, plan, self._progress)
+        )
+
+    def _with_accounts(self, evidence: EvidenceSet) -> EvidenceSet:
+        """``evidence`` with the files to which podman adds accounts, as they are now."""
+        facts = evidence.facts
+        if facts.engine.name != "podman":
+            return evidence
+        found = replace(facts.accounts, texts=accounts.texts(self._view.files()))
+        return replace(evidence, facts=replace(facts, accounts=found))
 
     def names(self, directory: str, most: int) -> list[str]:
         """The names in ``directory`` of the live root; none if there are more than ``most``, or

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from scratchlab.evidence import EvidenceSet
 from scratchlab.judge import elimination, unpacking
+from scratchlab.judge.accounts import PodmanAccounts
 from scratchlab.judge.cause import Cause, mount_line
 from scratchlab.judge.compare import Pair
 from scratchlab.judge.engine_files import written
@@ -42,7 +43,7 @@ class EntryOrigins:
         config = facts.container.inspect.get("Config") or {}
         workdir = mounts.resolve(config.get("WorkingDir") or "/")
         self._workdir = frozenset((*parents(workdir), workdir)) - {"/"}
-        self._user = str(config.get("User") or "")
+        self._accounts = PodmanAccounts(facts, evidence.image)
         self._files = {file.target: file for file in facts.engine_files}
         self._hard_links = HardLinks(evidence)
 
@@ -101,7 +102,9 @@ class EntryOrigins:
         if in_writable is not None and in_writable.kind is live.kind and not copied_up:
             new = pair.image is None and in_init is None
             cause = self._made(live, in_writable) if new else None
-            cause = cause or Cause(Origin.WRITTEN_LATER, None, (self._in_writable(live),))
+            layer = self._in_writable(live)
+            cause = cause or self._accounts.cause(pair, layer)
+            cause = cause or Cause(Origin.WRITTEN_LATER, None, (layer,))
             # With another type it is not the image's entry altered, but a new one.
             replaced = "kind" in pair.differences
             return cause, Status.ONLY_LIVE if replaced else pair.status
@@ -170,8 +173,6 @@ class EntryOrigins:
             return "podman-etc", Evidence("stat", "the image has no /etc")
         if live.path == "/etc/mtab" and live.target == "/proc/mounts":
             return "podman-etc", Evidence("stat", "the image has no /etc/mtab")
-        if live.path in ("/etc/passwd", "/etc/group") and self._user:
-            return "podman-user-files", Evidence("inspect", f"its user is {self._user}")
         return None
 
     def _needed_for(self, path: str) -> Evidence:

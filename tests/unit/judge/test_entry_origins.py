@@ -258,13 +258,11 @@ def test_a_working_directory_lies_where_links_of_the_image_lead() -> None:
         (file("/etc", ON_ROOT), "", None),
         (link("/etc/mtab", "/proc/mounts", ON_ROOT), "", "podman-etc"),
         (link("/etc/mtab", "/x", ON_ROOT), "", None),
-        (file("/etc/passwd", ON_ROOT), "1000", "podman-user-files"),
-        (file("/etc/group", ON_ROOT), "1000", "podman-user-files"),
-        (file("/etc/passwd", ON_ROOT), "", None),
+        (file("/etc/passwd", ON_ROOT), "1000", None),
         (file("/etc/shadow", ON_ROOT), "1000", None),
     ],
 )
-def test_podman_makes_etc_and_the_users_entries(entry: Entry, user: str, rule: str | None) -> None:
+def test_podman_makes_etc_and_mtab(entry: Entry, user: str, rule: str | None) -> None:
     inspect = {"Config": {"User": user}}
     origin = Origin.ENGINE_CREATE if rule else Origin.WRITTEN_LATER
     assert made(entry, inspect=inspect, engine=PODMAN) == (origin, rule)
