@@ -99,12 +99,16 @@ class Ledger:
         for table in ("e", "h"):  # entries, histories
             self._db.execute(f"CREATE TABLE {table} ({_COLUMNS}) WITHOUT ROWID")
         self._db.execute("BEGIN")
+        self._digest = ""  # once it is made, until an entry changes
         self.update(entries)
 
     @classmethod
-    def open_saved(cls, path: Path) -> Self:
-        """Open a ledger in a complete file, read-only. Raises sqlite3.Error."""
+    def open_saved(cls, path: Path, digest: str = "") -> Self:
+        """Open a ledger in a complete file, read-only. ``digest``: its :meth:`digest`, where the
+        one who wrote the file made it. Raises sqlite3.Error.
+        """
         ledger = cls.__new__(cls)
+        ledger._digest = digest
         address = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
         ledger._db = sqlite3.connect(
             address, uri=True, isolation_level=None, check_same_thread=False
@@ -135,10 +139,12 @@ class Ledger:
 
     def put(self, entry: Entry) -> None:
         """Add ``entry``; it replaces the entry at its path, not those below."""
+        self._digest = ""
         self._db.execute("INSERT OR REPLACE INTO e VALUES (?, ?)", _row(entry))
 
     def update(self, entries: Iterable[Entry]) -> None:
         """Add many entries, each like :meth:`put`."""
+        self._digest = ""
         self._db.executemany("INSERT OR REPLACE INTO e VALUES (?, ?)", map(_row, entries))
 
     def get(self, path: str) -> Entry | None:
@@ -192,11 +198,13 @@ class Ledger:
 
     def remove(self, path: str) -> None:
         """Remove ``path`` and everything below it."""
+        self._digest = ""
         self._db.execute("DELETE FROM e WHERE k = ?", (sort_key(path),))
         self.remove_below(path)
 
     def remove_below(self, path: str) -> None:
         """Remove everything strictly below ``path``."""
+        self._digest = ""
         self._db.execute("DELETE FROM e WHERE k >= ? AND k < ?", _range(path))
 
     def put_histories(self, histories: Iterable[tuple[str, tuple[LayerStep, ...]]]) -> None:
@@ -220,10 +228,12 @@ class Ledger:
         Normalized: tree order; type, mode, owner, size, content, target, device numbers, extended
         attributes and hard-link sets; no times, layers or histories, no mount, no host facts.
         """
-        digest = hashlib.sha256()
-        for entry in self:
-            digest.update(_normal(entry))
-        return f"sha256:{digest.hexdigest()}"
+        if not self._digest:
+            digest = hashlib.sha256()
+            for entry in self:
+                digest.update(_normal(entry))
+            self._digest = f"sha256:{digest.hexdigest()}"
+        return self._digest
 
 
 class HistoryReader:
@@ -243,9 +253,30 @@ class HistoryReader:
         return self._next[1] if self._next is not None and self._next[0] == path else ()
 
 
+class FewPaths:
+    """Looks up entries of ``ledger`` (None: nothing has one), which must not change any more.
+
+    Of most containers, the layers above the image have few entries: then their paths are kept in
+    memory, and most questions need no look into the database.
+    """
+
+    MOST = 10_000  # paths in memory
+
+    def __init__(self, ledger: Ledger | None) -> None:
+        self._ledger = ledger
+        few = ledger is None or len(ledger) <= self.MOST
+        self._paths = frozenset(entry.path for entry in ledger or ()) if few else None
+
+    def get(self, path: str) -> Entry | None:
+        """The entry at ``path``, or None."""
+        if self._ledger is None or (self._paths is not None and path not in self._paths):
+            return None
+        return self._ledger.get(path)
+
+
 class SharedLedger(Ledger):
-    """The entries of ``ledger``, to read: closing it leaves ``ledger`` open, and the digest is made
-    only once. ``ledger`` must not change any more.
+    """The entries of ``ledger``, to read: closing it leaves ``ledger`` open. ``ledger`` must not
+    change any more.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -254,11 +285,6 @@ class SharedLedger(Ledger):
 
     def close(self) -> None:
         """Nothing: the ledger that is shared is closed by its owner."""
-
-    def digest(self) -> str:
-        """See :meth:`Ledger.digest`."""
-        self._digest = self._digest or super().digest()
-        return self._digest
 
 
 def _range(path: str) -> tuple[bytes, bytes]:

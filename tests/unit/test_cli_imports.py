@@ -36,6 +36,16 @@ def test_command_without_an_engine_does_not_import_the_docker_sdk(
     assert run_python(code, *arguments).splitlines()[-1] == "[]"
 
 
+def test_verify_does_not_wait_for_what_it_needs_only_once_the_image_is_read() -> None:
+    code = (
+        "import sys\n"
+        "import scratchlab.cli.verification, scratchlab.lab.verification\n"
+        "late = ('rich', 'jinja2', 'scratchlab.judge', 'scratchlab.report', 'scratchlab.render')\n"
+        "print([name for name in sys.modules if name.startswith(late)])\n"
+    )
+    assert run_python(code) == "[]\n"
+
+
 @pytest.mark.parametrize("module", sorted(set(COMMANDS.values())))
 def test_command_can_be_imported_on_other_systems(module: str) -> None:
     code = (

@@ -9,14 +9,14 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from scratchlab.cli.options import connect_engine
+from scratchlab.cli.selection import Selection
 from scratchlab.errors import LabError
-from scratchlab.lab.many import PROJECT, Outcome, Subject, named, running, verify_each
+from scratchlab.lab.many import Outcome, Subject, named, running, verify_each
 from scratchlab.progress import Progress
 from scratchlab.render.terminal.many import render
 from scratchlab.report.verdict import ExitStatus, worst
@@ -24,51 +24,6 @@ from scratchlab.report.verdict import ExitStatus, worst
 if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient
     from scratchlab.report.policy.file import Policy
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which containers: by name, or all running ones, or those with labels."""
-
-    names: tuple[str, ...] = ()
-    everything: bool = False
-    project: str | None = None
-    labels: tuple[str, ...] = ()
-
-    @property
-    def by_property(self) -> bool:
-        """Whether the engine is asked for a list."""
-        return self.everything or self.project is not None or bool(self.labels)
-
-    @property
-    def is_several(self) -> bool:
-        """Whether it may be more than one."""
-        return self.by_property or len(self.names) > 1
-
-    def check(self) -> None:
-        """Raise UsageError where nothing is selected, or in two ways."""
-        if self.names and self.by_property:
-            raise click.UsageError("name containers, or select them with an option; not both")
-        if self.everything and (self.project is not None or self.labels):
-            raise click.UsageError("--all is every container; leave out --project and --label")
-        if not self.names and not self.by_property:
-            raise click.UsageError(
-                "Missing argument: name a container, or use --all, --project or --label"
-            )
-        if self.project == "" or "" in self.labels:
-            raise click.UsageError("--project and --label need a value")
-
-    @property
-    def wanted_labels(self) -> list[str]:
-        """The labels that a container must have."""
-        project = [] if self.project is None else [f"{PROJECT}={self.project}"]
-        return [*project, *self.labels]
-
-    def __str__(self) -> str:
-        if self.everything:
-            return "container"
-        parts = [] if self.project is None else [f"project {self.project}"]
-        return f"container of {' and '.join([*parts, *(f'label {one}' for one in self.labels)])}"
 
 
 def verify_many(

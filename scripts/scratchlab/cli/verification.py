@@ -1,4 +1,7 @@
-"""`scratchlab verify`, `why`, `replay` and `report`."""
+"""`scratchlab verify`, `replay` and `report`.
+
+What ``verify`` needs only once the image is read is imported while the engine packs it.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scratchlab import render
-from scratchlab.cli.difference import show_since
-from scratchlab.cli.many import Selection, verify_many
 from scratchlab.cli.options import (
     REPORT_FORMATS,
     connect_engine,
@@ -21,15 +21,11 @@ from scratchlab.cli.options import (
     running,
     vantage_option,
 )
-from scratchlab.lab import verification
+from scratchlab.cli.selection import Selection
+from scratchlab.meanwhile import importing
 from scratchlab.progress import Progress
 from scratchlab.reading import UserData
 from scratchlab.remedy import Reader
-from scratchlab.report import Report
-from scratchlab.report import build as build_report
-from scratchlab.report import read as read_report
-from scratchlab.report import write as write_report
-from scratchlab.report.verdict import ExitStatus, worst
 from scratchlab.text import printable
 
 if TYPE_CHECKING:
@@ -37,6 +33,10 @@ if TYPE_CHECKING:
 
     from scratchlab.collect.engines import EngineClient
     from scratchlab.render.terminal.rows import RowChoice
+    from scratchlab.report import Report
+
+_AFTERWARDS = ("scratchlab.judge", "scratchlab.judge.prediction", "scratchlab.report")
+_TABLE = "scratchlab.render.terminal.report"
 
 
 @click.command()
@@ -100,12 +100,16 @@ def verify(
     Of several containers, each is one line (or, with --format json, one JSON object a line), and
     the exit status is the worst.
     """
+    from scratchlab.lab import verification
+
     policy, rows = read_policy(expect), row_choice(form, all_rows, only)
     if since is not None and (form != "table" or rows is not None):
         raise click.UsageError("--since has its own table; leave out --format and --only")
     selection = Selection(containers, everything, project, labels)
     selection.check()
     if selection.is_several or json_dir:
+        from scratchlab.cli.many import verify_many
+
         if json_file or save_evidence:
             raise click.UsageError("--json and --save-evidence are for one; use --json-dir")
         if freeze:
@@ -116,7 +120,12 @@ def verify(
             selection, engine, url, form, policy=policy, json_dir=json_dir,
             vantage=vantage, fresh=fresh, user_data=UserData(user_data),
         )  # fmt: skip
-    with Progress() as progress, connect_engine(engine, url) as client:
+    shown = (_TABLE,) if form == "table" else ()
+    with (
+        importing(*_AFTERWARDS, *shown),
+        Progress() as progress,
+        connect_engine(engine, url) as client,
+    ):
         _warn_of_paused(client)
         evidence, judgement = verification.verify(
             client,
@@ -127,19 +136,25 @@ def verify(
             user_data=UserData(user_data),
             freeze=freeze,
         )
+    from scratchlab.report import build, write
+
     with evidence:
         if save_evidence:
             evidence.save(save_evidence)
-        built = build_report(evidence, judgement, judgement.checks, policy=policy)
+        built = build(evidence, judgement, judgement.checks, policy=policy)
         if since is None:
             return _written(built, json_file, form, rows)
+        from scratchlab.cli.difference import show_since
+
         status = show_since(since, built)
         if json_file:
-            write_report(built, json_file)
+            write(built, json_file)
         return status
 
 
 def _warn_of_paused(client: EngineClient) -> None:
+    from scratchlab.lab import verification
+
     for sentence in verification.left_paused(client):
         print(f"scratchlab: {printable(sentence)}", file=sys.stderr)
 
@@ -160,10 +175,13 @@ def replay(
     form: str,
 ) -> int:
     """Judge saved evidence again (see `verify --save-evidence`); needs no engine."""
+    from scratchlab.lab import verification
+    from scratchlab.report import build
+
     policy, rows = read_policy(expect), row_choice(form, all_rows, only)
     evidence, judgement = verification.replay(evidence_dir)
     with evidence:
-        built = build_report(evidence, judgement, judgement.checks, policy=policy)
+        built = build(evidence, judgement, judgement.checks, policy=policy)
         return _written(built, json_file, form, rows)
 
 
@@ -216,6 +234,9 @@ def report(
     form: str,
 ) -> int:
     """Show reports that `verify --json` wrote."""
+    from scratchlab.report import read
+    from scratchlab.report.verdict import worst
+
     if links and (page is None or len(reports) > 1):
         raise click.UsageError("--link is for the page of one report")
     if (host or inventories or lab_engine) and (page is None or len(reports) > 1):
@@ -227,7 +248,7 @@ def report(
     rows = row_choice("a page" if page else form, all_rows, only)
     if page:
         return _write_page(reports, page, _links(links), Reader(host, inventories, lab_engine))
-    return worst([_show(read_report(path), form, rows) for path in reports])
+    return worst([_show(read(path), form, rows) for path in reports])
 
 
 def _links(given: tuple[str, ...]) -> dict[str, str]:
@@ -246,22 +267,28 @@ def _write_page(
 ) -> int:
     # Jinja takes 0.1 s to import, and nothing else in this module needs it.
     from scratchlab.cli.classroom import write_page_of_reports, write_report_page
+    from scratchlab.report import read
+    from scratchlab.report.verdict import ExitStatus
 
     if len(reports) > 1:
         needing_help = write_page_of_reports(reports, page).needing_help
         return ExitStatus.FAILED if needing_help else ExitStatus.EXPLAINED
-    found = read_report(reports[0])
+    found = read(reports[0])
     write_report_page(found, page, links, reader)
     return found.head["verdict"]["status"]
 
 
 def _written(built: Report, json_file: str | None, form: str, rows: RowChoice | None) -> int:
     """Write the report to ``json_file`` and show it; returns the exit status."""
+    from scratchlab.report import write
+
     if json_file:
-        write_report(built, json_file)
+        write(built, json_file)
     return _show(built, form, rows)
 
 
 def _show(shown: Report, form: str, rows: RowChoice | None) -> int:
+    from scratchlab import render
+
     render.report(form, shown, sys.stdout, rows)
     return shown.head["verdict"]["status"]

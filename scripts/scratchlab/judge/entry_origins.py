@@ -24,6 +24,7 @@ from scratchlab.judge.places import Content
 from scratchlab.judge.rules.docker import INIT_RULES
 from scratchlab.judge.rules.runtime import DEVICES, LINKS
 from scratchlab.judge.times import changed_since, start_of
+from scratchlab.ledger import FewPaths
 from scratchlab.model import Entry, Evidence, Kind, Mount, Origin, Status
 
 _COPIED_UP = ("kind", "mode", "uid", "gid", "size", "sha256", "target", "device")
@@ -46,6 +47,8 @@ class EntryOrigins:
         self._accounts = PodmanAccounts(facts, evidence.image)
         self._files = {file.target: file for file in facts.engine_files}
         self._hard_links = HardLinks(evidence)
+        self._writable = FewPaths(evidence.writable)
+        self._init = FewPaths(evidence.init)
 
     def of(self, pair: Pair) -> tuple[Cause, Status]:
         """Cause and status of a path that the live root has."""
@@ -74,19 +77,16 @@ class EntryOrigins:
         born = self._evidence.facts.made_again.get(live.path)
         if since := changed_since(born, self._start):
             return Cause(Origin.WRITTEN_LATER, None, (Evidence("stat", f"it {since}"),))
-        writable = self._evidence.writable
-        if writable is None or live.kind is not Kind.DIRECTORY or live.path == "/":
+        if live.kind is not Kind.DIRECTORY or live.path == "/":
             return None
-        made = writable.get(live.path)
+        made = self._writable.get(live.path)
         if made is None or not is_opaque(made):
             return None
         return Cause(Origin.WRITTEN_LATER, None, (self._in_writable(made),))
 
     def _made_alike(self, live: Entry) -> Cause | None:
         """What the engine's init layer had replaced, and was then written as it is in the image."""
-        writable, init = self._evidence.writable, self._evidence.init
-        in_writable = writable.get(live.path) if writable is not None else None
-        in_init = init.get(live.path) if init is not None else None
+        in_writable, in_init = self._writable.get(live.path), self._init.get(live.path)
         if in_writable is None or in_init is None or _same(in_init, in_writable):
             return None
         return Cause(Origin.WRITTEN_LATER, None, (self._in_writable(live),))
@@ -94,9 +94,7 @@ class EntryOrigins:
     # On the root's own mount, different from the image:
 
     def _on_root(self, pair: Pair, live: Entry) -> tuple[Cause, Status]:
-        writable, init = self._evidence.writable, self._evidence.init
-        in_writable = writable.get(live.path) if writable is not None else None
-        in_init = init.get(live.path) if init is not None else None
+        in_writable, in_init = self._writable.get(live.path), self._init.get(live.path)
         # docker cp, from v23 on, copies /etc up: unchanged, it still counts as the init layer's.
         copied_up = in_init is not None and in_writable is not None and _same(in_init, in_writable)
         if in_writable is not None and in_writable.kind is live.kind and not copied_up:
@@ -115,7 +113,7 @@ class EntryOrigins:
         if unpacked is not None:
             return unpacked, pair.status
         where = "neither the image nor the init layer nor the writable layer has it"
-        if writable is None:
+        if self._evidence.writable is None:
             where = "the image does not have it, and what other layers hold is not known"
         if pair.image is not None:
             where = "it differs from the image, and no layer above has it"

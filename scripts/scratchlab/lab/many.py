@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient
     from scratchlab.report.policy.file import Policy
 
-PROJECT = "com.docker.compose.project"  # Compose labels each container of a project with its name
 UNANSWERED = "unanswered"  # the word for what could not be verified
 _PING_SECONDS = 5.0
 

@@ -1,4 +1,8 @@
-"""One verification: predict, collect, judge; of a running container or from saved evidence."""
+"""One verification: predict, collect, judge; of a running container or from saved evidence.
+
+The judge is imported late, so that a caller can let that happen while the engine packs the image
+(scratchlab.meanwhile).
+"""
 
 from __future__ import annotations
 
@@ -11,15 +15,13 @@ from scratchlab.collect.image.from_engine import SharedImages
 from scratchlab.collect.live.user_data import UserDataPlan
 from scratchlab.collect.vantage import open_container
 from scratchlab.evidence import EvidenceSet
-from scratchlab.judge import Judgement, is_doubtful, judge
-from scratchlab.judge.prediction import predict
-from scratchlab.judge.user_data import user_mounts
 from scratchlab.model import Kind, Origin, Status
 from scratchlab.progress import Progress
 from scratchlab.reading import UserData
 
 if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient
+    from scratchlab.judge import Judgement
 
 __all__ = ["left_paused", "replay", "verify"]
 
@@ -51,6 +53,10 @@ def verify(
         ) as opened,
         ExitStack() as paused,
     ):  # fmt: skip
+        from scratchlab.judge import judge
+        from scratchlab.judge.prediction import predict
+        from scratchlab.judge.user_data import user_mounts
+
         expected = predict(opened.facts, opened.image)
         mounts = user_mounts(opened.facts, opened.image, opened.root_mount)
         if freeze:
@@ -77,6 +83,8 @@ class _Seen:
     """
 
     def __init__(self, judgement: Judgement) -> None:
+        from scratchlab.judge import is_doubtful
+
         self.doubtful: list[str] = []
         self.written: list[str] = []
         self.changed: list[str] = []
@@ -102,5 +110,8 @@ def _add(paths: list[str], path: str) -> None:
 
 def replay(directory: str) -> tuple[EvidenceSet, Judgement]:
     """Judge the evidence saved in ``directory``. Raises LabError when there is none."""
+    from scratchlab.judge import judge
+    from scratchlab.judge.prediction import predict
+
     saved = evidence.load(directory)
     return saved, judge(saved, predict(saved.facts, saved.image))

@@ -36,7 +36,9 @@ _NAME = re.compile(r"[a-z]+-[0-9a-f]{64}\Z")
 
 
 class LedgerCache:
-    """For each image, a ``NAME.ledger``, and its image and SHA-256 in ``NAME.json``."""
+    """For each image, a ``NAME.ledger``; in ``NAME.json`` its image, the SHA-256 of that file, and
+    the ledger's digest.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -57,7 +59,8 @@ class LedgerCache:
             if image.diff_ids != diff_ids or _sha256(path) != record["sha256"]:
                 return None
             os.utime(path)  # those unused for longest are pruned first
-            return replace(image, source=_CACHED), Ledger.open_saved(path)
+            ledger = Ledger.open_saved(path, str(record["digest"]))
+            return replace(image, source=_CACHED), ledger
         except (OSError, ValueError, TypeError, KeyError, sqlite3.Error):
             return None
 
@@ -72,7 +75,11 @@ class LedgerCache:
                 return
             with replacing(self._directory / f"{name}.ledger") as fresh:
                 ledger.save(fresh)
-                record = {"image": codec.encode(image), "sha256": _sha256(fresh)}
+                record = {
+                    "image": codec.encode(image),
+                    "sha256": _sha256(fresh),
+                    "digest": ledger.digest(),
+                }
             # Between the two, a reader finds another SHA-256, and reads the image instead.
             write_bytes(self._directory / f"{name}.json", json.dumps(record).encode())
             self._prune()

@@ -77,8 +77,9 @@ def _read(
         )
         walk.read(root_fd)
     ledger.finish()
+    digest = ledger.digest()  # here, while the caller waits for the engine
     ledger.close()
-    return {"done": codec.encode(walk.user_data)}
+    return {"done": codec.encode(walk.user_data), "digest": digest}
 
 
 def _beat(

@@ -108,7 +108,7 @@ class RootReader:
                     self._send(plan, image)
                 elif "done" in message:
                     read = codec.decode(UserDataRead, message["done"])
-                    return self._open(), read
+                    return self._open(str(message["digest"])), read
                 elif "error" in message:
                     raise LabError(*message["error"])
                 elif progress is not None:
@@ -167,9 +167,9 @@ class RootReader:
             return False
         return True
 
-    def _open(self) -> Ledger:
+    def _open(self, digest: str) -> Ledger:
         try:
-            return Ledger.open_saved(Path(self._ledger))
+            return Ledger.open_saved(Path(self._ledger), digest)
         except sqlite3.Error as error:
             raise LabError(f"what was read of the live root is damaged: {error}") from error
 
