@@ -3,8 +3,9 @@
 A row is what the lab takes, what a person would otherwise use, and the ratio of both, from runs in
 turns. It says how busy others kept the machine before each part, since a ratio of a busy machine
 proves little. ``--write`` puts the table of each part into the document that holds it. Needs root,
-an engine from ``./lab``, mmdebstrap and busybox-static; with nothing else to do it takes about an
-hour on two cores. ``tests.benchmarks.classroom_page`` and ``.watch`` are commands of their own.
+an engine from ``./lab``, mmdebstrap, libarchive-tools and busybox-static; with nothing else to do
+it takes about an hour on two cores. ``tests.benchmarks.classroom_page`` and ``.watch`` are commands
+of their own.
 """
 
 from __future__ import annotations
