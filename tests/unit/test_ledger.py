@@ -3,7 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from scratchlab.ledger import HistoryReader, LayerChange, LayerStep, Ledger
+import pytest
+
+from scratchlab.ledger import FewPaths, HistoryReader, LayerChange, LayerStep, Ledger
 from scratchlab.model import Entry, Kind
 
 
@@ -43,6 +45,34 @@ def test_the_digest_covers_content_and_not_times() -> None:
     assert digest == Ledger([file("/a", mtime=2, layer=3, mount=7)]).digest()
     assert digest != Ledger([file("/a", sha256="1" * 64)]).digest()
     assert digest != Ledger([file("/a", mode=0o4644)]).digest()
+
+
+def test_the_digest_is_made_again_after_every_change(tmp_path: Path) -> None:
+    ledger = Ledger([file("/a")])
+    seen = [ledger.digest()]
+    ledger.put(file("/b"))
+    seen.append(ledger.digest())
+    ledger.update([file("/c"), file("/c/d")])
+    seen.append(ledger.digest())
+    ledger.remove_below("/c")
+    seen.append(ledger.digest())
+    ledger.remove("/c")
+    seen.append(ledger.digest())
+    ledger.remove("/b")
+    assert len(set(seen)) == len(seen) - 1  # without /c it is as before it
+    assert ledger.digest() == seen[0]
+    ledger.save(tmp_path / "saved")
+    assert Ledger.open_saved(tmp_path / "saved").digest() == seen[0]
+    assert Ledger.open_saved(tmp_path / "saved", "sha256:known").digest() == "sha256:known"
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_few_paths_answer_as_their_ledger_does(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FewPaths, "MOST", most)
+    entries = [file("/a"), file("/a/b")]
+    few = FewPaths(Ledger(entries))
+    assert [few.get(path) for path in ("/a", "/a/b", "/a/c", "/")] == [*entries, None, None]
+    assert FewPaths(None).get("/a") is None
 
 
 def test_a_saved_ledger_keeps_its_histories(tmp_path: Path) -> None:

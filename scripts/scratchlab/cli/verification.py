@@ -6,6 +6,7 @@ What ``verify`` needs only once the image is read is imported while the engine p
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -22,7 +23,7 @@ from scratchlab.cli.options import (
     vantage_option,
 )
 from scratchlab.cli.selection import Selection
-from scratchlab.meanwhile import importing
+from scratchlab.meanwhile import calling
 from scratchlab.progress import Progress
 from scratchlab.reading import UserData
 from scratchlab.remedy import Reader
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient
     from scratchlab.render.terminal.rows import RowChoice
     from scratchlab.report import Report
-
-_AFTERWARDS = ("scratchlab.judge", "scratchlab.judge.prediction", "scratchlab.report")
-_TABLE = "scratchlab.render.terminal.report"
 
 
 @click.command()
@@ -120,9 +118,8 @@ def verify(
             selection, engine, url, form, policy=policy, json_dir=json_dir,
             vantage=vantage, fresh=fresh, user_data=UserData(user_data),
         )  # fmt: skip
-    shown = (_TABLE,) if form == "table" else ()
     with (
-        importing(*_AFTERWARDS, *shown),
+        calling(partial(_import_the_rest, form)),
         Progress() as progress,
         connect_engine(engine, url) as client,
     ):
@@ -150,6 +147,14 @@ def verify(
         if json_file:
             write(built, json_file)
         return status
+
+
+def _import_the_rest(form: str) -> None:
+    """Import what is needed only once the image is read, which the engine packs for seconds."""
+    from scratchlab import render, report  # noqa: F401
+    from scratchlab.judge import prediction  # noqa: F401
+
+    render.renderer(render.REPORTS[form])
 
 
 def _warn_of_paused(client: EngineClient) -> None:
