@@ -303,10 +303,10 @@ class Facts:
     # mount of the user's. None where they cannot be read.
     links: Mapping[str, str] | None = None
     engine_files: tuple[EngineFile, ...] = ()
-    # HostConfig.Devices with directories expanded; None where the host's nodes cannot be read.
+    # What --device asks for, directories expanded; None where the host's nodes cannot be read.
     devices: tuple[HostDevice, ...] | None = None
     mask_roots: tuple[MaskRoot, ...] = ()
-    # What CDI files of this machine add, as far as config.json has something at the same path.
+    # What CDI files of this machine add: at paths that config.json has, and for what is asked for.
     cdi: tuple[CdiEdit, ...] = ()
     accounts: Accounts = field(default_factory=Accounts)  # only read of podman's containers
     second_look: tuple[SecondLook, ...] = ()

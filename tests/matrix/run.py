@@ -27,6 +27,7 @@ from tests.matrix.variants import IMAGES, VARIANTS, Image, Variant
 
 NAME = "scratchlab-matrix"
 SERVICE = "com.docker.swarm.service.name"
+CDI = Path("/etc/cdi/scratchlab-matrix.json")
 DOCKERFILE = (
     'FROM scratch\nCOPY tree /\n{lines}ENTRYPOINT ["/bin/busybox"]\nCMD ["sleep", "3600"]\n'
 )
@@ -262,7 +263,8 @@ def _shape(item: dict[str, Any]) -> str:
 
 @contextlib.contextmanager
 def surroundings(engine: Engine, variants: Sequence[Variant]) -> Iterator[str]:
-    """Make what ``variants`` name: a directory, a network, a secret, a swarm of this one node.
+    """Make what ``variants`` name: a directory, a network, a secret, a CDI file, a swarm of this
+    one node.
 
     Yields the directory. All is removed afterwards, with the volume and the images.
     """
@@ -282,7 +284,8 @@ def surroundings(engine: Engine, variants: Sequence[Variant]) -> Iterator[str]:
         if swarm or engine.name == "podman":
             engine.call("secret", "create", f"{NAME}-secret", f"{files}/file")
         try:
-            yield files
+            with cdi_file(files):
+                yield files
         finally:
             engine.call("network", "rm", f"{NAME}-net", check=False)
             engine.call("volume", "rm", f"{NAME}-vol", f"{NAME}-sub", check=False)
@@ -292,6 +295,30 @@ def surroundings(engine: Engine, variants: Sequence[Variant]) -> Iterator[str]:
             elif engine.name == "podman":
                 engine.call("secret", "rm", f"{NAME}-secret", check=False)
             engine.call("rmi", "-f", *map(image, IMAGES), check=False)
+
+
+@contextlib.contextmanager
+def cdi_file(files: str) -> Iterator[None]:
+    """A CDI file of this machine during the block, with sources in the directory ``files``."""
+    new = not CDI.parent.exists()
+    CDI.parent.mkdir(exist_ok=True)
+    node = {"path": "/dev/v/zero", "hostPath": "/dev/zero"}
+    file = {
+        "hostPath": f"{files}/file", "containerPath": "/opt/v/file", "options": ["ro", "bind"],
+    }  # fmt: skip
+    every = {"hostPath": f"{files}/sub", "containerPath": "/opt/v/sub", "options": ["bind"]}
+    device = {"name": "one", "containerEdits": {"deviceNodes": [node], "mounts": [file]}}
+    whole = {
+        "cdiVersion": "0.5.0", "kind": "example.org/device", "devices": [device],
+        "containerEdits": {"mounts": [every]},
+    }  # fmt: skip
+    CDI.write_text(json.dumps(whole))
+    try:
+        yield
+    finally:
+        CDI.unlink()
+        if new:
+            CDI.parent.rmdir()
 
 
 def option_parser(about: str | None) -> argparse.ArgumentParser:

@@ -189,6 +189,19 @@ def hook(*arguments: str) -> Callable[[Target], object]:
     return seed
 
 
+def device(path: str, major: int, minor: int) -> Callable[[Target], object]:
+    """A seed that makes a device node and lists it in config.json, as if it were asked for."""
+
+    def seed(target: Target) -> None:
+        os.mknod(target.root / path[1:], 0o020666, os.makedev(major, minor))
+        config = json.loads(target.config.read_text())
+        listed = {"path": path, "type": "c", "major": major, "minor": minor, "fileMode": 0o666}
+        config["linux"].setdefault("devices", []).append(listed)
+        target.config.write_text(json.dumps(config))
+
+    return seed
+
+
 def inside(path: str, text: str = "") -> Finding:
     """The finding that a mount was made in the running container."""
     return Finding("entries", path, "mounted-inside", "only-live", text)

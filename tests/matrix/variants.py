@@ -206,6 +206,11 @@ _USR_VARIANTS = (
     u("device in content", "--device", "/dev/zero:/data/zero", refused=_NO_NODE),
     u("device null again", "--device", "/dev/null:/dev/null", refused=_NO_NODE),
     u("device kmsg", "--device", "/dev/kmsg", refused=(*_NO_NODE, "no such file or directory")),
+    u(
+        "device by name", "--device", "example.org/device=one",  # CDI: see tests.matrix.run
+        # Docker before 25, and one that does not read CDI files.
+        refused=(*_NO_NODE, "is not an absolute path", 'could not select device driver "cdi"'),
+    ),
     u("bind a device", "-v", "/dev/full:/dev/net/full"),
     u("bind null over a file", "-v", "/dev/null:/etc/passwd"),
     u("bind null", "-v", "/dev/null:/opt/null"),

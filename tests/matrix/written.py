@@ -13,6 +13,7 @@ from tests.matrix.seeds import (
     VOLUME,
     Finding,
     append,
+    device,
     hook,
     inside,
     link,
@@ -151,6 +152,11 @@ HOOKS = (
         "a foreign hook and a mask gone",
         seeds(hook("/usr/bin/foreign", "configure"), unmount("/proc/acpi")),
         Finding("entries", "/proc/acpi", "runtime-mask", "missing"), config=True, status=1,
+    ),
+    m(
+        "a device that config.json alone lists", device("/dev/mine", 1, 5),
+        Finding("entries", "/dev/mine", "unexplained", "only-live", "config.json alone lists it"),
+        config=True, nodes=True, status=1,
     ),
     m("a foreign hook", hook("/usr/bin/foreign", "configure"), config=True, status=0),
 )  # fmt: skip

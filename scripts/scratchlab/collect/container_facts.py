@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from scratchlab import mountinfo
@@ -115,11 +116,19 @@ def host_devices(inspect: Json) -> tuple[HostDevice, ...]:
 
     As moby v20.10 daemon/oci_utils.go and v26.1 daemon/devices_linux.go expand them.
     """
+    devices = (inspect.get("HostConfig") or {}).get("Devices") or []
+    return expanded((str(one.get("PathOnHost")), str(one.get("PathInContainer")), "")
+                    for one in devices)  # fmt: skip
+
+
+def expanded(devices: Iterable[tuple[str, str, str]]) -> tuple[HostDevice, ...]:
+    """The nodes of ``devices``: each a path of the host, one of the container, and the file that
+    asks for it.
+    """
     found: list[HostDevice] = []
-    for device in (inspect.get("HostConfig") or {}).get("Devices") or []:
-        host, inside = str(device.get("PathOnHost")), str(device.get("PathInContainer"))
+    for host, inside, file in devices:
         if host.startswith("/") and inside.startswith("/"):
-            found += _nodes(host, inside)
+            found += (replace(node, file=file) for node in _nodes(host, inside))
     return tuple(found[:_MOST_DEVICES])
 
 

@@ -30,7 +30,9 @@ from scratchlab.collect.live.closed import closed_ways
 from scratchlab.collect.live.file_status import FileStatus
 from scratchlab.collect.live.reader import RootReader
 from scratchlab.collect.live.user_data import UserDataPlan, come_and_go
+from scratchlab.collect.podman_devices import podman_devices
 from scratchlab.collect.process import Process
+from scratchlab.devices import HostDevice
 from scratchlab.evidence import EvidenceSet
 from scratchlab.ledger import Ledger
 from scratchlab.model import Container, Engine, Facts, Image, Json, Kind
@@ -106,6 +108,7 @@ class HostView:
         candidates = runtime_config.source_candidates(inspect, config.data, engine)
         destinations = container_facts.destinations(inspect, config.data)
         devices = self._engine_devices()
+        accounts = host_accounts(inspect, parent) if engine.name == "podman" else Accounts()
         return Facts(
             host=read_host(),
             engine=engine,
@@ -142,9 +145,9 @@ class HostView:
             mask_roots=container_facts.mask_roots(
                 process.root_fd, process.mounts, process.root_mount, devices
             ),
-            devices=container_facts.host_devices(inspect),
+            devices=_devices(inspect, engine, accounts),
             cdi=cdi_edits(inspect, config.data, self._client.info(), parent),
-            accounts=host_accounts(inspect, parent) if engine.name == "podman" else Accounts(),
+            accounts=accounts,
             host_namespaces=_host_namespaces(),
             problems=tuple(filter(None, (config.problem, layers_problem, _chrooted(process)))),
         )
@@ -255,6 +258,13 @@ class HostView:
         if reader is None:
             raise ValueError("the reading was not started")
         return reader.read(plan, image, progress.step("reading the live root", "entries"))
+
+
+def _devices(inspect: Json, engine: Engine, accounts: Accounts) -> tuple[HostDevice, ...]:
+    if engine.name != "podman":
+        return container_facts.host_devices(inspect)
+    caller = accounts.caller
+    return podman_devices(inspect, caller.home if caller is not None else "")
 
 
 def _chrooted(process: Process) -> str:

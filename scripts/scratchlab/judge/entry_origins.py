@@ -204,9 +204,8 @@ class EntryOrigins:
                 node = Evidence("stat", f"devpts node {major}:{minor}")
                 return Cause(Origin.KERNEL, "devpts-node", (node, line))
         if content is Content.USERS:
-            if configured := self._configured_device(live):
-                return Cause(Origin.RUNTIME_DEVICE, "configured-device", (*configured, line))
-            return self._on_users_mount(pair, mount, line)
+            configured = self._configured_device(live, line)
+            return configured or self._on_users_mount(pair, mount, line)
         if content is Content.NEW:
             return self._in_new_filesystem(pair, live, mount, line)
         return cause  # what lies on a bind of the engine's, or on one made inside, came with it
@@ -262,14 +261,25 @@ class EntryOrigins:
 
     def _device(self, live: Entry, place: Evidence) -> Cause | None:
         """The cause of a device that is asked for, or that may be."""
-        if configured := self._configured_device(live):
-            return Cause(Origin.RUNTIME_DEVICE, "configured-device", (*configured, place))
+        if configured := self._configured_device(live, place):
+            return configured
         unknown = self._mounts.device_files.unknown()
         if live.device is not None and unknown:
             return Cause(Origin.UNEXPLAINED, None, (*unknown, place))
         return None
 
-    def _configured_device(self, live: Entry) -> tuple[Evidence, ...]:
+    def _configured_device(self, live: Entry, place: Evidence) -> Cause | None:
+        """The cause of a device that the runtime's configuration lists."""
+        listed = self._listed_device(live)
+        if not listed:
+            return None
+        named = self._mounts.asked_devices.named(live.path, live.device)
+        if not named:
+            doubt = self._mounts.asked_devices.nobody()
+            return Cause(Origin.UNEXPLAINED, None, (*listed, place), doubt)
+        return Cause(Origin.RUNTIME_DEVICE, "configured-device", (*listed, *named, place))
+
+    def _listed_device(self, live: Entry) -> tuple[Evidence, ...]:
         if live.device is None:
             return ()
         # What is asked for may be a directory of nodes; the host's are not known from everywhere.
@@ -284,10 +294,8 @@ class EntryOrigins:
         if number != live.device:
             return ()
         listed_in = "inspect" if self._evidence.facts.container.oci_config is None else "oci-config"
-        listed = Evidence(
-            listed_in, "device {} {}:{} is configured".format(live.path, *live.device)
-        )
-        return (listed, *self._mounts.device_files.node(live.path))
+        detail = "device {} {}:{} is configured".format(live.path, *live.device)
+        return (Evidence(listed_in, detail),)
 
     def _device_or_link(self, live: Entry) -> tuple[str, Evidence] | None:
         """The rule and the proof of a device node or link that the runtime makes in /dev."""

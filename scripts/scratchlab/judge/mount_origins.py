@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from scratchlab.idmap import IdMap
+from scratchlab.judge.asked_devices import AskedDevices
 from scratchlab.judge.cause import Cause, mount_line
 from scratchlab.judge.host_mounts import HostMounts
 from scratchlab.judge.hosts_sys import HostsSys
@@ -62,6 +63,7 @@ class MountOrigins:
         self.devices = {
             self._places.resolve(path): number for path, number in configured_devices(facts)
         }
+        self.asked_devices = AskedDevices(facts, self.device_files, self._places.resolve)
         self._mounts_of_device = Counter(mount.device for mount in facts.mounts)
         self._shown = {(mount.device, mount.root, mount.target) for mount in facts.mounts}
         self._hosts_sys = HostsSys(facts, mapped=self._ids.mapped)
@@ -226,9 +228,14 @@ class MountOrigins:
             bound = self._identity.sources(mount)
             unseen = not self._facts.sources or self._facts.container.vantage == "debug"
             if mount.root == "/" + posixpath.basename(path) and (bound or unseen):
-                rule = "oci-device" if path in DEVICES else "configured-device"
                 proof = (Evidence("stat", f"{bound[0].path} of the host"),) if bound else ()
-                return Cause(Origin.RUNTIME_DEVICE, rule, (*proof, line))
+                if path in DEVICES:
+                    return Cause(Origin.RUNTIME_DEVICE, "oci-device", (*proof, line))
+                named = self.asked_devices.named(path, self.devices[path])
+                if not named:
+                    doubt = self.asked_devices.nobody()
+                    return Cause(Origin.UNEXPLAINED, None, (*proof, line), doubt)
+                return Cause(Origin.RUNTIME_DEVICE, "configured-device", (*named, *proof, line))
         terminal = (self._config.get("process") or {}).get("terminal")
         terminal = terminal or (self._facts.container.inspect.get("Config") or {}).get("Tty")
         if path == "/dev/console" and mount.fstype == "devpts" and terminal:

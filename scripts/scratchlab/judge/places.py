@@ -250,13 +250,22 @@ def _listed_in_inspect(facts: Facts) -> Iterator[RequestedMount]:
 def asked_devices(facts: Facts) -> Iterator[tuple[str, tuple[int, int] | None]]:
     """Paths, as given, and numbers of the devices that --device asks for; None where the host's
     node, and so its number, cannot be read from here.
+
+    podman's inspect shows them as config.json has them, and proves nothing (podman v4.3 to v5.8
+    libpod/container_internal.go specFromState()): its command line does.
     """
+    inspect = facts.container.inspect
     if facts.devices is not None:
         yield from ((device.target, device.device) for device in facts.devices)
-        return
-    host_config = facts.container.inspect.get("HostConfig") or {}
-    for device in host_config.get("Devices") or []:
-        yield str(device.get("PathInContainer") or ""), None
+    elif facts.engine.name == "podman":
+        for value in command_line(inspect, "--device"):
+            host, *rest = value.split(":")
+            inside = next((part for part in rest[:1] if part.startswith("/")), host)
+            if inside.startswith("/"):
+                yield inside, None
+    else:
+        for device in (inspect.get("HostConfig") or {}).get("Devices") or []:
+            yield str(device.get("PathInContainer") or ""), None
 
 
 def configured_devices(facts: Facts) -> Iterator[tuple[str, tuple[int, int] | None]]:

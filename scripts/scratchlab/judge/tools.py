@@ -9,7 +9,7 @@ and inspect does not.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from scratchlab.devices import CdiEdit
@@ -51,9 +51,18 @@ class DeviceFiles:
         )
         return _named(next(fits, None))
 
-    def node(self, path: str) -> tuple[Evidence, ...]:
-        """The evidence, if there is any, that a CDI file adds the device ``path``."""
-        fits = (edit for edit in self._edits if not edit.source and edit.target == path)
+    def node(
+        self, path: str, number: tuple[int, int] | None, resolve: Callable[[str], str]
+    ) -> tuple[Evidence, ...]:
+        """The evidence, if there is any, that a CDI file adds the device ``path`` of that number.
+        ``resolve`` returns where a path leads in the container.
+        """
+        fits = (
+            edit
+            for edit in self._edits
+            if not edit.source and resolve(edit.target) == path
+            and (number is None or edit.number in (None, number))
+        )  # fmt: skip
         named = _named(next(fits, None))
         return (named,) if named is not None else ()
 
@@ -78,19 +87,41 @@ def _named(edit: CdiEdit | None) -> Evidence | None:
     return Evidence("host", f"{edit.file} adds it for {edit.device}") if edit is not None else None
 
 
-def asked_by_name(facts: Facts) -> Iterator[str]:
-    """The names of the devices that are not paths of the host's: as Docker's inspect lists them, as
-    podman's command line has them, and as the configuration's annotations do.
+def asked_of_files(facts: Facts) -> tuple[list[CdiEdit], bool]:
+    """What CDI files add for the devices that inspect names, and whether that is all that such
+    devices add. Of a device that several files have, or none, nothing is known.
     """
-    inspect = facts.container.inspect
+    found: list[CdiEdit] = []
+    whole = True
+    for name in _named_in_inspect(facts.container.inspect):
+        files = {edit.file for edit in facts.cdi if edit.device == name}
+        whole = whole and len(files) == 1
+        if len(files) == 1:
+            of_all = name.partition("=")[0]
+            mine = (edit for edit in facts.cdi if edit.file in files)
+            found += (edit for edit in mine if edit.device in (of_all, name) and edit not in found)
+    return found, whole
+
+
+def asked_by_name(facts: Facts) -> Iterator[str]:
+    """The names of the devices that are not paths of the host's: as inspect shows them, and as the
+    configuration's annotations do.
+    """
+    yield from _named_in_inspect(facts.container.inspect)
+    for key, value in ((facts.container.oci_config or {}).get("annotations") or {}).items():
+        if str(key).startswith(_ANNOTATION):
+            yield from filter(_NAME.fullmatch, str(value).split(","))
+
+
+def _named_in_inspect(inspect: Mapping[str, Any]) -> Iterator[str]:
+    """The same, as Docker's inspect lists them, and as podman's command line has them."""
     for request in (inspect.get("HostConfig") or {}).get("DeviceRequests") or []:
         # Without a name it is a plugin's: --gpus (moby v25.0 daemon/devices.go).
         driver = str(request.get("Driver") or "a device of a plugin")
         yield from map(str, request.get("DeviceIDs") or (driver,))
     yield from filter(_NAME.fullmatch, command_line(inspect, "--device"))
-    for key, value in ((facts.container.oci_config or {}).get("annotations") or {}).items():
-        if str(key).startswith(_ANNOTATION):
-            yield from filter(_NAME.fullmatch, str(value).split(","))
+    # podman v5.8 pkg/specgenutil/specgen.go FillOutSpecGen().
+    yield from (f"nvidia.com/gpu={name}" for name in command_line(inspect, "--gpus"))
 
 
 def wrapper(facts: Facts) -> Evidence | None:

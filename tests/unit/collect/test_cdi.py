@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ DOCUMENT = {
     ],
 }
 ALL = CdiEdit("F", "vendor.com/class", "/c/dir", "/h/dir")
-NODE = CdiEdit("F", "vendor.com/class=one", "/dev/v0")
+NODE = CdiEdit("F", "vendor.com/class=one", "/dev/v0", number=(1, 3))
 LIB = CdiEdit("F", "vendor.com/class=one", "/lib", "/h/lib")
 OTHER = CdiEdit("F", "vendor.com/class=two", "/dev/v1")
 CONFIG = {
@@ -40,7 +41,39 @@ CONFIG = {
 
 
 def test_mounts_and_nodes_of_a_file_and_of_its_devices() -> None:
-    assert set(edits("F", DOCUMENT)) == {ALL, NODE, LIB, OTHER}
+    numbers = {"/dev/null": (1, 3)}
+    assert set(edits("F", DOCUMENT, numbers.get)) == {ALL, NODE, LIB, OTHER}
+    assert replace(NODE, number=None) in set(edits("F", DOCUMENT))
+
+
+@pytest.mark.parametrize(
+    ("node", "number"),
+    [
+        ({"path": "/dev/v", "hostPath": "/h"}, (9, 9)),
+        ({"path": "/h"}, (9, 9)),
+        ({"path": "/dev/v"}, None),
+        ({}, None),
+        ({"path": "/h", "type": "c", "major": 1, "minor": 5}, (1, 5)),
+        ({"path": "/h", "type": "b", "major": 7}, (7, 0)),
+        ({"path": "/h", "type": "c", "major": 0, "minor": 5}, (9, 9)),
+        ({"path": "/h", "major": 1, "minor": 5}, (9, 9)),
+        ({"path": "/h", "type": "c", "major": "1", "minor": 5}, (9, 9)),
+        ({"path": "/h", "type": "c", "major": 1, "minor": "5"}, (9, 9)),
+    ],
+)
+def test_the_number_of_a_node_is_the_files_or_the_hosts(
+    node: dict[str, Any], number: tuple[int, int] | None
+) -> None:
+    document = {"kind": "v.com/c", "containerEdits": {"deviceNodes": [node]}}
+    (found,) = edits("F", document, {"/h": (9, 9)}.get)
+    assert found.number == number
+
+
+def test_a_mount_has_its_options() -> None:
+    one = {"hostPath": "/h", "containerPath": "/c", "options": ["ro", "bind"]}
+    mounts = [one, {**one, "options": "ro"}]
+    document = {"kind": "v.com/c", "containerEdits": {"mounts": mounts}}
+    assert [edit.options for edit in edits("F", document)] == [("ro", "bind"), ()]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +116,7 @@ def read(directory: Path, parent: int = 0, config: Any = CONFIG) -> set[CdiEdit]
 
 
 def named(edit: CdiEdit, file: Path) -> CdiEdit:
-    return CdiEdit(str(file), edit.device, edit.target, edit.source)
+    return replace(edit, file=str(file))
 
 
 @pytest.mark.parametrize("parent", [0, 1, os.getpid()])
@@ -95,11 +128,33 @@ def test_what_the_configuration_has_is_kept(tmp_path: Path, parent: int) -> None
     assert read(tmp_path, parent, {"mounts": None, "linux": {"devices": None}}) == set()
 
 
+@pytest.mark.parametrize(
+    ("inspect", "found"),
+    [
+        ({"HostConfig": {"DeviceRequests": [{"DeviceIDs": ["vendor.com/class=one"]}]}}, True),
+        ({"HostConfig": {"DeviceRequests": [{"DeviceIDs": ["vendor.com/other=one"]}, {}]}}, False),
+        ({"HostConfig": {"DeviceRequests": None}, "Config": {"CreateCommand": None}}, False),
+        ({"Config": {"CreateCommand": ["podman", "--device", "vendor.com/class=two"]}}, True),
+        ({"Config": {"CreateCommand": ["podman", "--device=vendor.com/class=two"]}}, True),
+        ({"Config": {"CreateCommand": ["podman", "--device", "vendor.com/classy=two"]}}, False),
+    ],
+)
+def test_all_is_kept_of_a_class_that_is_asked_for(
+    inspect: dict[str, Any], found: bool, tmp_path: Path
+) -> None:
+    """A prediction needs it, whatever config.json has."""
+    file = tmp_path / "v.json"
+    file.write_text(json.dumps(DOCUMENT))
+    kept = set(cdi_edits(inspect, None, {"CDISpecDirs": [str(tmp_path)]}, 0))
+    everything = {named(edit, file) for edit in (ALL, NODE, LIB, OTHER)}
+    assert kept == (everything if found else set())
+
+
 @pytest.mark.parametrize("name", ["v.yaml", "v.yml"])
 def test_a_file_may_be_yaml(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text(
         "kind: vendor.com/class\ndevices:\n- name: one\n  containerEdits:\n"
-        "    deviceNodes:\n    - path: /dev/v0\n"
+        "    deviceNodes:\n    - path: /dev/v0\n      hostPath: /dev/null\n"
     )
     assert read(tmp_path) == {named(NODE, tmp_path / name)}
 

@@ -32,6 +32,7 @@ from tests.unit.judge.handmade import (
     with_volume,
 )
 
+from scratchlab.devices import HostDevice
 from scratchlab.model import Engine, EngineFile, Entry, Facts, Finding, Kind, Origin
 
 WRITTEN = (Origin.WRITTEN_LATER, None)
@@ -80,9 +81,13 @@ def test_what_lies_on_a_mount_of_the_hosts_is_the_users() -> None:
 
 def test_a_configured_device_in_a_volume_is_the_runtimes() -> None:
     asked = config(bind("/data", "/v/_data"), devices=[{"path": "/data/z", "major": 1, "minor": 5}])
-    found = on_volume(node("/data/z", (1, 5), 10), config=asked)
+    devices = (HostDevice("/data/z", (1, 5)),)
+    found = on_volume(node("/data/z", (1, 5), 10), config=asked, devices=devices)
     assert shown(found) == (Origin.RUNTIME_DEVICE, "configured-device")
-    assert shown(on_volume(node("/data/z", (1, 6), 10), config=asked)) == USER_DATA
+    other = on_volume(node("/data/z", (1, 6), 10), config=asked, devices=devices)
+    assert shown(other) == USER_DATA
+    nobodys = on_volume(node("/data/z", (1, 5), 10), config=asked)
+    assert shown(nobodys) == (Origin.UNEXPLAINED, None)
 
 
 # In a filesystem that was empty when it was mounted:
@@ -161,7 +166,8 @@ def test_a_device_elsewhere_is_not_one_of_devs() -> None:
     assert shown(in_new(node("/run/null", (1, 3), 9))) == WRITTEN
     devices = {"devices": [{"path": "/run/z", "major": 1, "minor": 5}]}
     expected = (Origin.RUNTIME_DEVICE, "configured-device")
-    assert shown(in_new(node("/run/z", (1, 5), 9), linux=devices)) == expected
+    asked = (HostDevice("/run/z", (1, 5)),)
+    assert shown(in_new(node("/run/z", (1, 5), 9), linux=devices, devices=asked)) == expected
 
 
 def test_in_a_filesystem_that_was_mounted_inside_nothing_is_the_runtimes() -> None:

@@ -25,6 +25,7 @@ from tests.unit.judge.handmade import (
     node,
 )
 
+from scratchlab.devices import HostDevice
 from scratchlab.model import Entry, Layers, Origin, Status
 
 WRITTEN = (Origin.WRITTEN_LATER, None)
@@ -274,8 +275,9 @@ DEVICES = config(devices=[{"path": "/opt/zero", "major": 1, "minor": 5}])
 
 def test_a_configured_device_is_the_runtimes_wherever_it_lies() -> None:
     expected = (Origin.RUNTIME_DEVICE, "configured-device")
-    assert made(node("/opt/zero", (1, 5), ON_ROOT), config=DEVICES) == expected
-    assert made(node("/opt/zero", (1, 6), ON_ROOT), config=DEVICES) == WRITTEN
+    asked = (HostDevice("/opt/zero", (1, 5)),)
+    assert made(node("/opt/zero", (1, 5), ON_ROOT), config=DEVICES, devices=asked) == expected
+    assert made(node("/opt/zero", (1, 6), ON_ROOT), config=DEVICES, devices=asked) == WRITTEN
     assert made(file("/opt/zero", ON_ROOT), config=DEVICES) == WRITTEN
     assert made(node("/opt/other", (1, 5), ON_ROOT), config=DEVICES) == WRITTEN
     assert made(directory("/opt", ON_ROOT), config=DEVICES)[1] == "runtime-mountpoint"

@@ -24,6 +24,7 @@ from tests.unit.judge.handmade import (
     source,
 )
 
+from scratchlab.devices import HostDevice
 from scratchlab.model import (
     BindSource,
     Engine,
@@ -252,8 +253,7 @@ def test_inspect_lists_the_masks_where_the_configuration_cannot_be_read() -> Non
         inspect={"HostConfig": lists},
     )  # fmt: skip
     assert (origin(found, 8), origin(found, 9)) == (MASK, READONLY)
-    assert causes(found)[8].evidence[0].kind == "inspect"
-    assert causes(found)[8].evidence[0].detail == "/proc/acpi is a masked path"
+    assert causes(found)[8].evidence[0] == Evidence("inspect", "/proc/acpi is a masked path")
     assert causes(found)[9].evidence[0].detail == "/proc/bus is a read-only path"
 
 
@@ -268,6 +268,7 @@ def test_inspect_lists_the_masks_where_the_configuration_cannot_be_read() -> Non
         ("/dev/null", "/zero", ("/dev/null",), INSIDE),
         ("/dev/fuse", "/fuse", ("/dev/fuse",), (Origin.RUNTIME_DEVICE, "configured-device")),
         ("/dev/kvm", "/kvm", ("/dev/kvm",), INSIDE),
+        ("/dev/loop", "/loop", ("/dev/loop",), (Origin.UNEXPLAINED, None)),
     ],
 )
 def test_in_a_user_namespace_devices_are_bound_from_the_host(
@@ -275,13 +276,18 @@ def test_in_a_user_namespace_devices_are_bound_from_the_host(
 ) -> None:
     found = facts(
         mount(9, target, "devtmpfs", root=root),
-        config=config(devices=[{"path": "/dev/fuse", "major": 10, "minor": 229}]),
+        config=config(devices=[{"path": "/dev/fuse", "major": 10, "minor": 229},
+                               {"path": "/dev/loop", "major": 7, "minor": 0}]),
+        devices=(HostDevice("/dev/fuse", (10, 229)),),
         sources=tuple(source(path, 9) for path in sources),
-    )
-    assert origin(found, 9) == expected
-    kinds = [item.kind for item in causes(found)[9].evidence]
+    )  # fmt: skip
+    cause = causes(found)[9]
+    assert (cause.origin, cause.rule) == expected
     if expected[0] is Origin.RUNTIME_DEVICE:
-        assert kinds == (["stat", "mountinfo"] if sources else ["mountinfo"])
+        named = ["inspect"] if expected[1] == "configured-device" else []
+        kinds = [*named, *(["stat"] if sources else []), "mountinfo"]
+        assert [item.kind for item in cause.evidence] == kinds
+    assert bool(cause.doubt) is (target == "/dev/loop")
 
 
 def test_a_device_bound_from_elsewhere_is_not_the_runtimes() -> None:

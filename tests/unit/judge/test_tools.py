@@ -140,6 +140,8 @@ def with_node(*edits: CdiEdit) -> Facts:
     ("edits", "proofs"),
     [
         ((NODE,), [f"{FILE} adds it for vendor.com/class=one"]),
+        ((replace(NODE, number=(1, 3)),), [f"{FILE} adds it for vendor.com/class=one"]),
+        ((replace(NODE, number=(1, 5)),), []),
         ((replace(NODE, target="/dev/v1"),), []),
         ((replace(NODE, source="/x"),), []),
         ((replace(NODE, device="other.com/class=one"),), []),
@@ -150,8 +152,13 @@ def test_a_node_that_a_cdi_file_adds_names_file_and_device(
     edits: tuple[CdiEdit, ...], proofs: list[str]
 ) -> None:
     found = finding(judged(with_node(*edits), node("/dev/v0", (1, 3), DEV.id)), "/dev/v0")
-    assert (found.origin, found.rule) == (Origin.RUNTIME_DEVICE, "configured-device")
+    expected = (
+        (Origin.RUNTIME_DEVICE, "configured-device") if proofs else (Origin.UNEXPLAINED, None)
+    )
+    assert (found.origin, found.rule) == expected
     assert [proof.detail for proof in found.evidence if proof.kind == "host"] == proofs
+    unnamed = "no CDI file of vendor.com/class=one names it"
+    assert found.prediction == ("none" if proofs else unnamed)
 
 
 def test_a_node_of_another_number_was_written_later() -> None:
@@ -204,6 +211,8 @@ def test_directories_above_what_a_device_adds_are_its_mountpoints(asked: Any, or
         ({"Config": {"CreateCommand": ["--device", "/dev/fuse"]}}, {}, set()),
         ({"Config": {"CreateCommand": ["--device", "/dev/x=y"]}}, {}, set()),
         ({"Config": {"CreateCommand": None}}, {}, set()),
+        ({"Config": {"CreateCommand": ["podman", "run", "--gpus", "all"]}}, {},
+         {"nvidia.com/gpu=all"}),
         ({}, {"cdi.k8s.io/x": "v.com/c=a,v.com/c=b", "other": "v.com/c=z"},
          {"v.com/c=a", "v.com/c=b"}),
         ({}, {"cdi.k8s.io/x": "nonsense"}, set()),

@@ -39,6 +39,7 @@ def predict(builder: PredictionBuilder) -> None:
         builder.complete = False
     else:
         builder.add_configured_devices()
+    builder.add_named_devices()
     builder.add_masks(host.get("MaskedPaths") or (), host.get("ReadonlyPaths") or ())
     builder.add_working_directory("docker-workdir")
 

@@ -74,6 +74,7 @@ def predict(builder: PredictionBuilder) -> None:
     if not builder.host_config.get("Privileged") and not builder.ids.mapped:
         # In a user namespace they are binds, with the host's links followed first.
         builder.add_configured_devices()
+    builder.add_named_devices()
     builder.add_masks(*default_masks(builder.facts))
 
 

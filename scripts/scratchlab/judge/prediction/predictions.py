@@ -19,8 +19,11 @@ from scratchlab.judge.places import (
     wishes,
 )
 from scratchlab.judge.rules.runtime import DEVICES, LINKS, SPEC_FILESYSTEMS, stub_modes
+from scratchlab.judge.tools import asked_of_files
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Facts, Kind, Mount, Origin
+
+_ENFORCED = frozenset({"ro", "nosuid", "noexec", "nodev"})  # options that mountinfo shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,19 +265,32 @@ class PredictionBuilder:
 
     def add_configured_devices(self) -> None:
         """Predict the devices that --device asks for, wherever their paths lead."""
-        if self.host_config.get("DeviceRequests"):
-            # A plugin (CDI, --gpus) decides what they are.
-            self.complete = False
         for name, numbers in asked_devices(self.facts):
             if numbers is None:  # it may be a directory of nodes, which only the host shows
                 self.complete = False
                 continue
-            path = self._places.resolve(name)
-            self._needs_parents.append(path)
-            self.add(
-                path, Origin.RUNTIME_DEVICE, "configured-device",
-                uid=None, gid=None, device=numbers,
-            )  # fmt: skip
+            self._add_device(name, numbers)
+
+    def add_named_devices(self) -> None:
+        """Predict the mounts and nodes that CDI files add for devices that are asked for by name.
+        In a user namespace nodes are left to the evidence: podman binds them.
+        """
+        edits, whole = asked_of_files(self.facts)
+        # What a plugin adds (--gpus) is not known.
+        self.complete = self.complete and whole
+        for edit in edits:
+            if edit.source and edit.target not in self.wishes:
+                options = _ENFORCED.intersection(edit.options)
+                self.add_mount(edit.target, Origin.HOOK_OR_TOOL, "cdi-edits", None, options)
+            elif not edit.source and not self.ids.mapped:
+                self._add_device(edit.target, edit.number)
+
+    def _add_device(self, name: str, number: tuple[int, int] | None) -> None:
+        path = self._places.resolve(name)
+        self._needs_parents.append(path)
+        self.add(
+            path, Origin.RUNTIME_DEVICE, "configured-device", uid=None, gid=None, device=number
+        )
 
     def add_terminal(self) -> None:
         """Predict the console and its pseudo-terminal, where -t asks for them."""
