@@ -30,6 +30,10 @@ ALIAS = "scratchlab-machine-"
 # /sys is writable there, so systemd-networkd waits for udev.
 EXTRA = ("udev", "libnss-myhostname")
 PACKAGES = "incus-base incus-client dnsmasq-base nftables"
+# Seconds for one command. In a cluster, `incus start` and `incus exec` learn from the events that
+# the members send each other that they are done; without these they wait for ever.
+PATIENCE = 600
+UNANSWERED = "incus cluster list says whether its servers reach each other; then the same again"
 # Run in a new machine whose systemd has started; $1 is the resolver's address.
 NETWORKED = """
 set -e
@@ -43,7 +47,9 @@ systemctl --quiet enable --now systemd-networkd
 
 def incus(*arguments: str, stdin: bytes | None = None) -> str:
     """Standard output of an incus command; raises MachineError with its error output."""
-    return run("incus", *arguments, package=PACKAGES, stdin=stdin)
+    return run(
+        "incus", *arguments, package=PACKAGES, stdin=stdin, seconds=PATIENCE, remedy=UNANSWERED
+    )
 
 
 def answers(*arguments: str) -> bool:

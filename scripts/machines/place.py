@@ -145,15 +145,26 @@ def new_key(file: Path, comment: str) -> None:
     new.with_name(new.name + ".pub").rename(file.with_name(file.name + ".pub"))
 
 
-def run(*command: str, package: str, stdin: bytes | None = None, cwd: Path | None = None) -> str:
+def run(
+    *command: str,
+    package: str,
+    stdin: bytes | None = None,
+    cwd: Path | None = None,
+    seconds: float | None = None,
+    remedy: str = "",
+) -> str:
     """Standard output of a program that must succeed.
 
-    ``package`` has it in Debian. Raises MachineError with its error output.
+    ``package`` has it in Debian. Raises MachineError with its error output; with ``remedy`` if it
+    has not ended after ``seconds`` (it is then killed).
     """
     try:
         done = subprocess.run(command, capture_output=True, check=False, input=stdin, cwd=cwd,
-            stdin=None if stdin is not None else subprocess.DEVNULL,
+            stdin=None if stdin is not None else subprocess.DEVNULL, timeout=seconds,
             env={**os.environ, "LC_ALL": "C.UTF-8"})  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        what = f"{' '.join(command[:3])}: no answer in {seconds:.0f} s"
+        raise MachineError(what, remedy) from error
     except FileNotFoundError as error:
         raise MachineError(f"{command[0]} is missing", f"apt-get install {package}") from error
     if done.returncode:

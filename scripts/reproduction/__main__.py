@@ -145,6 +145,9 @@ def show(found: Reproduction, output: Path) -> None:
         print(printable(f"  {value.place}: {value.one} and {value.other}{by}"))
     if len(found.differences) > 20:
         print(f"  and {len(found.differences) - 20} more, all in {output / 'reproduction.json'}")
+    for value in found.versions if not found.same else ():
+        if value.one != value.other:
+            print(printable(f"  {value.place}: {value.one} and {value.other}"))
     print(f"\n{printable(found.sentence)}.\nThe page: {output / 'index.html'}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -131,3 +132,18 @@ def test_what_fits_is_what_the_cluster_has(place: Place) -> None:
     memory, processors = shortages(place, wanted, Room(6143, 3))
     assert "take 6144 MiB of memory, and 6143 MiB" in memory
     assert "4 processors does not fit where there are 3" in processors
+
+
+def test_command_that_does_not_end_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So it is with `incus start`, where a member's events do not arrive."""
+    program = tmp_path / "incus"
+    program.write_text("#!/bin/sh\nexec sleep 60\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(backend, "PATIENCE", 0.2)
+    with pytest.raises(MachineError) as caught:
+        backend.incus("start", "scratchlab-desk01-abcdef")
+    assert str(caught.value).startswith("incus start scratchlab-desk01-abcdef: no answer in 0 s")
+    assert "-- incus cluster list says" in str(caught.value)

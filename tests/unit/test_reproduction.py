@@ -147,6 +147,16 @@ def test_against_an_older_report(fresh: Path, capsys: pytest.CaptureFixture[str]
     ]
 
 
+def test_versions_that_differ_are_printed_with_a_difference(
+    fresh: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    older = fresh.with_name("older.json")
+    image = {"ledger_digest": "sha256:" + "cd" * 32}
+    report.write(made("last-year", engine={"version": "19.03"}, image=image), str(older))
+    assert command.main(["--kind=container", f"--output={fresh}", f"--against={older}"]) == 1
+    assert "  engine version: 19.03 and 20.10.24\n" in capsys.readouterr().out
+
+
 def test_report_that_the_run_would_replace_is_refused(
     fresh: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
