@@ -258,6 +258,11 @@ _USR_VARIANTS = (
         refused=(_INSIDE_PROC,),
     ),
     u("own dockerenv", "-v", "{files}/file:/.dockerenv"),
+    u(
+        "tmpfs owner", "--tmpfs", "/run:uid=5,gid=6,mode=0750",
+        refused=("unknown mount option",),  # podman 4.3
+    ),
+    u("tmpfs restarted", "--tmpfs", "/new", then=(("restart", "-t", "0", "{id}"),)),
     u("tmpfs shm", "--tmpfs", "/dev/shm"),
     u("bind shm", "-v", "{files}:/dev/shm"),
     u("shm of the host", "-v", "/dev/shm:/dev/shm"),

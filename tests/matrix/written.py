@@ -70,6 +70,14 @@ WRITTEN = (
         wrote("/run/nginx.pid", "only-live", "was empty"), flags=TMPFS,
     ),
     m(
+        "the mode of a tmpfs of the user's", lambda t: (t.root / "run").chmod(0o777),
+        wrote("/run", "only-live", "and has 0777"), flags=TMPFS,
+    ),
+    m(
+        "the owner of a tmpfs of the user's", lambda t: os.chown(t.root / "run", 7, -1),
+        wrote("/run", "only-live", "and has 7"), flags=TMPFS,
+    ),
+    m(
         "a directory on a tmpfs of the user's", make("/run/made"), wrote("/run/made", "only-live"),
         flags=TMPFS,
     ),

@@ -24,6 +24,7 @@ from scratchlab.judge.places import Content
 from scratchlab.judge.rules.docker import INIT_RULES
 from scratchlab.judge.rules.runtime import DEVICES, LINKS
 from scratchlab.judge.times import changed_since, start_of
+from scratchlab.judge.tmpfs_roots import changed_root, modes_below
 from scratchlab.ledger import FewPaths
 from scratchlab.model import Entry, Evidence, Kind, Mount, Origin, Status
 
@@ -193,6 +194,9 @@ class EntryOrigins:
     def _on_mount(self, pair: Pair, live: Entry, mount: Mount) -> Cause:
         cause = self._mounts[mount]
         if live.path == mount.target:
+            if (changed := self._changed_root(live, mount)) is not None:
+                proofs = (changed, *cause.evidence)
+                return Cause(Origin.WRITTEN_LATER, None, proofs, cause.doubt, cause.origin)
             return self._engine_file(live, cause) if cause.origin is Origin.ENGINE_MOUNT else cause
         if cause.origin is Origin.UNEXPLAINED:
             return cause
@@ -209,6 +213,21 @@ class EntryOrigins:
         if content is Content.NEW:
             return self._in_new_filesystem(pair, live, mount, line)
         return cause  # what lies on a bind of the engine's, or on one made inside, came with it
+
+    def _changed_root(self, live: Entry, mount: Mount) -> Evidence | None:
+        """The evidence that somebody changed mode or owner of a new tmpfs since it was mounted."""
+        made = self._mounts[mount].origin not in (*MADE_LATER, Origin.UNEXPLAINED)
+        new = mount.fstype == "tmpfs" and self._mounts.content(mount) is Content.NEW
+        if not made or not new or live.kind is not Kind.DIRECTORY:
+            return None
+        below: set[int] | None = None
+        under = self._mounts.get(mount.parent)
+        if self._mounts.is_root(mount.parent):
+            below = modes_below(live.path, self._evidence)
+        elif under is not None and self._mounts.content(under) is Content.NEW:
+            over = self._mounts.request(under)
+            below = None if over is not None and "tmpcopyup" in over.options else set()
+        return changed_root(live, mount, self._evidence.facts, below)
 
     def _engine_file(self, live: Entry, cause: Cause) -> Cause:
         """The engine's file on the engine's mount, or what was written to it later."""

@@ -33,10 +33,12 @@ RUNC, CRUN = Runtime("runc", "1.1.5"), Runtime("crun", "1.21")
 
 
 def mount(number: int, target: str, fstype: str = "tmpfs", **changes: Any) -> Mount:
-    """A mount of a filesystem of its own; ``changes`` are fields of Mount."""
+    """A mount of a filesystem of its own; ``changes`` are fields of Mount. Of a tmpfs, the kernel
+    shows the mode that directories have here.
+    """
     fields: dict[str, Any] = {
         "parent": 1, "device": (0, number), "root": "/", "options": ("rw",), "propagation": (),
-        "source": fstype, "super_options": ("rw",),
+        "source": fstype, "super_options": ("rw", "mode=755"),
     }  # fmt: skip
     return Mount(id=number, target=target, fstype=fstype, **(fields | changes))
 

@@ -1,0 +1,68 @@
+"""The directory at the top of a tmpfs: whether its mode and owner are those that it was mounted
+with.
+
+The kernel keeps both, and shows what differs from its defaults: 1777, and root as owner (Linux
+mm/shmem.c shmem_show_options()). No remount changes them, so that they are proof of what the
+runtime did. runc up to 1.1.7 then gives the directory the mode of the one below it
+(libcontainer/rootfs_linux.go mountToRootfs()); later ones, and crun from 1.12 on, ask the kernel for
+that mode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from scratchlab.evidence import EvidenceSet
+from scratchlab.idmap import inside
+from scratchlab.judge.versions import numbers
+from scratchlab.model import Entry, Evidence, Facts, Mount
+
+_MODE = 0o1777
+_ASKS_THE_KERNEL = (1, 1, 8)  # runc
+
+
+def changed_root(
+    live: Entry, mount: Mount, facts: Facts, below: Collection[int] | None
+) -> Evidence | None:
+    """The evidence that ``live``, the top of the new tmpfs ``mount``, was changed since it was
+    mounted; None where nothing shows it. ``below`` are the modes that a directory may have had
+    there before; None where they are not known.
+    """
+    options = dict(option.partition("=")[::2] for option in mount.super_options)
+    modes = {int(options["mode"], 8) if "mode" in options else _MODE}
+    any_mode = False
+    if _takes_mode_from_below(facts):
+        any_mode = below is None
+        modes.update(below or ())
+    parts = []
+    if live.mode not in modes and not any_mode:
+        shown = " or ".join(f"{mode:04o}" for mode in sorted(modes))
+        parts.append(f"mode {shown}, and has {live.mode:04o}")
+    ranges = facts.container.uid_map
+    for name, found in (("uid", live.uid), ("gid", live.gid)):
+        # The kernel shows ids of the initial user namespace, which need not be the reader's.
+        number = int(options.get(name, 0))
+        if found not in (number, inside(number, ranges)):
+            parts.append(f"{name} {number}, and has {found}")
+    if not parts:
+        return None
+    return Evidence("mountinfo", f"it was mounted with {'; with '.join(parts)}")
+
+
+def _takes_mode_from_below(facts: Facts) -> bool:
+    """Whether the runtime changes the mode after the mount, as far as it is known."""
+    runtime = facts.runtime
+    if runtime.name == "crun":
+        return False
+    return runtime.name != "runc" or numbers(runtime.version) < _ASKS_THE_KERNEL
+
+
+def modes_below(path: str, evidence: EvidenceSet) -> set[int]:
+    """The mode of what the root's own mount has at ``path``, as a set; empty where it has nothing
+    there.
+    """
+    for layer in (evidence.writable, evidence.init, evidence.image):
+        entry = layer.get(path) if layer is not None else None
+        if entry is not None:
+            return {entry.mode}
+    return set()
