@@ -195,7 +195,7 @@ def clean(path: str) -> str:
 
 
 def requests(facts: Facts) -> Iterator[RequestedMount]:
-    """The requested mounts, in order.
+    """The requested mounts, in order, without the user's wishes.
 
     config.json is the stronger evidence: the runtime did exactly what it lists. Where it cannot be
     read, inspect names the user's mounts and the engine's files, and DEFAULT_FILESYSTEMS the rest.
@@ -204,29 +204,28 @@ def requests(facts: Facts) -> Iterator[RequestedMount]:
     if config is None:
         yield from _listed_in_inspect(facts)
         return
-    users = wishes(facts.container.inspect)
     for mount in config.get("mounts") or []:
-        target = clean(str(mount.get("destination", "")))
         yield RequestedMount(
-            target=target,
+            target=clean(str(mount.get("destination", ""))),
             type=str(mount.get("type") or ""),
             source=str(mount.get("source") or ""),
             options=tuple(map(str, mount.get("options") or ())),
             listed_in="oci-config",
-            wish=users.get(target),
         )
 
 
 def _listed_in_inspect(facts: Facts) -> Iterator[RequestedMount]:
     inspect = facts.container.inspect
     users = wishes(inspect)
-    mode = str((inspect.get("HostConfig") or {}).get("IpcMode") or "private")
+    *_, mode = ipc_modes(inspect)  # the command line's, where there is one
+    podman = facts.engine.name == "podman"
     for target, fstype in DEFAULT_FILESYSTEMS.items():
         if target in users or (target == _SHM and mode == "none"):
             continue
         if "/dev" in users and target.startswith("/dev/"):
             continue  # moby v20.10.24 daemon/oci_linux.go WithMounts()
-        bound = target == _SHM and mode != "private"  # another's, or one that others may join
+        # Another's, or one that others may join; podman binds a private one, too.
+        bound = target == _SHM and (podman or mode != "private")
         yield RequestedMount(target, "bind" if bound else fstype, "" if bound else fstype, (),
                              "inspect")  # fmt: skip
     for target in in_mount_order(users):
@@ -234,14 +233,14 @@ def _listed_in_inspect(facts: Facts) -> Iterator[RequestedMount]:
         fstype = "tmpfs" if wish.get("Type") == "tmpfs" else "bind"
         source = "tmpfs" if fstype == "tmpfs" else str(wish.get("Source") or "")
         options = () if wish.get("RW", True) else ("ro",)
-        yield RequestedMount(target, fstype, source, options, "inspect", wish)
+        yield RequestedMount(target, fstype, source, options, "inspect")
     for name, target in NETWORK_FILES.items():
         if inspect.get(name) and target not in users:
             yield RequestedMount(target, "bind", str(inspect[name]), (), "inspect")
-    if (inspect.get("HostConfig") or {}).get("Init"):
+    if (inspect.get("HostConfig") or {}).get("Init") and INIT_PROGRAM not in users:
         yield RequestedMount(INIT_PROGRAM, "bind", "", (), "inspect")
     run_directory = str(inspect.get("HostsPath") or "").rpartition("/")[0]
-    if facts.engine.name == "podman" and run_directory:
+    if podman and run_directory and "/run/.containerenv" not in users:
         # podman v4.3 libpod/container_internal_linux.go makeBindMounts(): beside the others.
         source = f"{run_directory}/.containerenv"
         yield RequestedMount("/run/.containerenv", "bind", source, (), "inspect")
@@ -302,8 +301,8 @@ def _as_asked(
     """``request`` with the user's wish, also where that is a tmpfs by another path to ``landed``:
     podman lists it with its links followed.
     """
-    if request.wish is not None or request.type != "tmpfs":
-        return request
+    if request.target in users or request.type != "tmpfs":
+        return replace(request, wish=users.get(request.target))
     same = (wish for target, wish in users.items() if places.resolve(target) == landed)
     return replace(request, wish=next((one for one in same if one.get("Type") == "tmpfs"), None))
 

@@ -4,8 +4,8 @@ with.
 The kernel keeps both, and shows what differs from its defaults: 1777, and root as owner (Linux
 mm/shmem.c shmem_show_options()). No remount changes them, so that they are proof of what the
 runtime did. runc up to 1.1.7 then gives the directory the mode of the one below it
-(libcontainer/rootfs_linux.go mountToRootfs()); later ones, and crun from 1.12 on, ask the kernel for
-that mode.
+(libcontainer/rootfs_linux.go mountToRootfs()); later ones, and crun from 1.12 on, ask the kernel
+for that mode.
 """
 
 from __future__ import annotations

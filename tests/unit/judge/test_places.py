@@ -231,8 +231,9 @@ def test_config_json_is_the_list_where_it_can_be_read() -> None:
     assert [(item.target, item.type, item.source, item.options) for item in found] == [
         ("/data", "bind", "/s", ("rbind",)), ("/x", "", "", ()),
     ]  # fmt: skip
-    assert found[0].wish == {"Destination": "/data", "Type": "volume"}
-    assert found[1].wish is None
+    _, placed = placed_requests(asked, Ledger())
+    assert placed["/data"][0].wish == {"Destination": "/data", "Type": "volume"}
+    assert placed["/x"][0].wish is None
     assert {item.listed_in for item in found} == {"oci-config"}
     assert list(requests(facts(config={"mounts": None}))) == []
 
