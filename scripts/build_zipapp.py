@@ -139,6 +139,17 @@ def dependencies(build: Path) -> Path:
     )
 
 
+def show_dependencies(directory: Path) -> None:
+    """Let the link ``dependencies`` lead to ``directory``. What runs on the controller imports from
+    there: of a directory Python keeps bytecode, of a zip it compiles all modules at every start.
+    """
+    link = directory.with_name("dependencies")
+    if not link.is_symlink() or os.readlink(link) != directory.name:
+        fresh = link.with_name(f"dependencies.{os.getpid()}")
+        fresh.symlink_to(directory.name)
+        fresh.rename(link)
+
+
 def put_in_place(temporary: Path, directory: Path) -> Path:
     """Rename a complete directory; one that another build put there meanwhile is as good."""
     try:
@@ -209,7 +220,9 @@ def agents(architectures: list[str]) -> Iterator[tuple[str, bytes]]:
 def build(output: Path, architectures: list[str]) -> bool:
     """Build the program at ``output``. Returns False where nothing changed; raises BuildError."""
     output.parent.mkdir(parents=True, exist_ok=True)
-    files = dict(members(dependencies(output.parent)))
+    directory = dependencies(output.parent)
+    show_dependencies(directory)
+    files = dict(members(directory))
     files |= {f"scratchlab/{name}": body for name, body in members(HERE / "scratchlab")}
     files |= dict(agents(architectures))
     made_from = commit.of_repository(HERE.parent)
@@ -225,13 +238,15 @@ def build(output: Path, architectures: list[str]) -> bool:
 
 
 def main() -> None:
-    """Run the command line: build, and print whether anything changed."""
+    """Run the command line: build, and print whether anything changed, and the file's SHA-256."""
     parser = argparse.ArgumentParser(description="Build scratchlab as one file.")
     parser.add_argument("output", type=Path)
     parser.add_argument("--agent", action="append", default=[], metavar="ARCHITECTURE")
     options = parser.parse_args()
     try:
-        print("built" if build(options.output.absolute(), options.agent) else "unchanged")
+        output = options.output.absolute()
+        what = "built" if build(output, options.agent) else "unchanged"
+        print(what, hashlib.sha256(output.read_bytes()).hexdigest())
     except (BuildError, OSError) as error:
         sys.exit(f"build_zipapp: {error}")
 

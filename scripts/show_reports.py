@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from scratchlab import report
 from scratchlab.classroom.results import Classroom, MachineState
 from scratchlab.cli.classroom import build_classroom
-from scratchlab.cli.experiments import print_experiments
+from scratchlab.cli.experiment_table import print_experiments
 from scratchlab.errors import LabError
 from scratchlab.render.terminal import classroom
 from scratchlab.text import printable

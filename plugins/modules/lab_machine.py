@@ -41,6 +41,13 @@ options:
     type: list
     elements: path
     default: []
+  installed:
+    description:
+      - Files and directories of the lab whose state is a fact; roles that find theirs in place run
+        no module.
+    type: list
+    elements: path
+    default: []
   repository:
     description: Directory on the machine that packages come from, for the fact of the same name.
     type: str
@@ -66,12 +73,15 @@ RETURN = r"""
 ansible_facts:
   description: RV(ansible_facts.lab_machine) is the state of the machine; its C(receipts) is true if
     the lab ran there, and its C(engine.installed) if the lab installed the engine.
-    RV(ansible_facts.lab_before) is the receipt.
+    C(installed) has, by path, C(kind), C(mode), C(uid), C(gid) and C(sha256) of what is there
+    of O(installed). RV(ansible_facts.lab_before) is the receipt.
   type: dict
   returned: always
 """
 
+import hashlib
 import os
+import stat
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scratchlab.lab.plugins.module_utils import lab_files, lab_receipts
@@ -128,6 +138,27 @@ def path_state(path):
     return "empty" if os.path.isdir(path) and not os.listdir(path) else "present"
 
 
+def installed(path):
+    """Return what is at ``path``: kind, mode (in octal), owner, and the SHA-256 of a file.
+
+    None where nothing is, or it cannot be read.
+    """
+    try:
+        status = os.lstat(path)
+        found = {
+            "kind": "directory" if stat.S_ISDIR(status.st_mode) else "other",
+            "mode": f"{stat.S_IMODE(status.st_mode):04o}",
+            "uid": status.st_uid,
+            "gid": status.st_gid,
+        }
+        if stat.S_ISREG(status.st_mode):
+            with open(path, "rb") as data:
+                found.update(kind="file", sha256=hashlib.sha256(data.read()).hexdigest())
+    except OSError:
+        return None
+    return found
+
+
 def unit_state(unit):
     """Return ``{"active": bool, "enabled": bool}`` of a systemd unit, false if it is unknown."""
     return {
@@ -168,6 +199,7 @@ def main():
             "sysctls": names,
             "directories": {"type": "list", "elements": "path", "default": []},
             "files": names,
+            "installed": {"type": "list", "elements": "path", "default": []},
             "repository": {"default": ""},
         },
         supports_check_mode=True,
@@ -182,6 +214,8 @@ def main():
     before = read_json(BEFORE, None)
     facts["receipts"] = any(BEFORE.parent.glob("*"))
     facts["repository"] = module.params["repository"]
+    states = {path: installed(path) for path in module.params["installed"]}
+    facts["installed"] = {path: state for path, state in states.items() if state is not None}
     facts["engine"]["receipt"] = read_json(BEFORE.with_name("engine.json"), {})
     added = read_json(BEFORE.with_name("packages.json"), {})
     facts["engine"]["installed"] = facts["engine"]["package"] in map(plain, added)

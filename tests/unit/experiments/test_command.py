@@ -12,6 +12,7 @@ import pytest
 
 from scratchlab import codec
 from scratchlab.cli import experiments
+from scratchlab.cli.experiment_table import print_experiments
 from scratchlab.errors import LabError
 from scratchlab.evidence import EvidenceSet
 from scratchlab.experiments import EXPERIMENTS, Names
@@ -49,7 +50,7 @@ def shown(checks: Sequence[Check]) -> list[str]:
     evidence = EvidenceSet(Facts(engine=engine), Ledger(), Ledger())
     out = io.StringIO()
     with evidence:
-        experiments.print_experiments(build(evidence, Judgement((), (), (), ()), checks), out)
+        print_experiments(build(evidence, Judgement((), (), (), ()), checks), out)
     return out.getvalue().splitlines()
 
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
+import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from importlib import resources
+from importlib.util import cache_from_source
 from typing import Any, TextIO
 from urllib.parse import quote
 
-from jinja2 import Environment, FunctionLoader
+from jinja2 import Environment, FileSystemBytecodeCache, FunctionLoader
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 
 from scratchlab.remedy import Reader, ShownStep, shown
@@ -68,7 +73,7 @@ def _environment() -> Environment:
     """The templates of this package. Every text is escaped, control characters included."""
     templates = Environment(
         loader=FunctionLoader(asset), autoescape=True, finalize=_printable, trim_blocks=True,
-        lstrip_blocks=True,
+        lstrip_blocks=True, bytecode_cache=_bytecode_cache(),
     )  # fmt: skip
     templates.filters |= {
         "data": data,
@@ -80,6 +85,24 @@ def _environment() -> Environment:
         "steps": _steps,
     }
     return templates
+
+
+class _BytecodeCache(FileSystemBytecodeCache):
+    """Compiled templates; one that cannot be written is compiled again the next time."""
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        with suppress(OSError):
+            super().dump_bytecode(bucket)
+
+
+def _bytecode_cache() -> _BytecodeCache | None:
+    """The templates take 0.3 s to compile. They are kept where Python keeps what it compiles of
+    this package, under the same conditions; None where it keeps nothing.
+    """
+    directory = os.path.dirname(cache_from_source(__file__))
+    if sys.dont_write_bytecode or not os.access(directory, os.W_OK):
+        return None
+    return _BytecodeCache(directory, "%s.jinja2")
 
 
 def _address(path: str) -> str:
