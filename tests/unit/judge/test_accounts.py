@@ -25,7 +25,11 @@ WRITTEN = (Origin.WRITTEN_LATER, None)
 
 def text_file(path: str, text: str, **changes: Any) -> Entry:
     content = text.encode(errors="surrogateescape")
-    fields = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest(), "mtime": OLD}
+    fields: dict[str, Any] = {
+        "size": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "mtime": OLD,
+    }
     return file(path, **(fields | changes))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import jinja2
 import pytest
 
 from scratchlab.render.html import templates
@@ -44,5 +45,5 @@ def test_a_place_that_is_full_costs_only_time(place: Path, monkeypatch: pytest.M
     def full(*_: object) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr(templates.FileSystemBytecodeCache, "dump_bytecode", full)
+    monkeypatch.setattr(jinja2.FileSystemBytecodeCache, "dump_bytecode", full)
     assert templates._environment().get_template("parts.html.j2").name == "parts.html.j2"
