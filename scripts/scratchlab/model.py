@@ -82,7 +82,7 @@ class Status(StrEnum):
     SHADOWED = "shadowed"  # ghost: under a mount
     REPLACED = "replaced"  # ghost: the engine's init layer has another entry at this path
     OVERRIDDEN = "overridden"  # ghost: a bind mount on this path
-    DELETED = "deleted"  # ghost: removed since the start
+    DELETED = "deleted"  # ghost, or what an engine made: removed since the start
     CHANGED = "changed"  # ghost: another entry was written in its place since the start
 
 

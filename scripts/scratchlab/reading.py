@@ -52,9 +52,11 @@ class Sight(StrEnum):
 @dataclass(frozen=True, slots=True)
 class SecondLook:
     """A path that came out wrong, looked at once more. ``changed`` is when what is there, or its
-    status, was last changed (ctime, nanoseconds since 1970); None if not known.
+    status, was last changed (ctime, nanoseconds since 1970); None if not known. Where nothing is
+    there, ``above`` is that of the nearest directory above it.
     """
 
     path: str
     sight: Sight
     changed: int | None = None
+    above: int | None = None

@@ -156,6 +156,14 @@ RUNNING = (
         wrote("/.dockerenv", "only-live"), one_directory=1,
     ),
     m(
+        "the engine's marker removed", lambda t: (t.root / ".dockerenv").unlink(),
+        wrote("/.dockerenv", "deleted", "docker-dockerenv"), engines=DOCKER,
+    ),
+    m(
+        "mtab removed", lambda t: (t.root / "etc/mtab").unlink(),
+        wrote("/etc/mtab", "deleted", "predicted here was"),
+    ),
+    m(
         "the mode of the engine's directory", lambda t: (t.root / "etc").chmod(0o777),
         wrote("/etc", "only-live", "predicted as engine-init-layer"), engines=DOCKER,
         status=1,

@@ -110,8 +110,8 @@ WRITTEN = (
     ),
     m(
         "a configured device missing", lambda t: (t.root / "opt/zero").unlink(),
-        Finding("entries", "/opt/zero", "runtime-device", "missing"),
-        flags=("--device", "/dev/zero:/opt/zero"), nodes=True, status=1,
+        wrote("/opt/zero", "deleted", "configured-device"),
+        flags=("--device", "/dev/zero:/opt/zero"), nodes=True,
     ),
     m(
         "a file in the working directory", write("/work/dir/new"),

@@ -6,6 +6,7 @@ removed meanwhile belongs to neither. Linux only.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable
 
 from scratchlab.collect.live.closed import ClosedWays
@@ -36,8 +37,19 @@ def look_again(
                 sight = Sight.SAME
         else:
             sight = Sight.SAME if _same(before, now) else Sight.CHANGED
-        looks.append(SecondLook(path, sight, changed))
+        above = None if now is not None or path in closed else _above(root_fd, path, closed)
+        looks.append(SecondLook(path, sight, changed, above))
     return tuple(looks)
+
+
+def _above(root_fd: int, path: str, closed: ClosedWays) -> int | None:
+    """When the nearest directory above ``path`` was last changed; None if not known."""
+    while path != "/":
+        path = posixpath.dirname(path)
+        entry, changed = _entry(root_fd, path, closed)
+        if entry is not None:
+            return changed
+    return None
 
 
 def mount_sight(mount: int | None, before: Iterable[Mount], after: Iterable[Mount]) -> Sight:

@@ -30,6 +30,26 @@ class GhostFinder:
             or self._under_layer(entry, self._evidence.init, writable=False)
         )
 
+    def removed(self, path: str, since: str) -> Evidence | None:
+        """The evidence that ``path``, which an engine or runtime made in the root's own filesystem,
+        was removed since the start; None where nothing shows it. ``since`` says when the directory
+        that it was in was changed, as a sentence; empty where that was not since the start.
+        """
+        if any(above in self._covers for above in upwards(path) if above != "/"):
+            return None
+        facts, writable = self._evidence.facts, self._evidence.writable
+        for above in upwards(path):
+            entry = writable.get(above) if writable is not None else None
+            gone = entry is not None and (entry.is_whiteout or (above != path and is_opaque(entry)))
+            if entry is not None and gone and facts.layers.upper is not None:
+                what = "whiteout" if entry.is_whiteout else "opaque directory"
+                return Evidence("writable-layer", f"{what} {facts.layers.upper}{above}")
+            if (facts.changes or {}).get(above) == "deleted":
+                return Evidence("changes", f"the engine lists {above} as deleted")
+        return (
+            Evidence("stat", f"it is gone, and the directory above it {since}") if since else None
+        )
+
     def _under_mount(self, entry: Entry) -> Ghost | None:
         for path in upwards(entry.path):
             mount = self._covers.get(path)

@@ -17,7 +17,7 @@ from scratchlab.judge.entry_origins import EntryOrigins
 from scratchlab.judge.ghosts import GhostFinder
 from scratchlab.judge.hidden import hidden_files
 from scratchlab.judge.mount_origins import MADE_LATER, MountOrigins
-from scratchlab.judge.prediction.predictions import Predictions
+from scratchlab.judge.prediction.predictions import Prediction, Predictions
 from scratchlab.judge.times import changed_since, start_of
 from scratchlab.ledger import sort_key
 from scratchlab.model import (
@@ -233,10 +233,25 @@ class _Comparison:
             else:
                 known = path in mounted
             if not known and not self._mounts.is_covered_later(path):
-                yield Finding(
+                yield self._removed(prediction) or Finding(
                     path, Status.MISSING, prediction.origin, rule=prediction.rule,
                     prediction=agreement.of_missing(prediction),
                 )  # fmt: skip
+
+    def _removed(self, prediction: Prediction) -> Finding | None:
+        """The finding for what was predicted and was removed since the start; None where nothing
+        shows that it was.
+        """
+        if prediction.mount is not None:
+            return None
+        look = self._looks.get(prediction.path)
+        since = changed_since(look.above, self._start) if look is not None else ""
+        proof = self._finder.removed(prediction.path, since)
+        if proof is None:
+            return None
+        was = f"predicted here was {prediction.origin} ({prediction.rule})"
+        evidence = (proof, Evidence("stat", was))
+        return Finding(prediction.path, Status.DELETED, Origin.WRITTEN_LATER, evidence)
 
     def _mount(self, mount: Mount) -> MountFinding:
         cause = self._mounts[mount]

@@ -177,7 +177,7 @@ def _trouble(section: EntrySection | MountSection) -> str | None:
     if not as_predicted(section):
         return "contradictions"
     if origin == Origin.WRITTEN_LATER:
-        return "written"
+        return "deleted" if section.get("status") == Status.DELETED else "written"
     return "mounted" if origin in _MOUNTED_LATER else None
 
 

@@ -96,6 +96,14 @@ def test_when_it_was_last_changed_is_told(root: int) -> None:
     assert looked(root, "/none", None).changed is None
 
 
+def test_of_what_is_gone_the_nearest_directory_above_is_asked(root: int) -> None:
+    directory, top = (status_of(os.open(name, os.O_PATH, dir_fd=root)) for name in ("d", "."))
+    for path, status in (("/d/gone", directory), ("/d/gone/deep", directory), ("/gone/a/b", top)):
+        assert looked(root, path, None).above == status.ctime
+    assert looked(root, "/d/file", None).above is None
+    assert looked(root, "/d/gone", None, "/d").above is None
+
+
 def test_what_is_closed_is_not_looked_at(root: int) -> None:
     before = entry(root, "/d/file")
     os.unlink("d/file", dir_fd=root)

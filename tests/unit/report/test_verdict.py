@@ -78,6 +78,12 @@ def test_all_explained_and_as_predicted_is_0() -> None:
     assert counted(found) == {}
 
 
+def test_what_an_engine_made_and_somebody_removed_is_deleted() -> None:
+    found = verdict(entry("/p", origin="written-later", status="deleted", live=None))
+    assert (found["status"], counted(found)) == (3, {"deleted": 1})
+    assert found["sentence"] == "1 deleted since the start, all explained: /p (deleted)"
+
+
 @pytest.mark.parametrize("origin", sorted(set(Origin) - {*DRIFTED, "unexplained"}))
 def test_every_other_origin_explains(origin: str) -> None:
     for item in (verdict(entry(origin=origin)), verdict(mounts=[mount(origin=origin)])):

@@ -68,7 +68,7 @@ def _headline(explanation: Explanation) -> str:
     if explanation.ghost is not None:
         return f"{path}  is in the image, and the container cannot see it"
     if finding is not None:
-        return f"{path}  is missing"
+        return f"{path}  {'was deleted' if finding.status is Status.DELETED else 'is missing'}"
     if explanation.absent:
         return f"{path}  does not exist"
     if not explanation.mounts:
