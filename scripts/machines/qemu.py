@@ -158,6 +158,13 @@ class Qemu:
                     "if it is still booting, allow it more --seconds",
                 )
             time.sleep(2)
+        # From now on a reboot is one. Before, it ends QEMU: so a kernel that panics is noticed.
+        try:
+            self._qmp(machine, "set-action", reboot="reset")
+        except OSError as error:
+            raise MachineError(
+                f"{machine.name}: its QEMU did not take a setting: {error}"
+            ) from error
 
     def answers(self, machine: Machine) -> bool:
         """Whether its user can log in now."""
