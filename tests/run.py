@@ -202,6 +202,9 @@ STAGES: dict[str, Stage] = {
     "room": pytest_stage(
         "tests/e2e/test_room.py", packages="molecule/packages.txt", on_request=True
     ),
+    "cloud": pytest_stage(
+        "tests/e2e/test_cloud.py", packages="molecule/packages.txt", on_request=True
+    ),
     "faults": pytest_stage("tests/e2e/test_3_faults.py"),
     "leave": pytest_stage("tests/e2e/test_4_leave.py"),
 }

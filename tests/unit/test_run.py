@@ -28,7 +28,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_a_stage_on_request_runs_with_all_or_by_its_name(ran: list[str]) -> None:
     everything = list(run.STAGES)
     on_request = [name for name, stage in run.STAGES.items() if stage.on_request]
-    assert on_request == ["coverage", "mutants", "room"]
+    assert on_request == ["coverage", "mutants", "room", "cloud"]
     for arguments, wanted in (
         ([], [name for name in everything if name not in on_request]),
         (["--all"], [name for name in everything if name != "mutants"]),
