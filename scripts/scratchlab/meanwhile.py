@@ -8,12 +8,17 @@ from contextlib import contextmanager, suppress
 
 
 @contextmanager
-def calling(prepare: Callable[[], object]) -> Iterator[None]:
-    """Call ``prepare`` in a thread of its own during the block: an engine packs an image for
-    seconds, and what is imported meanwhile costs no time.
+def calling(prepare: Callable[[], object] | None) -> Iterator[None]:
+    """Call ``prepare`` in a thread of its own during the block, and wait for its end: an engine
+    packs an image for seconds, and what is imported meanwhile costs no time.
 
-    An error is not told: whoever needs what was not prepared gets it.
+    The block must not import from the same packages: two threads that do can block each other
+    (CPython 3.11 Lib/importlib/_bootstrap.py, _DeadlockError). An error is not told: whoever needs
+    what was not prepared gets it.
     """
+    if prepare is None:
+        yield
+        return
 
     def target() -> None:
         with suppress(Exception):
@@ -21,5 +26,7 @@ def calling(prepare: Callable[[], object]) -> Iterator[None]:
 
     thread = threading.Thread(target=target, daemon=True)
     thread.start()
-    yield
-    thread.join()
+    try:
+        yield
+    finally:
+        thread.join()

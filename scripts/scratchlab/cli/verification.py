@@ -23,7 +23,6 @@ from scratchlab.cli.options import (
     vantage_option,
 )
 from scratchlab.cli.selection import Selection
-from scratchlab.meanwhile import calling
 from scratchlab.progress import Progress
 from scratchlab.reading import UserData
 from scratchlab.remedy import Reader
@@ -118,11 +117,7 @@ def verify(
             selection, engine, url, form, policy=policy, json_dir=json_dir,
             vantage=vantage, fresh=fresh, user_data=UserData(user_data),
         )  # fmt: skip
-    with (
-        calling(partial(_import_the_rest, form)),
-        Progress() as progress,
-        connect_engine(engine, url) as client,
-    ):
+    with Progress() as progress, connect_engine(engine, url) as client:
         _warn_of_paused(client)
         evidence, judgement = verification.verify(
             client,
@@ -132,6 +127,7 @@ def verify(
             fresh=fresh,
             user_data=UserData(user_data),
             freeze=freeze,
+            prepare=partial(_import_the_rest, form),
         )
     from scratchlab.report import build, write
 
@@ -154,7 +150,8 @@ def _import_the_rest(form: str) -> None:
     from scratchlab import render, report  # noqa: F401
     from scratchlab.judge import prediction  # noqa: F401
 
-    render.renderer(render.REPORTS[form])
+    if not sys.stderr.isatty():  # else the progress display imports from the same library
+        render.renderer(render.REPORTS[form])
 
 
 def _warn_of_paused(client: EngineClient) -> None:

@@ -8,11 +8,12 @@ The way from a container's name to its root: :func:`open_container` here, ``host
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
+from scratchlab import meanwhile
 from scratchlab.collect import accounts, changes
 from scratchlab.collect.holding import running_pid
 from scratchlab.collect.image import from_engine, ledger_cache
@@ -152,14 +153,16 @@ def open_container(
     fresh: bool = False,
     images: SharedImages | None = None,
     early: bool = True,
+    prepare: Callable[[], object] | None = None,
 ) -> Iterator[OpenContainer]:
     """Open a view of the container ``ref`` (a name or an id), gather its facts, read its image.
 
     ``vantage``: see :func:`open_view`. ``fresh``: read the image even if its ledger is kept
     (:mod:`~scratchlab.collect.image.ledger_cache`). ``images``: those that were read for other
-    containers. ``early``: begin to read the live root beside the image. Raises LabError when there
-    is no such container, when it does not run, when neither vantage can see it, or when its image
-    cannot be read.
+    containers. ``early``: begin to read the live root beside the image. ``prepare``: called beside
+    the reading of the image, in a thread of its own. Raises LabError when there is no such
+    container, when it does not run, when neither vantage can see it, or when its image cannot be
+    read.
     """
     progress = progress or Progress()
     engine = client.facts()
@@ -170,7 +173,8 @@ def open_container(
         cache = None if fresh else ledger_cache.installed_cache()
         reference = from_engine.container_image_id(inspect)
         read = from_engine.read_engine_image if images is None else images.read
-        image, ledger = read(client, engine, reference, progress, cache)
+        with meanwhile.calling(prepare):
+            image, ledger = read(client, engine, reference, progress, cache)
         yield OpenContainer(view.facts(engine, image), ledger, view, progress)
 
 

@@ -1,11 +1,11 @@
 """One verification: predict, collect, judge; of a running container or from saved evidence.
 
-The judge is imported late, so that a caller can let that happen while the engine packs the image
-(scratchlab.meanwhile).
+The judge is imported late, so that a caller can let that happen while the image is read.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -38,18 +38,19 @@ def verify(
     images: SharedImages | None = None,
     user_data: UserData = UserData.LIST,
     freeze: bool = False,
+    prepare: Callable[[], object] | None = None,
 ) -> tuple[EvidenceSet, Judgement]:
     """Verify the running ``container``; the arguments are those of ``open_container``.
 
     ``user_data`` says how much to read of what lies on volumes and binds; ``freeze``: pause the
-    container while it is read. The expected ledger is
-    computed from the image and the facts alone.
+    container while it is read. ``prepare``: called while the image is read, in a thread of its own.
+    The expected ledger is computed from the image and the facts alone.
     Raises LabError when the container cannot be examined.
     """
     with (
         open_container(
             client, container, vantage=vantage, progress=progress, fresh=fresh, images=images,
-            early=not freeze,
+            early=not freeze, prepare=prepare,
         ) as opened,
         ExitStack() as paused,
     ):  # fmt: skip
