@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -19,6 +20,8 @@ _TASKS = "io.containerd.runtime.v2.task"
 # containerd's own state directory, and that of the containerd that dockerd starts
 # (moby v20.10.24 libcontainerd/supervisor/remote_daemon.go).
 _STATES = ("/run/containerd", "/var/run/docker/containerd/daemon")
+_MOUNT_OPTIONS = ("-v", "--volume", "--mount")
+_SEPARATOR = re.compile("[:,=]")
 _DIRECTORY = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_DIRECTORY
 
 
@@ -185,6 +188,12 @@ def source_candidates(
             yield source
             if subpath := subpaths.get(str(mount.get("Destination"))):
                 yield os.path.normpath(os.path.join(source, subpath))
+    arguments = list(map(str, (inspect.get("Config") or {}).get("CreateCommand") or ()))
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        # podman's inspect has a source as config.json has it; its command line has it as asked.
+        if before in _MOUNT_OPTIONS or argument.partition("=")[0] in _MOUNT_OPTIONS:
+            for part in _SEPARATOR.split(argument):
+                yield from _absolute(part)
     if engine.name == "docker":
         # moby v20.10.24 container/container_unix.go ShmResourcePath(), SecretMountPath().
         directory = os.path.join(engine.root_dir, "containers", inspect["Id"], "mounts")

@@ -41,6 +41,8 @@ class MountIdentity:
 
     def proof(self, mount: Mount, request: RequestedMount) -> Evidence | None:
         """The evidence that ``mount`` is what ``request`` asks for; None where it is not."""
+        if not is_of_the_wishes_type(request):
+            return None
         if not request.is_bind:
             if mount.fstype in TYPES.get(request.type, (request.type,)):
                 return Evidence("mountinfo", f"its type is {mount.fstype}")
@@ -94,10 +96,13 @@ class MountIdentity:
         return path.rpartition(container_id)[2] if container_id and container_id in path else ""
 
     def names(self, request: RequestedMount) -> Iterator[str]:
-        """The source as config.json and inspect name it, with what is mounted below a volume."""
-        yield request.source
+        """The source as inspect names it, with what is mounted below a volume; as config.json does
+        where inspect names no path, for that shows what the runtime did, not who wanted it.
+        """
         wish = request.wish or {}
         source = str(wish.get("Source") or "")
+        if not source.startswith("/"):
+            yield request.source
         yield source
         if wish.get("SubPath") and source:  # podman 5.4 libpod/define InspectMount
             yield posixpath.normpath(f"{source}/{wish['SubPath']}")
@@ -139,6 +144,14 @@ class MountIdentity:
         bundle = posixpath.dirname(self._facts.container.oci_config_path)
         yield posixpath.join(bundle, path) if path else ""
         yield self._facts.layers.upper or ""
+
+
+def is_of_the_wishes_type(request: RequestedMount) -> bool:
+    """Whether config.json lists the kind of mount that the user asked for."""
+    kind = (request.wish or {}).get("Type")
+    if kind in ("bind", "volume"):
+        return request.is_bind
+    return kind != "tmpfs" or request.type == "tmpfs"
 
 
 def _is_named(path: str, named: Sequence[str]) -> bool:

@@ -20,7 +20,7 @@ from scratchlab.judge.cause import Cause, mount_line
 from scratchlab.judge.host_mounts import HostMounts
 from scratchlab.judge.hosts_sys import HostsSys
 from scratchlab.judge.masks import Masks
-from scratchlab.judge.mount_identity import TYPES, MountIdentity
+from scratchlab.judge.mount_identity import TYPES, MountIdentity, is_of_the_wishes_type
 from scratchlab.judge.paths import is_below, parents, upwards
 from scratchlab.judge.places import (
     KERNEL_TYPES,
@@ -331,8 +331,7 @@ class MountOrigins:
             # Whether it was asked for is not known.
             return Cause(Origin.UNEXPLAINED, None, (*unknown, line))
         if pending and not late:
-            doubt = f"{pending[0].listed_in} has {pending[0]}, but another mount is there"
-            return Cause(Origin.UNEXPLAINED, None, (line,), doubt)
+            return Cause(Origin.UNEXPLAINED, None, (line,), _another(pending[0]))
         proofs = [Evidence(self._listed_in, f"no mount on {mount.target} is listed")]
         if self._requests.get(mount.target):
             detail = f"the mount that is listed on {mount.target} is another one"
@@ -349,6 +348,17 @@ class MountOrigins:
         """What the engine's /dev/shm held: it may be the host's or another container's."""
         modes = ipc_modes(self._facts.container.inspect)
         return Content.NEW if {*modes} <= {"private", "shareable"} else Content.USERS
+
+
+def _another(request: RequestedMount) -> str:
+    """The sentence for a mount that is not the one that ``request`` asks for."""
+    wish = request.wish or {}
+    source = str(wish.get("Source") or "")
+    asked = f"{wish.get('Type') or 'a mount'} {source}".strip()
+    edited = source not in ("", request.source) or not is_of_the_wishes_type(request)
+    if edited and request.listed_in == "oci-config":
+        return f"{asked} is asked for, and config.json has {request}: another mount is there"
+    return f"{request.listed_in} has {request}, but another mount is there"
 
 
 def is_slave(mount: Mount) -> bool:

@@ -27,6 +27,9 @@ KERNEL_TYPES = frozenset({"proc", "sysfs", "cgroup", "cgroup2"})  # walked by no
 _SHM = "/dev/shm"  # noqa: S108 - a container's path
 _KERNEL_PATHS = ("/proc", "/sys")
 _TARGET = ("dst", "destination", "target")  # names of a field of --mount
+_SOURCE = ("src", "source")
+_SET = ("", "true")
+_READONLY = frozenset({"ro", "readonly"})
 
 
 class Content(Enum):
@@ -143,7 +146,8 @@ def wishes(inspect: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
     podman writes a tmpfs to config.json with its links followed, and then does not find it again
     for its inspect (podman v4.3 libpod/container_internal_linux.go generateSpec() and
-    sortUserVolumes()): the command line has it.
+    sortUserVolumes()): the command line has it. Of a bind, inspect shows what config.json has,
+    which proves nothing (container_inspect.go): there, too, the command line counts.
     """
     host_config = inspect.get("HostConfig") or {}
     listed = [(mount.get("Destination"), mount) for mount in inspect.get("Mounts") or []]
@@ -154,6 +158,10 @@ def wishes(inspect: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     for target, mount in listed:
         if target:
             found.setdefault(clean(str(target)), mount)
+    for target, source, options in _binds_of_command_line(inspect):
+        asked = {"Type": "bind", "Source": source, "Destination": target}
+        readonly = {"RW": False} if not options.isdisjoint(_READONLY) else {}
+        found[target] = {**found.get(target, {}), **asked, **readonly}
     return found
 
 
@@ -172,6 +180,22 @@ def ipc_modes(inspect: Mapping[str, Any]) -> tuple[str, ...]:
     """
     mode = (inspect.get("HostConfig") or {}).get("IpcMode") or "private"
     return str(mode), *command_line(inspect, "--ipc")
+
+
+def _binds_of_command_line(inspect: Mapping[str, Any]) -> Iterator[tuple[str, str, set[str]]]:
+    """Target, source and options of each bind of a path that podman's command line asks for in so
+    many words: by absolute paths, and not of an overlay over it.
+    """
+    for value in (*command_line(inspect, "-v"), *command_line(inspect, "--volume")):
+        source, target, options = [*value.split(":"), "", ""][:3]
+        if source.startswith("/") and target.startswith("/") and "O" not in options.split(","):
+            yield clean(target), clean(source), set(options.split(","))
+    for value in command_line(inspect, "--mount"):
+        fields = dict(field.partition("=")[::2] for field in value.split(","))
+        source = next((fields[name] for name in _SOURCE if name in fields), "")
+        target = next((fields[name] for name in _TARGET if name in fields), "")
+        if fields.get("type") == "bind" and source.startswith("/") and target.startswith("/"):
+            yield clean(target), clean(source), {key for key in fields if fields[key] in _SET}
 
 
 def _tmpfs_of_command_line(inspect: Mapping[str, Any]) -> Iterator[str]:

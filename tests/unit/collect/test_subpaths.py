@@ -20,3 +20,27 @@ def test_podman_names_them_with_the_mount() -> None:
     assert subpaths_by_target(inspect) == {"/data": "a/b"}
     candidates = [*source_candidates(inspect, None, Engine("podman"))]
     assert candidates[:2] == ["/v/_data", "/v/_data/a/b"]
+
+
+def test_sources_of_podmans_command_line_are_looked_at() -> None:
+    """Its inspect has them as config.json has them."""
+    command = [
+        "podman",
+        "run",
+        "-v",
+        "/a:/in:ro",
+        "--volume=/b:/in",
+        "--mount",
+        "type=bind,src=/c",
+        "--mount=type=bind,source=/d,dst=/in",
+        "-v",
+        "name:/x",
+        "-w",
+        "/w",
+        "image",
+        "/bin/e",
+    ]
+    inspect = {"Config": {"CreateCommand": command}}
+    found = set(source_candidates(inspect, None, Engine("podman")))
+    assert {"/a", "/b", "/c", "/d"} <= found
+    assert not {"/w", "/bin/e", "image", "name"} & found

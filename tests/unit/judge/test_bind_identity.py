@@ -17,6 +17,7 @@ from tests.unit.judge.handmade import (
     causes,
     config,
     facts,
+    listed,
     mount,
     origin,
     source,
@@ -24,6 +25,8 @@ from tests.unit.judge.handmade import (
 
 from scratchlab.judge.mount_identity import MountIdentity
 from scratchlab.model import BindSource, Evidence, Facts, Image, Origin
+
+MOUNTED = {**BIND, "Source": "/mnt/src"}
 
 # Binds: identity of the file behind them.
 
@@ -68,7 +71,7 @@ def test_where_the_host_cannot_be_read_the_root_decides() -> None:
 def test_a_bind_whose_source_is_gone_shows_its_old_root() -> None:
     gone = bound(9, "/data", root="/src//deleted")
     asked: dict[str, Any] = {
-        "config": config(bind("/data", "/mnt/src")), "inspect": {"Mounts": [BIND]},
+        "config": config(bind("/data", "/mnt/src")), "inspect": {"Mounts": [MOUNTED]},
     }  # fmt: skip
     found = facts(gone, **asked)
     assert origin(found, 9) == USERS
@@ -95,7 +98,7 @@ def test_a_covered_bind_is_proved_by_device_and_root() -> None:
     covered = bound(8, "/data", root="/src")
     above = mount(9, "/data", parent=8)
     asked: dict[str, Any] = {
-        "config": config(bind("/data", "/mnt/src")), "inspect": {"Mounts": [BIND]},
+        "config": config(bind("/data", "/mnt/src")), "inspect": {"Mounts": [MOUNTED]},
     }  # fmt: skip
     same = facts(covered, above, **asked, sources=(source("/mnt/src", 0),))
     assert origin(same, 8) == USERS
@@ -138,6 +141,55 @@ def test_a_subpath_at_another_target_names_nothing() -> None:
     assert origin(found, 9) == (Origin.UNEXPLAINED, None)
 
 
+# What config.json has in the place of what the user asked for:
+
+
+def edited(wish: dict[str, Any], has: dict[str, Any], shown: Any, *named: str) -> Facts:
+    """``wish`` is asked for; config.json ``has`` another mount, which is ``shown``."""
+    return facts(
+        shown, config=config(has), inspect={"Mounts": [wish]},
+        sources=(source("/evil", 9), *(source(path, 0) for path in named)),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("wish", "has", "shown"),
+    [
+        (BIND, bind("/data", "/evil"), bound(9, "/data", root="/evil")),
+        (VOLUME, bind("/data", "/evil"), bound(9, "/data", root="/evil")),
+        (BIND, listed("/data"), mount(9, "/data")),
+        (VOLUME, listed("/data"), mount(9, "/data")),
+        ({"Destination": "/data", "Type": "tmpfs"}, bind("/data", "/evil"),
+         bound(9, "/data", root="/evil")),
+        ({"Destination": "/data", "Type": "tmpfs"}, listed("/data", "ramfs"),
+         mount(9, "/data", "ramfs")),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("known", [True, False])
+def test_what_config_json_has_in_its_place_is_not_the_users(
+    wish: dict[str, Any], has: dict[str, Any], shown: Any, known: bool
+) -> None:
+    named = [wish["Source"]] if known and "Source" in wish else []
+    cause = causes(edited(wish, has, shown, *named))[9]
+    assert (cause.origin, cause.rule) == (Origin.UNEXPLAINED, None)
+    asked = f"{wish['Type']} {wish.get('Source', '')}".strip()
+    assert cause.doubt.startswith(f"{asked} is asked for, and config.json has ")
+    assert cause.doubt.endswith(": another mount is there")
+
+
+def test_what_podmans_command_line_asks_for_counts_more_than_its_inspect() -> None:
+    echo = {**BIND, "Source": "/evil"}  # as config.json has it
+    asked = edited(echo, bind("/data", "/evil"), bound(9, "/data", root="/evil"), "/src")
+    assert origin(asked, 9) == USERS
+    for command in (("-v", "/src:/data"), ("--volume=/src:/data:ro",),
+                    ("--mount", "type=bind,source=/src,target=/data")):  # fmt: skip
+        inspect = {"Mounts": [echo], "Config": {"CreateCommand": ["podman", "run", *command]}}
+        container = replace(asked.container, inspect=inspect)
+        cause = causes(replace(asked, container=container))[9]
+        assert (cause.origin, cause.rule) == (Origin.UNEXPLAINED, None)
+        assert cause.doubt.startswith("bind /src is asked for, and config.json has bind /evil")
+
+
 # The user's mounts, and whose idea they were:
 
 
@@ -161,9 +213,11 @@ def test_a_subpath_at_another_target_names_nothing() -> None:
 def test_who_asked_for_a_users_mount_is_told(
     host_config: dict[str, Any], wish: dict[str, Any], volumes: dict[str, Any], detail: str
 ) -> None:
+    tmpfs = wish.get("Type") == "tmpfs"
+    path = wish.get("Source") or "/src"
     found = facts(
-        bound(9, "/data", root="/src"),
-        config=config(bind("/data", "/src")),
+        mount(9, "/data") if tmpfs else bound(9, "/data", root=path),
+        config=config(listed("/data") if tmpfs else bind("/data", path)),
         inspect={"Mounts": [wish], "HostConfig": host_config},
         image=Image(config={"config": {"Volumes": volumes}}),
     )
@@ -172,7 +226,7 @@ def test_who_asked_for_a_users_mount_is_told(
 
 
 def test_every_proof_names_the_kind_of_its_evidence() -> None:
-    wish: dict[str, Any] = {"inspect": {"Mounts": [BIND]}}
+    wish: dict[str, Any] = {"inspect": {"Mounts": [MOUNTED]}}
     asked = config(bind("/data", "/mnt/src"))
     gone = facts(bound(9, "/data", root="/src//deleted"), config=asked, **wish)
     ending = facts(bound(9, "/data", root="/src"), config=asked, **wish)

@@ -1,0 +1,63 @@
+"""The user's wishes: what podman's command line says of binds counts more than its inspect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from scratchlab.judge.places import wishes
+
+BIND = {"Type": "bind", "Source": "/src", "Destination": "/data"}
+
+
+def of(*command: str, **inspect: Any) -> dict[str, Any]:
+    return dict(wishes({"Config": {"CreateCommand": ["podman", "run", *command]}, **inspect}))
+
+
+@pytest.mark.parametrize(
+    ("command", "readonly"),
+    [
+        (("-v", "/src:/data"), False),
+        (("-v", "/src/:/data/:z,ro"), True),
+        (("--volume", "/src:/data:rw"), False),
+        (("--volume=/src:/data:ro",), True),
+        (("--mount", "type=bind,src=/src,dst=/data"), False),
+        (("--mount=type=bind,source=/src,destination=/data,ro",), True),
+        (("--mount=type=bind,source=/src,target=/data,readonly=true",), True),
+        (("--mount=type=bind,source=/src,target=/data,ro=false",), False),
+    ],
+)
+def test_a_bind_of_the_command_line(command: tuple[str, ...], readonly: bool) -> None:
+    expected = {**BIND, "RW": False} if readonly else BIND
+    assert of(*command) == {"/data": expected}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("-v", "name:/data"),
+        ("-v", "./src:/data"),
+        ("-v", "/data"),
+        ("-v", "/src:data"),
+        ("-v", "/src:/data:O"),
+        ("-v", "/src:/data:rw,O"),
+        ("--mount", "type=volume,src=/src,dst=/data"),
+        ("--mount", "type=bind,src=src,dst=/data"),
+        ("--mount", "type=bind,src=/src"),
+        ("--mount", "type=bind,dst=/data"),
+        ("--mount", "bind"),
+    ],
+)
+def test_what_is_no_bind_of_a_path_leaves_inspect_as_it_is(command: tuple[str, ...]) -> None:
+    shown = {"Type": "volume", "Name": "v", "Destination": "/data"}
+    assert of(*command) == {}
+    assert of(*command, Mounts=[shown]) == {"/data": shown}
+
+
+def test_it_takes_the_place_of_what_inspect_shows() -> None:
+    shown = {"Type": "bind", "Source": "/evil", "Destination": "/data", "RW": True, "Mode": ""}
+    assert of("-v", "/src:/data:ro", Mounts=[shown]) == {
+        "/data": {**shown, "Source": "/src", "RW": False}
+    }
+    assert of("-v", "/src:/data", HostConfig={"Tmpfs": {"/data": ""}})["/data"]["Type"] == "bind"
