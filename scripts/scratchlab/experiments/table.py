@@ -30,7 +30,8 @@ class Experiment:
     types, ``article`` what the article of 2017 saw. ``today``, ``fault`` and ``skip`` explain, by
     key, why a passing answer differs from the article's, why an answer fails, and why a machine
     cannot give one. ``timeout`` bounds the probe, in seconds. ``side_by_side``: neighbours in
-    the table with this mark run at the same time, since none depends on or disturbs another.
+    the table with the same number run at the same time, since none depends on or disturbs another;
+    0: alone. (E15 copies the host's mounts for a while, which E11 would find.)
     """
 
     id: str
@@ -41,7 +42,7 @@ class Experiment:
     article: str
     expected: str
     timeout: float
-    side_by_side: bool = False
+    side_by_side: int = 0
     depends_on: tuple[str, ...] = ()
     today: Mapping[str, str] = field(default_factory=dict)
     fault: Mapping[str, Explanation] = field(default_factory=dict)

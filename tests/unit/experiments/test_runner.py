@@ -114,7 +114,7 @@ def test_experiment_that_depends_on_a_failure_is_not_run(make: Make) -> None:
 
 def test_neighbours_with_the_mark_run_side_by_side(make: Make) -> None:
     barrier = threading.Barrier(2)
-    pair = [replace(make(name, together(barrier)), side_by_side=True) for name in ("T2", "T3")]
+    pair = [replace(make(name, together(barrier)), side_by_side=1) for name in ("T2", "T3")]
     events: list[str] = []
     lab = Laboratory(cast(Any, Engine()))
 
@@ -137,10 +137,16 @@ def test_engine_that_dies_is_an_error_of_all_running_experiments(make: Make) -> 
     def lost(_: Any) -> Observation:
         raise ConnectionLost("gone")
 
-    pair = [replace(make(name, lost), side_by_side=True) for name in ("T1", "T2")]
+    pair = [replace(make(name, lost), side_by_side=1) for name in ("T1", "T2")]
     checks = run(*pair, make("T3", good), engine=Engine(alive=False))
     assert [c.verdict for c in checks.values()] == ["error", "error", "skip"]
     assert checks["T3"].observed == "not run: the engine stopped answering in T1"
+
+
+def test_neighbours_with_another_number_run_one_by_one(make: Make) -> None:
+    barrier = threading.Barrier(2)
+    pair = [replace(make(f"T{n}", together(barrier)), side_by_side=n) for n in (1, 2)]
+    assert [check.verdict for check in run(*pair).values()] == ["error", "error"]
 
 
 def test_no_experiment_runs_beside_its_prerequisite() -> None:
@@ -267,7 +273,7 @@ def test_on_a_slow_machine_nothing_runs_side_by_side(make: Make) -> None:
         time.sleep(0.05)
         return Observation(good=len(running) == 1 and running.pop() == "")
 
-    pair = [replace(make(name, alone), side_by_side=True) for name in ("T1", "T2")]
+    pair = [replace(make(name, alone), side_by_side=1) for name in ("T1", "T2")]
     assert [check.verdict for check in run(*pair).values()] == ["pass", "pass"]
 
 
