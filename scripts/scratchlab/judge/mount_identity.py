@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from scratchlab import mountinfo
-from scratchlab.judge.places import RequestedMount
+from scratchlab.judge.places import NEW_FILESYSTEMS, RequestedMount
 from scratchlab.model import BindSource, Evidence, Facts, Mount
 
 # Requested type -> types in mountinfo: a cgroup of version 1 is a tmpfs with mounts in it.
@@ -148,10 +148,15 @@ class MountIdentity:
 
 def is_of_the_wishes_type(request: RequestedMount) -> bool:
     """Whether config.json lists the kind of mount that the user asked for."""
-    kind = (request.wish or {}).get("Type")
+    wish = request.wish or {}
+    kind = wish.get("Type")
+    if wish.get("Overlay"):  # podman -v SOURCE:TARGET:O
+        return request.type == "overlay" and f"lowerdir={wish['Source']}" in request.options
     if kind in ("bind", "volume"):
-        return request.is_bind
-    return kind != "tmpfs" or request.type == "tmpfs"
+        # Of a volume there may be an overlay, too; a source that is no path is no bind's.
+        path = str(wish.get("Source") or "/").startswith("/")
+        return request.is_bind or request.type == "overlay" or not path
+    return kind not in NEW_FILESYSTEMS or request.type == kind
 
 
 def _is_named(path: str, named: Sequence[str]) -> bool:

@@ -28,6 +28,7 @@ _SHM = "/dev/shm"  # noqa: S108 - a container's path
 _KERNEL_PATHS = ("/proc", "/sys")
 _TARGET = ("dst", "destination", "target")  # names of a field of --mount
 _SOURCE = ("src", "source")
+NEW_FILESYSTEMS = frozenset({"tmpfs", "ramfs", "devpts"})  # that podman's --mount makes
 _SET = ("", "true")
 _READONLY = frozenset({"ro", "readonly"})
 
@@ -65,6 +66,8 @@ class RequestedMount:
         """What the mount holds when it is made."""
         if self.type in KERNEL_TYPES:
             return Content.KERNEL
+        if self.type == "overlay" and self.wish is not None:
+            return Content.USERS
         if not self.is_bind:
             return Content.NEW
         if is_the_kernels(self.source):
@@ -153,15 +156,18 @@ def wishes(inspect: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     listed = [(mount.get("Destination"), mount) for mount in inspect.get("Mounts") or []]
     listed += [(target, {"Type": "tmpfs"}) for target in host_config.get("Tmpfs") or {}]
     listed += [(mount.get("Target"), mount) for mount in host_config.get("Mounts") or []]
-    listed += [(target, {"Type": "tmpfs"}) for target in _tmpfs_of_command_line(inspect)]
     found: dict[str, Mapping[str, Any]] = {}
     for target, mount in listed:
         if target:
             found.setdefault(clean(str(target)), mount)
+    # Of one that is no tmpfs, inspect says "bind".
+    new = ((clean(target), kind) for target, kind in _new_of_command_line(inspect) if target)
+    found.update({target: {"Type": kind} for target, kind in new})
     for target, source, options in _binds_of_command_line(inspect):
         asked = {"Type": "bind", "Source": source, "Destination": target}
         readonly = {"RW": False} if not options.isdisjoint(_READONLY) else {}
-        found[target] = {**found.get(target, {}), **asked, **readonly}
+        overlay = {"Overlay": True} if "O" in options else {}
+        found[target] = {**found.get(target, {}), **asked, **readonly, **overlay}
     return found
 
 
@@ -184,11 +190,11 @@ def ipc_modes(inspect: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _binds_of_command_line(inspect: Mapping[str, Any]) -> Iterator[tuple[str, str, set[str]]]:
     """Target, source and options of each bind of a path that podman's command line asks for in so
-    many words: by absolute paths, and not of an overlay over it.
+    many words: by absolute paths.
     """
     for value in (*command_line(inspect, "-v"), *command_line(inspect, "--volume")):
         source, target, options = [*value.split(":"), "", ""][:3]
-        if source.startswith("/") and target.startswith("/") and "O" not in options.split(","):
+        if source.startswith("/") and target.startswith("/"):
             yield clean(target), clean(source), set(options.split(","))
     for value in command_line(inspect, "--mount"):
         fields = dict(field.partition("=")[::2] for field in value.split(","))
@@ -198,13 +204,14 @@ def _binds_of_command_line(inspect: Mapping[str, Any]) -> Iterator[tuple[str, st
             yield clean(target), clean(source), {key for key in fields if fields[key] in _SET}
 
 
-def _tmpfs_of_command_line(inspect: Mapping[str, Any]) -> Iterator[str]:
+def _new_of_command_line(inspect: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Target and type of each new filesystem that podman's command line asks for."""
     for value in command_line(inspect, "--tmpfs"):
-        yield value.partition(":")[0]
+        yield value.partition(":")[0], "tmpfs"
     for value in command_line(inspect, "--mount"):
         fields = dict(field.partition("=")[::2] for field in value.split(","))
-        if fields.get("type") == "tmpfs":
-            yield next((fields[name] for name in _TARGET if name in fields), "")
+        if fields.get("type") in NEW_FILESYSTEMS:
+            yield next((fields[name] for name in _TARGET if name in fields), ""), fields["type"]
 
 
 def in_mount_order(targets: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -16,7 +16,11 @@ from tests.unit.judge.handmade import (
     bound,
     causes,
     config,
+    directory,
     facts,
+    file,
+    finding,
+    judged,
     listed,
     mount,
     origin,
@@ -175,6 +179,32 @@ def test_what_config_json_has_in_its_place_is_not_the_users(
     asked = f"{wish['Type']} {wish.get('Source', '')}".strip()
     assert cause.doubt.startswith(f"{asked} is asked for, and config.json has ")
     assert cause.doubt.endswith(": another mount is there")
+
+
+OVERLAID = {**BIND, "Overlay": True}
+
+
+@pytest.mark.parametrize(
+    ("wish", "has", "kind", "sound"),
+    [
+        (OVERLAID, listed("/data", "overlay", "/m", "lowerdir=/src"), "overlay", True),
+        (OVERLAID, listed("/data", "overlay", "/m", "lowerdir=/evil"), "overlay", False),
+        (OVERLAID, bind("/data", "/src"), "ext4", False),
+        (VOLUME, listed("/data", "overlay", "/m", "lowerdir=/v/_data"), "overlay", True),
+        ({"Type": "devpts"}, listed("/data", "devpts"), "devpts", True),
+        ({"Type": "bind", "Source": "devpts"}, listed("/data", "devpts"), "devpts", True),
+        ({"Type": "devpts"}, listed("/data"), "tmpfs", False),
+    ],
+)  # fmt: skip
+def test_other_filesystems_that_podman_makes(
+    wish: dict[str, Any], has: dict[str, Any], kind: str, sound: bool
+) -> None:
+    found = edited({**wish, "Destination": "/data"}, has, mount(9, "/data", kind))
+    assert origin(found, 9) == (USERS if sound else (Origin.UNEXPLAINED, None))
+    content = file("/data/f", 9)
+    judgement = judged(found, directory("/data", 9), content)
+    if sound and kind == "overlay":
+        assert finding(judgement, "/data/f").origin is Origin.USER_DATA
 
 
 def test_what_podmans_command_line_asks_for_counts_more_than_its_inspect() -> None:

@@ -40,8 +40,6 @@ def test_a_bind_of_the_command_line(command: tuple[str, ...], readonly: bool) ->
         ("-v", "./src:/data"),
         ("-v", "/data"),
         ("-v", "/src:data"),
-        ("-v", "/src:/data:O"),
-        ("-v", "/src:/data:rw,O"),
         ("--mount", "type=volume,src=/src,dst=/data"),
         ("--mount", "type=bind,src=src,dst=/data"),
         ("--mount", "type=bind,src=/src"),
@@ -53,6 +51,19 @@ def test_what_is_no_bind_of_a_path_leaves_inspect_as_it_is(command: tuple[str, .
     shown = {"Type": "volume", "Name": "v", "Destination": "/data"}
     assert of(*command) == {}
     assert of(*command, Mounts=[shown]) == {"/data": shown}
+
+
+def test_an_overlay_over_a_path_is_asked_for_as_such() -> None:
+    for options in ("O", "rw,O"):
+        assert of("-v", f"/src:/data:{options}") == {"/data": {**BIND, "Overlay": True}}
+
+
+@pytest.mark.parametrize("kind", ["tmpfs", "ramfs", "devpts"])
+def test_a_new_filesystem_of_the_command_line(kind: str) -> None:
+    assert of("--mount", f"type={kind},dst=/new/") == {"/new": {"Type": kind}}
+    assert of("--mount", f"type={kind}") == {}
+    shown = {"Type": "bind", "Source": kind, "Destination": "/new"}
+    assert of(f"--mount=type={kind},dst=/new", Mounts=[shown]) == {"/new": {"Type": kind}}
 
 
 def test_it_takes_the_place_of_what_inspect_shows() -> None:
