@@ -31,8 +31,12 @@ ALIAS = "scratchlab-machine-"
 EXTRA = ("udev", "libnss-myhostname")
 PACKAGES = "incus-base incus-client dnsmasq-base nftables"
 # Seconds for one command. In a cluster, `incus start` and `incus exec` learn from the events that
-# the members send each other that they are done; without these they wait for ever.
+# the members send each other that they are done; without these they wait for ever (Incus 6.0.4,
+# client/operations.go: WaitContext).
 PATIENCE = 600
+# What it says of a machine that is being made or removed (internal/server/instance/operationlock).
+BUSY = ("is busy running", "matching non-reusable operation has now succeeded")
+BUSY_SECONDS = 300  # how long a server may be making a machine, or removing it
 UNANSWERED = "incus cluster list says whether its servers reach each other; then the same again"
 # Run in a new machine whose systemd has started; $1 is the resolver's address.
 NETWORKED = """
@@ -272,8 +276,16 @@ class Incus:
 
     def remove(self, machine: Machine) -> None:
         """See Backend."""
-        if self._instance(machine) is not None:
-            incus("delete", machine.instance, "--force")
+        ends = time.monotonic() + BUSY_SECONDS
+        while self._instance(machine) is not None:
+            try:
+                incus("delete", machine.instance, "--force")
+            except MachineError as error:
+                # A killed run asked for something, and the server goes on with it.
+                busy = any(words in str(error) for words in BUSY)
+                if time.monotonic() > ends or not (busy or self._instance(machine) is None):
+                    raise
+                time.sleep(1)
 
     def state(self, machine: Machine) -> State:
         """See Backend."""

@@ -1,60 +1,32 @@
-"""./lab machines --on incus, for real: Incus in a system container with Debian 13.
-
-A machine there is a container in a container in a container. The kernel lets an unprivileged one
-mount its own /sys only where that of its server is writable, which it is on a server and not in a
-container of Docker's: so the test makes it writable.
-"""
+"""./lab machines --on incus, for real: Incus in a system container with Debian 13."""
 
 from __future__ import annotations
 
-import io
 import json
 import subprocess
 import sys
-import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from machines.docker_engine import docker
-from machines.incus import NETWORK, PACKAGES, POOL
+from machines.incus import NETWORK, POOL
 from tests import ansible_environment
 from tests.machines.fresh import Fresh
+from tests.machines.incus_server import IncusServer
 
-ROOT = Path(__file__).parents[2]
 SERVER = "server"
-INSTALL = (
-    "set -e; export DEBIAN_FRONTEND=noninteractive; mount -o remount,rw /sys; "
-    "apt='apt-get -qq -o Acquire::Check-Valid-Until=false'; $apt update; "
-    f"$apt install --yes --no-install-recommends mmdebstrap openssh-client {PACKAGES}"
-)
 
 pytestmark = [pytest.mark.engine, pytest.mark.root]
 
 
-class Server:
-    """A server with Incus, on which the verb runs."""
+class Server(IncusServer):
+    """It is also reached by Ansible."""
 
     def __init__(self, container: str, variables: dict[str, object]) -> None:
-        self.container = container
+        super().__init__(container)
         self.variables = variables  # Ansible's
-
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run a command there as root."""
-        command = ["docker", "exec", self.container, *words]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
-
-    def lab(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run ./lab machines there."""
-        program = ("python3", "/opt/lab/scripts/machines", "--inventory=/opt/lab/machines.yml")
-        return self.run(*program, *words)
-
-    def instances(self) -> list[dict[str, object]]:
-        """Incus's own list."""
-        listed: list[dict[str, object]] = json.loads(self.run("incus", "list", "-f", "json").stdout)
-        return listed
 
 
 @pytest.fixture(scope="module")
@@ -63,12 +35,7 @@ def server() -> Iterator[Server]:
     machines.up({SERVER: "trixie"})
     try:
         made = Server(machines.instance(SERVER), machines.variables(SERVER))
-        done = made.run("sh", "-c", INSTALL)
-        assert done.returncode == 0, done.stderr
-        content = io.BytesIO()
-        with tarfile.open(fileobj=content, mode="w") as tar:
-            tar.add(ROOT / "scripts" / "machines", "opt/lab/scripts/machines")
-        docker("cp", "-", f"{made.container}:/", stdin=content.getvalue())
+        made.put(["scripts/machines"])
         yield made
     finally:
         machines.down()

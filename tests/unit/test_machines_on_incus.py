@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,38 @@ def test_what_fits_is_what_the_cluster_has(place: Place) -> None:
     memory, processors = shortages(place, wanted, Room(6143, 3))
     assert "take 6144 MiB of memory, and 6143 MiB" in memory
     assert "4 processors does not fit where there are 3" in processors
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        'Instance is busy running a "create" operation',
+        "A matching non-reusable operation has now succeeded",
+    ],
+)
+def test_machine_that_its_server_still_makes_or_removes_is_removed_afterwards(
+    place: Place, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    """A run was killed, and Incus went on with what it had asked for."""
+    wanted, tries = machine(place), 0
+
+    def incus(*arguments: str) -> str:
+        nonlocal tries
+        if arguments[0] == "list":
+            return json.dumps([{"name": wanted.instance}] if tries < 3 else [])
+        tries += 1
+        if tries < 3:
+            raise MachineError(f"incus delete: Error: {said}")
+        return ""
+
+    monkeypatch.setattr(backend, "incus", incus)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    Incus(place).remove(wanted)
+    assert tries == 3
+    tries = 0
+    monkeypatch.setattr(backend, "BUSY_SECONDS", -1)
+    with pytest.raises(MachineError, match=said):
+        Incus(place).remove(wanted)
 
 
 def test_command_that_does_not_end_is_named(
