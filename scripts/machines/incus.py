@@ -7,6 +7,7 @@ for an engine inside; ``reset`` restores the snapshot that was taken when it was
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import shutil
@@ -27,6 +28,7 @@ NETWORK = "scratchlab0"
 SNAPSHOT = "made"
 OURS = "user.scratchlab"  # setting of a pool that this program made
 ALIAS = "scratchlab-machine-"
+DESCRIPTION = "scratchlab: Debian "  # of an image, also of one whose import was killed
 # /sys is writable there, so systemd-networkd waits for udev.
 EXTRA = ("udev", "libnss-myhostname")
 PACKAGES = "incus-base incus-client dnsmasq-base nftables"
@@ -91,7 +93,7 @@ def metadata(suite: str, directory: Path) -> Path:
         {
             "architecture": "x86_64",
             "creation_date": 1511222400,  # it must not be 0
-            "properties": {"description": f"scratchlab: Debian {suite} from packages"},
+            "properties": {"description": f"{DESCRIPTION}{suite} from packages"},
         }
     ).encode()
     file = directory / "metadata.tar"
@@ -188,7 +190,14 @@ class Incus:
         if found(f"/1.0/images/aliases/{alias}") is None:
             with tempfile.TemporaryDirectory(dir=self.place.cache) as directory:
                 described = metadata(suite, Path(directory))
-                incus("image", "import", str(described), str(file), f"--alias={alias}")
+                try:
+                    incus("image", "import", str(described), str(file), f"--alias={alias}")
+                except MachineError as error:
+                    if "Image with same fingerprint" not in str(error):
+                        raise
+                    # A killed run's import went on, and nobody gave it the name.
+                    content = hashlib.sha256(described.read_bytes() + file.read_bytes())
+                    incus("image", "alias", "create", alias, content.hexdigest())
         return alias
 
     def create(self, machine: Machine) -> None:
@@ -308,7 +317,7 @@ class Incus:
         with self.place.locked("incus"):
             listed = json.loads(incus("image", "list", "--format=json"))
             for image in listed:
-                if any(one["name"].startswith(ALIAS) for one in image.get("aliases") or ()):
+                if str(image["properties"].get("description", "")).startswith(DESCRIPTION):
                     incus("image", "delete", image["fingerprint"])
             # What another checkout's machines use stays, as Incus refuses to remove it.
             answers("network", "delete", NETWORK)

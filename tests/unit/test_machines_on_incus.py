@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -165,6 +166,47 @@ def test_machine_that_its_server_still_makes_or_removes_is_removed_afterwards(
     monkeypatch.setattr(backend, "BUSY_SECONDS", -1)
     with pytest.raises(MachineError, match=said):
         Incus(place).remove(wanted)
+
+
+def test_image_whose_import_was_killed_gets_its_name(
+    place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its server has it by its digest, and refuses to import it again."""
+    double, file = doubled(monkeypatch), tmp_path / "trixie-1.tar"
+    file.write_bytes(b"a base system")
+    place.cache.mkdir()
+    monkeypatch.setattr(backend, "base_system", lambda *_: file)
+
+    def incus(*arguments: str) -> str:
+        if arguments[:2] == ("image", "import"):
+            raise MachineError("incus image: Error: Image with same fingerprint already exists")
+        return double(*arguments)
+
+    monkeypatch.setattr(backend, "incus", incus)
+    double.has("storage-pools", POOL, driver="dir")
+    double.has("networks", NETWORK)
+    Incus(place).prepare(machine(place))
+    described = backend.metadata("trixie", tmp_path).read_bytes()
+    digest = hashlib.sha256(described + b"a base system").hexdigest()
+    assert double.commands == [f"image alias create scratchlab-machine-trixie-1 {digest}"]
+
+
+def test_last_machine_takes_every_image_of_the_labs_along(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    double = doubled(monkeypatch)
+    images = [
+        {"fingerprint": "1", "properties": {"description": "scratchlab: Debian sid from packages"}},
+        {"fingerprint": "2", "properties": {"description": "somebody's"}},
+        {"fingerprint": "3", "properties": {}},
+    ]
+
+    def incus(*arguments: str) -> str:
+        return json.dumps(images) if arguments[:2] == ("image", "list") else double(*arguments)
+
+    monkeypatch.setattr(backend, "incus", incus)
+    Incus(place).forget()
+    assert double.commands == ["image delete 1", f"network delete {NETWORK}"]
 
 
 def test_command_that_does_not_end_is_named(
