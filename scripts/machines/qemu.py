@@ -30,7 +30,7 @@ CPUS = 2
 KERNEL = "root=/dev/vda rw console=ttyS0 panic=-1"  # -1: a kernel that fails ends the VM at once
 EMULATED = (
     "no KVM here, so VMs are emulated: on two cores one answered after 35 s, Docker and Go took 3 "
-    "minutes to install in it, and the whole lab on two of them 14 minutes, 27 on a busy day"
+    "minutes to install in it, and the whole lab on two of them 14 to 27 minutes"
 )
 SOCKET_BYTES = 107  # the longest path of a UNIX socket, unix(7)
 # What a virtual machine consists of, in its directory.
