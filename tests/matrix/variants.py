@@ -233,6 +233,8 @@ _USR_VARIANTS = (
     u("bind below content", "-v", "{files}:/data/sub"),
     u("volume on content", "-v", "/data"),
     u("volume below content", "-v", "/data/sub"),
+    u("overlay over a bind", "-v", "{files}:/data:O", engines=PODMAN),
+    u("another devpts", "--mount", "type=devpts,destination=/pts", engines=PODMAN),
     u("volume nocopy", "-v", "{name}-vol:/data:nocopy"),
     u("localtime", "-v", "/etc/localtime:/etc/localtime:ro"),
     u("library file", "-v", "{files}/file:/lib/file.so"),

@@ -30,6 +30,7 @@ NOT_COMPARED: tuple[tuple[str, str], ...] = (
         "overlayfs has its own; hard links are compared",
     ),
     ("the label security.selinux", "it is set when a container starts, and is in no layer"),
+    ("flags of the filesystem (chattr)", "no image archive stores them"),
     ("the root directory itself", "it is in no layer; the storage driver makes it"),
 )
 

@@ -69,6 +69,10 @@ def test_link_counts_and_inode_numbers_are_not_in_a_ledger() -> None:
     assert not names & {"nlink", "ino", "atime", "ctime"}
 
 
+def test_flags_of_the_filesystem_are_not_in_a_ledger() -> None:
+    assert not {field.name for field in dataclasses.fields(Entry)} & {"flags", "attributes"}
+
+
 def test_every_report_lists_what_was_not_compared(
     saved: Callable[[str], EvidenceSet], tmp_path: Path
 ) -> None:
