@@ -316,9 +316,10 @@ def cdi_file(files: str) -> Iterator[None]:
     try:
         yield
     finally:
-        CDI.unlink()
+        CDI.unlink(missing_ok=True)  # of another run on this machine
         if new:
-            CDI.parent.rmdir()
+            with contextlib.suppress(OSError):
+                CDI.parent.rmdir()
 
 
 def option_parser(about: str | None) -> argparse.ArgumentParser:
