@@ -309,6 +309,8 @@ class Facts:
     # What CDI files of this machine add: at paths that config.json has, and for what is asked for.
     cdi: tuple[CdiEdit, ...] = ()
     accounts: Accounts = field(default_factory=Accounts)  # only read of podman's containers
+    # Mounts of the containers that it has volumes from, as inspect lists them; podman's only.
+    lent: tuple[Json, ...] = ()
     second_look: tuple[SecondLook, ...] = ()
     # Of what changed since the start: path to "ELF" or "script", as the content begins; path
     # to the package that owns it ("dpkg: nginx 1.22.1-9"), as the container's own database says.

@@ -333,6 +333,14 @@ _USR_VARIANTS = (
         "privileged", "--privileged",
         refused=("unable to apply caps", "privileged mode is incompatible with user namespaces"),
     ),
+    u(
+        "volumes from", "--volumes-from", "{name}-other",
+        other=("-v", "{files}:/cfg", "-v", "{files}/file:/cfg2/file:ro", "-v", "{name}-vol:/srv"),
+    ),
+    u(
+        "volumes from read-only", "--volumes-from", "{name}-other:ro",
+        other=("-v", "{files}:/cfg", "-v", "/data"),
+    ),
     # The other container fills the volume: its image has a directory /srv/content.
     u(
         "volume subpath", engines=DOCKER, other=("-v", "{name}-sub:/srv"), refused=_NO_SUBPATH,

@@ -18,6 +18,7 @@ from scratchlab.collect import accounts, changes
 from scratchlab.collect.holding import running_pid
 from scratchlab.collect.image import from_engine, ledger_cache
 from scratchlab.collect.image.from_engine import SharedImages
+from scratchlab.collect.lent import lent_mounts
 from scratchlab.collect.live.user_data import UserDataPlan
 from scratchlab.errors import LabError
 from scratchlab.evidence import EvidenceSet
@@ -175,7 +176,10 @@ def open_container(
         read = from_engine.read_engine_image if images is None else images.read
         with meanwhile.calling(prepare):
             image, ledger = read(client, engine, reference, progress, cache)
-        yield OpenContainer(view.facts(engine, image), ledger, view, progress)
+        facts = view.facts(engine, image)
+        if engine.name == "podman":
+            facts = replace(facts, lent=lent_mounts(client, inspect))
+        yield OpenContainer(facts, ledger, view, progress)
 
 
 @contextmanager

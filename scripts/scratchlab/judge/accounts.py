@@ -46,6 +46,7 @@ class PodmanAccounts:
         self._user, _, self._group = str(config.get("User") or "").partition(":")
         self._directory = str(config.get("WorkingDir") or "/")
         self._inspect = inspect
+        self._lent = facts.lent
         self._root = IdMap(facts.container.uid_map).uid(0)
         self._start = start_of(facts)
 
@@ -138,7 +139,7 @@ class PodmanAccounts:
         """The line of a user of the host."""
         if any(row[0] == user.name or _number_in(row, 2) == user.uid for row in known):
             return
-        mounts = wishes(self._inspect)
+        mounts = wishes(self._inspect, self._lent)
         above = (mounts.get(path) for path in upwards(user.home) if path != "/")
         bound = any(wish is not None and wish.get("Type") != "volume" for wish in above)
         home = user.home if bound or user.home in mounts else self._directory

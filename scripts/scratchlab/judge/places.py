@@ -9,7 +9,7 @@ engine's init layer put something else, nor below a mount; links on a mount of t
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
@@ -143,9 +143,12 @@ class Places:
         return entry.target if entry is not None and entry.kind is Kind.SYMLINK else None
 
 
-def wishes(inspect: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+def wishes(
+    inspect: Mapping[str, Any], lent: Iterable[Mapping[str, Any]] = ()
+) -> dict[str, Mapping[str, Any]]:
     """The mounts that the user or the image's VOLUME asked for, by their target as it was given,
-    as inspect lists them (``Type``, and for most ``Source`` and ``RW``).
+    as inspect lists them (``Type``, and for most ``Source`` and ``RW``). ``lent`` are the mounts of
+    containers that it has volumes from.
 
     podman writes a tmpfs to config.json with its links followed, and then does not find it again
     for its inspect (podman v4.3 libpod/container_internal_linux.go generateSpec() and
@@ -156,6 +159,7 @@ def wishes(inspect: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     listed = [(mount.get("Destination"), mount) for mount in inspect.get("Mounts") or []]
     listed += [(target, {"Type": "tmpfs"}) for target in host_config.get("Tmpfs") or {}]
     listed += [(mount.get("Target"), mount) for mount in host_config.get("Mounts") or []]
+    listed += [(mount.get("Destination"), mount) for mount in lent]
     found: dict[str, Mapping[str, Any]] = {}
     for target, mount in listed:
         if target:
@@ -247,7 +251,7 @@ def requests(facts: Facts) -> Iterator[RequestedMount]:
 
 def _listed_in_inspect(facts: Facts) -> Iterator[RequestedMount]:
     inspect = facts.container.inspect
-    users = wishes(inspect)
+    users = wishes(inspect, facts.lent)
     *_, mode = ipc_modes(inspect)  # the command line's, where there is one
     podman = facts.engine.name == "podman"
     for target, fstype in DEFAULT_FILESYSTEMS.items():
@@ -313,7 +317,7 @@ def configured_devices(facts: Facts) -> Iterator[tuple[str, tuple[int, int] | No
 def placed_requests(facts: Facts, image: Ledger) -> tuple[Places, dict[str, list[RequestedMount]]]:
     """The places that the requests make, and the requests by the target where each lands."""
     mounted = {mount.target for mount in facts.mounts}
-    users = wishes(facts.container.inspect)
+    users = wishes(facts.container.inspect, facts.lent)
     places = Places(facts, image)
     by_target: dict[str, list[RequestedMount]] = {}
     for request in requests(facts):

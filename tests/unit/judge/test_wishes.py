@@ -72,3 +72,10 @@ def test_it_takes_the_place_of_what_inspect_shows() -> None:
         "/data": {**shown, "Source": "/src", "RW": False}
     }
     assert of("-v", "/src:/data", HostConfig={"Tmpfs": {"/data": ""}})["/data"]["Type"] == "bind"
+
+
+def test_mounts_of_another_container_are_wishes_unless_the_container_has_its_own() -> None:
+    other = {"Type": "bind", "Source": "/other", "Destination": "/data"}
+    more = {"Type": "volume", "Name": "v", "Source": "/v", "Destination": "/v/"}
+    inspect = {"Mounts": [BIND]}
+    assert wishes(inspect, (other, more)) == {"/data": BIND, "/v": more}

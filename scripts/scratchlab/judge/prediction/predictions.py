@@ -109,7 +109,9 @@ class PredictionBuilder:
         self.image = image
         self.ids = ids
         self.complete = True
-        self.wishes = wishes(facts.container.inspect)  # the user's mounts, by target as given
+        self.wishes = wishes(
+            facts.container.inspect, facts.lent
+        )  # the user's mounts, by target as given
         self._places = Places(facts, image)
         self._by_path: dict[str, Prediction] = {}
         self._below: dict[str, list[Prediction]] = {}
