@@ -309,6 +309,8 @@ class Facts:
     # What CDI files of this machine add: at paths that config.json has, and for what is asked for.
     cdi: tuple[CdiEdit, ...] = ()
     accounts: Accounts = field(default_factory=Accounts)  # only read of podman's containers
+    # The ids of the reader's own user namespace, as /proc/self/uid_map has them; empty: not known.
+    reader_ids: tuple[tuple[int, int, int], ...] = ()
     # Mounts of the containers that it has volumes from, as inspect lists them; podman's only.
     lent: tuple[Json, ...] = ()
     second_look: tuple[SecondLook, ...] = ()

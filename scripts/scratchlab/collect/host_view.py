@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
+from scratchlab import idmap
 from scratchlab.accounts import Accounts
 from scratchlab.collect import (
     container_facts,
@@ -148,6 +149,7 @@ class HostView:
             devices=_devices(inspect, engine, accounts),
             cdi=cdi_edits(inspect, config.data, self._client.info(), parent),
             accounts=accounts,
+            reader_ids=_own_ids(),
             host_namespaces=_host_namespaces(),
             problems=tuple(filter(None, (config.problem, layers_problem, _chrooted(process)))),
         )
@@ -274,6 +276,11 @@ def _chrooted(process: Process) -> str:
         f"the container's process lives in {process.chroot} (chroot): the root of its mount "
         "namespace was read, which docker exec enters"
     )
+
+
+def _own_ids() -> idmap.IdRanges:
+    with open("/proc/self/uid_map", "rb") as file:
+        return idmap.parse(file.read())
 
 
 def _host_namespaces() -> Mapping[str, str]:

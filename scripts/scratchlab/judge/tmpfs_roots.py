@@ -10,10 +10,10 @@ for that mode.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Container
 
 from scratchlab.evidence import EvidenceSet
-from scratchlab.idmap import inside
+from scratchlab.idmap import INITIAL, inside
 from scratchlab.judge.versions import numbers
 from scratchlab.model import Entry, Evidence, Facts, Mount
 
@@ -38,15 +38,24 @@ def changed_root(
     if live.mode not in modes and not any_mode:
         shown = " or ".join(f"{mode:04o}" for mode in sorted(modes))
         parts.append(f"mode {shown}, and has {live.mode:04o}")
-    ranges = facts.container.uid_map
     for name, found in (("uid", live.uid), ("gid", live.gid)):
-        # The kernel shows ids of the initial user namespace, which need not be the reader's.
         number = int(options.get(name, 0))
-        if found not in (number, inside(number, ranges)):
+        if found not in _seen_as(number, facts):
             parts.append(f"{name} {number}, and has {found}")
     if not parts:
         return None
     return Evidence("mountinfo", f"it was mounted with {'; with '.join(parts)}")
+
+
+def _seen_as(number: int, facts: Facts) -> Container[int | None]:
+    """The ids by which the reader may see ``number``, which is of the initial user namespace, as
+    the kernel shows it. Any id, where the reader lives in another one that does not have it.
+    """
+    own = facts.reader_ids
+    mapped = inside(number, own)
+    if own not in ((), INITIAL) and mapped is None:
+        return range(1 << 32)
+    return (number, inside(number, facts.container.uid_map), mapped)
 
 
 def _takes_mode_from_below(facts: Facts) -> bool:

@@ -144,6 +144,17 @@ def test_ids_of_the_kernel_are_those_of_the_initial_namespace() -> None:
     assert shown(top(uid=5, gid=0), *own, uid_map=mapped) == LATER
 
 
+def test_ids_of_a_reader_in_another_namespace() -> None:
+    """As in an unprivileged system container: engine, lab and container share its namespace."""
+    own = ("uid=1000000", "gid=1000000")
+    seen: dict[str, Any] = {"uid_map": ((0, 0, 65536),), "reader_ids": ((0, 1000000, 65536),)}
+    assert shown(top(), *own, **seen) == THE_USERS
+    assert shown(top(uid=5), *own, **seen) == LATER
+    # Where its ids are not those of the initial namespace either, nothing is known.
+    seen["reader_ids"] = ((0, 70000, 65536),)
+    assert shown(top(uid=5), *own, **seen) == THE_USERS
+
+
 def test_what_is_not_new_or_not_a_tmpfs_keeps_its_mode() -> None:
     users = {"Mounts": [{"Type": "bind", "Destination": "/run", "Source": "/src"}]}
     shared = mount(9, "/run", super_options=("rw", "mode=755"))
