@@ -95,7 +95,7 @@ RUNNING = (
     ),
     m(
         "the mode of /dev", lambda t: (t.root / "dev").chmod(0o777),
-        Finding("entries", "/dev", "runtime-filesystem", "only-live", "mode: predicted 0755"),
+        Finding("entries", "/dev", "written-later", "only-live", "mode: predicted 0755"),
         status=1,
     ),
     m(

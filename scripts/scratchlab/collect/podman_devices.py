@@ -1,7 +1,8 @@
 """The devices that podman is asked for: by its command line and by containers.conf.
 
 Not by its inspect: that shows the devices of the runtime's config.json (podman v4.3 to v5.8
-libpod/container_internal.go specFromState()), which is evidence and not what was asked for.
+libpod/container_internal.go specFromState()), which is evidence and not what was asked for. Only a
+container that was made through podman's API has no command line; there inspect is all there is.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
 
-from scratchlab.collect.container_facts import expanded
+from scratchlab.collect.container_facts import expanded, host_devices
 from scratchlab.devices import HostDevice
 from scratchlab.model import Json
 
@@ -27,9 +28,10 @@ def podman_devices(inspect: Json, home: str = "") -> tuple[HostDevice, ...]:
     stands for the nodes below it. ``home`` is that of the user who runs a podman without root.
     """
     arguments = list(map(str, (inspect.get("Config") or {}).get("CreateCommand") or ()))
+    listed = () if arguments else host_devices(inspect)
     asked = [(value, "") for value in _values(arguments)]
     asked += ((value, file) for file in _files(home) for value in _of_file(file))
-    return expanded((*_paths(value), file) for value, file in asked)
+    return (*listed, *expanded((*_paths(value), file) for value, file in asked))
 
 
 def _values(arguments: list[str]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from scratchlab.judge.paths import upwards
-from scratchlab.judge.places import asked_devices
+from scratchlab.judge.places import asked_devices, through_api
 from scratchlab.judge.tools import DeviceFiles, wrapper
 from scratchlab.model import Evidence, Facts
 
@@ -29,6 +29,11 @@ class AskedDevices:
         self._privileged = bool(host_config.get("Privileged"))
         self._wrapper = wrapper(facts)
         self._runtime = facts.runtime.name
+        self._words = (
+            "is listed; made through podman's API, it has no command line to compare with"
+            if through_api(facts)
+            else "is asked for"
+        )
 
     def named(self, path: str, number: tuple[int, int] | None) -> tuple[Evidence, ...]:
         """What names the device ``path`` with that number (None: not known); empty where nothing
@@ -41,7 +46,7 @@ class AskedDevices:
                 file = self._files.get(above)
                 if file:
                     return (Evidence("host", f"{file} asks for it in every container"),)
-                return (Evidence("inspect", f"a device {above} is asked for"),)
+                return (Evidence("inspect", f"a device {above} {self._words}"),)
         if self._privileged and "/dev" in upwards(path):
             return (Evidence("inspect", "it is privileged: it gets the host's devices"),)
         return (self._wrapper,) if self._wrapper is not None else ()

@@ -281,17 +281,23 @@ def _listed_in_inspect(facts: Facts) -> Iterator[RequestedMount]:
         yield RequestedMount("/run/.containerenv", "bind", source, (), "inspect")
 
 
+def through_api(facts: Facts) -> bool:
+    """Whether podman's API made the container: then no command line says what was asked for."""
+    config = facts.container.inspect.get("Config") or {}
+    return facts.engine.name == "podman" and not config.get("CreateCommand")
+
+
 def asked_devices(facts: Facts) -> Iterator[tuple[str, tuple[int, int] | None]]:
     """Paths, as given, and numbers of the devices that --device asks for; None where the host's
     node, and so its number, cannot be read from here.
 
     podman's inspect shows them as config.json has them, and proves nothing (podman v4.3 to v5.8
-    libpod/container_internal.go specFromState()): its command line does.
+    libpod/container_internal.go specFromState()): its command line does, where there is one.
     """
     inspect = facts.container.inspect
     if facts.devices is not None:
         yield from ((device.target, device.device) for device in facts.devices)
-    elif facts.engine.name == "podman":
+    elif facts.engine.name == "podman" and not through_api(facts):
         for value in command_line(inspect, "--device"):
             host, *rest = value.split(":")
             inside = next((part for part in rest[:1] if part.startswith("/")), host)

@@ -44,9 +44,11 @@ def test_devices_of_the_command_line(
     assert asked(*command) == tuple(HostDevice(*each) for each in found)
 
 
-def test_inspect_proves_nothing() -> None:
-    devices = [{"PathOnHost": "/dev/null", "PathInContainer": "/dev/null"}]
-    assert podman_devices({"HostConfig": {"Devices": devices}}) == ()
+def test_inspect_counts_only_without_a_command_line() -> None:
+    host = {"Devices": [{"PathOnHost": "/dev/null", "PathInContainer": "/dev/x"}]}
+    command = {"CreateCommand": ["podman", "run", "image"]}
+    assert podman_devices({"Config": command, "HostConfig": host}) == ()
+    assert podman_devices({"Config": {}, "HostConfig": host}) == (HostDevice("/dev/x", NULL),)
     assert podman_devices({"Config": {"CreateCommand": None}}) == ()
 
 

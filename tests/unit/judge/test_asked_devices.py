@@ -58,6 +58,19 @@ def test_what_config_json_alone_lists_is_unexplained(engine: Engine) -> None:
     assert of(nameless).prediction.endswith("privileged; a program may have edited config.json")
 
 
+def test_a_container_made_through_podmans_api_has_only_its_inspect() -> None:
+    host = (HostDevice("/dev/fuse", NUMBER),)
+    made = facts(DEV, config=LISTED, engine=PODMAN, devices=host, inspect=ECHO)
+    assert shown(made) == NAMED
+    told = [fact.detail for fact in of(made).evidence]
+    assert any("has no command line to compare with" in detail for detail in told)
+    # From a debug container, too, which knows no numbers.
+    debug = facts(DEV, config=None, engine=PODMAN, inspect=ECHO, vantage="debug")
+    assert shown(debug) == NAMED
+    typed = facts(DEV, config=None, engine=PODMAN, inspect=ECHO | asked_on(), vantage="debug")
+    assert shown(typed) != NAMED
+
+
 @pytest.mark.parametrize(
     ("devices", "expected"),
     [
