@@ -15,6 +15,7 @@ from contextlib import suppress
 from scratchlab.collect.container_facts import expanded, host_devices
 from scratchlab.devices import HostDevice
 from scratchlab.model import Json
+from scratchlab.podman_api import made_through_api
 
 _OPTION = "--device"
 # containers/common v0.49 to v0.64 pkg/config/config_linux.go; a user's own, below the home.
@@ -28,7 +29,7 @@ def podman_devices(inspect: Json, home: str = "") -> tuple[HostDevice, ...]:
     stands for the nodes below it. ``home`` is that of the user who runs a podman without root.
     """
     arguments = list(map(str, (inspect.get("Config") or {}).get("CreateCommand") or ()))
-    listed = () if arguments else host_devices(inspect)
+    listed = host_devices(inspect) if made_through_api(inspect) else ()
     asked = [(value, "") for value in _values(arguments)]
     asked += ((value, file) for file in _files(home) for value in _of_file(file))
     return (*listed, *expanded((*_paths(value), file) for value, file in asked))

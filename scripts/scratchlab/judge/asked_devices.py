@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from scratchlab.judge.paths import upwards
-from scratchlab.judge.places import asked_devices, through_api
+from scratchlab.judge.places import asked_devices
 from scratchlab.judge.tools import DeviceFiles, wrapper
 from scratchlab.model import Evidence, Facts
+from scratchlab.podman_api import made_through_api
 
 
 class AskedDevices:
@@ -31,7 +32,7 @@ class AskedDevices:
         self._runtime = facts.runtime.name
         self._words = (
             "is listed; made through podman's API, it has no command line to compare with"
-            if through_api(facts)
+            if facts.engine.name == "podman" and made_through_api(facts.container.inspect)
             else "is asked for"
         )
 

@@ -19,6 +19,7 @@ from scratchlab.judge.rules.docker import DEFAULT_FILESYSTEMS, INIT_PROGRAM, INI
 from scratchlab.judge.versions import numbers
 from scratchlab.ledger import Ledger
 from scratchlab.model import Facts, Kind
+from scratchlab.podman_api import made_through_api
 
 # Key in inspect -> target: the engine's own files.
 NETWORK_FILES = {"HostnamePath": "/etc/hostname", "HostsPath": "/etc/hosts",
@@ -281,12 +282,6 @@ def _listed_in_inspect(facts: Facts) -> Iterator[RequestedMount]:
         yield RequestedMount("/run/.containerenv", "bind", source, (), "inspect")
 
 
-def through_api(facts: Facts) -> bool:
-    """Whether podman's API made the container: then no command line says what was asked for."""
-    config = facts.container.inspect.get("Config") or {}
-    return facts.engine.name == "podman" and not config.get("CreateCommand")
-
-
 def asked_devices(facts: Facts) -> Iterator[tuple[str, tuple[int, int] | None]]:
     """Paths, as given, and numbers of the devices that --device asks for; None where the host's
     node, and so its number, cannot be read from here.
@@ -297,7 +292,7 @@ def asked_devices(facts: Facts) -> Iterator[tuple[str, tuple[int, int] | None]]:
     inspect = facts.container.inspect
     if facts.devices is not None:
         yield from ((device.target, device.device) for device in facts.devices)
-    elif facts.engine.name == "podman" and not through_api(facts):
+    elif facts.engine.name == "podman" and not made_through_api(inspect):
         for value in command_line(inspect, "--device"):
             host, *rest = value.split(":")
             inside = next((part for part in rest[:1] if part.startswith("/")), host)

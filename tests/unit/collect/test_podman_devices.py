@@ -48,7 +48,9 @@ def test_inspect_counts_only_without_a_command_line() -> None:
     host = {"Devices": [{"PathOnHost": "/dev/null", "PathInContainer": "/dev/x"}]}
     command = {"CreateCommand": ["podman", "run", "image"]}
     assert podman_devices({"Config": command, "HostConfig": host}) == ()
-    assert podman_devices({"Config": {}, "HostConfig": host}) == (HostDevice("/dev/x", NULL),)
+    service = {"CreateCommand": ["podman", "system", "service", "--time", "0"]}
+    for made in ({}, service):
+        assert podman_devices({"Config": made, "HostConfig": host}) == (HostDevice("/dev/x", NULL),)
     assert podman_devices({"Config": {"CreateCommand": None}}) == ()
 
 

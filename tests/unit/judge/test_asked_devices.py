@@ -60,15 +60,19 @@ def test_what_config_json_alone_lists_is_unexplained(engine: Engine) -> None:
 
 def test_a_container_made_through_podmans_api_has_only_its_inspect() -> None:
     host = (HostDevice("/dev/fuse", NUMBER),)
-    made = facts(DEV, config=LISTED, engine=PODMAN, devices=host, inspect=ECHO)
-    assert shown(made) == NAMED
+    service = {"Config": {"CreateCommand": ["podman", "--log-level=info", "system", "service"]}}
+    for inspect in (ECHO, ECHO | service):
+        made = facts(DEV, config=LISTED, engine=PODMAN, devices=host, inspect=inspect)
+        assert shown(made) == NAMED
     told = [fact.detail for fact in of(made).evidence]
     assert any("has no command line to compare with" in detail for detail in told)
     # From a debug container, too, which knows no numbers.
     debug = facts(DEV, config=None, engine=PODMAN, inspect=ECHO, vantage="debug")
     assert shown(debug) == NAMED
-    typed = facts(DEV, config=None, engine=PODMAN, inspect=ECHO | asked_on(), vantage="debug")
-    assert shown(typed) != NAMED
+    for command in ((), ("image", "system", "service")):  # these are words of the container's
+        typed = ECHO | asked_on(*command)
+        found = facts(DEV, config=None, engine=PODMAN, inspect=typed, vantage="debug")
+        assert shown(found) != NAMED
 
 
 @pytest.mark.parametrize(
