@@ -6,12 +6,12 @@ import grp
 import io
 import os
 import pwd
-from collections.abc import Iterator
 from contextlib import suppress
 
 from scratchlab.accounts import FILES, Accounts, HostUser
 from scratchlab.collect.root_files import RootFiles
 from scratchlab.model import Json
+from scratchlab.podman_command import command_line
 
 _MOST_BYTES = 1 << 20
 _OPTION = "--hostuser"
@@ -23,9 +23,9 @@ def host_accounts(inspect: Json, parent: int) -> Accounts:
     ``parent`` is the PID of conmon, which belongs to the user who runs podman.
     """
     config = inspect.get("Config") or {}
-    arguments = list(map(str, config.get("CreateCommand") or ()))
-    asked = [str(config.get("User") or "").partition(":")[0], *_values(arguments)]
-    found = dict.fromkeys(user for name in asked if (user := _by_name(name)) is not None)
+    user, *_ = str(config.get("User") or "").split(":")
+    asked = [user, *command_line(inspect, _OPTION)]
+    found = dict.fromkeys(one for name in asked if (one := _by_name(name)) is not None)
     caller = None
     with suppress(OSError):
         uid = os.stat(f"/proc/{parent}").st_uid if parent > 1 else 0
@@ -44,14 +44,6 @@ def texts(files: RootFiles) -> dict[str, str]:
         if files.copy(path, _MOST_BYTES, content):
             found[path] = content.getvalue().decode(errors="surrogateescape")
     return found
-
-
-def _values(arguments: list[str]) -> Iterator[str]:
-    for before, argument in zip(["", *arguments], arguments, strict=False):
-        if before == _OPTION:
-            yield argument
-        elif argument.startswith(f"{_OPTION}="):
-            yield argument.partition("=")[2]
 
 
 def _by_name(name: str) -> HostUser | None:

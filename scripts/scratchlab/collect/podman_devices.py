@@ -15,7 +15,7 @@ from contextlib import suppress
 from scratchlab.collect.container_facts import expanded, host_devices
 from scratchlab.devices import HostDevice
 from scratchlab.model import Json
-from scratchlab.podman_api import made_through_api
+from scratchlab.podman_command import command_line, device_paths, made_through_api
 
 _OPTION = "--device"
 # containers/common v0.49 to v0.64 pkg/config/config_linux.go; a user's own, below the home.
@@ -28,29 +28,19 @@ def podman_devices(inspect: Json, home: str = "") -> tuple[HostDevice, ...]:
     """The nodes that podman is asked for in the container that ``inspect`` describes; a directory
     stands for the nodes below it. ``home`` is that of the user who runs a podman without root.
     """
-    arguments = list(map(str, (inspect.get("Config") or {}).get("CreateCommand") or ()))
     listed = host_devices(inspect) if made_through_api(inspect) else ()
-    asked = [(value, "") for value in _values(arguments)]
+    asked = [(value, "") for value in command_line(inspect, _OPTION)]
     asked += ((value, file) for file in _files(home) for value in _of_file(file))
     return (*listed, *expanded((*_paths(value), file) for value, file in asked))
-
-
-def _values(arguments: list[str]) -> Iterator[str]:
-    for before, argument in zip(["", *arguments], arguments, strict=False):
-        if before == _OPTION:
-            yield argument
-        elif argument.startswith(f"{_OPTION}="):
-            yield argument.partition("=")[2]
 
 
 def _paths(value: str) -> tuple[str, str]:
     """The paths on the host and in the container of ``HOST[:INSIDE][:PERMISSIONS]``; a link of the
     host's is followed first (podman v4.3 pkg/specgen/generate/config_linux.go DevicesFromPath()).
     """
-    host, *rest = value.split(":")
+    host, inside = device_paths(value)
     host = os.path.realpath(host) if host.startswith("/") else host
-    inside = next((part for part in rest[:1] if part.startswith("/")), host)
-    return host, inside
+    return host, inside or host
 
 
 def _files(home: str) -> Iterator[str]:

@@ -17,11 +17,12 @@ from scratchlab.idmap import IdMap
 from scratchlab.judge.cause import Cause
 from scratchlab.judge.compare import Pair
 from scratchlab.judge.paths import upwards
-from scratchlab.judge.places import command_line, wishes
+from scratchlab.judge.places import wishes
 from scratchlab.judge.times import changed_since, start_of
 from scratchlab.judge.versions import numbers
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Evidence, Facts, Kind, Origin
+from scratchlab.podman_command import command_line
 
 _PASSWD, _GROUP = FILES
 _APPENDED = {"size", "sha256", "mtime"}  # what differs where lines were added

@@ -12,7 +12,7 @@ from scratchlab.judge.paths import upwards
 from scratchlab.judge.places import asked_devices
 from scratchlab.judge.tools import DeviceFiles, wrapper
 from scratchlab.model import Evidence, Facts
-from scratchlab.podman_api import made_through_api
+from scratchlab.podman_command import made_through_api
 
 
 class AskedDevices:

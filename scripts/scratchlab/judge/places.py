@@ -19,7 +19,7 @@ from scratchlab.judge.rules.docker import DEFAULT_FILESYSTEMS, INIT_PROGRAM, INI
 from scratchlab.judge.versions import numbers
 from scratchlab.ledger import Ledger
 from scratchlab.model import Facts, Kind
-from scratchlab.podman_api import made_through_api
+from scratchlab.podman_command import command_line, device_paths, made_through_api
 
 # Key in inspect -> target: the engine's own files.
 NETWORK_FILES = {"HostnamePath": "/etc/hostname", "HostsPath": "/etc/hosts",
@@ -176,15 +176,6 @@ def wishes(
     return found
 
 
-def command_line(inspect: Mapping[str, Any], option: str) -> Iterator[str]:
-    """The values of ``option`` on podman's command line (``podman run --device VALUE``)."""
-    arguments = list(map(str, (inspect.get("Config") or {}).get("CreateCommand") or ()))
-    for before, argument in zip(["", *arguments], arguments, strict=False):
-        value = argument.removeprefix(f"{option}=")
-        if value != argument or before == option:
-            yield value
-
-
 def ipc_modes(inspect: Mapping[str, Any]) -> tuple[str, ...]:
     """What --ipc asks for. podman 4.3 calls each mode "shareable" in its inspect; its command line
     has the option.
@@ -294,10 +285,9 @@ def asked_devices(facts: Facts) -> Iterator[tuple[str, tuple[int, int] | None]]:
         yield from ((device.target, device.device) for device in facts.devices)
     elif facts.engine.name == "podman" and not made_through_api(inspect):
         for value in command_line(inspect, "--device"):
-            host, *rest = value.split(":")
-            inside = next((part for part in rest[:1] if part.startswith("/")), host)
-            if inside.startswith("/"):
-                yield inside, None
+            host, inside = device_paths(value)
+            if (inside or host).startswith("/"):
+                yield inside or host, None
     else:
         for device in (inspect.get("HostConfig") or {}).get("Devices") or []:
             yield str(device.get("PathInContainer") or ""), None

@@ -14,8 +14,9 @@ from typing import Any
 
 from scratchlab.devices import CdiEdit
 from scratchlab.judge.cause import Cause
-from scratchlab.judge.places import RequestedMount, command_line
+from scratchlab.judge.places import RequestedMount
 from scratchlab.model import Evidence, Facts, Mount, Origin
+from scratchlab.podman_command import command_line
 
 # The qualified name of a device: SPEC.md, "Device naming".
 _NAME = re.compile(r"[A-Za-z][\w.-]*/[A-Za-z][\w-]*=[A-Za-z0-9][\w.:-]*")

@@ -15,7 +15,6 @@ from scratchlab.judge.places import (
     NETWORK_FILES,
     RequestedMount,
     clean,
-    command_line,
     ipc_modes,
 )
 from scratchlab.judge.podman_masks import has_option
@@ -26,6 +25,7 @@ from scratchlab.judge.rules.podman import INIT_PROGRAM as PODMAN_INIT
 from scratchlab.judge.rules.runtime import SPEC_FILESYSTEMS
 from scratchlab.judge.tools import DeviceFiles, wrapper
 from scratchlab.model import Evidence, Facts, Origin
+from scratchlab.podman_command import command_line, device_paths
 
 CGROUP = "/sys/fs/cgroup"
 _SHM = "/dev/shm"  # noqa: S108 - a container's path
@@ -139,11 +139,10 @@ class UnaskedMounts:
         if same and self._host_config.get("Privileged") and _within(request.target, "/dev"):
             return Evidence("inspect", "it is privileged: it gets the host's devices")
         for argument in command_line(self._container.inspect, "--device"):
-            host, _, rest = argument.partition(":")
-            inside = rest.partition(":")[0]
-            inside = inside if inside.startswith("/") else host
+            host, inside = device_paths(argument)
             below = request.source.removeprefix(host)
-            if _within(request.source, host) and clean(inside + below) == request.target:
+            landed = clean((inside or host) + below)
+            if _within(request.source, host) and landed == request.target:
                 return Evidence("inspect", f"its command line has --device {argument}")
         return None
 
