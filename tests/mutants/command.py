@@ -62,17 +62,17 @@ def reasons() -> dict[str, str]:
 def score(modules: Sequence[str] = (), sample: int = 0, minutes: float = math.inf) -> Score:
     """Put in the faults of ``modules`` (none: all that decide), in an order by chance that is the
     same each time: the first ``sample`` of them (0: all), as many as are begun within ``minutes``.
-    What earlier runs found of the same program and tests is not tried again.
+    What earlier runs found and still holds is not tried again.
     Raises RuntimeError where a test fails without a fault.
     """
-    state = kept.fingerprint()
+    snapshot = kept.Snapshot.take()
     faults = prepare(modules or DECIDING)
     random.Random(_SEED).shuffle(faults)
     asked = faults[: sample or None]
-    before = kept.load(kept.KEPT, state)
+    before = kept.load(kept.KEPT, snapshot)
     new = [asdict(fault) for fault in asked if kept.name(fault) not in before]
-    text = json.dumps({"faults": new, "minutes": minutes, "kept": str(kept.KEPT)})
-    (WORK / "asked.json").write_text(text)
+    asked_for = {"faults": new, "minutes": minutes, "kept": str(kept.KEPT)}
+    (WORK / "asked.json").write_text(json.dumps(asked_for | asdict(snapshot)))
     environment = {**os.environ, "PYTHONPATH": f"{WORK / 'src'}:{WORK}"}
     if new:
         subprocess.run(
@@ -81,7 +81,7 @@ def score(modules: Sequence[str] = (), sample: int = 0, minutes: float = math.in
         if failed := json.loads((WORK / "failed.json").read_text()):
             names = ", ".join(failed[:3])
             raise RuntimeError(f"{len(failed)} tests fail without a fault: {names}")
-    found = kept.load(kept.KEPT, state)
+    found = kept.load(kept.KEPT, snapshot)
     return Score(
         tuple(fault for fault in asked if found.get(kept.name(fault)) is True),
         tuple(fault for fault in asked if found.get(kept.name(fault)) is False),

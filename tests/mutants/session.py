@@ -5,6 +5,7 @@ for each fault that runs the tests that reach its function, until one fails.
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import json
 import os
@@ -12,7 +13,7 @@ import signal
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +28,7 @@ _NOTICED, _SURVIVED = 1, 0
 # A test may take this many times what it takes without a fault, and this many seconds of processor
 # time at least; else the child is ended: noticed.
 _TIMES, _LEAST_SECONDS = 6.0, 1.0
-_MOST_SECONDS = 300.0  # by the clock, for a child that waits
+_MOST_SECONDS = 600.0  # by the clock, for a child that waits
 _OPTIONS = ("-q", "-p", "no:cacheprovider", "-p", "no:timeout", "--capture=sys")
 _PYTEST = (sys.executable, "-m", "pytest", *_OPTIONS)
 _PROGRESS = 100  # faults between two lines
@@ -37,18 +38,20 @@ _PROGRESS = 100  # faults between two lines
 class _Child:
     fault: Fault
     order: list[int]
-    answer: int  # a descriptor: the child writes the number of the test that noticed
+    answer: int  # a descriptor: the child writes the number of each test that it begins
     until: float
 
 
 class Session:
     """A plugin of pytest that runs the tests once for each of ``faults`` instead of once."""
 
-    def __init__(self, faults: Sequence[Fault], minutes: float, results: Path) -> None:
-        """No fault is begun after ``minutes``. What is found is added to the file ``results``."""
+    def __init__(self, faults: Sequence[Fault], minutes: float, add: Callable[..., None]) -> None:
+        """No fault is begun after ``minutes``. ``add`` keeps what is found: kept.add, with its
+        first two arguments.
+        """
         self._faults = faults
         self._most_minutes = minutes
-        self._results = results
+        self._add = add
         self._at_import: frozenset[str] = frozenset()  # functions that run when they are imported
         self._items: list[pytest.Item] = []
         self._seconds: list[float] = []
@@ -138,9 +141,9 @@ class Session:
             switch.choose(fault.function, fault.version)
             for number in order:
                 most = max(_LEAST_SECONDS, _TIMES * self._seconds[number])
+                os.write(writer, b"%d " % number)
                 signal.setitimer(signal.ITIMER_PROF, most)  # its signal ends this process
                 if not _passes(self._items[number]):
-                    os.write(writer, str(number).encode())
                     break
             else:
                 status = _SURVIVED
@@ -150,22 +153,24 @@ class Session:
     def _end_one(self, children: dict[int, _Child]) -> None:
         pid, status = self._wait(children)
         child = children.pop(pid)
-        noticed = os.read(child.answer, 64)
-        os.close(child.answer)
+        with open(child.answer, "rb") as answer:
+            begun = answer.read().split()
         if os.waitstatus_to_exitcode(status) == _SURVIVED:
             self._survives(child.fault)
             return
-        kept.add(self._results, child.fault, noticed=True)
-        if noticed:
+        test = None
+        if begun:
+            number = int(begun[-1])
+            test = self._items[number].nodeid.partition("::")[0]
             known = self._noticed_before[child.fault.function]
-            number = int(noticed)
             if number in known:
                 known.remove(number)
             known.insert(0, number)
+        self._add(child.fault, test, noticed=True)
 
     def _survives(self, fault: Fault) -> None:
         self._survivors += 1
-        kept.add(self._results, fault, noticed=False)
+        self._add(fault, None, noticed=False)
 
     @staticmethod
     def _wait(children: dict[int, _Child]) -> tuple[int, int]:
@@ -195,11 +200,11 @@ def _be_silent() -> None:
         os.dup2(nothing, fd)
 
 
-def run(faults: Sequence[Fault], minutes: float, results: Path) -> list[str]:
-    """Run the tests on each fault of the copy, which has to be the working directory. What is
-    found is added to the file ``results``; returns the tests that fail without a fault.
+def run(faults: Sequence[Fault], minutes: float, add: Callable[..., None]) -> list[str]:
+    """Run the tests on each fault of the copy, which has to be the working directory; see Session.
+    Returns the tests that fail without a fault.
     """
-    session = Session(faults, minutes, results)
+    session = Session(faults, minutes, add)
     directories = sorted({name for fault in faults for name in _tests_for(fault)})
     with open(os.devnull, "w", encoding="utf-8") as nothing, contextlib.redirect_stdout(nothing):
         pytest.main([*_OPTIONS, *directories], plugins=[session])
@@ -209,4 +214,5 @@ def run(faults: Sequence[Fault], minutes: float, results: Path) -> list[str]:
 if __name__ == "__main__":
     asked = json.loads(Path("asked.json").read_text())
     faulty = [Fault(**fault) for fault in asked["faults"]]
-    Path("failed.json").write_text(json.dumps(run(faulty, asked["minutes"], Path(asked["kept"]))))
+    keep = functools.partial(kept.add, Path(asked["kept"]), kept.Snapshot(asked["digests"]))
+    Path("failed.json").write_text(json.dumps(run(faulty, asked["minutes"], keep)))
