@@ -4,7 +4,7 @@ Each suite of Debian gets one system container with its engines; columns that ne
 get a virtual machine. On it, column by column, an engine is set up, and all variants and mutations
 are run. Prints the table (explained/total or the faults of each cell); ``--write`` makes
 docs/injections.md again from the measured cells. Needs a Docker engine that runs system containers,
-and QEMU, as the scenarios do.
+Go, and QEMU, as the scenarios do.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def prepare(host: Host, suite: str) -> None:
         host, "sh", "-c", f"{apt} update && {apt} install --no-install-recommends {packages}"
     )  # fmt: skip
     subprocess.run(
-        [sys.executable, str(ROOT / "scripts/build_zipapp.py"), str(ZIPAPP)],
+        [sys.executable, str(ROOT / "scripts/build_zipapp.py"), "--agent", "amd64", str(ZIPAPP)],
         check=True, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     with io.BytesIO() as content:

@@ -1,11 +1,13 @@
 """Seed each fault into a container of its own and check that the report has it.
 
 ``python3 -m tests.matrix.mutate [NAME...]``; options as of tests.matrix.run. Exit status 0 when
-every mutation was found, and nothing in the unchanged container.
+every mutation was found, nothing in the unchanged container, and nothing that the host and a debug
+container tell differently.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 import tempfile
@@ -19,6 +21,7 @@ from tests.matrix.run import Engine, image, option_parser
 from tests.matrix.seeds import Finding, Mutation, Target
 
 NO_CHANGE = Mutation("nothing", lambda _: None, (), status=0)
+VANTAGES = "nothing, from the host and from a debug container"
 
 ONE_DIRECTORY = frozenset({"native", "btrfs", "vfs"})  # drivers that keep a whole root in one
 
@@ -71,11 +74,29 @@ def container(engine: Engine, mutation: Mutation) -> Iterator[tuple[str, int]]:
             engine.remove(name)
 
 
-def report_of(engine: Engine, name: str) -> tuple[dict[str, Any], int]:
+def report_of(engine: Engine, name: str, vantage: str = "host") -> tuple[dict[str, Any], int]:
     """The report of a container, and the exit status of the verification."""
     with tempfile.NamedTemporaryFile(suffix=".json") as file:
-        command = ("verify", name, "--engine", engine.name, "--json", file.name)
-        return engine.scratchlab_report(command, file.name)
+        command = ("verify", name, "--engine", engine.name, "--vantage", vantage)
+        return engine.scratchlab_report((*command, "--json", file.name), file.name)
+
+
+def vantages(engine: Engine) -> list[str]:
+    """What the host and a debug container tell differently of one container, in words."""
+    mutation = dataclasses.replace(NO_CHANGE, flags=("--tmpfs", "/t", "-v", "{files}:/data"))
+    with container(engine, mutation) as (name, _):
+        host, debug = (report_of(engine, name, vantage)[0] for vantage in ("host", "debug"))
+    told = [
+        {entry["path"]: (entry["status"], entry["origin"]) for entry in report["entries"]}
+        for report in (host, debug)
+    ]
+    paths = sorted({*told[0], *told[1]})
+    digests = [report["container"]["ledger_digest"] for report in (host, debug)]
+    return [
+        *(f"{path}: {told[0].get(path)} from the host, {told[1].get(path)} from a debug container"
+          for path in paths if told[0].get(path) != told[1].get(path)),
+        *([f"digests: {digests}"] if digests[0] != digests[1] else ()),
+    ]  # fmt: skip
 
 
 def lacks(report: dict[str, Any], status: int, mutation: Mutation) -> list[str]:
@@ -106,6 +127,13 @@ def _missing(report: dict[str, Any], finding: Finding) -> str:
     return f"{finding.path} in {finding.where}: wanted {finding}, reported {actual}"
 
 
+def score(name: str, lacking: list[str]) -> dict[str, Any]:
+    """The result of a mutation, printed."""
+    found = "found" if not lacking else "MISSED"
+    print("\n    ".join([f"{found:<7} {name}", *lacking]), flush=True)
+    return {"name": name, "lacks": lacking}
+
+
 def main() -> int:
     """Run the mutations named on the command line; returns the exit status."""
     parser = option_parser(__doc__)
@@ -128,16 +156,16 @@ def main() -> int:
             with container(engine, mutation) as (name, _):
                 report, status = report_of(engine, name)
             lacking = lacks(report, status, mutation)
-            scores.append({"name": mutation.name, "lacks": lacking})
-            print("\n    ".join([f"{'found' if not lacking else 'MISSED':<7} {mutation.name}",
-                                 *lacking]), flush=True)  # fmt: skip
+            scores.append(score(mutation.name, lacking))
+        if not options.mutations or VANTAGES in options.mutations:
+            scores.append(score(VANTAGES, vantages(engine)))
     finally:
         engine.call("rmi", "-f", image("mutated"), check=False)
     if options.json:
         Path(options.json).write_text(json.dumps(scores, indent=1) + "\n")
-    found = sum(not score["lacks"] for score in scores)
-    print(f"\n{found} of {len(chosen)} mutations found (one of them changes nothing)")
-    return int(found != len(chosen) or not chosen)
+    found = sum(not one["lacks"] for one in scores)
+    print(f"\n{found} of {len(scores)} mutations found (two of them change nothing)")
+    return int(found != len(scores) or not scores)
 
 
 if __name__ == "__main__":
