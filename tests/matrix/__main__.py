@@ -89,6 +89,7 @@ def run_module(
     options = [f"--engine={column.engine}", f"--engine-options={column.engine_options}",
                f"--run-options={column.run_options}",
                "--json=/srv/matrix/measured.json"]  # fmt: skip
+    output(host, "rm", "-f", "/srv/matrix/measured.json")
     program = ("env", "--chdir=/srv/matrix", "python3", "-m", module)
     status = show(host, *program, *options, *names)
     if status not in (0, 1):

@@ -57,6 +57,7 @@ def configuration(engine: Engine, container: str) -> Path:
 def container(engine: Engine, mutation: Mutation) -> Iterator[tuple[str, int]]:
     """A fresh container with the mutation; yields its id and PID."""
     with tempfile.TemporaryDirectory(prefix="scratchlab-mutation-") as files:
+        Path(files).chmod(0o755)  # for the root of a user namespace
         (Path(files) / "file").write_text("bound from the host\n")
         flags = [flag.format(files=files) for flag in mutation.flags]
         name = engine.call("create", *engine.flags, *flags, image("mutated"))
@@ -148,7 +149,7 @@ def main() -> int:
         for mutation in (NO_CHANGE, *MUTATIONS)
         if options.engine in mutation.engines
         and (not options.mutations or mutation.name in options.mutations)
-        and not (mutation.nodes and remapped)
+        and not (mutation.initial and remapped)
     ]
     scores: list[dict[str, Any]] = []
     try:

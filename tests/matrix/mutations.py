@@ -80,18 +80,19 @@ RUNNING = (
     ),
     m(
         "other numbers of a device", lambda t: node(t.root / "dev/null", 1, 5),
-        wrote("/dev/null", "only-live", "predicted here was runtime-device"), nodes=True, status=1,
+        wrote("/dev/null", "only-live", "predicted here was runtime-device"),
+        initial=True, status=1,
     ),
     m(
         "a device's mode", lambda t: (t.root / "dev/zero").chmod(0o600),
         Finding("entries", "/dev/zero", "runtime-device", "only-live", "mode: predicted 0666"),
-        nodes=True, status=1,
+        initial=True, status=1,
     ),
     m(
         "the owner of a filesystem of the runtime's",
         lambda t: os.chown(t.root / "dev/pts", 5, -1),
         Finding("entries", "/dev/pts", "runtime-filesystem", "only-live", "uid: predicted 0"),
-        nodes=True, status=1,
+        initial=True, status=1,
     ),
     m(
         "the mode of /dev", lambda t: (t.root / "dev").chmod(0o777),
@@ -100,7 +101,7 @@ RUNNING = (
     ),
     m(
         "an extra device", lambda t: os.mknod(t.root / "dev/disk", 0o060600, os.makedev(7, 0)),
-        wrote("/dev/disk", "only-live"), nodes=True,
+        wrote("/dev/disk", "only-live"), initial=True,
     ),
     m(
         "a device missing", lambda t: (t.root / "dev/random").unlink(),
@@ -169,6 +170,46 @@ RUNNING = (
         status=1,
     ),
     m(
+        "an attribute of the engine's file",
+        lambda t: os.setxattr(t.root / ".dockerenv", "user.seeded", b"1"),
+        wrote("/.dockerenv", "only-live"), engines=DOCKER, one_directory=1,
+    ),
+    m(
+        "an attribute of a link of the engine's",
+        lambda t: os.setxattr(
+            t.root / "etc/mtab", "trusted.seeded", b"1", follow_symlinks=False
+        ),
+        Finding("entries", "/etc/mtab", "written-later|engine-init-layer|engine-create"),
+        status=3, one_directory=1,
+    ),
+    m(
+        "an attribute of a file of the engine's mount",
+        lambda t: os.setxattr(t.root / "etc/hosts", "user.seeded", b"1"),
+        Finding("entries", "/etc/hosts", "engine-mount", text="predicted none, found user.seeded"),
+        status=1,
+    ),
+    m(
+        "an attribute of /dev", lambda t: os.setxattr(t.root / "dev", "trusted.seeded", b"1"),
+        Finding("entries", "/dev", "written-later", text="a new tmpfs has no attributes"),
+        status=1,
+    ),
+    m(
+        "an attribute of a device",
+        lambda t: os.setxattr(t.root / "dev/null", "trusted.seeded", b"1"),
+        Finding("entries", "/dev/null", "runtime-device", text="predicted none"),
+        initial=True, status=1,
+    ),
+    m(
+        "an attribute of the root", lambda t: os.setxattr(t.root, "user.seeded", b"1"),
+        Finding("entries", "/", "storage-driver", text="predicted none"), status=1,
+    ),
+    m(
+        "an attribute of a mount point's directory",
+        lambda t: os.setxattr(t.root / "run", "user.seeded", b"1"),
+        Finding("entries", "/run", "written-later|runtime-mountpoint"), flags=TMPFS,
+        status=3, one_directory=1,
+    ),
+    m(
         "mtab retargeted", lambda t: link(t.root / "etc/mtab", "/lab/file"),
         Finding(
             "entries", "/etc/mtab", "written-later|engine-init-layer", "only-live", "predicted"
@@ -214,7 +255,7 @@ MOUNTED = (
     m(
         "a read-only bind made writable", mount("-o", "remount,bind,rw", "none", "/b"),
         Finding("entries", "/b", "user-mount", "only-live", "ro"),
-        flags=("-v", "{files}:/b:ro"), status=1,
+        flags=("-v", "{files}:/b:ro"), initial=True, status=1,
     ),
     m(
         "a tmpfs of the user's replaced",

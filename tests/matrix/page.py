@@ -84,7 +84,8 @@ def _setups(measured: Measured) -> str:
     partly = [n for n, column in measured.items() if len(column["mutations"]) < most // 2]
     intro = (
         "Mutations are faults seeded into running containers; one of them changes nothing. Only "
-        "Docker has an init layer to seed; device nodes cannot be seeded in a user namespace."
+        "Docker has an init layer to seed; in a user namespace device nodes cannot be seeded, "
+        "nor read-only mounts made writable."
         + (f" Measured only in part: {', '.join(partly)}." if partly else "")
         + "\n"
     )

@@ -23,7 +23,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.matrix.variants import IMAGES, VARIANTS, Image, Variant
+from tests.matrix.images import IMAGES, Image
+from tests.matrix.variants import VARIANTS, Variant
 
 NAME = "scratchlab-matrix"
 SERVICE = "com.docker.swarm.service.name"
@@ -270,6 +271,7 @@ def surroundings(engine: Engine, variants: Sequence[Variant]) -> Iterator[str]:
     """
     swarm = any(variant.service for variant in variants)
     with tempfile.TemporaryDirectory(prefix="scratchlab-matrix-") as files:
+        Path(files).chmod(0o755)  # for the root of a user namespace
         (Path(files) / "file").write_text("bound from the host\n")
         (Path(files) / "sub").mkdir()
         (Path(files) / "nodes/below").mkdir(parents=True)

@@ -51,9 +51,9 @@ class Mutation:
     0 where it is the user's own affair. Where the root is one directory (native, btrfs) it may end
     with ``one_directory``: what was written is then known by elimination. ``flags`` are those of
     the container; {files} is a directory. An ``early`` one is made between create and start, in the
-    engine's own directories; a ``nodes`` one needs device nodes, or owners in /dev, that are the
-    container's own: in a user namespace they are the host's; a ``config`` one edits the runtime's
-    config.json.
+    engine's own directories; an ``initial`` one needs the initial user namespace: in another, nodes
+    and owners in /dev are the host's, and a read-only mount is locked; a ``config`` one edits the
+    runtime's config.json.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Mutation:
     one_directory: int | None = None
     flags: tuple[str, ...] = ()
     early: bool = False
-    nodes: bool = False
+    initial: bool = False
     config: bool = False
     engines: frozenset[str] = frozenset({"docker", "podman"})
 

@@ -96,22 +96,22 @@ WRITTEN = (
     ),
     m(
         "a device on the root", lambda t: os.mknod(t.root / "x", 0o020666, os.makedev(1, 5)),
-        wrote("/x", "only-live"), nodes=True,
+        wrote("/x", "only-live"), initial=True,
     ),
     m(
         "a device on a tmpfs of the user's",
         lambda t: os.mknod(t.root / "run/x", 0o020666, os.makedev(1, 5)),
-        wrote("/run/x", "only-live"), flags=TMPFS, nodes=True,
+        wrote("/run/x", "only-live"), flags=TMPFS, initial=True,
     ),
     m(
         "other numbers of a configured device", lambda t: node(t.root / "opt/zero", 1, 8),
         wrote("/opt/zero", "only-live", "predicted here was runtime-device"),
-        flags=("--device", "/dev/zero:/opt/zero"), nodes=True,
+        flags=("--device", "/dev/zero:/opt/zero"), initial=True,
     ),
     m(
         "a configured device missing", lambda t: (t.root / "opt/zero").unlink(),
         wrote("/opt/zero", "deleted", "configured-device"),
-        flags=("--device", "/dev/zero:/opt/zero"), nodes=True,
+        flags=("--device", "/dev/zero:/opt/zero"), initial=True,
     ),
     m(
         "a file in the working directory", write("/work/dir/new"),
@@ -132,7 +132,7 @@ WRITTEN = (
         flags=("--tmpfs", "/deep/er"), status=1,
     ),
     m("a directory in dev", make("/dev/made"), wrote("/dev/made", "only-live")),
-    m("a file in dev", write("/dev/file"), wrote("/dev/file", "only-live"), nodes=True),
+    m("a file in dev", write("/dev/file"), wrote("/dev/file", "only-live"), initial=True),
     m(
         "an owner of one of two names", lambda t: os.chown(t.root / "lab/one", 12, -1),
         wrote("/lab/one", "altered", "uid"),
@@ -164,7 +164,7 @@ HOOKS = (
     m(
         "a device that config.json alone lists", device("/dev/mine", 1, 5),
         Finding("entries", "/dev/mine", "unexplained", "only-live", "config.json alone lists it"),
-        config=True, nodes=True, status=1,
+        config=True, initial=True, status=1,
     ),
     m("a foreign hook", hook("/usr/bin/foreign", "configure"), config=True, status=0),
 )  # fmt: skip

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from tests.matrix import __main__ as matrix
 from tests.matrix.columns import COLUMNS
+from tests.matrix.images import IMAGES
 from tests.matrix.mutations import MUTATIONS
 from tests.matrix.run import numbers
-from tests.matrix.variants import IMAGES, VARIANTS, Variant
+from tests.matrix.variants import VARIANTS, Variant
 
 PLAIN = {"/etc": ["docker-init-folder", "0755 0:0"], "/dev/null": ["oci-device", "0666 0:0"]}
 RULE = {"id": "oci-device", "title": "the runtime supplies the default devices", "level": "MUST",

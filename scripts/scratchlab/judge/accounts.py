@@ -15,7 +15,7 @@ from typing import Any
 from scratchlab.accounts import FILES, HostUser
 from scratchlab.idmap import IdMap
 from scratchlab.judge.cause import Cause
-from scratchlab.judge.compare import Pair
+from scratchlab.judge.compare import Pair, attributes
 from scratchlab.judge.paths import upwards
 from scratchlab.judge.places import wishes
 from scratchlab.judge.times import changed_since, start_of
@@ -27,7 +27,6 @@ from scratchlab.podman_command import command_line
 _PASSWD, _GROUP = FILES
 _APPENDED = {"size", "sha256", "mtime"}  # what differs where lines were added
 _MODE = 0o600  # of a file that podman makes
-_LABELS = frozenset({"security.selinux"})
 _MAKES_FILES = (4, 2)  # before, it only adds to files that are there
 _NAMES_OF_HOST = (4, 4)
 _GROUP_ENTRY = (4, 5)
@@ -87,7 +86,7 @@ class PodmanAccounts:
         if pair.image is None:
             made = {"mode": _MODE, "uid": self._root, "gid": self._root, "links": None}
             others = [name for name, value in made.items() if getattr(live, name) != value]
-            others += ["xattrs"] if any(name not in _LABELS for name, _ in live.xattrs) else []
+            others += ["xattrs"] if attributes(live) else []
         return f"podman does not change its {', '.join(others)}" if others else ""
 
     def _before(self, path: str) -> str | None:

@@ -92,7 +92,7 @@ def differences(image: Entry, live: Entry, ids: IdMap) -> tuple[str, ...]:
         names.append("uid")
     if ids.gid(image.gid) != live.gid:
         names.append("gid")
-    if image.xattrs != live.xattrs and _compared_xattrs(image) != _compared_xattrs(live):
+    if image.xattrs != live.xattrs and attributes(image) != attributes(live):
         names.append("xattrs")
     if image.kind is Kind.FILE and not _same_time(image.mtime, live.mtime):
         names.append("mtime")
@@ -101,7 +101,8 @@ def differences(image: Entry, live: Entry, ids: IdMap) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _compared_xattrs(entry: Entry) -> tuple[tuple[str, bytes], ...]:
+def attributes(entry: Entry) -> tuple[tuple[str, bytes], ...]:
+    """The extended attributes that are compared, names and values: all but security labels."""
     return tuple(xattr for xattr in entry.xattrs if xattr[0] not in _LABELS)
 
 

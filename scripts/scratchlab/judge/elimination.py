@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from scratchlab.evidence import EvidenceSet
 from scratchlab.idmap import IdMap
-from scratchlab.judge.compare import Pair, compare
+from scratchlab.judge.compare import Pair, attributes, compare
 from scratchlab.judge.opaque import opaque
 from scratchlab.judge.rules.docker import INIT_RULES, INIT_VISIBLE
 from scratchlab.ledger import Ledger
@@ -51,6 +51,7 @@ def eliminated(evidence: EvidenceSet) -> EvidenceSet:
         elif (
             docker
             and pair.path in INIT_RULES
+            and not _is_kept(pair)
             and (not changed or _counts_init(evidence) or _as_made(pair.live, facts))
         ):
             init.put(pair.live)
@@ -96,12 +97,18 @@ def _made_again(path: str, facts: Facts) -> bool:
     return (facts.changes or {}).get(path) == "changed" and path in facts.unmerged
 
 
+def _is_kept(pair: Pair) -> bool:
+    """Whether the path is a directory of the image, which the init layer keeps as it is."""
+    return all(e is not None and e.kind is Kind.DIRECTORY for e in (pair.image, pair.live))
+
+
 def _as_made(live: Entry, facts: Facts) -> bool:
     """Whether a directory of the init layer is as that layer made it, and listed as changed because
     something in it is new, such as a mountpoint of the runtime's.
     """
     made = next(row for row in INIT_VISIBLE if row.path == live.path)
     as_made = (live.kind, live.mode) == (Kind.DIRECTORY, made.mode) and made.kind is live.kind
+    as_made = as_made and not attributes(live)
     return as_made and (facts.changes or {}).get(live.path) == "changed"
 
 

@@ -17,8 +17,8 @@ from scratchlab.judge.cause import Cause, mount_line
 from scratchlab.judge.compare import Pair
 from scratchlab.judge.engine_files import written
 from scratchlab.judge.hard_links import HardLinks
-from scratchlab.judge.mount_origins import MADE_LATER, MountOrigins
-from scratchlab.judge.opaque import is_opaque
+from scratchlab.judge.mount_origins import MADE_LATER, SHARED_MEMORY, MountOrigins
+from scratchlab.judge.opaque import is_opaque, without_marks
 from scratchlab.judge.paths import parents, upwards
 from scratchlab.judge.places import Content
 from scratchlab.judge.rules.docker import INIT_RULES
@@ -227,7 +227,8 @@ class EntryOrigins:
         elif under is not None and self._mounts.content(under) is Content.NEW:
             over = self._mounts.request(under)
             below = None if over is not None and "tmpcopyup" in over.options else set()
-        return changed_root(live, mount, self._evidence.facts, below)
+        engines = self._mounts[mount].rule in SHARED_MEMORY
+        return changed_root(live, mount, self._evidence.facts, below, engines=engines)
 
     def _engine_file(self, live: Entry, cause: Cause) -> Cause:
         """The engine's file on the engine's mount, or what was written to it later."""
@@ -343,4 +344,5 @@ def _of_image(entry: Entry) -> Cause:
 
 
 def _same(init: Entry, writable: Entry) -> bool:
-    return all(getattr(init, name) == getattr(writable, name) for name in _COPIED_UP)
+    fields = all(getattr(init, name) == getattr(writable, name) for name in _COPIED_UP)
+    return fields and without_marks(init) == without_marks(writable)

@@ -39,6 +39,7 @@ from scratchlab.ledger import Ledger
 from scratchlab.model import Evidence, Facts, Mount, Origin
 
 _ENFORCED = frozenset({"ro", "nosuid", "noexec", "nodev"})
+SHARED_MEMORY = frozenset({"docker-shm", "podman-shm"})  # rules
 MADE_LATER = frozenset({Origin.MOUNTED_INSIDE, Origin.HOST_MOUNT})
 
 
@@ -130,7 +131,7 @@ class MountOrigins:
         if mount.fstype in KERNEL_TYPES:
             return Content.KERNEL
         if request is not None:
-            if cause.rule in ("docker-shm", "podman-shm"):
+            if cause.rule in SHARED_MEMORY:
                 return self._shared_memory()
             return request.content
         if cause.origin in (Origin.USER_MOUNT, Origin.HOST_MOUNT):
@@ -289,7 +290,7 @@ class MountOrigins:
         """
         for root in filter(None, self._identity.root_names()):
             for path in paths:
-                target = path.removeprefix(root.rstrip("/"))
+                target = path.removeprefix(root.rstrip("/")) or "/"
                 if target != path and (mount.device, mount.root, target) in self._shown:
                     return target
         return ""

@@ -7,14 +7,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from scratchlab.judge.compare import attributes
 from scratchlab.model import Entry
 
+# fs/overlayfs/overlayfs.h; containers/fuse-overlayfs v1.10 main.c.
+_OVERLAYS = ("trusted.overlay.", "user.overlay.", "user.fuseoverlayfs.")
 _NAMES = ("trusted.overlay.opaque", "user.overlay.opaque")
 
 
 def is_opaque(entry: Entry) -> bool:
     """Whether a directory of an upper layer hides what lower layers have below it."""
     return any(name in _NAMES for name, _ in entry.xattrs)
+
+
+def without_marks(entry: Entry) -> tuple[tuple[str, bytes], ...]:
+    """The attributes of an entry of a layer that its merged root shows: without overlay's own."""
+    return tuple(xattr for xattr in attributes(entry) if not xattr[0].startswith(_OVERLAYS))
 
 
 def opaque(entry: Entry) -> Entry:

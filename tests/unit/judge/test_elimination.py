@@ -73,6 +73,28 @@ def test_a_directory_of_the_init_layer_with_something_new_in_it_stays_the_init_l
     assert ("/etc" in (writable or [])) is not in_init
 
 
+@pytest.mark.parametrize("store", [False, True])
+def test_a_changed_directory_of_the_image_is_not_the_init_layers(store: bool) -> None:
+    """It keeps such a directory as it is."""
+    live = [directory("/etc", ON_ROOT), directory("/proc", ON_ROOT, xattrs=(("user.x", b""),))]
+    image = [directory("/etc", mode=0o700), directory("/proc")]
+    engine = replace(DOCKER, containerd_store=store)
+    changes = {"/etc": "changed", "/proc": "changed"}
+    evidence = EvidenceSet(
+        facts(changes=changes, engine=engine), Ledger(image),
+        Ledger([directory("/", ON_ROOT), *live]), None, None,
+    )  # fmt: skip
+    found = eliminated(evidence)
+    assert found.init is not None
+    assert found.writable is not None
+    assert ([*found.init], {entry.path for entry in found.writable}) == ([], {"/etc", "/proc"})
+
+
+def test_what_the_init_layer_made_has_no_attributes() -> None:
+    live = directory("/etc", ON_ROOT, xattrs=(("user.x", b""),))
+    assert layers({"/etc": "changed"}, DOCKER, live) == ([], ["/etc"])
+
+
 def test_a_file_in_the_place_of_the_init_layers_directory_was_written() -> None:
     in_its_place = file("/etc", ON_ROOT, mode=0o755)
     assert layers({"/etc": "changed"}, DOCKER, in_its_place) == ([], ["/etc"])

@@ -9,6 +9,7 @@ from tests.unit.judge.handmade import (
     DEV,
     INSIDE,
     PROC,
+    ROOT,
     USERS,
     bind,
     bound,
@@ -46,6 +47,17 @@ def test_what_was_mounted_in_the_root_before_the_bind_came_along() -> None:
     proofs = [proof.detail for proof in causes(bound_root())[30].evidence]
     assert "the bind shows the container's own root, with /dev" in proofs
     assert origin(bound_root(merged=f"{MERGED}/"), 30) == USERS
+
+
+def test_the_root_itself_came_along_where_the_runtime_had_bound_it() -> None:
+    """As of storage drivers that have no mount of their own for a root, such as vfs (runc v1.1.5
+    libcontainer/rootfs_linux.go prepareRoot())."""
+    found = bound_root(mount(30, f"/host{MERGED}", "overlay", device=ROOT.device, parent=20))
+    assert origin(found, 30) == USERS
+    proofs = [proof.detail for proof in causes(found)[30].evidence]
+    assert "the bind shows the container's own root, with /" in proofs
+    other = bound_root(mount(30, f"/host{MERGED}", "overlay", device=(0, 99), parent=20))
+    assert origin(other, 30) == INSIDE
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,10 @@ def test_fields_of_a_plain_container() -> None:
     assert found["/dev/mqueue"].mount == PredictedMount("mqueue", safe)
 
 
+def test_nothing_of_a_plain_container_has_attributes() -> None:
+    assert {path for path, item in all_of(**OWN).items() if not item.plain} == set()
+
+
 def test_etc_of_the_image_is_kept() -> None:
     etc = Entry("/etc", Kind.DIRECTORY, 0o755)
     assert set(all_of(etc)) == PLAIN - {"/etc"}

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from tests.unit.judge.handmade import (
     DEV,
+    ID,
     bind,
     bound,
     config,
@@ -76,6 +77,15 @@ def test_a_change_of_the_top_was_made_later(
     assert found.evidence[0].detail == f"it was mounted with {detail}"
 
 
+def test_a_new_one_has_no_attributes() -> None:
+    found = of(top(xattrs=(("trusted.a", b"1"), ("user.b", b""), ("security.selinux", b"x"))))
+    assert (found.origin, found.rule, found.prediction) == (*LATER, "none")
+    assert [(proof.kind, proof.detail) for proof in found.evidence[:1]] == [
+        ("stat", "a new tmpfs has no attributes: trusted.a, user.b")
+    ]
+    assert shown(top(xattrs=(("security.selinux", b"x"),))) == THE_USERS
+
+
 def test_a_changed_top_is_still_the_mount_that_was_predicted() -> None:
     found = facts(mount(9, "/run"), config=config(listed("/run")), inspect=USERS)
     (line,) = [item for item in judged(found, top(0o700)).mounts if item.mount.id == 9]
@@ -142,6 +152,26 @@ def test_ids_of_the_kernel_are_those_of_the_initial_namespace() -> None:
     for number in (0, 100000):
         assert shown(top(uid=number, gid=number), *own, uid_map=mapped) == THE_USERS
     assert shown(top(uid=5, gid=0), *own, uid_map=mapped) == LATER
+
+
+def test_an_engine_gives_its_own_to_the_containers_root() -> None:
+    path = f"/var/lib/docker/containers/{ID}/mounts/shm"
+    shm = mount(9, "/dev/shm", parent=DEV.id, super_options=("rw", "mode=1777"))
+    mapped = ((0, 100000, 65536),)
+
+    def origin_of(uid: int, gid: int, asked: Any) -> Origin:
+        found = facts(
+            DEV, shm, config=config(listed("/dev"), asked), sources=(source(path, 9),),
+            inspect={"HostConfig": {"IpcMode": "shareable"}}, uid_map=mapped,
+        )  # fmt: skip
+        live = directory("/dev/shm", 9, mode=0o1777, uid=uid, gid=gid)
+        return finding(judged(found, directory("/dev", DEV.id), live), "/dev/shm").origin
+
+    engines, runtimes = bind("/dev/shm", path), listed("/dev/shm")
+    assert origin_of(100000, 100000, engines) is Origin.ENGINE_MOUNT
+    assert origin_of(100005, 100000, engines) is Origin.WRITTEN_LATER
+    assert origin_of(100000, 100005, engines) is Origin.WRITTEN_LATER
+    assert origin_of(5, 5, runtimes) is Origin.WRITTEN_LATER
 
 
 def test_ids_of_a_reader_in_another_namespace() -> None:

@@ -110,5 +110,5 @@ def _mounts(builder: PredictionBuilder) -> None:
             # The container's root owns them: moby v20.10.24 daemon/volumes_unix.go setupMounts().
             builder.add_mount(
                 target, Origin.ENGINE_MOUNT, "docker-network-files", None, ro, kind=Kind.FILE,
-                mode=(0o644,), uid=builder.ids.uid(0), gid=builder.ids.gid(0),
+                mode=(0o644,), uid=builder.ids.uid(0), gid=builder.ids.gid(0), plain=True,
             )  # fmt: skip

@@ -56,7 +56,8 @@ def predict(builder: PredictionBuilder) -> None:
     _add_writable(builder)
     if "/run" not in users:
         builder.add_mount(
-            "/run/.containerenv", Origin.ENGINE_MOUNT, "podman-files", None, kind=Kind.FILE
+            "/run/.containerenv", Origin.ENGINE_MOUNT, "podman-files", None, kind=Kind.FILE,
+            plain=True,
         )  # fmt: skip
     own: dict[str, Any] = {
         path: {}
@@ -67,7 +68,9 @@ def predict(builder: PredictionBuilder) -> None:
         if path in users:
             builder.add_user_mounts([path], "podman-user-mount")
         else:
-            builder.add_mount(path, Origin.ENGINE_MOUNT, "podman-files", None, kind=Kind.FILE)
+            builder.add_mount(
+                path, Origin.ENGINE_MOUNT, "podman-files", None, kind=Kind.FILE, plain=True
+            )
     if makes_dev:
         builder.add_devices()
         builder.add_terminal()

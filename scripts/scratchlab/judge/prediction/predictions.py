@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scratchlab.idmap import IdMap
+from scratchlab.judge.compare import attributes
 from scratchlab.judge.paths import parents, upwards
 from scratchlab.judge.places import (
     KERNEL_TYPES,
@@ -50,6 +51,7 @@ class Prediction:
     device: tuple[int, int] | None = None
     mount: PredictedMount | None = None
     has_entry: bool = True  # False: inside a kernel filesystem, which only mountinfo shows
+    plain: bool = True  # without extended attributes: no engine, runtime or kernel sets any
 
     def contradictions(self, live: Entry, mount: Mount | None) -> list[str]:
         """One phrase for each field of ``live`` (on ``mount``) that is not as predicted."""
@@ -61,6 +63,8 @@ class Prediction:
         if self.mode and live.mode not in self.mode:
             modes = " or ".join(f"{mode:04o}" for mode in self.mode)
             phrases.append(f"mode: predicted {modes}, found {live.mode:04o}")
+        if self.plain and (names := [name for name, _ in attributes(live)]):
+            phrases.append(f"attributes: predicted none, found {', '.join(names)}")
         return phrases + self.mount_contradictions(mount)
 
     def mount_contradictions(self, mount: Mount | None) -> list[str]:
@@ -156,6 +160,8 @@ class PredictionBuilder:
         """Predict the root directory, which --read-only makes read-only."""
         options = frozenset({"ro"} if self.host_config.get("ReadonlyRootfs") else ())
         mount = PredictedMount(None, options)
+        own = self.image.get("/")
+        fields["plain"] = own is None or not attributes(own)
         self.add("/", Origin.STORAGE_DRIVER, rule, kind=Kind.DIRECTORY, mount=mount, **fields)
 
     def add_on_root(self, path: str, origin: Origin, rule: str, **fields: Any) -> None:
@@ -172,6 +178,8 @@ class PredictionBuilder:
         """
         fields.setdefault("uid", None)
         fields.setdefault("gid", None)
+        # A bind shows what was there before.
+        fields.setdefault("plain", fstype is not None and origin is not Origin.USER_MOUNT)
         if content is None:
             content = Content.NEW if fstype is not None else Content.ENGINES
             content = Content.KERNEL if fstype in KERNEL_TYPES else content
