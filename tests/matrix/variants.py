@@ -4,7 +4,7 @@ missing and no disagreement. Standard library only: this runs on the hosts of th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 BOTH = frozenset({"docker", "podman"})
 DOCKER = frozenset({"docker"})
