@@ -44,10 +44,6 @@ MOUNT = Mount(9, 1, (0, 9), "/", "/x", ("rw",), (), "tmpfs", "tmpfs", ("ro",))
         ({"mode": (0o755, 0o700)}, file("/x", mode=0o700), []),
         ({"mode": (0o755, 0o700)}, file("/x", mode=0o4755),
          ["mode: predicted 0755 or 0700, found 4755"]),
-        ({}, file("/x", xattrs=(("security.selinux", b"x"),)), []),
-        ({}, file("/x", xattrs=(("trusted.a", b"x"), ("user.b", b""))),
-         ["attributes: predicted none, found trusted.a, user.b"]),
-        ({"plain": False}, file("/x", xattrs=(("trusted.a", b"x"),)), []),
     ],
 )  # fmt: skip
 def test_only_what_a_rule_fixes_is_held_against_an_entry(

@@ -168,34 +168,6 @@ def test_a_copy_of_the_init_layers_entry_counts_as_the_init_layers_while_it_is_e
     assert found.origin is (Origin.WRITTEN_LATER if change else Origin.ENGINE_INIT_LAYER)
 
 
-@pytest.mark.parametrize(
-    "mark",
-    ["trusted.overlay.origin", "user.overlay.impure", "user.fuseoverlayfs.origin",
-     "security.selinux"],
-)  # fmt: skip
-def test_a_copy_with_a_mark_of_the_overlays_is_equal(mark: str) -> None:
-    marked = replace(COPIED_UP, xattrs=((mark, b"1"), *COPIED_UP.xattrs))
-    found = finding(
-        judged(facts(), replace(COPIED_UP, mount=ON_ROOT), init=[COPIED_UP], writable=[marked]),
-        "/.dockerenv",
-    )
-    assert found.origin is Origin.ENGINE_INIT_LAYER
-
-
-def test_an_attribute_of_a_directory_of_the_images_was_written_later() -> None:
-    """The init layer has the directory, too: it made files in it."""
-    live = directory("/etc", ON_ROOT, xattrs=(("user.x", b""),))
-    in_writable = directory("/etc", xattrs=(("trusted.overlay.origin", b"1"), ("user.x", b"")))
-    found = finding(
-        judged(facts(), live, image=[directory("/etc")], init=[directory("/etc")],
-               writable=[in_writable]),
-        "/etc",
-    )  # fmt: skip
-    assert (found.origin, found.status, found.differences) == (
-        Origin.WRITTEN_LATER, Status.ALTERED, ("xattrs",),
-    )  # fmt: skip
-
-
 # A directory that was removed and made again:
 
 

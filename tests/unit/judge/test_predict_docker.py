@@ -171,18 +171,6 @@ def test_a_read_only_root_has_read_only_files_of_the_engine() -> None:
     assert mounted(options(ReadonlyRootfs=False), "/etc/hosts").options == frozenset()
 
 
-def test_who_makes_an_entry_gives_it_no_attributes_and_a_bind_shows_what_was_there() -> None:
-    found = options(
-        Init=True, IpcMode="host",
-        Tmpfs={"/t": ""},
-    )  # fmt: skip
-    opened = {path for path, item in found.by_path.items() if not item.plain}
-    assert opened == {"/sbin/docker-init", "/t"}
-    attributes = (("user.x", b""),)
-    assert not at(predicted(directory("/", xattrs=attributes)), "/").plain
-    assert at(predicted(directory("/")), "/").plain
-
-
 def test_init_binds_a_program_where_sbin_leads() -> None:
     found = options(Init=True)
     init = at(found, "/sbin/docker-init")
