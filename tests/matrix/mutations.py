@@ -255,7 +255,7 @@ MOUNTED = (
     m(
         "a read-only bind made writable", mount("-o", "remount,bind,rw", "none", "/b"),
         Finding("entries", "/b", "user-mount", "only-live", "ro"),
-        flags=("-v", "{files}:/b:ro"), initial=True, status=1,
+        flags=("-v", "{files}:/b:ro"), status=1,
     ),
     m(
         "a tmpfs of the user's replaced",

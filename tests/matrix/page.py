@@ -85,7 +85,7 @@ def _setups(measured: Measured) -> str:
     intro = (
         "Mutations are faults seeded into running containers; one of them changes nothing. Only "
         "Docker has an init layer to seed; in a user namespace device nodes cannot be seeded, "
-        "nor read-only mounts made writable."
+        "and some mounts cannot be undone."
         + (f" Measured only in part: {', '.join(partly)}." if partly else "")
         + "\n"
     )

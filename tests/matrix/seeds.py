@@ -52,8 +52,7 @@ class Mutation:
     with ``one_directory``: what was written is then known by elimination. ``flags`` are those of
     the container; {files} is a directory. An ``early`` one is made between create and start, in the
     engine's own directories; an ``initial`` one needs the initial user namespace: in another, nodes
-    and owners in /dev are the host's, and a read-only mount is locked; a ``config`` one edits the
-    runtime's config.json.
+    and owners in /dev are the host's; a ``config`` one edits the runtime's config.json.
     """
 
     name: str

@@ -108,6 +108,20 @@ def test_hard_links_are_sets_of_paths(tmp_path: Path) -> None:
     assert entry(ledger, "/alone").links is None
 
 
+def test_everything_but_a_directory_may_have_several_names(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "p")
+    for name, other in (("a", "b"), ("p", "q")):
+        os.link(tmp_path / name, tmp_path / other, follow_symlinks=False)
+    (tmp_path / "c").symlink_to("nowhere")
+    ledger = read(tmp_path)
+    assert {e.path: e.links for e in ledger if e.path != "/"} == {
+        "/a": "/a", "/b": "/a", "/c": None, "/p": "/p", "/q": "/p",
+    }  # fmt: skip
+    assert entry(ledger, "/b").target == "nowhere"
+    assert (entry(ledger, "/q").sha256, entry(ledger, "/q").note) == (None, None)
+
+
 def test_a_hard_link_outside_the_tree_is_not_in_a_set(tmp_path: Path) -> None:
     (tmp_path / "tree").mkdir()
     (tmp_path / "tree" / "in").write_bytes(b"x")

@@ -158,6 +158,9 @@ class _Reader:
         xattrs, note = read_xattrs(fd)
         if stat.S_ISREG(status.mode):
             return self._record_file(UnhashedFile(fd, path, status, xattrs, note))
+        if status.links != 1 and not is_directory:
+            self._files.append(status)
+            self._links.add(status, path)
         target = os.readlink("", dir_fd=fd) if stat.S_ISLNK(status.mode) else None
         self._entries[path] = to_entry(path, status, xattrs, note=note, target=target)
         return True

@@ -9,11 +9,13 @@ never uses ``..``: it leads to wherever a directory was moved meanwhile.
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 
 from scratchlab.collect.live.file_status import FileStatus, status_of
 from scratchlab.model import Entry
 
 _DOWN = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _KEEP_OPEN = 256
 
 
@@ -32,10 +34,40 @@ def open_below(root_fd: int, path: str) -> int:
     return fd
 
 
+def open_listing(fd: int) -> int:
+    """A descriptor that lists the directory ``fd`` and leaves its access time as it is, where that
+    is allowed. Raises OSError.
+    """
+    try:
+        return os.open(".", _LIST | os.O_NOATIME, dir_fd=fd)
+    except PermissionError:
+        return os.open(".", _LIST, dir_fd=fd)
+
+
+def lists(fd: int, names: Collection[str]) -> bool:
+    """Whether the directory still lists all ``names``. What was removed is not listed any more; a
+    whiteout in the only layer that has the directory stays listed, and nothing is found by its name
+    (Linux fs/overlayfs/readdir.c ovl_iterate(): the listing of a directory that is not merged is
+    that of its layer).
+    """
+    left = {*names}
+    if left:
+        try:
+            listing = open_listing(fd)
+            try:
+                with os.scandir(listing) as items:
+                    left.difference_update(item.name for item in items)
+            finally:
+                os.close(listing)
+        except OSError:
+            return False
+    return not left
+
+
 class OpenDirectory:
     """A directory that is being read."""
 
-    __slots__ = ("entry", "fd", "listed", "name", "note", "pending", "status")
+    __slots__ = ("absent", "entry", "fd", "listed", "name", "note", "pending", "status")
 
     def __init__(self, name: str, fd: int, status: FileStatus, entry: Entry) -> None:
         self.name = name
@@ -44,6 +76,7 @@ class OpenDirectory:
         self.entry = entry
         self.listed = False
         self.pending: list[str] = []  # names in it that are still to be read, the next one last
+        self.absent: set[str] = set()  # names that were listed and that nothing was found by
         self.note: str | None = None
 
 

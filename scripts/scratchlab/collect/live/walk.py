@@ -27,7 +27,9 @@ from scratchlab.collect.live.directories import (
     DirectoryStack,
     MovedError,
     OpenDirectory,
+    lists,
     open_below,
+    open_listing,
 )
 from scratchlab.collect.live.entry_buffer import EntryBuffer
 from scratchlab.collect.live.file_status import FileStatus, mount_id_of, status_of, to_entry
@@ -50,7 +52,6 @@ from scratchlab.reading import UserDataRead
 
 MOVED = "moved while read"
 _PATH = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
-_LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Walk:
@@ -129,7 +130,7 @@ class Walk:
                 self._buffer.add_note(self._path, CHANGED)
                 continue
             try:
-                note = self._visit(fd, name, None)
+                note = self._visit(fd, name, None, None)
             finally:
                 os.close(fd)
             if note:
@@ -186,10 +187,11 @@ class Walk:
         elif directory.pending:
             name = directory.pending.pop()
             if self._may_read(directory, name) and not self._is_unopened(name):
-                directory.note = self._visit(fd, name, None) or directory.note
+                directory.note = self._visit(fd, name, None, directory.absent) or directory.note
         else:
             now = self._status(fd)
             changed = (now.mtime, now.ctime) != (directory.status.mtime, directory.status.ctime)
+            changed = changed or not lists(fd, directory.absent)
             self._leave(CHANGED if changed else None)
 
     def _leave(self, note: str | None) -> None:
@@ -201,7 +203,7 @@ class Walk:
     def _list(self, directory: OpenDirectory, fd: int) -> None:
         bounded = self._users.is_bounded(directory.status.mount)
         try:
-            listing = _open_listing(fd)
+            listing = open_listing(fd)
             try:
                 with os.scandir(listing) as items:
                     if bounded:
@@ -225,7 +227,8 @@ class Walk:
             if is_directory:
                 self._wait(directory.pending, item.name)
             elif not self._is_unopened(item.name):
-                directory.note = self._visit(fd, item.name, directory.pending) or directory.note
+                note = self._visit(fd, item.name, directory.pending, directory.absent)
+                directory.note = note or directory.note
 
     def _choose(self, directory: OpenDirectory, items: Iterable[os.DirEntry[str]]) -> None:
         """Let those names wait that are read of a directory of the user's data."""
@@ -252,20 +255,26 @@ class Walk:
     def _below(self, name: str) -> str:
         return f"/{name}" if self._path == "/" else f"{self._path}/{name}"
 
-    def _wait(self, pending: list[str], name: str) -> None:
-        pending.append(name)
+    def _wait(self, pending: list[str] | set[str], name: str) -> None:
+        pending.add(name) if isinstance(pending, set) else pending.append(name)
         self._buffer.charge(len(name))
 
-    def _visit(self, directory_fd: int, name: str, pending: list[str] | None) -> str | None:
+    def _visit(
+        self, directory_fd: int, name: str, pending: list[str] | None, absent: set[str] | None
+    ) -> str | None:
         """Record the object ``name``; returns a note for its directory.
 
-        A directory is entered, or waits in ``pending``.
+        A directory is entered, or waits in ``pending``. A name that nothing is found by is added to
+        ``absent``; without it, that is a change.
         """
         self._pool.beats += 1
         try:
             fd = os.open(name, _PATH, dir_fd=directory_fd)
-        except FileNotFoundError:  # removed since it was listed
-            return CHANGED
+        except FileNotFoundError:
+            if absent is None:
+                return CHANGED
+            self._wait(absent, name)
+            return None
         except OSError as error:
             return f"names in it unreadable: {error_name(error)}"
         kept = False
@@ -325,6 +334,8 @@ class Walk:
         xattrs, xattr_note = read_xattrs(fd)
         if stat.S_ISREG(status.mode):
             return self._record_file(UnhashedFile(fd, path, status, xattrs, xattr_note))
+        if status.links != 1:
+            self._links.add(status, path)
         target = os.readlink("", dir_fd=fd) if stat.S_ISLNK(status.mode) else None
         self._keep([to_entry(path, status, xattrs, note=xattr_note, target=target)])
         return False
@@ -365,10 +376,3 @@ class Walk:
 def _own_mounts() -> dict[int, Mount]:
     with open("/proc/thread-self/mountinfo", "rb") as lines:
         return {mount.id: mount for mount in mountinfo.parse(lines.read())}
-
-
-def _open_listing(fd: int) -> int:
-    try:
-        return os.open(".", _LIST | os.O_NOATIME, dir_fd=fd)
-    except PermissionError:
-        return os.open(".", _LIST, dir_fd=fd)

@@ -1,6 +1,10 @@
 package main
 
-import "syscall"
+import (
+	"strings"
+	"syscall"
+	"unsafe"
+)
 
 const (
 	keep  = 256 // open directories, as in scratchlab.collect.live.directories
@@ -15,7 +19,58 @@ type directory struct {
 	st      status
 	listed  bool
 	pending []string
+	absent  map[string]bool // names that were listed and that nothing was found by
 	note    string
+}
+
+// names calls each for every name in the directory, as long as it returns true.
+func (d *directory) names(each func(name string, isDirectory bool) bool) error {
+	const flags = syscall.O_RDONLY | syscall.O_DIRECTORY | syscall.O_NOFOLLOW
+	listing, err := open(d.fd, ".", flags|syscall.O_NOATIME)
+	if err == syscall.EPERM || err == syscall.EACCES {
+		listing, err = open(d.fd, ".", flags)
+	}
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(listing)
+	buffer := make([]byte, 1<<15)
+	for {
+		n, err := syscall.ReadDirent(listing, buffer)
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != nil || n <= 0 {
+			return err
+		}
+		const size, kind, text, directory = 16, 18, 19, 4 // struct linux_dirent64, DT_DIR
+		for rows := buffer[:n]; len(rows) > text; {
+			length := int(*(*uint16)(unsafe.Pointer(&rows[size]))) // in this machine's byte order
+			row := rows[:length]
+			rows = rows[length:]
+			name, _, _ := strings.Cut(string(row[text:]), "\x00")
+			if name != "." && name != ".." && !each(name, row[kind] == directory) {
+				return nil
+			}
+		}
+	}
+}
+
+// lists is whether the directory still lists the absent names: scratchlab.collect.live.walk says
+// what they are.
+func (d *directory) lists() (bool, error) {
+	left := len(d.absent)
+	if left == 0 {
+		return true, nil
+	}
+	err := d.names(func(name string, _ bool) bool {
+		if d.absent[name] {
+			delete(d.absent, name)
+			left--
+		}
+		return left > 0
+	})
+	return err == nil && left == 0, fatal(err)
 }
 
 // directories are those between the root and where the walk is, the root first. A tree may be deeper

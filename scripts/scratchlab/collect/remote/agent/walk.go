@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"unsafe"
 )
 
 // walk reads a tree exactly as scratchlab.collect.live.walk does on the host, where it is explained
@@ -112,6 +111,10 @@ func (w *walk) step(in *directory) error {
 	note := ""
 	if now.mtime != in.st.mtime || now.ctime != in.st.ctime {
 		note = changed
+	} else if listed, err := in.lists(); err != nil {
+		return err
+	} else if !listed {
+		note = changed
 	}
 	w.leave(note)
 	return w.out.tick()
@@ -136,68 +139,38 @@ func (w *walk) enter(name string, fd int, st status) error {
 }
 
 func (w *walk) list(in *directory) error {
-	const flags = syscall.O_RDONLY | syscall.O_DIRECTORY | syscall.O_NOFOLLOW
-	listing, err := open(in.fd, ".", flags|syscall.O_NOATIME)
-	if err == syscall.EPERM || err == syscall.EACCES {
-		listing, err = open(in.fd, ".", flags)
-	}
-	if err != nil {
-		in.note = "unreadable: " + errorName(err)
-		return fatal(err)
-	}
-	defer syscall.Close(listing)
 	bounded := w.user.bounded(in.st.mount)
 	defer func() {
 		if bounded {
 			in.pending = w.user.first(in.st.mount, w.path(), in.pending)
 		}
 	}()
-	buffer := make([]byte, 1<<15)
-	for {
-		n, err := syscall.ReadDirent(listing, buffer)
-		if err == syscall.EINTR {
-			continue
-		}
-		if err != nil {
-			in.note = "unreadable: " + errorName(err)
-			return fatal(err)
-		}
-		if n <= 0 || bounded && len(in.pending) > w.user.mostNames {
-			return nil
-		}
-		if err := w.names(in, buffer[:n], bounded); err != nil {
-			return err
-		}
-	}
-}
-
-// names visits the names in the result of one getdents64(2). Directories wait until the listing is
-// closed, and of the user's data all names do. The type is the listing's, to save a call; the
-// descriptor is checked again.
-func (w *walk) names(in *directory, rows []byte, bounded bool) error {
-	const size, kind, text, directory = 16, 18, 19, 4 // struct linux_dirent64, DT_DIR
-	for len(rows) > text {
-		length := int(*(*uint16)(unsafe.Pointer(&rows[size]))) // in this machine's byte order
-		row := rows[:length]
-		rows = rows[length:]
-		name, _, _ := strings.Cut(string(row[text:]), "\x00")
-		if name == "." || name == ".." {
-			continue
-		}
-		if row[kind] == directory || bounded {
+	// Directories wait until the listing is closed, and of the user's data all names do. The type
+	// is the listing's, to save a call; the descriptor is checked again.
+	var stopped error
+	err := in.names(func(name string, isDirectory bool) bool {
+		if isDirectory || bounded {
 			in.pending = append(in.pending, name)
-		} else if err := w.visit(in, name, false); err != nil {
-			return err
+		} else {
+			stopped = w.visit(in, name, false)
 		}
+		return stopped == nil && !(bounded && len(in.pending) > w.user.mostNames)
+	})
+	if err != nil {
+		in.note = "unreadable: " + errorName(err)
+		return fatal(err)
 	}
-	return nil
+	return stopped
 }
 
 // visit sends the entry of name. A directory is entered only with enter, otherwise it waits.
 func (w *walk) visit(in *directory, name string, enter bool) error {
 	fd, err := open(in.fd, name, oPath|syscall.O_NOFOLLOW)
-	if err == syscall.ENOENT { // it was listed: a listing is not one moment's
-		in.note = changed
+	if err == syscall.ENOENT {
+		if in.absent == nil {
+			in.absent = map[string]bool{}
+		}
+		in.absent[name] = true
 		return nil
 	}
 	if err != nil {
@@ -334,7 +307,7 @@ func (w *walk) leaf(in *directory, name string, fd int, st status, closed bool, 
 			return fatal(err)
 		}
 	}
-	w.entry('E', name, st, found, nil, target, note, false)
+	w.entry('E', name, st, found, nil, target, note, st.links != 1)
 	return nil
 }
 
