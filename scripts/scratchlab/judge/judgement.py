@@ -35,6 +35,7 @@ from scratchlab.model import (
 from scratchlab.reading import Sight
 
 CHANGED_WHILE_READ = "changed while read"  # note of a live entry: scratchlab.collect.live
+_ONE_DIRECTORY = frozenset({"vfs", "native", "btrfs"})  # storage drivers whose roots have no layers
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def is_doubtful(finding: Finding) -> bool:
     if finding.status is Status.MISSING or finding.origin is Origin.UNEXPLAINED:
         return True
     agreed = finding.prediction in (agreement.AGREES, agreement.NONE)
-    return finding.origin is Origin.WRITTEN_LATER and not agreed
+    return finding.origin in (Origin.WRITTEN_LATER, Origin.ENGINE_INIT_LAYER) and not agreed
 
 
 class _Comparison:
@@ -160,8 +161,11 @@ class _Comparison:
         look = self._looks.get(finding.path)
         if look is None:
             return finding
+        since = changed_since(look.changed, self._start)
         if finding.origin is Origin.WRITTEN_LATER:
-            return self._replaced(finding, changed_since(look.changed, self._start))
+            return self._replaced(finding, since)
+        if look.sight is Sight.SAME and self._lies_in_one_directory(finding):
+            return self._changed_in_one_directory(finding, since)
         if look.sight is Sight.SAME or finding.origin is not Origin.UNEXPLAINED:
             return finding
         words = "gone" if look.sight is Sight.GONE else "changed"
@@ -184,6 +188,24 @@ class _Comparison:
         was = f"predicted here was {prediction.origin} ({prediction.rule})"
         proof = Evidence("stat", f"it {since}; {was}")
         return replace(finding, evidence=(*finding.evidence, proof), prediction=agreement.NONE)
+
+    def _lies_in_one_directory(self, finding: Finding) -> bool:
+        """Whether ``finding`` is the image's or the engine's by elimination, in a root without
+        layers: a directory of this container's alone, which its driver made before the start.
+        """
+        live, driver = finding.live, self._evidence.facts.engine.storage_driver
+        alone = live is not None and live.mount == self._root and driver in _ONE_DIRECTORY
+        return alone and finding.origin in (Origin.UNEXPLAINED, Origin.ENGINE_INIT_LAYER)
+
+    def _changed_in_one_directory(self, finding: Finding, since: str) -> Finding:
+        live = finding.live
+        if not since or live is None or live.kind is Kind.DIRECTORY:
+            return finding
+        proof = Evidence("stat", f"it {since}, in a root that is this container's alone")
+        return replace(
+            finding, origin=Origin.WRITTEN_LATER, rule=None, evidence=(proof,),
+            prediction=agreement.NONE,
+        )  # fmt: skip
 
     def _judged(self, pair: Pair) -> tuple[Finding | None, Entry | None]:
         """The finding for the live entry of ``pair``, if it has one, and the entry of the image
