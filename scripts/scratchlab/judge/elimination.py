@@ -2,7 +2,7 @@
 
 A root is the image, the engine's init layer (Docker only) and the writable layer. An entry that
 differs from the image and is among the changes that the engine lists (``docker diff``) belongs to
-the writable layer; one that differs, is not listed and is in the table of the init layer belongs
+the writable layer; one that differs, is not listed and is one that the init layer makes belongs
 to the init layer. Any other entry stays unexplained.
 """
 
@@ -16,7 +16,7 @@ from scratchlab.evidence import EvidenceSet
 from scratchlab.idmap import IdMap
 from scratchlab.judge.compare import Pair, attributes, compare
 from scratchlab.judge.opaque import opaque
-from scratchlab.judge.rules.docker import INIT_RULES, INIT_VISIBLE
+from scratchlab.judge.rules.docker import INIT_MADE, INIT_VISIBLE
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Evidence, Facts, Kind, Status
 
@@ -50,7 +50,7 @@ def eliminated(evidence: EvidenceSet) -> EvidenceSet:
             continue
         elif (
             docker
-            and pair.path in INIT_RULES
+            and pair.path in INIT_MADE
             and not _is_kept(pair)
             and (not changed or _counts_init(evidence) or _as_made(pair.live, facts))
         ):
@@ -106,7 +106,9 @@ def _as_made(live: Entry, facts: Facts) -> bool:
     """Whether a directory of the init layer is as that layer made it, and listed as changed because
     something in it is new, such as a mountpoint of the runtime's.
     """
-    made = next(row for row in INIT_VISIBLE if row.path == live.path)
+    made = next((row for row in INIT_VISIBLE if row.path == live.path), None)
+    if made is None:  # a mount covered it, and is gone
+        return False
     as_made = (live.kind, live.mode) == (Kind.DIRECTORY, made.mode) and made.kind is live.kind
     as_made = as_made and not attributes(live)
     return as_made and (facts.changes or {}).get(live.path) == "changed"

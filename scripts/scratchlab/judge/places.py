@@ -15,7 +15,7 @@ from enum import Enum
 from typing import Any
 
 from scratchlab.judge.paths import follow, is_below, upwards
-from scratchlab.judge.rules.docker import DEFAULT_FILESYSTEMS, INIT_PROGRAM, INIT_REPLACED
+from scratchlab.judge.rules.docker import DEFAULT_FILESYSTEMS, INIT_MADE, INIT_PROGRAM
 from scratchlab.judge.versions import numbers
 from scratchlab.ledger import Ledger
 from scratchlab.model import Facts, Kind
@@ -100,7 +100,7 @@ class Places:
     def __init__(self, facts: Facts, image: Ledger) -> None:
         self._image = image
         self._links = facts.links or {}
-        self._replaced = INIT_REPLACED if has_init_layer(facts) else {}
+        self._replaced = INIT_MADE if has_init_layer(facts) else {}
         self._content: dict[str, Content] = {}
 
     def __contains__(self, path: str) -> bool:

@@ -119,6 +119,13 @@ def test_without_a_list_nothing_is_known() -> None:
     assert layers({"/new": "added"}, writable=[]) == (None, [])
 
 
+def test_where_a_mount_is_gone_the_init_layers_mount_point_shows() -> None:
+    live = (file("/etc/hosts", ON_ROOT), directory("/dev/pts", ON_ROOT))
+    assert layers({}, DOCKER, *live) == (["/dev/pts", "/etc/hosts"], [])
+    listed = {"/etc/hosts": "changed", "/dev/pts": "changed"}
+    assert layers(listed, DOCKER, *live) == ([], ["/dev/pts", "/etc/hosts"])
+
+
 def test_a_change_of_what_the_init_layer_makes_is_the_writable_layers() -> None:
     assert layers({"/.dockerenv": "changed"}) == ([], ["/.dockerenv"])
 

@@ -26,7 +26,7 @@ def test_docker_makes_these_entries_in_its_init_layer() -> None:
         ("/etc", "directory", 0o755, "docker-init-folder", None),
         ("/etc/mtab", "symlink", 0o777, "docker-mtab", "/proc/mounts"),
     ]  # fmt: skip
-    assert docker.INIT_REPLACED == {
+    assert docker.INIT_MADE == {
         "/.dockerenv": None, "/dev": None, "/dev/console": None, "/dev/pts": None,
         "/dev/shm": None, "/etc": None, "/etc/hostname": None, "/etc/hosts": None,
         "/etc/resolv.conf": None, "/proc": None, "/sys": None, "/etc/mtab": "/proc/mounts",

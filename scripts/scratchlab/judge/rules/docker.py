@@ -138,7 +138,7 @@ INIT_VISIBLE = (
 INIT_RULES = {row.path: row.rule for row in INIT_VISIBLE}
 # Every path that the init layer makes, and each one above: whatever the image has there is unlinked
 # unless it is a directory. Path -> target of the symlink that stands there then, None for others.
-INIT_REPLACED: dict[str, str | None] = {
+INIT_MADE: dict[str, str | None] = {
     **dict.fromkeys(("/.dockerenv", "/dev", "/dev/console", "/dev/pts", "/dev/shm", "/etc",  # noqa: S108
                      "/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/proc", "/sys")),
     "/etc/mtab": "/proc/mounts",
