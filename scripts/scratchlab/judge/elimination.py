@@ -8,6 +8,7 @@ to the init layer. Any other entry stays unexplained.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -57,6 +58,8 @@ def eliminated(evidence: EvidenceSet) -> EvidenceSet:
             init.put(pair.live)
         elif changed:
             writable.put(pair.live)
+            if made := _changed_of_init(pair, facts):
+                init.put(made)
             if pair.live.links is not None:
                 linked.add(pair.live.links)
     # No hard link leads from one layer to another: with one name, all are in the writable layer.
@@ -102,16 +105,35 @@ def _is_kept(pair: Pair) -> bool:
     return all(e is not None and e.kind is Kind.DIRECTORY for e in (pair.image, pair.live))
 
 
+def _of_init(path: str, facts: Facts) -> Entry | None:
+    """What the init layer makes at ``path``; None where it makes nothing that a container shows."""
+    row = next((row for row in INIT_VISIBLE if row.path == path), None)
+    if row is None:
+        return None
+    ids = IdMap(facts.container.uid_map)
+    # os.Symlink() without chown: the engine's own owner (moby v20.10.24
+    # daemon/initlayer/setup_unix.go Setup()).
+    engines = row.kind is Kind.SYMLINK and not facts.engine.rootless
+    uid, gid = (0, 0) if engines else (ids.uid(0), ids.gid(0))
+    empty = hashlib.sha256().hexdigest() if row.kind is Kind.FILE else None
+    return Entry(path, row.kind, row.mode, uid, gid, sha256=empty, target=row.target)
+
+
+def _changed_of_init(pair: Pair, facts: Facts) -> Entry | None:
+    """What the init layer made, where the engine lists it as changed."""
+    changed = facts.engine.name == "docker" and (facts.changes or {}).get(pair.path) == "changed"
+    return _of_init(pair.path, facts) if changed and not _is_kept(pair) else None
+
+
 def _as_made(live: Entry, facts: Facts) -> bool:
     """Whether a directory of the init layer is as that layer made it, and listed as changed because
     something in it is new, such as a mountpoint of the runtime's.
     """
-    made = next((row for row in INIT_VISIBLE if row.path == live.path), None)
-    if made is None:  # a mount covered it, and is gone
+    made = _of_init(live.path, facts)
+    if made is None or (made.kind, live.kind) != (Kind.DIRECTORY, Kind.DIRECTORY):
         return False
-    as_made = (live.kind, live.mode) == (Kind.DIRECTORY, made.mode) and made.kind is live.kind
-    as_made = as_made and not attributes(live)
-    return as_made and (facts.changes or {}).get(live.path) == "changed"
+    as_made = (live.mode, live.uid, live.gid) == (made.mode, made.uid, made.gid)
+    return as_made and not attributes(live) and (facts.changes or {}).get(live.path) == "changed"
 
 
 def _counts_init(evidence: EvidenceSet) -> bool:

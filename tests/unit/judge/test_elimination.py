@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -10,18 +11,23 @@ from tests.unit.judge.handmade import (
     DOCKER,
     PODMAN,
     ROOT,
+    config,
     directory,
     facts,
     file,
     finding,
     judged,
+    link,
+    listed,
     node,
 )
 
 from scratchlab.evidence import EvidenceSet
+from scratchlab.judge import judge
 from scratchlab.judge.elimination import eliminated
+from scratchlab.judge.prediction.predictions import Predictions
 from scratchlab.ledger import Ledger
-from scratchlab.model import Engine, Entry, Kind, Origin
+from scratchlab.model import Engine, Entry, Finding, Kind, Origin
 
 ON_ROOT = ROOT.id
 
@@ -53,6 +59,19 @@ def layers(
     )  # type: ignore[return-value]
 
 
+def judged_by_elimination(live: Entry) -> Finding:
+    """The finding for ``live``, which the engine lists as changed."""
+    asked = facts(changes={live.path: "changed"}, config=config(listed("/etc/x")))
+    ledgers = Ledger(), Ledger([directory("/", ON_ROOT), live])
+    evidence = eliminated(EvidenceSet(asked, *ledgers, None, None))
+    return finding(judge(evidence, Predictions()), live.path)
+
+
+def written(live: Entry) -> bool:
+    found = judged_by_elimination(live)
+    return (found.origin, found.rule) == (Origin.WRITTEN_LATER, None)
+
+
 def test_what_the_engine_lists_is_in_the_writable_layer() -> None:
     changes = {"/d/f": "changed", "/new": "added", "/gone": "deleted", "/v": "added"}
     assert layers(changes) == (["/.dockerenv"], ["/d/f", "!/gone", "/new"])
@@ -69,7 +88,7 @@ def test_a_directory_of_the_init_layer_with_something_new_in_it_stays_the_init_l
     live = (directory("/etc", ON_ROOT, mode=mode), file("/etc/localtime", ON_ROOT))
     changes = {"/etc": change, "/etc/localtime": "added"}
     init, writable = layers(changes, DOCKER, *live)
-    assert ("/etc" in (init or [])) is in_init
+    assert ("/etc" in (init or [])) is (change != "added")
     assert ("/etc" in (writable or [])) is not in_init
 
 
@@ -92,12 +111,13 @@ def test_a_changed_directory_of_the_image_is_not_the_init_layers(store: bool) ->
 
 def test_what_the_init_layer_made_has_no_attributes() -> None:
     live = directory("/etc", ON_ROOT, xattrs=(("user.x", b""),))
-    assert layers({"/etc": "changed"}, DOCKER, live) == ([], ["/etc"])
+    assert layers({"/etc": "changed"}, DOCKER, live) == (["/etc"], ["/etc"])
+    assert written(live)
 
 
 def test_a_file_in_the_place_of_the_init_layers_directory_was_written() -> None:
     in_its_place = file("/etc", ON_ROOT, mode=0o755)
-    assert layers({"/etc": "changed"}, DOCKER, in_its_place) == ([], ["/etc"])
+    assert written(in_its_place)
 
 
 @pytest.mark.parametrize(
@@ -119,6 +139,28 @@ def test_without_a_list_nothing_is_known() -> None:
     assert layers({"/new": "added"}, writable=[]) == (None, [])
 
 
+EMPTY = hashlib.sha256().hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("live", "rule"),
+    [
+        (directory("/etc", ON_ROOT, mode=0o777), None),
+        (directory("/etc", ON_ROOT, uid=5), None),
+        (file("/.dockerenv", ON_ROOT, mode=0o755, sha256="f0", size=6), None),
+        (file("/.dockerenv", ON_ROOT, mode=0o755, sha256=EMPTY), "docker-dockerenv"),  # its time
+        (link("/etc/mtab", "/elsewhere", ON_ROOT), None),
+        (link("/etc/mtab", "/proc/mounts", ON_ROOT, mode=0o777), "docker-mtab"),
+    ],
+)
+def test_what_the_init_layer_made_and_was_changed_was_written_later(
+    live: Entry, rule: str | None
+) -> None:
+    found = judged_by_elimination(live)
+    origin = Origin.WRITTEN_LATER if rule is None else Origin.ENGINE_INIT_LAYER
+    assert (found.origin, found.rule) == (origin, rule)
+
+
 def test_where_a_mount_is_gone_the_init_layers_mount_point_shows() -> None:
     live = (file("/etc/hosts", ON_ROOT), directory("/dev/pts", ON_ROOT))
     assert layers({}, DOCKER, *live) == (["/dev/pts", "/etc/hosts"], [])
@@ -127,7 +169,7 @@ def test_where_a_mount_is_gone_the_init_layers_mount_point_shows() -> None:
 
 
 def test_a_change_of_what_the_init_layer_makes_is_the_writable_layers() -> None:
-    assert layers({"/.dockerenv": "changed"}) == ([], ["/.dockerenv"])
+    assert layers({"/.dockerenv": "changed"}) == (["/.dockerenv"], ["/.dockerenv"])
 
 
 def test_with_the_containerd_store_the_init_layer_is_listed_too() -> None:
