@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from scratchlab import mountinfo
@@ -189,7 +190,7 @@ def source_candidates(
             if subpath := subpaths.get(str(mount.get("Destination"))):
                 yield os.path.normpath(os.path.join(source, subpath))
     arguments = list(map(str, (inspect.get("Config") or {}).get("CreateCommand") or ()))
-    for before, argument in zip(["", *arguments], arguments, strict=False):
+    for before, argument in pairwise(["", *arguments]):
         # podman's inspect has a source as config.json has it; its command line has it as asked.
         if before in _MOUNT_OPTIONS or argument.partition("=")[0] in _MOUNT_OPTIONS:
             for part in _SEPARATOR.split(argument):

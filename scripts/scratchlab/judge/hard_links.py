@@ -11,6 +11,7 @@ from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Evidence
 
 _FEW = 8  # sets that are looked for one by one; beyond them, all are made in one reading
+_MOST_NAMED = 3
 
 
 class HardLinks:
@@ -56,7 +57,8 @@ class HardLinks:
 
 
 def _shown(names: set[str]) -> str:
-    return ", ".join(sorted(names)[:3])
+    more = ", ..." if len(names) > _MOST_NAMED else ""
+    return f"{', '.join(sorted(names)[:_MOST_NAMED])}{more}"
 
 
 def _sets(ledger: Ledger) -> dict[str, set[str]]:

@@ -102,7 +102,6 @@ class _Comparison:
         self._evidence = evidence
         self._paths = paths
         self._predictions = predictions
-        self._predicted = {"/", *predictions.by_path}  # the image's entry may be in a mount's place
         top = evidence.live.get("/")
         root = top.mount if top is not None else None
         self._mounts = MountOrigins(evidence.facts, evidence.image, root)
@@ -218,7 +217,7 @@ class _Comparison:
         mount = self._mounts.get(live.mount)
         # The live entry is another one than the image's, which it hides.
         replaced = status is Status.ONLY_LIVE and pair.image is not None and pair.path != "/"
-        if status is Status.SAME and pair.path not in self._predicted:
+        if status is Status.SAME and pair.path not in self._predictions.by_path:
             prediction = agreement.AGREES if self._predictions.by_path else agreement.NONE
         else:
             prediction = self._agreement(live, mount, cause)

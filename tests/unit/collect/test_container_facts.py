@@ -230,6 +230,26 @@ def test_what_was_mounted_over_the_root_came_later_and_closes_nothing() -> None:
     os.close(fd)
 
 
+def test_a_link_that_begins_with_a_slash_leads_from_the_root_on(tmp_path: Path, root: int) -> None:
+    for name in ("a", "b", "a/b"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "a/out").symlink_to("/b")
+    (tmp_path / "b/link").symlink_to("right")
+    (tmp_path / "a/b/link").symlink_to("wrong")
+    assert follow(root, "/a/out/link") == {"/a/out": "/b", "/b/link": "right"}
+
+
+def test_links_on_what_the_engine_mounted_are_read(tmp_path: Path, root: int) -> None:
+    """An overlay of anybody else's is closed."""
+    (tmp_path / "image").mkdir()
+    (tmp_path / "image/link").symlink_to("x")
+    number = mount_id_of(root) + 1_000_000
+    top = Mount(number, 0, (0, 1), "/", "/", (), (), "overlay", "", ())
+    mounts = (top, replace(top, id=number + 1, parent=number, device=(0, 2), target="/image"))
+    for engines, links in (({(0, 1), (0, 2)}, {"/image/link": "x"}), ({(0, 1)}, {})):
+        assert links_on_mounts(root, number, ["/image/link"], mounts, engines) == links
+
+
 def test_a_link_cannot_lead_out_of_the_root(tmp_path: Path, root: int) -> None:
     (tmp_path / "out").symlink_to("../../../../../../etc")
     (tmp_path / "etc").symlink_to("inner")
@@ -312,3 +332,12 @@ def test_nothing_on_a_closed_mount_is_asked(root: int, tmp_path: Path) -> None:
     top = Mount(1, 0, (0, 1), "/", "/", ("rw",), (), "ext4", "x", ("rw",))
     closed = at(2, "/proc", "fuse.x")
     assert mask_roots(root, (top, closed, replace(at(here, "/proc/mask"), parent=2)), 1) == ()
+
+
+def test_a_mask_is_seen_below_the_containers_own_root(root: int, tmp_path: Path) -> None:
+    """What was mounted over it came later."""
+    (tmp_path / "proc/mask").mkdir(parents=True)
+    here = mount_id_of(root)
+    top = Mount(1, 0, (0, 1), "/", "/", ("rw",), (), "ext4", "x", ("rw",))
+    mounts = (top, replace(top, id=here + 1, parent=1), at(here, "/proc/mask"))
+    assert [found.mount for found in mask_roots(root, mounts, 1)] == [here]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,19 @@ def test_a_directory_of_somebody_else_or_a_link_is_not_read(
 def test_nothing_is_kept_where_others_write(tmp_path: Path) -> None:
     (tmp_path / "ledgers").mkdir()
     os.chmod(tmp_path / "ledgers", 0o777)
+    with Ledger() as ledger:
+        LedgerCache(tmp_path / "ledgers").keep("docker", IMAGE, ledger)
+    assert os.listdir(tmp_path / "ledgers") == []
+
+
+@pytest.mark.parametrize("error", [OSError, sqlite3.OperationalError])
+def test_a_ledger_that_cannot_be_written_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def refused(*_: object) -> None:
+        raise error("No space left on device")
+
+    monkeypatch.setattr(Ledger, "save", refused)
     with Ledger() as ledger:
         LedgerCache(tmp_path / "ledgers").keep("docker", IMAGE, ledger)
     assert os.listdir(tmp_path / "ledgers") == []

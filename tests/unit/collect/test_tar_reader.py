@@ -106,3 +106,16 @@ def test_an_extended_header_has_a_bound(kind: bytes) -> None:
     empty = member("x", b"", kind)
     assert len(list(reader(empty, member("a"), extended_header=0))) == 1
     assert damage(reader(member("a"), parts[0][:-500])) == "truncated in x"
+
+
+def test_the_map_of_a_sparse_file_has_the_same_bound() -> None:
+    info = tarfile.TarInfo("s")
+    kind = {"major": "1", "minor": "0", "realsize": "9"}
+    info.pax_headers = {f"GNU.sparse.{name}": value for name, value in kind.items()}
+    stored = b"1\n6\n3\n".ljust(512, b"\0") + b"abc"
+    info.size = len(stored)
+    parts = (info.tobuf(tarfile.PAX_FORMAT), stored)
+    found = reader(*parts, extended_header=512)
+    assert [(header.size, found.read_all()) for header in found] == [(9, b"abc")]
+    sentence = "s has a truncated or endless sparse map"
+    assert damage(reader(*parts, extended_header=511)) == sentence

@@ -90,6 +90,11 @@ def test_any_other_content_was_written_later(after: str) -> None:
     assert passwd(PASSWD, after, mode=0o600) == WRITTEN
 
 
+def test_a_file_of_the_images_may_hold_bytes_that_are_not_utf8() -> None:
+    odd = "root:x:0:0:\udcff:/root:/bin/sh\n"
+    assert passwd(odd, odd + ADDED) == MADE
+
+
 def test_both_sides_are_told() -> None:
     found = of("/etc/passwd", PASSWD, PASSWD + "evil:x:0:0:::\n")
     assert found.evidence[0].detail == (
@@ -195,6 +200,10 @@ def test_a_template_of_the_command_line_makes_the_line() -> None:
     assert passwd(None, line, command=[template]) == MADE
     assert passwd(None, line, command=[template], users=(SAM,)) == MADE
     assert passwd(None, ADDED, command=[template]) == WRITTEN
+    sams = "sam:x:1000:100:Sam Spade:/:/bin/ash\n"
+    asked = {"command": [template, "--hostuser=sam"], "users": (SAM,), "user": ""}
+    assert passwd(None, sams, **asked) == MADE
+    assert passwd(None, sams.replace(":x:", ":*:"), **asked) == WRITTEN
     entry = ["--group-entry", "g$GROUPNAME:x:$GID:$USERLIST"]
     assert groups(None, "g:x:1000:\n", command=entry) == MADE
     assert groups(None, "g:x:1000:\n", command=entry, version="4.4.0") == WRITTEN

@@ -23,7 +23,7 @@ from tests.unit.judge.handmade import (
 from scratchlab.devices import CdiEdit, HostDevice
 from scratchlab.judge.prediction import predict
 from scratchlab.ledger import Ledger
-from scratchlab.model import Engine, Facts, Finding, Origin, Runtime
+from scratchlab.model import Engine, Evidence, Facts, Finding, Origin, Runtime
 
 NUMBER = (10, 229)
 LISTED = config(listed("/dev"), devices=[{"path": "/dev/fuse", "major": 10, "minor": 229}])
@@ -137,6 +137,39 @@ def test_nvidias_runtime_adds_what_it_is_asked_for() -> None:
     inspect = {"Config": {"Env": ["NVIDIA_VISIBLE_DEVICES=all"]}}
     runtime = Runtime("nvidia-container-runtime")
     assert shown(facts(DEV, config=LISTED, inspect=inspect, runtime=runtime)) == NAMED
+
+
+# A directory of nodes, and what lies below a node:
+
+
+@pytest.mark.parametrize("engine", [DOCKER, PODMAN])
+def test_nodes_of_a_directory_that_is_asked_for_have_numbers_that_only_the_host_knows(
+    engine: Engine,
+) -> None:
+    inspect = {"HostConfig": {"Devices": [{"PathInContainer": "/dev/snd"}]}}
+    asked = facts(DEV, inspect=inspect, engine=engine)
+    found = finding(judged(asked, node("/dev/snd/seq", (116, 1), DEV.id)), "/dev/snd/seq")
+    assert (found.origin, found.rule) == NAMED
+    detail = "a device /dev/snd is asked for; its number is not known from here"
+    assert found.evidence[0] == Evidence("inspect", detail)
+
+
+def test_a_node_in_the_place_of_a_device_of_the_same_number_was_made_later() -> None:
+    """Somebody made a directory where the device was."""
+    devices = (HostDevice("/dev/fuse", NUMBER),)
+    live = node("/dev/fuse/in", NUMBER, DEV.id)
+    found = finding(judged(facts(DEV, config=LISTED, devices=devices), live), live.path)
+    assert (found.origin, found.rule) == (Origin.WRITTEN_LATER, None)
+
+
+@pytest.mark.parametrize(("listed_in", "config_json"), [("oci-config", LISTED), ("inspect", None)])
+def test_a_device_is_configured_where_it_is_listed(
+    listed_in: str, config_json: dict[str, Any] | None
+) -> None:
+    devices = (HostDevice("/dev/fuse", NUMBER),)
+    found = of(facts(DEV, config=config_json, devices=devices, inspect=ECHO))
+    assert (found.origin, found.rule) == NAMED
+    assert found.evidence[0] == Evidence(listed_in, "device /dev/fuse 10:229 is configured")
 
 
 # What CDI files add is predicted:

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scratchlab.judge import blame
-from scratchlab.judge.blame import LayerLine, LayerSum
+from scratchlab.judge.blame import Blame, LayerLine, LayerSum
 from scratchlab.ledger import LayerChange, LayerStep, Ledger
-from scratchlab.model import Entry, Kind
+from scratchlab.model import Entry, Image, Kind
 
 HASH = "8e8ff0e7a2c1" + "0" * 52
 
@@ -184,6 +184,16 @@ def test_the_maker_is_the_last_layer_that_changed_something() -> None:
     assert blame.maker(5, ()) == 5
     assert blame.maker(None, ()) is None
     assert blame.maker(8, (made(0), changed(2, "mode"), repeated(8))) == 2
+
+
+def test_a_directory_that_no_layer_has_is_made_by_no_line() -> None:
+    """Nothing is missing there, also where the history does not fit."""
+    image = Image(diff_ids=("sha256:1",))
+    ledger = Ledger([Entry("/d", DIRECTORY, 0o755), Entry("/d/f", Kind.FILE, 0o644, layer=0)])
+    above, inside = blame.blame(image, ledger, "/d"), blame.blame(image, ledger, "/d/f")
+    assert above == Blame(None, LayerLine(0), "", ())
+    assert inside == Blame(0, LayerLine(0), "the image has no history", ())
+    assert blame.blame(image, ledger, "/none") is None
 
 
 # -- the sums ---------------------------------------------------------------------------------

@@ -45,6 +45,12 @@ def test_both_sides_are_merged_in_tree_order() -> None:
     ]
 
 
+def test_some_paths_alone_are_compared_in_tree_order_too() -> None:
+    live = Ledger([directory("/b"), file("/b/x"), file("/b.c"), file("/z")])
+    pairs = compare(Ledger([file("/b/y")]), live, IdMap(), ["/b.c", "/b/y", "/b/x", "/b", "/no"])
+    assert [pair.path for pair in pairs] == ["/b", "/b/x", "/b/y", "/b.c"]
+
+
 @pytest.mark.parametrize(
     ("change", "names"),
     [

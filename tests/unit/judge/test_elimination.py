@@ -193,6 +193,13 @@ def test_what_an_unreadable_directory_does_not_show_may_still_be_there() -> None
     assert layers(None, PODMAN, file("/x", ON_ROOT)) == (None, ["!/d", "!/d/f", "!/gone", "/x"])
 
 
+@pytest.mark.parametrize(("note", "paths"), [("unreadable: EACCES", []), (None, ["/gone"])])
+def test_the_root_itself_may_be_unreadable(note: str | None, paths: list[str]) -> None:
+    live = Ledger([directory("/", ON_ROOT, note=note)])
+    found = eliminated(EvidenceSet(facts(engine=PODMAN), Ledger([file("/gone")]), live))
+    assert [entry.path for entry in found.writable or ()] == paths
+
+
 def test_without_a_root_nothing_is_on_it() -> None:
     evidence = EvidenceSet(facts(engine=PODMAN), Ledger(), Ledger([file("/x", 1)]))
     assert list(eliminated(evidence).writable or ()) == []

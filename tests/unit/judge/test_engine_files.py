@@ -156,6 +156,8 @@ def test_many_lines_are_counted() -> None:
         "the engine does not write the lines '192.0.2.0 x0', '192.0.2.1 x1', '192.0.2.2 x2' "
         "and 2 more"
     )
+    three = "192.0.2.1 x\n192.0.2.2 x\n192.0.2.3 x"
+    assert str(hosts(three)).endswith("'192.0.2.1 x', '192.0.2.2 x', '192.0.2.3 x'")
     long = "192.0.2.9 " + "x" * 200
     assert hosts(long) == f"the engine does not write the lines {long[:80]!r}"
 

@@ -94,6 +94,12 @@ def test_only_a_users_bind_brings_mounts_of_the_host(parent: int) -> None:
     assert origin(found, 11) == INSIDE
 
 
+def test_a_loop_of_parents_above_a_mount_ends() -> None:
+    loop = (below(12, "/data/other", parent=13), below(13, "/data/more", parent=12))
+    found = with_volume(below(parent=12), *loop, host_mounts=(HOSTS,))
+    assert origin(found, 11) == INSIDE
+
+
 def test_a_mount_beside_a_users_bind_is_not_brought_by_it() -> None:
     found = with_volume(below(target="/database"), host_mounts=(replace(HOSTS, target="/srcbase"),))
     assert origin(found, 11) == INSIDE

@@ -192,15 +192,6 @@ def test_masks_stand_in_the_order_of_the_list(lines: list[str], again: str | Non
         assert Evidence("mountinfo", detail) in evidence
 
 
-def test_a_mount_of_the_users_right_before_the_masks_makes_none_of_them_late() -> None:
-    found = in_lines("/sys/firmware", "/proc/bus", "/proc/acpi", "/proc/scsi", "/sys/firmware")
-    asked = {**(found.container.oci_config or {}), "mounts": [listed("/sys/firmware")]}
-    inspect = {**found.container.inspect, "HostConfig": {"Tmpfs": {"/sys/firmware": ""}}}
-    container = replace(found.container, oci_config=asked, inspect=inspect)
-    rules = [cause.rule for cause in causes(replace(found, container=container)).values()]
-    assert rules[3:] == ["docker-user-mount", "readonly-path", *["masked-path"] * 3]
-
-
 def test_a_mask_that_covers_another_after_all_of_them_is_not_the_runtimes() -> None:
     found = in_lines("/proc/bus", "/proc/acpi", "/proc/scsi", "/sys/firmware", "/proc/acpi")
     rules = [cause.rule for cause in causes(found).values()]

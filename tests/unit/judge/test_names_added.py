@@ -24,3 +24,12 @@ def test_removed_and_given_names_must_all_be_in_the_writable_layer() -> None:
     ):
         judgement = judged(facts(), *live, image=image, writable=writable)
         assert finding(judgement, "/x").origin is origin
+
+
+def test_of_many_names_three_are_told() -> None:
+    names = [f"/{name}" for name in "abcd"]
+    for count, told in ((3, "/a, /b, /c"), (4, "/a, /b, /c, ...")):
+        live = [file(path, ROOT.id, links="/a") for path in (*names[:count], "/x")]
+        judgement = judged(facts(), *live, image=[file("/x")], writable=live[:count])
+        (proof,) = finding(judgement, "/x").evidence
+        assert proof.detail == f"it was given the names {told}"

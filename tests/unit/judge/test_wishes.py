@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.unit.judge.handmade import PODMAN, bind, bound, config, facts, origin, source
 
 from scratchlab.judge.places import wishes
+from scratchlab.model import Origin
 
 BIND = {"Type": "bind", "Source": "/src", "Destination": "/data"}
 
@@ -79,3 +81,15 @@ def test_mounts_of_another_container_are_wishes_unless_the_container_has_its_own
     more = {"Type": "volume", "Name": "v", "Source": "/v", "Destination": "/v/"}
     inspect = {"Mounts": [BIND]}
     assert wishes(inspect, (other, more)) == {"/data": BIND, "/v": more}
+
+
+@pytest.mark.parametrize(
+    ("lent", "expected"),
+    [((), (Origin.UNEXPLAINED, None)), ((BIND,), (Origin.USER_MOUNT, "podman-user-mount"))],
+)
+def test_a_mount_of_another_container_that_config_json_lists_is_the_users(
+    lent: tuple[dict[str, str], ...], expected: tuple[Origin, str | None]
+) -> None:
+    asked = facts(bound(10, "/data", root="/src"), config=config(bind("/data", "/src")),
+                  sources=(source("/src", 10),), engine=PODMAN, lent=lent)  # fmt: skip
+    assert origin(asked, 10) == expected

@@ -1,0 +1,31 @@
+"""The order of masks where a mount of the user's stands right before them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.unit.judge.handmade import INSIDE, MASK, USERS, causes, listed, origin
+from tests.unit.judge.test_masks_and_devices import in_lines
+
+from scratchlab.model import Facts
+
+PATH = "/sys/firmware"
+
+
+def with_tmpfs(*lines: str) -> Facts:
+    """Masks in this order of lines, numbered from 10 on; the user asks for a tmpfs on PATH."""
+    found = in_lines(*lines)
+    asked = {**(found.container.oci_config or {}), "mounts": [listed(PATH)]}
+    inspect = {**found.container.inspect, "HostConfig": {"Tmpfs": {PATH: ""}}}
+    return replace(found, container=replace(found.container, oci_config=asked, inspect=inspect))
+
+
+def test_none_of_the_masks_is_late() -> None:
+    found = with_tmpfs(PATH, "/proc/bus", "/proc/acpi", "/proc/scsi", PATH)
+    rules = [cause.rule for cause in causes(found).values()]
+    assert rules[3:] == ["docker-user-mount", "readonly-path", *["masked-path"] * 3]
+
+
+def test_a_mask_that_was_made_again_stands_after_one_that_covers_a_users_mount() -> None:
+    found = with_tmpfs(PATH, PATH, "/proc/acpi")
+    assert [origin(found, number) for number in (10, 11, 12)] == [USERS, MASK, INSIDE]
