@@ -1,7 +1,7 @@
 """Seed each fault into a container of its own and check that the report has it.
 
 ``python3 -m tests.matrix.mutate [NAME...]``; options as of tests.matrix.run. In a user namespace
-the kernel refuses to undo some mounts: such a mutation is left out. Exit status 0 when every
+the kernel refuses some of what is tried: such a mutation is left out. Exit status 0 when every
 mutation was found, nothing in the unchanged container, and nothing that the host and a debug
 container tell differently.
 """
@@ -159,10 +159,10 @@ def main() -> int:
             try:
                 with container(engine, mutation) as (name, _):
                     report, status = report_of(engine, name)
-            except subprocess.CalledProcessError as error:
+            except (OSError, subprocess.CalledProcessError) as error:
                 if not remapped:
                     raise
-                print(f"refused {mutation.name}: {error.stderr.decode().strip()}", flush=True)
+                print(f"refused {mutation.name}: {getattr(error, 'stderr', error)!r}", flush=True)
                 continue
             lacking = lacks(report, status, mutation)
             scores.append(score(mutation.name, lacking))

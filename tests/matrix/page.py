@@ -85,7 +85,7 @@ def _setups(measured: Measured) -> str:
     intro = (
         "Mutations are faults seeded into running containers; one of them changes nothing. Only "
         "Docker has an init layer to seed; in a user namespace device nodes cannot be seeded, "
-        "and some mounts cannot be undone."
+        "and the kernel refuses some others."
         + (f" Measured only in part: {', '.join(partly)}." if partly else "")
         + "\n"
     )

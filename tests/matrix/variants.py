@@ -188,7 +188,7 @@ _USR_VARIANTS = (
     u("localtime", "-v", "/etc/localtime:/etc/localtime:ro"),
     u("library file", "-v", "{files}/file:/lib/file.so"),
     u("program", "-v", "{files}/file:/sbin/tool"),
-    u("bind var lock", "-v", "{files}:/var/lock"),
+    u("bind var lock", "-v", "{files}:/var/lock", refused=("openat2 `var/lock`",)),  # crun 1.21
     u("bind usr", "-v", "{files}:/usr/share"),
     u("bind deep", "-v", "{files}:/var/spool/x/y"),
     u("binds nested", "-v", "{files}:/a", "-v", "{files}:/a/sub"),
@@ -220,7 +220,8 @@ _USR_VARIANTS = (
     u("bind mqueue", "-v", "{files}:/dev/mqueue"),
     u(
         "tmpfs dev", "--tmpfs", "/dev",
-        refused=("reopening /dev/null inside container", "open /dev/null", "/dev/pts"),
+        refused=("reopening /dev/null inside container", "open /dev/null", "/dev/pts",
+                 "open()ing `/dev/null`"),
     ),
     u("dev of the host", "-v", "/dev:/dev"),
     u("file in dev", "-v", "{files}/file:/dev/core2"),

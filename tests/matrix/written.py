@@ -119,7 +119,7 @@ WRITTEN = (
     ),
     m(
         "the mode of the working directory", lambda t: (t.root / "work/dir").chmod(0o777),
-        Finding("entries", "/work/dir", "engine-create", "only-live", "mode: predicted 0755"),
+        Finding("entries", "/work/dir", "engine-create", "only-live", "mode: predicted"),
         flags=("-w", "/work/dir"), engines=DOCKER, status=1,
     ),
     m(

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from scratchlab import mountinfo
@@ -156,22 +157,31 @@ def links_on_mounts(
     paths: Iterable[str],
     mounts: Sequence[Mount],
     engine_devices: Collection[Device] | None = None,
+    *,
+    number: int | None = None,
 ) -> dict[str, str]:
     """The symlinks on the way to ``paths`` that lie on another mount than the root's.
 
     ``root_fd`` is a descriptor of the container's root, ``root_mount`` the id of its mount, and
-    ``mounts`` are those of its process: nothing on a closed one is asked.
+    ``mounts`` are those of its process: nothing on a closed one is asked. ``number`` is that of the
+    first process in its PID namespace, where it mounted what was asked for before it became the
+    container's program: /proc/self led there.
     """
     links: dict[str, str] = {}
     closed = closed_ways(mounts, root_mount, engine_devices)
+    step = partial(_step, root_fd, "" if number is None else str(number))
     for path in dict.fromkeys(paths):
         if path.startswith("/"):
-            _follow(root_fd, root_mount, path, links, closed)
+            _follow(step, root_mount, path, links, closed)
     return links
 
 
+# Target of a link (None for anything else) and mount id of what the names lead to; None: nothing.
+_Step = Callable[[Sequence[str]], tuple[str | None, int] | None]
+
+
 def _follow(
-    root_fd: int, root_mount: int, path: str, links: dict[str, str], closed: ClosedWays
+    step: _Step, root_mount: int, path: str, links: dict[str, str], closed: ClosedWays
 ) -> None:
     parts = [part for part in path.split("/") if part][::-1]
     resolved: list[str] = []
@@ -183,10 +193,10 @@ def _follow(
             continue
         if "/" + "/".join([*resolved, part]) in closed:
             return
-        step = _step(root_fd, [*resolved, part])
-        if step is None:
+        found = step([*resolved, part])
+        if found is None:
             return
-        target, mount = step
+        target, mount = found
         if target is None:
             resolved.append(part)
             continue
@@ -200,8 +210,10 @@ def _follow(
         parts += [part for part in target.split("/") if part][::-1]
 
 
-def _step(root_fd: int, names: Sequence[str]) -> tuple[str | None, int] | None:
-    """The link target (None for anything else) and the mount id of the entry ``names`` lead to."""
+def _step(root_fd: int, own: str, names: Sequence[str]) -> tuple[str | None, int] | None:
+    """See _Step. ``own`` is the target of /proc/self, which leads every reader elsewhere; empty: as
+    it leads this one.
+    """
     fd = os.dup(root_fd)
     try:
         for name in names[:-1]:
@@ -210,8 +222,11 @@ def _step(root_fd: int, names: Sequence[str]) -> tuple[str | None, int] | None:
             fd = inner
         entry = os.open(names[-1], _STEP, dir_fd=fd)
         try:
-            target = os.readlink("", dir_fd=entry) if _is_link(entry) else None
-            return target, mount_id_of(entry)
+            mount = mount_id_of(entry)
+            if not _is_link(entry):
+                return None, mount
+            is_self = [*names] == ["proc", "self"]
+            return (own if is_self and own else os.readlink("", dir_fd=entry)), mount
         finally:
             os.close(entry)
     except (OSError, ValueError):

@@ -127,11 +127,18 @@ def is_first_process(process: Process, inspect: Mapping[str, Any]) -> bool:
     mode = str((inspect.get("HostConfig") or {}).get("PidMode") or "private")
     if mode not in ("private", "shareable"):
         return True
-    numbers = re.search(rb"^NSpid:(.*)$", _read("status", process.proc_fd), re.MULTILINE)
-    if numbers is not None and numbers[1].split()[-1:] != [b"1"]:  # NSpid: Linux 4.1
+    if number_inside(process) not in (1, None):
         return False
     own = {name: os.readlink(f"/proc/self/ns/{name}") for name in ("mnt", "pid")}
     return all(process.namespaces.get(name) != link for name, link in own.items())
+
+
+def number_inside(process: Process) -> int | None:
+    """The number of ``process`` in its own PID namespace; None if the kernel does not tell
+    (proc_pid_status(5): NSpid, since Linux 4.1), 0 if the line names none.
+    """
+    numbers = re.search(rb"^NSpid:(.*)$", _read("status", process.proc_fd), re.MULTILINE)
+    return None if numbers is None else int([b"0", *numbers[1].split()][-1])
 
 
 def started_with(process: Process, inspect: Mapping[str, Any]) -> bool:

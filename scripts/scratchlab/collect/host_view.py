@@ -23,7 +23,7 @@ from scratchlab.collect import (
 from scratchlab.collect.accounts import host_accounts
 from scratchlab.collect.cdi import cdi_edits
 from scratchlab.collect.freezing import filesystem_server
-from scratchlab.collect.holding import hold_container, parent_pid
+from scratchlab.collect.holding import hold_container, number_inside, parent_pid
 from scratchlab.collect.host_facts import read_host
 from scratchlab.collect.host_files import HostRootFiles
 from scratchlab.collect.live import chosen
@@ -140,7 +140,12 @@ class HostView:
             ),
             host_mounts=container_facts.engine_mounts(parent, process.mounts),
             links=container_facts.links_on_mounts(
-                process.root_fd, process.root_mount, destinations, process.mounts, devices
+                process.root_fd,
+                process.root_mount,
+                destinations,
+                process.mounts,
+                devices,
+                number=number_inside(process),
             ),
             engine_files=container_facts.engine_files(inspect, config.data),
             mask_roots=container_facts.mask_roots(

@@ -39,7 +39,10 @@ class Masks:
         self._dev_null = {
             mount.device for mount in facts.mounts if mount.target in ("/dev", "/dev/null")
         }
-        self._hosts_null = {source.mount for source in facts.sources if source.path == "/dev/null"}
+        hosts_null = [source for source in facts.sources if source.path == "/dev/null"]
+        self._hosts_null = {source.mount for source in hosts_null}
+        # Of one that another mount covers, inode and number cannot be read.
+        self._hosts_null_at = {(source.device, source.root) for source in hosts_null}
         self._by_id = {mount.id: mount for mount in facts.mounts}
         # Not of a device: that changes with its names.
         self._changed = {root.mount: root.changed for root in facts.mask_roots if not root.device}
@@ -88,9 +91,10 @@ class Masks:
 
     def _is_null(self, mount: Mount) -> bool:
         # As a bind shows it, whether or not its name was removed since (Linux fs/d_path.c).
-        known = mount.device in self._dev_null or mount.id in self._hosts_null
-        named = mount.root.removesuffix("//deleted") == "/null"
-        return known and named and self._device.get(mount.id, _NULL) == _NULL
+        root = mount.root.removesuffix("//deleted")
+        covered = mount.id not in self._device and (mount.device, root) in self._hosts_null_at
+        known = mount.device in self._dev_null or mount.id in self._hosts_null or covered
+        return known and root == "/null" and self._device.get(mount.id, _NULL) == _NULL
 
     def _shows_what_it_covers(self, mount: Mount) -> bool:
         parent = self._by_id.get(mount.parent)

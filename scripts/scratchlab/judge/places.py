@@ -134,7 +134,7 @@ class Places:
         if path in self._content:
             return None
         place = self._content.get(self.covering(posixpath.dirname(path)))
-        if place is Content.USERS:
+        if place in (Content.USERS, Content.KERNEL):
             return self._links.get(path)
         if place is not None:
             return None

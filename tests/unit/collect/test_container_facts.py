@@ -250,6 +250,16 @@ def test_links_on_what_the_engine_mounted_are_read(tmp_path: Path, root: int) ->
         assert links_on_mounts(root, number, ["/image/link"], mounts, engines) == links
 
 
+def test_self_is_the_process_that_mounted() -> None:
+    fd = os.open("/", os.O_PATH)
+    here = mount_id_of(fd)
+    top = Mount(here, 0, (8, 1), "/", "/", (), (), "ext4", "", ())
+    for number, own in ((4711, "4711"), (None, os.readlink("/proc/self"))):
+        found = links_on_mounts(fd, here, ["/proc/mounts"], (top,), number=number)
+        assert found == {"/proc/mounts": "self/mounts", "/proc/self": own}
+    os.close(fd)
+
+
 def test_a_link_cannot_lead_out_of_the_root(tmp_path: Path, root: int) -> None:
     (tmp_path / "out").symlink_to("../../../../../../etc")
     (tmp_path / "etc").symlink_to("inner")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
-from tests.unit.judge.handmade import bind, bound, config, facts, mount, origin
+from tests.unit.judge.handmade import PROC, SYS, bind, bound, config, facts, listed, mount, origin
 
 from scratchlab.judge.masks import first_late
-from scratchlab.model import BindSource, Mount, Origin
+from scratchlab.model import BindSource, MaskRoot, Mount, Origin
 
 DISK = (8, 1)
 COVER = mount(21, "/sbin/docker-init", parent=20)
@@ -50,3 +53,25 @@ def test_only_a_console_right_after_the_masks_is_the_runtimes() -> None:
     assert first_late([*masks, console], hidden) == 3
     assert first_late([*masks, other], hidden) == 2
     assert first_late([*masks, mount(14, "/x"), console], hidden) == 2
+
+
+def test_a_covered_mask_is_the_hosts_null_device_by_device_and_root() -> None:
+    """crun's masks of files, below a second /proc that hides them."""
+    mask = mount(9, "/proc/keys", "devtmpfs", parent=2, device=(0, 6), root="/null")
+    second = mount(10, "/proc", "proc", parent=2)
+    asked = config(listed("/proc", "proc"), maskedPaths=["/proc/keys", "/sys/firmware"])
+
+    def of(source: BindSource, shown: Mount = mask, **more: Any) -> Origin:
+        mounts = (PROC, SYS, shown, mount(11, "/sys/firmware", parent=3), second)
+        return origin(facts(*mounts, config=asked, sources=(source,), **more), 9)[0]
+
+    hosts = BindSource("/dev/null", (0, 6), 4, 0, "/null")
+    assert of(hosts) is Origin.RUNTIME_MASK
+    assert of(hosts, replace(mask, root="/null//deleted")) is Origin.RUNTIME_MASK
+    for other in (
+        replace(hosts, path="/dev/zero"), replace(hosts, device=(0, 7)),
+        replace(hosts, root="/x/null"), replace(hosts, root=""),
+    ):  # fmt: skip
+        assert of(other) is not Origin.RUNTIME_MASK
+    # What can be looked at is proved by its inode.
+    assert of(hosts, mask_roots=(MaskRoot(9, 0, (1, 3)),)) is not Origin.RUNTIME_MASK

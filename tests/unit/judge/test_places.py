@@ -132,6 +132,15 @@ def test_a_place_knows_what_covers_it() -> None:
     assert not shown.is_hidden_in_kernel("/x")
 
 
+def test_links_in_a_filesystem_of_the_kernels_are_followed() -> None:
+    kernels = {"/proc/mounts": "self/mounts", "/proc/self": "1", "/sys/class/net/lo": "../../dev"}
+    shown = places(link("/etc/mtab", "../proc/mounts"), links=kernels, engine=NO_INIT)
+    shown.add("/proc", Content.KERNEL)
+    shown.add("/sys", Content.KERNEL)
+    assert shown.resolve("/etc/mtab") == "/proc/1/mounts"
+    assert shown.resolve("/sys/class/net/lo/mtu") == "/sys/dev/mtu"
+
+
 _names = st.sampled_from(["a", "b", "c", "..", "."])
 _paths = st.lists(_names, max_size=5).map(lambda parts: "/" + "/".join(parts))
 _targets = st.one_of(_paths, st.lists(_names, min_size=1, max_size=4).map("/".join))
