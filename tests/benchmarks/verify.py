@@ -22,11 +22,14 @@ from tests.benchmarks import subjects
 from tests.benchmarks.comparison import Comparison
 
 ROOT = Path(__file__).resolve().parents[2]
+_BARE = Path(__file__).with_name("bare.py")
 FRESH, KEPT = "verify --fresh", "verify, image kept"
 SHA256SUM, COMPARE, DIFF = "save | sha256sum", "save | layers | tar --compare", "docker diff"
 # The floor: who wants to prove as much must read image and root, hash the layers and every file on
 # both sides. These do it with programs written in C, and explain nothing of the difference.
 HASHED, HASHED_ROOT = "the same bytes hashed by bsdtar", "the root hashed by bsdtar"
+# The floor of Python: a loop that reads the root as the lab does, keeps nothing, judges nothing.
+BARE = "the root read by a loop in Python"
 _MTREE = "--format=mtree --options='mtree:!all,type,mode,uid,gid,link,size,sha256,time'"
 MEMORY = 100  # MiB: the bound for any verification
 _LARGE = 69_000  # bytes of the largest file: 98,600 of them are 3.4 GB
@@ -117,6 +120,7 @@ def commands(scratchlab: str, container: str) -> dict[str, str]:
             " diff $d/image $d/live > $d/differences; rm -r $d"
         ),
         HASHED_ROOT: f"{root} > /dev/null",
+        BARE: shlex.join([sys.executable, str(_BARE), f"/proc/{pid}/root/"]),
     }
 
 
@@ -146,6 +150,8 @@ def debian(runs: int) -> Iterator[Comparison]:
     yield _by_the_clock("Debian 12", times, KEPT, DIFF)
     yield _by_the_clock("Debian 12", times, FRESH, HASHED)
     yield _by_the_clock("Debian 12", times, KEPT, HASHED_ROOT)
+    yield _by_the_clock("Debian 12", times, KEPT, BARE)
+    yield _by_the_clock("Debian 12", times, BARE, COMPARE)
     yield _memory("Debian 12", times[FRESH], times[KEPT])
 
 

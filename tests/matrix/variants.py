@@ -232,6 +232,7 @@ _USR_VARIANTS = (
     u("proc of the host", "-v", "/proc:/host/proc:ro"),
     u("sys of the host", "-v", "/sys:/host/sys:ro"),
     u("dev of the host below", "-v", "/dev:/host/dev:ro"),
+    u("through a link of the kernel's", "-v", "{files}/file:/sys/class/net/lo/address"),
     u("kernel modules", "-v", "/lib/modules:/lib/modules:ro", refused=("no such file",)),
     u(
         "like systemd", "--cgroupns", "host", "-v", "/sys/fs/cgroup:/sys/fs/cgroup:rw",

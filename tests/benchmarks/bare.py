@@ -1,0 +1,59 @@
+"""The floor of a reader in Python: status, attributes and SHA-256 of every entry, nothing else.
+
+``python3 bare.py DIRECTORY``: names are opened as the lab's reader opens them, by descriptor and
+without following a link, so that no path leads elsewhere meanwhile. It keeps nothing and judges
+nothing. Standard library only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import BoundedSemaphore
+
+_WAITING = BoundedSemaphore(256)  # files that are open and not hashed yet
+_PATH = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+_LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def read(root: str) -> int:
+    """Read all below ``root`` on its filesystem; returns the number of entries."""
+    count = 0
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        pending = [os.open(root, _PATH | os.O_DIRECTORY)]
+        device = os.fstat(pending[0]).st_dev
+        while pending:
+            directory = pending.pop()
+            listing = os.open(".", _LIST, dir_fd=directory)
+            for item in os.scandir(listing):
+                fd = os.open(item.name, _PATH, dir_fd=directory)
+                status = os.fstat(fd)
+                count += 1
+                with suppress(OSError):
+                    os.listxattr(f"/proc/self/fd/{fd}")
+                if stat.S_ISDIR(status.st_mode) and status.st_dev == device:
+                    pending.append(fd)
+                elif stat.S_ISREG(status.st_mode) and status.st_size:
+                    _WAITING.acquire()
+                    pool.submit(_hash, fd)
+                else:
+                    os.close(fd)
+            os.close(listing)
+            os.close(directory)
+    return count
+
+
+def _hash(fd: int) -> str:
+    with open(f"/proc/self/fd/{fd}", "rb", buffering=0) as file:
+        os.close(fd)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    _WAITING.release()
+    return digest
+
+
+if __name__ == "__main__":
+    print(read(sys.argv[1]))
