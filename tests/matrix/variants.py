@@ -77,7 +77,7 @@ _PLAIN = (
     v("user", "--user", "1000:1000"),
     v("USER", image="user"),
     v("rich image", image="rich"),
-    v("etc is a link", image="etclink", engines=DOCKER),
+    v("etc is a link", image="etclink"),
     v(
         "device", "--device", "/dev/zero:/dev/mine",
         refused=("error creating device nodes",),  # runc 1.1 in a user namespace: another name

@@ -46,7 +46,7 @@ class EntryOrigins:
         workdir = mounts.resolve(config.get("WorkingDir") or "/")
         self._workdir = frozenset((*parents(workdir), workdir)) - {"/"}
         self._accounts = PodmanAccounts(facts, evidence.image)
-        self._files = {file.target: file for file in facts.engine_files}
+        self._files = {mounts.resolve(file.target): file for file in facts.engine_files}
         self._hard_links = HardLinks(evidence)
         self._writable = FewPaths(evidence.writable)
         self._init = FewPaths(evidence.init)
@@ -168,9 +168,10 @@ class EntryOrigins:
         return None
 
     def _made_by_podman(self, live: Entry) -> tuple[str, Evidence] | None:
-        if live.path == "/etc" and live.kind is Kind.DIRECTORY:
+        etc = self._mounts.resolve("/etc")
+        if live.path == etc and live.kind is Kind.DIRECTORY:
             return "podman-etc", Evidence("stat", "the image has no /etc")
-        if live.path == "/etc/mtab" and live.target == "/proc/mounts":
+        if live.path == f"{etc}/mtab" and live.target == "/proc/mounts":
             return "podman-etc", Evidence("stat", "the image has no /etc/mtab")
         return None
 

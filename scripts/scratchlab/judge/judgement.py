@@ -184,8 +184,7 @@ class _Comparison:
             return finding
         if prediction is None or prediction.mount is not None:
             return finding
-        was = f"predicted here was {prediction.origin} ({prediction.rule})"
-        proof = Evidence("stat", f"it {since}; {was}")
+        proof = Evidence("stat", f"it {since}; {_was(prediction)}")
         return replace(finding, evidence=(*finding.evidence, proof), prediction=agreement.NONE)
 
     def _lies_in_one_directory(self, finding: Finding) -> bool:
@@ -200,7 +199,9 @@ class _Comparison:
         live = finding.live
         if not since or live is None or live.kind is Kind.DIRECTORY:
             return finding
-        proof = Evidence("stat", f"it {since}, in a root that is this container's alone")
+        prediction = self._predictions.by_path.get(finding.path)
+        was = f"; {_was(prediction)}" if prediction is not None else ""
+        proof = Evidence("stat", f"it {since}, in a root that is this container's alone{was}")
         return replace(
             finding, origin=Origin.WRITTEN_LATER, rule=None, evidence=(proof,),
             prediction=agreement.NONE,
@@ -270,8 +271,7 @@ class _Comparison:
         proof = self._finder.removed(prediction.path, since)
         if proof is None:
             return None
-        was = f"predicted here was {prediction.origin} ({prediction.rule})"
-        evidence = (proof, Evidence("stat", was))
+        evidence = (proof, Evidence("stat", _was(prediction)))
         return Finding(prediction.path, Status.DELETED, Origin.WRITTEN_LATER, evidence)
 
     def _mount(self, mount: Mount) -> MountFinding:
@@ -285,6 +285,10 @@ class _Comparison:
         origins = self._mounts.origins_at(mount.target)
         prediction = agreement.of_mount(self._predictions, mount, cause, origins)
         return MountFinding(mount, cause.origin, cause.evidence, cause.rule, prediction)
+
+
+def _was(prediction: Prediction) -> str:
+    return f"predicted here was {prediction.origin} ({prediction.rule})"
 
 
 class _Findings:

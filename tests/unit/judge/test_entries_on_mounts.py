@@ -14,6 +14,7 @@ from tests.unit.judge.handmade import (
     MASKS,
     PODMAN,
     PROC,
+    ROOT,
     SYS,
     VOLUME,
     bind,
@@ -263,6 +264,17 @@ def test_only_the_engines_mount_is_held_against_the_engines_file() -> None:
     assert found.origin is Origin.UNEXPLAINED
 
 
+def test_an_engines_file_is_judged_where_the_images_etc_leads() -> None:
+    for text, origin in (("h\n", Origin.ENGINE_MOUNT), ("evil\n", Origin.WRITTEN_LATER)):
+        asked = replace(
+            engines_file(text, engine=Engine("docker", "24.0.9", containerd_store=True)),
+            mounts=(ROOT, bound(9, "/conf/hostname")),
+        )  # an engine that makes no init layer, which would replace the link
+        live = (link("/etc", "/conf", ROOT.id), file("/conf/hostname", 9))
+        image = (link("/etc", "/conf"), directory("/conf"))
+        assert finding(judged(asked, *live, image=image), "/conf/hostname").origin is origin
+
+
 def test_a_digest_is_a_sha256_of_the_bytes() -> None:
     text = "nameserver 192.0.2.1\n"
     recorded = hashlib.sha256(text.encode()).hexdigest()
@@ -275,3 +287,12 @@ def test_a_digest_is_a_sha256_of_the_bytes() -> None:
         )  # fmt: skip
         found = finding(judged(asked, file("/etc/resolv.conf", 9)), "/etc/resolv.conf")
         assert found.origin is expected
+
+
+def test_podman_makes_mtab_where_the_images_etc_leads() -> None:
+    mtab = link("/conf/mtab", "/proc/mounts", ROOT.id)
+    etc = link("/etc", "conf", ROOT.id)
+    judgement = judged(
+        facts(engine=PODMAN), mtab, etc, image=[directory("/conf"), etc], writable=[mtab]
+    )
+    assert finding(judgement, "/conf/mtab").rule == "podman-etc"

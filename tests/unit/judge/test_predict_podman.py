@@ -145,6 +145,15 @@ def test_etc_of_the_image_is_kept() -> None:
     assert set(all_of(etc, Entry("/etc/mtab", Kind.FILE, 0o644))) == PLAIN - {"/etc", "/etc/mtab"}
 
 
+def test_what_podman_makes_lies_where_the_images_etc_leads() -> None:
+    image = (Entry("/conf", Kind.DIRECTORY, 0o755), Entry("/etc", Kind.SYMLINK, 0o777,
+             target="/conf"))  # fmt: skip
+    moved = {"/conf/mtab", "/conf/hosts", "/conf/hostname", "/conf/resolv.conf"}
+    assert set(all_of(*image, **OWN)) == PLAIN - {"/etc", "/etc/mtab"} | moved
+    own = Entry("/conf/mtab", Kind.FILE, 0o644)
+    assert "/conf/mtab" not in all_of(*image, own)
+
+
 def test_the_engines_files_are_those_that_inspect_names() -> None:
     found = all_of(**OWN)
     files = {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf"}

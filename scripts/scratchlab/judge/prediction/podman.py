@@ -27,11 +27,12 @@ def predict(builder: PredictionBuilder) -> None:
     users = builder.wishes
     makes_dev = "/dev" not in users
     builder.add_root("podman-root")
-    if builder.image.get("/etc") is None:
-        builder.add_on_root("/etc", Origin.ENGINE_CREATE, "podman-etc", kind=Kind.DIRECTORY)
-    if builder.image.get("/etc/mtab") is None:
+    etc = builder.resolve("/etc")
+    if builder.image.get(etc) is None:
+        builder.add_on_root(etc, Origin.ENGINE_CREATE, "podman-etc", kind=Kind.DIRECTORY)
+    if builder.image.get(f"{etc}/mtab") is None:
         builder.add_on_root(
-            "/etc/mtab", Origin.ENGINE_CREATE, "podman-etc",
+            f"{etc}/mtab", Origin.ENGINE_CREATE, "podman-etc",
             kind=Kind.SYMLINK, target="/proc/mounts",
         )  # fmt: skip
     builder.add_filesystem("/proc", "proc", 0o555, _SAFE)

@@ -146,6 +146,10 @@ class PredictionBuilder:
         below = {path: tuple(hidden) for path, hidden in self._below.items()}
         return Predictions(visible, below, complete=self.complete)
 
+    def resolve(self, path: str) -> str:
+        """Where ``path`` leads, with what was added so far."""
+        return self._places.resolve(path)
+
     def add(self, path: str, origin: Origin, rule: str, **fields: Any) -> None:
         """Predict an entry at the very ``path``; ``fields`` are those of :class:`Prediction`."""
         fields.setdefault("uid", self.ids.uid(0))
