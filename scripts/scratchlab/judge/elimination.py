@@ -17,6 +17,7 @@ from scratchlab.evidence import EvidenceSet
 from scratchlab.idmap import IdMap
 from scratchlab.judge.compare import Pair, attributes, compare
 from scratchlab.judge.opaque import opaque
+from scratchlab.judge.paths import upwards
 from scratchlab.judge.rules.docker import INIT_MADE, INIT_VISIBLE
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Evidence, Facts, Kind, Status
@@ -88,8 +89,8 @@ def _changed_for_podman(pair: Pair, evidence: EvidenceSet) -> bool:
     """Podman has no init layer: whatever differs from the image was written or deleted."""
     if pair.live is not None:
         return True
-    parent = evidence.live.get(pair.path.rpartition("/")[0] or "/")
-    return parent is None or parent.note is None  # an unreadable directory may still hold it
+    nearest = next(filter(None, map(evidence.live.get, (*upwards(pair.path), "/"))), None)
+    return nearest is None or nearest.note is None  # an unreadable directory may still hold it
 
 
 def _made_again(path: str, facts: Facts) -> bool:

@@ -193,6 +193,18 @@ def test_what_an_unreadable_directory_does_not_show_may_still_be_there() -> None
     assert layers(None, PODMAN, file("/x", ON_ROOT)) == (None, ["!/d", "!/d/f", "!/gone", "/x"])
 
 
+@pytest.mark.parametrize(
+    ("note", "ghosts"), [("unreadable: EACCES", []), (None, ["/d/e", "/d/e/f", "/d/e/f/g"])]
+)
+def test_however_deep_it_lies_in_an_unreadable_directory(
+    note: str | None, ghosts: list[str]
+) -> None:
+    image = [*map(directory, ("/d", "/d/e", "/d/e/f")), file("/d/e/f/g")]
+    live = directory("/d", ON_ROOT, note=note)
+    found = judged(facts(engine=PODMAN), live, image=image, init=None, writable=None)
+    assert [ghost.path for ghost in found.ghosts] == ghosts
+
+
 @pytest.mark.parametrize(("note", "paths"), [("unreadable: EACCES", []), (None, ["/gone"])])
 def test_the_root_itself_may_be_unreadable(note: str | None, paths: list[str]) -> None:
     live = Ledger([directory("/", ON_ROOT, note=note)])
