@@ -13,7 +13,7 @@ from tests.matrix.hosts import ContainerHost, VirtualHost
 _EVERYWHERE = "docker.io iptables podman crun runc catatonit busybox-static btrfs-progs"
 _NEWER = f"{_EVERYWHERE} docker-cli docker-buildx netavark aardvark-dns nftables"
 PACKAGES = {
-    "bookworm": f"{_EVERYWHERE} containernetworking-plugins",
+    "bookworm": f"{_EVERYWHERE} containernetworking-plugins fuse-overlayfs",
     "trixie": _NEWER,
     "sid": _NEWER,
 }
@@ -68,12 +68,15 @@ _MOUNT_BTRFS = (
     "mkfs.btrfs -q -f /srv/btrfs.img && mount -o loop /srv/btrfs.img /srv/btrfs; }; }"
 )
 _BTRFS = {"storage-driver": "btrfs", "data-root": "/srv/btrfs"}
+_FUSE = {"storage-driver": "fuse-overlayfs"}
+_FUSE_DEVICE = "{ [ -e /dev/fuse ] || mknod /dev/fuse c 10 229; }"
 _REMAP = {"userns-remap": "default"}
 _CRUN = {"default-runtime": "crun", "runtimes": {"crun": {"path": "/usr/bin/crun"}}}
 COLUMNS = (
     Column("docker-20.10", "bookworm"),
     Column("docker-20.10-vfs", "bookworm", daemon={"storage-driver": "vfs"}),
     Column("docker-20.10-userns", "bookworm", daemon=_REMAP),
+    Column("docker-20.10-fuse", "bookworm", daemon=_FUSE, before=_FUSE_DEVICE),
     podman("podman-4.3-runc", "bookworm", "runc"),
     Column("docker-26.1", "trixie"),
     Column("docker-26.1-store", "trixie", daemon=_STORE),
