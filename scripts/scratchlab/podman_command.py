@@ -9,9 +9,16 @@ from typing import Any
 _MAKE = frozenset({"run", "create", "play", "kube"})
 
 
+def words(inspect: Mapping[str, Any]) -> list[str]:
+    """The words of podman's command line, without the container's own command at its end."""
+    everything = _everything(inspect)
+    own = list(map(str, (inspect.get("Config") or {}).get("Cmd") or ()))
+    return everything[: -len(own)] if own and everything[-len(own) :] == own else everything
+
+
 def command_line(inspect: Mapping[str, Any], option: str) -> Iterator[str]:
     """The values of ``option`` on podman's command line (``podman run --device VALUE``)."""
-    for before, argument in pairwise(("", *_arguments(inspect))):
+    for before, argument in pairwise(("", *words(inspect))):
         value = argument.removeprefix(f"{option}=")
         if value != argument or before == option:
             yield value
@@ -29,12 +36,12 @@ def made_through_api(inspect: Mapping[str, Any]) -> bool:
     """Whether no command line says what was asked for in the container that ``inspect`` describes:
     there is none, or it is that of podman's service (measured with podman 4.3.1).
     """
-    words = _arguments(inspect)
-    for number, pair in enumerate(pairwise(words)):
+    everything = _everything(inspect)
+    for number, pair in enumerate(pairwise(everything)):
         if pair == ("system", "service"):
-            return _MAKE.isdisjoint(words[:number])
-    return not words
+            return _MAKE.isdisjoint(everything[:number])
+    return not everything
 
 
-def _arguments(inspect: Mapping[str, Any]) -> list[str]:
+def _everything(inspect: Mapping[str, Any]) -> list[str]:
     return list(map(str, (inspect.get("Config") or {}).get("CreateCommand") or ()))

@@ -17,6 +17,7 @@ from typing import Any
 
 from scratchlab.devices import CdiEdit
 from scratchlab.model import Json
+from scratchlab.podman_command import words
 
 # cncf-tags/container-device-interface pkg/cdi/spec-dirs.go DefaultSpecDirs.
 _DIRECTORIES = ("/etc/cdi", "/var/run/cdi")
@@ -53,7 +54,7 @@ def _names(inspect: Json) -> Iterator[str]:
     """All words of ``inspect`` that may name a device."""
     for request in (inspect.get("HostConfig") or {}).get("DeviceRequests") or ():
         yield from map(str, request.get("DeviceIDs") or ())
-    yield from map(str, (inspect.get("Config") or {}).get("CreateCommand") or ())
+    yield from words(inspect)
 
 
 def _is_of_class(name: str, device: str) -> bool:
@@ -64,7 +65,7 @@ def _is_of_class(name: str, device: str) -> bool:
 def directories(inspect: Json, info: Json) -> Iterator[str]:
     """Where the engine looks for CDI files: as Docker says, or podman's command line, or CDI."""
     found = list(map(str, info.get("CDISpecDirs") or ()))  # moby v25 and later
-    arguments = list(map(str, (inspect.get("Config") or {}).get("CreateCommand") or ()))
+    arguments = words(inspect)
     for number, argument in enumerate(arguments):
         name, equals, value = argument.partition("=")
         if name == _OPTION:

@@ -15,6 +15,7 @@ from scratchlab.collect.host_facts import ENGINE_FILES
 from scratchlab.collect.live.closed import Device, closed_ways
 from scratchlab.errors import LabError
 from scratchlab.model import BindSource, Engine, Json, Mount
+from scratchlab.podman_command import words
 
 _MOST_BYTES = 64 << 20  # of a config.json; a real one has some ten thousand
 _TASKS = "io.containerd.runtime.v2.task"
@@ -189,8 +190,7 @@ def source_candidates(
             yield source
             if subpath := subpaths.get(str(mount.get("Destination"))):
                 yield os.path.normpath(os.path.join(source, subpath))
-    arguments = list(map(str, (inspect.get("Config") or {}).get("CreateCommand") or ()))
-    for before, argument in pairwise(["", *arguments]):
+    for before, argument in pairwise(["", *words(inspect)]):
         # podman's inspect has a source as config.json has it; its command line has it as asked.
         if before in _MOUNT_OPTIONS or argument.partition("=")[0] in _MOUNT_OPTIONS:
             for part in _SEPARATOR.split(argument):

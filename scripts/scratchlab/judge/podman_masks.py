@@ -8,6 +8,7 @@ from typing import Any
 from scratchlab.judge.rules.podman import CHANGES_MASKS, MASKED, READONLY
 from scratchlab.judge.versions import numbers
 from scratchlab.model import Facts
+from scratchlab.podman_command import command_line, words
 
 
 def default_masks(facts: Facts) -> tuple[list[str], list[str]]:
@@ -16,7 +17,7 @@ def default_masks(facts: Facts) -> tuple[list[str], list[str]]:
     """
     inspect = facts.container.inspect
     host_config = inspect.get("HostConfig") or {}
-    if host_config.get("Privileged") or has_option(inspect, CHANGES_MASKS):
+    if host_config.get("Privileged") or has_security_option(inspect, CHANGES_MASKS):
         return [], []
     version = numbers(facts.engine.version)
     masked = {path for path, bounds in MASKED.items() if bounds[0] <= version < bounds[1]}
@@ -27,7 +28,14 @@ def default_masks(facts: Facts) -> tuple[list[str], list[str]]:
 
 
 def has_option(inspect: Mapping[str, Any], options: Iterable[str]) -> bool:
-    """Whether inspect shows one of ``options`` (each a part of a command-line argument)."""
-    config, host_config = inspect.get("Config") or {}, inspect.get("HostConfig") or {}
-    arguments = (*(config.get("CreateCommand") or ()), *(host_config.get("SecurityOpt") or ()))
-    return any(option in argument for argument in arguments for option in options)
+    """Whether podman's command line has one of ``options``, each a whole argument."""
+    return not set(options).isdisjoint(words(inspect))
+
+
+def has_security_option(inspect: Mapping[str, Any], beginnings: tuple[str, ...]) -> bool:
+    """Whether inspect shows a value of --security-opt that begins with one of ``beginnings``."""
+    listed = (inspect.get("HostConfig") or {}).get("SecurityOpt") or ()
+    values = (*command_line(inspect, "--security-opt"), *map(str, listed))
+    # NAME:VALUE is taken, too: pkg/specgenutil/specgen.go, v4.0 to v5.8.
+    signs = (value if "=" in value else value.replace(":", "=", 1) for value in values)
+    return any(value.startswith(beginnings) for value in signs)

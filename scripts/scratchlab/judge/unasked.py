@@ -17,7 +17,7 @@ from scratchlab.judge.places import (
     clean,
     ipc_modes,
 )
-from scratchlab.judge.podman_masks import has_option
+from scratchlab.judge.podman_masks import has_security_option
 from scratchlab.judge.rules.docker import DEFAULT_FILESYSTEMS
 from scratchlab.judge.rules.docker import INIT_PROGRAM as DOCKER_INIT
 from scratchlab.judge.rules.podman import FIPS_POLICIES, SYSTEMD_DIRECTORIES, WRITABLE_DIRECTORIES
@@ -119,7 +119,8 @@ class UnaskedMounts:
     def _is_usual_filesystem(self, target: str, request: RequestedMount) -> bool:
         """Whether engines mount it in every container, or with an option that inspect shows."""
         if request.is_bind:
-            nested = has_option(self._container.inspect, _NESTED) and target == "/sys/fs/selinux"
+            labels = has_security_option(self._container.inspect, _NESTED)
+            nested = labels and target == "/sys/fs/selinux"
             same = request.source == request.target and (target in _BOUND or nested)
             return same or (_within(target, CGROUP) and _within(request.source, CGROUP))
         if target in DEFAULT_FILESYSTEMS or _within(target, CGROUP):

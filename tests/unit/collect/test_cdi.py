@@ -101,6 +101,8 @@ def test_what_is_not_a_cdi_file_adds_nothing(document: Any) -> None:
         ({"Config": {"CreateCommand": ["podman", "--cdi-spec-dir=/p", "run"]}}, {}, ["/p"]),
         ({"Config": {"CreateCommand": ["podman", "--cdi-spec-dir", "/p", *"abcdef"]}}, {}, ["/p"]),
         ({"Config": {"CreateCommand": ["podman", "--cdi-spec-dir=p", "run"]}}, {}, []),
+        ({"Config": {"CreateCommand": ["podman", "run", "i", "--cdi-spec-dir=/p"],
+                     "Cmd": ["--cdi-spec-dir=/p"]}}, {}, ["/etc/cdi", "/var/run/cdi"]),
         ({"Config": {"CreateCommand": ["podman", "--cdi-spec-dir"]}}, {}, []),
         ({"Config": {"CreateCommand": None}}, {"CDISpecDirs": None}, ["/etc/cdi", "/var/run/cdi"]),
     ],

@@ -44,3 +44,8 @@ def test_sources_of_podmans_command_line_are_looked_at() -> None:
     found = set(source_candidates(inspect, None, Engine("podman")))
     assert {"/a", "/b", "/c", "/d"} <= found
     assert not {"/w", "/bin/e", "image", "name"} & found
+
+
+def test_words_of_the_containers_own_command_name_no_source() -> None:
+    config = {"CreateCommand": ["podman", "run", "image", "-v", "/a:/b"], "Cmd": ["-v", "/a:/b"]}
+    assert "/a" not in set(source_candidates({"Config": config}, None, Engine("podman")))

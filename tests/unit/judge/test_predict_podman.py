@@ -53,10 +53,16 @@ def test_asound_is_read_only_not_masked() -> None:
 
 @pytest.mark.parametrize(
     "option",
-    ["--security-opt=unmask=ALL", "--security-opt=mask=/proc/x", "--security-opt=label=nested"],
+    ["unmask=ALL", "unmask:ALL", "mask=/proc/x", "label=nested", "systempaths=unconfined"],
 )
 def test_no_mask_is_predicted_where_an_option_changes_the_lists(option: str) -> None:
-    assert predicted("5.4.2", "masked-path", option) == set()
+    assert predicted("5.4.2", "masked-path", f"--security-opt={option}") == set()
+    assert predicted("5.4.2", "masked-path", "--security-opt", option) == set()
+
+
+@pytest.mark.parametrize("option", ["--umask=0077", "--env=mask=1", "--security-opt=label=mask=1"])
+def test_other_options_change_no_mask(option: str) -> None:
+    assert predicted("5.4.2", "masked-path", option) == predicted("5.4.2", "masked-path")
 
 
 def test_a_privileged_container_has_no_read_only_paths() -> None:

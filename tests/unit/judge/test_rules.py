@@ -94,7 +94,7 @@ def test_podman_masks_these_paths() -> None:
     assert podman.READONLY == (
         "/proc/asound", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
     )  # fmt: skip
-    assert podman.CHANGES_MASKS == ("mask=", "systempaths=", "label=nested")
+    assert podman.CHANGES_MASKS == ("mask=", "unmask=", "systempaths=", "label=nested")
     assert podman.KEEPS_READONLY == ("--read-only-tmpfs=false",)
     assert (docker.KNOWN, podman.KNOWN) == (((19, 3), (30,)), ((4,), (6,)))
 

@@ -93,3 +93,13 @@ def test_a_mount_of_another_container_that_config_json_lists_is_the_users(
     asked = facts(bound(10, "/data", root="/src"), config=config(bind("/data", "/src")),
                   sources=(source("/src", 10),), engine=PODMAN, lent=lent)  # fmt: skip
     assert origin(asked, 10) == expected
+
+
+def test_words_of_the_containers_own_command_ask_for_nothing() -> None:
+    own = ["tool", "-v", "/a:/b", "--tmpfs", "/c"]
+    command = ["podman", "run", "-v", "/src:/data", "image", *own]
+    config = {"CreateCommand": command, "Cmd": own}
+    assert wishes({"Config": config}) == {"/data": BIND}
+    for cmd in (None, [], ["of", "the", "image"]):  # what it shows without a command
+        asked = wishes({"Config": {"CreateCommand": command[:5], "Cmd": cmd}})
+        assert asked == {"/data": BIND}

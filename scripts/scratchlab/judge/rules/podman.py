@@ -143,8 +143,8 @@ MASKED = {
 # The same list in v4.0 to v5.8; Docker masks /proc/asound instead.
 READONLY = ("/proc/asound", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
             "/proc/sysrq-trigger")  # fmt: skip
-# Options that change both lists: pkg/specgenutil/specgen.go, v4.0 to v5.8.
-CHANGES_MASKS = ("mask=", "systempaths=", "label=nested")
+# Beginnings of --security-opt that change both lists: pkg/specgenutil/specgen.go, v4.0 to v5.8.
+CHANGES_MASKS = ("mask=", "unmask=", "systempaths=", "label=nested")
 # Options that leave a read-only root without writable directories: v4.0 to v5.8,
 # cmd/podman/common/create.go.
 KEEPS_READONLY = ("--read-only-tmpfs=false",)
