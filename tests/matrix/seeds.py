@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-DOCKER = frozenset({"docker"})
+DOCKER, PODMAN = frozenset({"docker"}), frozenset({"podman"})
 FILE, LINK = "/lab/file", "/lab/link"
 VOLUME, BIND, TMPFS = ("-v", "/data"), ("-v", "{files}:/b"), ("--tmpfs", "/run")
 
@@ -170,6 +170,11 @@ def replace(path: str, old: str, new: str) -> Callable[[Target], object]:
     return lambda t: rewrite(
         t.root / path[1:], lambda text: text.replace(old.encode(), new.encode())
     )
+
+
+def attribute(path: str) -> Callable[[Target], object]:
+    """A seed that sets an extended attribute, of a link itself."""
+    return lambda t: os.setxattr(t.root / path[1:], "trusted.seeded", b"1", follow_symlinks=False)
 
 
 def make(path: str) -> Callable[[Target], object]:
