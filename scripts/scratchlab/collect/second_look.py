@@ -70,7 +70,7 @@ def _entry(root_fd: int, path: str, closed: ClosedWays) -> tuple[Entry | None, i
     """What is at ``path``, and when it was last changed."""
     with closed.reach(root_fd, path) as fd:
         try:
-            status = None if fd is None else status_of(fd)
+            status = None if fd is None else status_of(fd, asked=True)
         except OSError:
             status = None
     return (None, None) if status is None else (to_entry(path, status, ()), status.ctime)

@@ -87,7 +87,7 @@ class _Reader:
         try:
             fd = os.open(".", _DIRECTORY, dir_fd=self._root_fd)
             try:
-                status = status_of(fd)
+                status = status_of(fd, asked=True)
                 xattrs, note = read_xattrs(fd)
             finally:
                 os.close(fd)
@@ -147,7 +147,8 @@ class _Reader:
     def _record(self, path: str, fd: int) -> bool:
         """Record what is behind ``fd``; False where that belongs to the pool now."""
         mount_id = mount_id_of(fd)
-        status = status_of(fd, mount_id, cached=not self._reach.is_open(mount_id))
+        is_open = self._reach.is_open(mount_id)
+        status = status_of(fd, mount_id, cached=not is_open, asked=is_open)
         excluded, why = self._reach.excluded(status.mount)
         is_directory = stat.S_ISDIR(status.mode)
         if excluded:

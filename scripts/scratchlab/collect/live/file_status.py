@@ -20,6 +20,7 @@ _MNT_ID = 0x1000
 # By descriptor, without a request to a server and without triggering an automount
 # (include/uapi/linux/fcntl.h).
 _FLAGS = 0x1000 | 0x800 | 0x4000  # AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC
+_ASKED = 0x1000 | 0x800
 # struct statx, include/uapi/linux/stat.h: nlink, uid, gid, mode, ino, size, ctime, mtime, rdev, dev
 _STATX = struct.Struct("=16x3IH2xQQ8x8x16x16xqI4xqI4x4I")
 _MASK = struct.Struct("=I")
@@ -96,17 +97,21 @@ def birth_of(fd: int) -> int | None:
     return int(seconds * _SECOND + nanoseconds) if mask & _BTIME else None
 
 
-def status_of(fd: int, mount: int | None = None, *, cached: bool = False) -> FileStatus:
+def status_of(
+    fd: int, mount: int | None = None, *, cached: bool = False, asked: bool = False
+) -> FileStatus:
     """The status of the object behind ``fd`` (which may be O_PATH). Raises OSError.
 
     ``mount`` is the id of its mount if the caller has it already. ``cached``: return what the
-    kernel has cached, without a request to the filesystem.
+    kernel has cached, without a request to the filesystem. ``asked``: ask whoever answers for it,
+    as stat(2) does; otherwise what the kernel has of a FUSE may be older.
     """
     if mount is None:
         mount = mount_id_of(fd)
     if _statx is not None:
         buffer = ctypes.create_string_buffer(_SIZE)
-        if _statx(fd, b"", _FLAGS, 0 if cached else _BASIC_STATS, buffer) == 0:
+        flags = _ASKED if asked else _FLAGS
+        if _statx(fd, b"", flags, 0 if cached else _BASIC_STATS, buffer) == 0:
             return _unpack(buffer, mount)
     return status_by_fstat(fd, mount)
 

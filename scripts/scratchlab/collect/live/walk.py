@@ -143,7 +143,7 @@ class Walk:
         # whatever was mounted over it since.
         fd = os.open(".", _PATH | os.O_DIRECTORY, dir_fd=root_fd)
         try:
-            status = status_of(fd)
+            status = status_of(fd, asked=True)
             xattrs, note = read_xattrs(fd)
         except BaseException:
             os.close(fd)
@@ -301,7 +301,8 @@ class Walk:
     def _status(self, fd: int) -> FileStatus:
         mount = mount_id_of(fd)
         # No request to a filesystem that a process serves, or that is not known.
-        return status_of(fd, mount, cached=not self._reach.is_open(mount))
+        is_open = self._reach.is_open(mount)
+        return status_of(fd, mount, cached=not is_open, asked=is_open)
 
     def _enter(self, name: str, path: str, fd: int, status: FileStatus) -> bool:
         """Enter a directory, or only record it. Returns whether ``fd`` was kept open."""
