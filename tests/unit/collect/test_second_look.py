@@ -119,7 +119,7 @@ def test_no_link_is_followed(root: int) -> None:
 def test_what_cannot_be_asked_is_gone(root: int, monkeypatch: pytest.MonkeyPatch) -> None:
     before = entry(root, "/d/file")
 
-    def refused(_: int) -> None:
+    def refused(_: int, *, asked: bool) -> None:
         raise OSError
 
     monkeypatch.setattr("scratchlab.collect.second_look.status_of", refused)
