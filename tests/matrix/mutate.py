@@ -53,7 +53,7 @@ def configuration(engine: Engine, container: str) -> Path:
     if engine.name == "podman":
         return Path(engine.call("inspect", "-f", "{{.OCIConfigPath}}", container))
     # containerd v1.6 and later: its state directory, whose name differs in Docker's packages.
-    return next(Path("/run").glob(f"**/io.containerd.runtime.v2.task/moby/{container}/config.json"))
+    return next(Path("/run").glob(f"**/io.containerd.runtime.v2.task/moby*/{container}/config.json"))
 
 
 @contextmanager

@@ -20,7 +20,7 @@ _MNT_ID = 0x1000
 # By descriptor, without a request to a server and without triggering an automount
 # (include/uapi/linux/fcntl.h).
 _FLAGS = 0x1000 | 0x800 | 0x4000  # AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC
-_ASKED = 0x1000 | 0x800
+_ASKED = 0x1000 | 0x800 | 0x2000  # and AT_STATX_FORCE_SYNC: no cache of a FUSE counts
 # struct statx, include/uapi/linux/stat.h: nlink, uid, gid, mode, ino, size, ctime, mtime, rdev, dev
 _STATX = struct.Struct("=16x3IH2xQQ8x8x16x16xqI4xqI4x4I")
 _MASK = struct.Struct("=I")
