@@ -53,7 +53,8 @@ def configuration(engine: Engine, container: str) -> Path:
     if engine.name == "podman":
         return Path(engine.call("inspect", "-f", "{{.OCIConfigPath}}", container))
     # containerd v1.6 and later: its state directory, whose name differs in Docker's packages.
-    return next(Path("/run").glob(f"**/io.containerd.runtime.v2.task/moby*/{container}/config.json"))
+    tasks = "**/io.containerd.runtime.v2.task"
+    return next(Path("/run").glob(f"{tasks}/moby*/{container}/config.json"))
 
 
 @contextmanager
