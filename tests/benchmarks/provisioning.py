@@ -1,7 +1,8 @@
 """Time of the lab on a bare machine, against a shell script; of a second run, against a ping.
 
 Each run starts two new system containers: plain.sh runs on one, the lab on the other, over the
-same kind of connection. Then the lab runs once more, and ``ansible -m ping`` after it. Each time
+same kind of connection. Then the lab runs once more, ``ansible -m ping`` after it, and on the
+machine the experiments alone: the floor of a run that proves again. Each time
 is taken of the whole run, and of the part before the proof, which has no counterpart in the script.
 Needs Molecule's environment, an engine and root.
 """
@@ -19,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 from tests.benchmarks import keeping_bytecode
 from tests.benchmarks.comparison import Comparison
@@ -102,27 +104,39 @@ def sources() -> bytes:
     return content.getvalue()
 
 
-def lab(number: int) -> tuple[Duration, Duration, list[float]]:
-    """Durations of the lab on a bare machine and of a second run, and seconds of pings."""
-    with machine(f"lab-{number}") as inventory:
+class Lab(NamedTuple):
+    """Durations of the lab on a bare machine and of a second run; seconds of the experiments alone,
+    started there, and of pings.
+    """
+
+    first: Duration
+    second: Duration
+    proof: float
+    pings: list[float]
+
+
+def lab(number: int) -> Lab:
+    """The lab on one bare machine."""
+    name = f"lab-{number}"
+    with machine(name) as inventory:
         run = ["ansible-playbook", "-i", str(inventory), "lab.yml"]
         first = timed(run, inventory.with_name("first.txt"))
         second = timed(run, inventory.with_name("second.txt"))
         ping = ["ansible", "all", "-i", str(inventory), "-m", "ansible.builtin.ping"]
         pings = [timed(ping, inventory.with_name("ping.txt")).whole for _ in range(PINGS)]
-        return first, second, pings
+        experiments = MACHINES.command(name, "sudo", "scratchlab", "experiments")
+        proof = timed(experiments, inventory.with_name("proof.txt")).whole
+        return Lab(first, second, proof, pings)
 
 
 def provisioning(runs: int) -> Iterator[Comparison]:
     """A bare machine, and the same machine again."""
-    scripts, pings = [], []
-    firsts, seconds = [], []
+    scripts, labs = [], []
     for number in range(runs):
         scripts.append(plain(number))
-        first, second, new_pings = lab(number)
-        firsts.append(first)
-        seconds.append(second)
-        pings += new_pings
+        labs.append(lab(number))
+    firsts, seconds = [one.first for one in labs], [one.second for one in labs]
+    pings, proofs = [ping for one in labs for ping in one.pings], [one.proof for one in labs]
     script, ping = "a shell script of the same work", "ansible -m ping"
     yield _compared("./lab on a bare machine", [one.whole for one in firsts], script, scripts, 1.3)
     yield _compared(
@@ -130,6 +144,7 @@ def provisioning(runs: int) -> Iterator[Comparison]:
     )
     yield _compared("./lab again", [one.whole for one in seconds], ping, pings, 8)
     yield _compared("the part before the proof", [one.before_proof for one in seconds], ping, pings)
+    yield _compared("the experiments alone, by hand", proofs, ping, pings)
 
 
 def _compared(
