@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,8 @@ def test_a_source_under_another_name_is_found(tmp_path: Path, root: int) -> None
     assert [(source.path, source.inode, source.mount) for source in sources] == [
         (f"{tmp_path}/other name", inode, 2)
     ]
+    number = os.stat(tmp_path).st_dev
+    assert sources[0].device == (os.major(number), os.minor(number))
 
 
 def mounts_of(root: int, path: str) -> list[tuple[str, int]]:
@@ -54,6 +57,23 @@ def test_a_file_with_the_same_content_is_known_and_not_mounted(tmp_path: Path, r
 
 def test_a_path_that_does_not_exist_is_not_a_source(tmp_path: Path, root: int) -> None:
     assert mounts_of(root, f"{tmp_path}/absent") == []
+
+
+def test_the_sources_after_one_that_does_not_exist_are_found(tmp_path: Path, root: int) -> None:
+    asked = [f"{tmp_path}/absent", f"{tmp_path}/root"]
+    found = runtime_config.find_sources(root, MOUNTS, 1, asked)
+    assert [source.path for source in found] == asked[1:]
+
+
+def test_a_closed_mount_shows_no_source_and_hides_none(tmp_path: Path, root: int) -> None:
+    """Another mount, over the root, came later: the closed one is still the container's."""
+    (tmp_path / "root/closed").mkdir()
+    closed = replace(mount(3, "/closed"), fstype="fuse.x")
+    later = replace(mount(4, "/"), device=(8, 2))
+    mounts = [MOUNTS[0], closed, MOUNTS[1], later]
+    asked = [f"{tmp_path}/root/closed", f"{tmp_path}/root/etc/hosts"]
+    found = runtime_config.find_sources(root, mounts, 1, asked)
+    assert [(source.path, source.mount) for source in found] == [(asked[0], 0), (asked[1], 2)]
 
 
 def test_what_is_no_path_is_not_a_source(root: int) -> None:

@@ -131,6 +131,18 @@ def test_what_the_configuration_has_is_kept(tmp_path: Path, parent: int) -> None
 
 
 @pytest.mark.parametrize(
+    ("path", "number"), [("/dev/null", (1, 3)), ("/dev", None), ("/etc/passwd", None), ("/", None)]
+)
+def test_only_a_device_of_the_hosts_has_a_number(
+    path: str, number: tuple[int, int] | None, tmp_path: Path
+) -> None:
+    node = {"path": "/dev/v0", "hostPath": path}
+    document = {"kind": "v.com/c", "containerEdits": {"deviceNodes": [node]}}
+    (tmp_path / "v.json").write_text(json.dumps(document))
+    assert [edit.number for edit in read(tmp_path)] == [number]
+
+
+@pytest.mark.parametrize(
     ("inspect", "found"),
     [
         ({"HostConfig": {"DeviceRequests": [{"DeviceIDs": ["vendor.com/class=one"]}]}}, True),

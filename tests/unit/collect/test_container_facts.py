@@ -92,12 +92,13 @@ def test_the_files_that_inspect_names_are_read(tmp_path: Path) -> None:
 
 def test_of_other_files_of_the_containers_own_directory_the_time_is_read(tmp_path: Path) -> None:
     own = tmp_path / "c0ffee"
-    own.mkdir()
+    (own / "secrets").mkdir(parents=True)
     for name in ("hosts", ".containerenv"):
         (own / name).write_text("x")
     (tmp_path / "other").write_text("x")
     sources = {"/run/.containerenv": own / ".containerenv", "/etc/hosts": own / "hosts",
-               "/shm": own, "/other": tmp_path / "other", "/gone": own / "gone"}  # fmt: skip
+               "/shm": own, "/other": tmp_path / "other", "/gone": own / "gone",
+               "/secrets": own / "secrets"}  # fmt: skip
     mounts = [{"destination": to, "source": str(source)} for to, source in sources.items()]
     inspect = {"Id": "c0ffee", "HostsPath": f"{own}/hosts"}
     files = engine_files(inspect, {"mounts": [*mounts, {"destination": "/proc"}]})
@@ -161,6 +162,19 @@ def test_a_directory_stands_for_the_nodes_below_it(tmp_path: Path) -> None:
     assert host_devices(asked((str(tmp_path), "/in"))) == (
         HostDevice("/in/a", (1, 5)), HostDevice("/in/c", (1, 3)), HostDevice("/in/deep/b", (7, 1)),
     )  # fmt: skip
+
+
+def test_a_node_that_went_meanwhile_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("gone", "here"):
+        (tmp_path / name).touch()
+
+    def lstat(path: str) -> os.stat_result:
+        return os.stat(path.replace(f"{tmp_path}/here", "/dev/null").replace("/gone", "/gone/x"))
+
+    monkeypatch.setattr(os, "lstat", lstat)
+    assert host_devices(asked((str(tmp_path), "/in"))) == (HostDevice("/in/here", (1, 3)),)
 
 
 def test_devices_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,13 +255,14 @@ def test_a_link_that_begins_with_a_slash_leads_from_the_root_on(tmp_path: Path, 
 
 def test_links_on_what_the_engine_mounted_are_read(tmp_path: Path, root: int) -> None:
     """An overlay of anybody else's is closed."""
-    (tmp_path / "image").mkdir()
-    (tmp_path / "image/link").symlink_to("x")
+    (tmp_path / "image/in").mkdir(parents=True)
+    (tmp_path / "image/in/link").symlink_to("x")
     number = mount_id_of(root) + 1_000_000
     top = Mount(number, 0, (0, 1), "/", "/", (), (), "overlay", "", ())
-    mounts = (top, replace(top, id=number + 1, parent=number, device=(0, 2), target="/image"))
-    for engines, links in (({(0, 1), (0, 2)}, {"/image/link": "x"}), ({(0, 1)}, {})):
-        assert links_on_mounts(root, number, ["/image/link"], mounts, engines) == links
+    mounts = (top, replace(top, id=number + 1, parent=number, device=(0, 2), target="/image/in"))
+    link = "/image/in/link"
+    for engines, links in (({(0, 1), (0, 2)}, {link: "x"}), ({(0, 1)}, {})):
+        assert links_on_mounts(root, number, [link], mounts, engines) == links
 
 
 def test_self_is_the_process_that_mounted() -> None:
@@ -306,7 +321,7 @@ def at(number: int, target: str, fstype: str = "tmpfs") -> Mount:
 
 
 def test_the_time_of_a_masks_directory_is_read_by_its_mount(root: int, tmp_path: Path) -> None:
-    for name in ("proc/mask", "proc/other", "proc/X", "sys/mask", "run/mask"):
+    for name in ("proc/mask", "proc/mask/x", "proc/X", "sys/mask", "run/mask"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "proc/link").symlink_to("mask")
     (tmp_path / "proc/file").write_text("x")
@@ -327,11 +342,12 @@ def test_the_time_of_a_masks_directory_is_read_by_its_mount(root: int, tmp_path:
 @pytest.mark.skipif(os.geteuid() != 0, reason="makes device nodes")
 def test_of_a_masked_file_the_number_of_the_device_is_read(root: int, tmp_path: Path) -> None:
     (tmp_path / "proc").mkdir()
-    os.mknod(tmp_path / "proc/keys", stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    for name in ("keys", "X"):
+        os.mknod(tmp_path / "proc" / name, stat.S_IFCHR | 0o666, os.makedev(1, 3))
     (tmp_path / "proc/file").write_text("x")
     here = mount_id_of(root)
     top = Mount(1, 0, (0, 1), "/", "/", ("rw",), (), "ext4", "x", ("rw",))
-    for name, device in (("keys", (1, 3)), ("file", None)):
+    for name, device in (("keys", (1, 3)), ("X", (1, 3)), ("file", None)):
         (found,) = mask_roots(root, (top, at(here, f"/proc/{name}", "devtmpfs")), 1)
         assert found.device == device
 
@@ -340,8 +356,9 @@ def test_nothing_on_a_closed_mount_is_asked(root: int, tmp_path: Path) -> None:
     (tmp_path / "proc/mask").mkdir(parents=True)
     here = mount_id_of(root)
     top = Mount(1, 0, (0, 1), "/", "/", ("rw",), (), "ext4", "x", ("rw",))
-    closed = at(2, "/proc", "fuse.x")
-    assert mask_roots(root, (top, closed, replace(at(here, "/proc/mask"), parent=2)), 1) == ()
+    mounts = (top, at(2, "/proc", "fuse.x"), replace(at(here, "/proc/mask"), parent=2))
+    over = replace(top, id=here + 1, parent=1)  # which came later, and opens nothing
+    assert mask_roots(root, mounts, 1) == mask_roots(root, (*mounts, over), 1) == ()
 
 
 def test_a_mask_is_seen_below_the_containers_own_root(root: int, tmp_path: Path) -> None:
@@ -351,3 +368,14 @@ def test_a_mask_is_seen_below_the_containers_own_root(root: int, tmp_path: Path)
     top = Mount(1, 0, (0, 1), "/", "/", ("rw",), (), "ext4", "x", ("rw",))
     mounts = (top, replace(top, id=here + 1, parent=1), at(here, "/proc/mask"))
     assert [found.mount for found in mask_roots(root, mounts, 1)] == [here]
+
+
+def test_a_mask_on_what_the_engine_mounted_is_looked_at(root: int, tmp_path: Path) -> None:
+    """An overlay of anybody else's is closed."""
+    (tmp_path / "proc/mask").mkdir(parents=True)
+    here = mount_id_of(root)
+    top = Mount(1, 0, (0, 1), "/", "/", (), (), "overlay", "", ())
+    proc = replace(top, id=here + 1, parent=1, device=(0, 2), target="/proc")
+    mounts = (top, proc, replace(at(here, "/proc/mask"), parent=here + 1))
+    assert [found.mount for found in mask_roots(root, mounts, 1, {(0, 1), (0, 2)})] == [here]
+    assert mask_roots(root, mounts, 1, {(0, 1)}) == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import locale
 import os
 import subprocess
 import sys
@@ -31,7 +32,8 @@ def process_in(directory: Path) -> Iterator[int]:
 def bundle(tmp_path: Path, container: str, text: str | None = None) -> Path:
     directory = tmp_path / container
     directory.mkdir()
-    (directory / "config.json").write_text(json.dumps(CONFIG) if text is None else text)
+    content = json.dumps(CONFIG) if text is None else text
+    (directory / "config.json").write_text(content, encoding="utf-8")
     return directory
 
 
@@ -68,6 +70,19 @@ def test_podman_reports_its_path(tmp_path: Path) -> None:
     path = f"{bundle(tmp_path, 'userdata')}/config.json"
     inspect = {"Id": "c0ffee", "OCIConfigPath": path}
     assert runtime_config.find_config(inspect, Engine(name="podman"), {}, 0) == (CONFIG, path, None)
+
+
+def test_the_configuration_is_utf8_in_each_locale(tmp_path: Path) -> None:
+    config = {**CONFIG, "hostname": "caf\u00e9"}
+    path = f"{bundle(tmp_path, 'userdata', json.dumps(config, ensure_ascii=False))}/config.json"
+    before = locale.setlocale(locale.LC_CTYPE)
+    locale.setlocale(locale.LC_CTYPE, "C")
+    try:
+        inspect = {"Id": "c0ffee", "OCIConfigPath": path}
+        found = runtime_config.find_config(inspect, Engine(name="podman"), {}, 0)
+    finally:
+        locale.setlocale(locale.LC_CTYPE, before)
+    assert found == (config, path, None)
 
 
 def test_containerds_address_names_its_state_directory(tmp_path: Path) -> None:

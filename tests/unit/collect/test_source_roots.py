@@ -53,6 +53,11 @@ def test_path_below_a_bind_has_the_root_of_what_is_bound(monkeypatch: pytest.Mon
     assert root_of("/etc") == "/etc"
 
 
+def test_a_list_of_mounts_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime_config, "_MOST_BYTES", 50)
+    assert root_of("/etc") == ""
+
+
 def test_without_mounts_no_root_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mountinfo, "parse", lambda _: ())
     assert root_of("/etc") == ""
