@@ -355,6 +355,9 @@ _USR_VARIANTS = (
         "exec writes to a bind", "-v", "{files}:/b", then=shell("echo 1 >/b/new; rm /b/new"),
         refused=("can't create /b/new: Permission denied",),  # in a user namespace
     ),
-    u("cp to a volume", "-v", "/data", then=(("cp", "{files}/file", "{id}:/data/copied"),)),
+    u(
+        "cp to a volume", "-v", "/data", then=(("cp", "{files}/file", "{id}:/data/copied"),),
+        refused=("path escapes from parent",),  # Docker 28.5, where /data is a link
+    ),
 )  # fmt: skip
 VARIANTS = (*_PLAIN, *_USR_VARIANTS)
