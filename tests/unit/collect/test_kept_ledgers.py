@@ -37,6 +37,22 @@ def test_what_was_kept_is_found(cache: LedgerCache) -> None:
         assert [entry.path for entry in ledger] == ["/x"]
 
 
+def test_the_digest_that_was_kept_with_it_is_not_made_again(
+    cache: LedgerCache, tmp_path: Path
+) -> None:
+    (file,) = (tmp_path / "ledgers").glob("*.json")
+    record = json.loads(file.read_text())
+    found = cache.find("docker", IMAGE.id, IMAGE.diff_ids)
+    assert found is not None
+    with found[1] as ledger:
+        assert ledger.digest() == record["digest"]
+    file.write_text(json.dumps({**record, "digest": "as kept"}))
+    found = cache.find("docker", IMAGE.id, IMAGE.diff_ids)
+    assert found is not None
+    with found[1] as ledger:
+        assert ledger.digest() == "as kept"
+
+
 def test_another_image_engine_or_list_of_layers_is_not_found(cache: LedgerCache) -> None:
     assert cache.find("docker", "sha256:" + "b" * 64, IMAGE.diff_ids) is None
     assert cache.find("podman", IMAGE.id, IMAGE.diff_ids) is None
@@ -60,6 +76,13 @@ def test_a_directory_of_somebody_else_or_a_link_is_not_read(
     assert LedgerCache(tmp_path / "link").find("docker", IMAGE.id, IMAGE.diff_ids) is None
     os.chown(tmp_path / "ledgers", 1000, 0)
     assert cache.find("docker", IMAGE.id, IMAGE.diff_ids) is None
+
+
+@pytest.mark.parametrize("image_id", ["b" * 63, "B" * 64, "", "../" + "b" * 61])
+def test_nothing_is_kept_under_what_is_no_digest(image_id: str, tmp_path: Path) -> None:
+    with Ledger() as ledger:
+        LedgerCache(tmp_path / "ledgers").keep("docker", replace(IMAGE, id=image_id), ledger)
+    assert os.listdir(tmp_path) == []
 
 
 def test_nothing_is_kept_where_others_write(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from scratchlab.collect.holding import (
     running_pid,
     started_with,
 )
-from scratchlab.collect.process import Process, _refusal, hold_process
+from scratchlab.collect.process import Process, _refusal, _uid_map, hold_process
 from scratchlab.errors import LabError
 from scratchlab.model import Mount
 
@@ -97,9 +98,10 @@ def test_each_change_of_a_held_process_has_its_words() -> None:
         fewer = replace(process, mounts=process.mounts[:-2])
         what, remedy = refused(fewer)
         assert what.startswith(f"the mounts of process {pid} changed while it was read: ")
-        first, second = what.split(": ", 1)[1].split("; ")
-        gone = {mount.target for mount in process.mounts[-2:]}
-        assert all(any(target in words for words in (first, second)) for target in gone)
+        more = what.split(": ", 1)[1].split("; ")
+        last = process.mounts[-2:]
+        assert more == [f"+ {mount.fstype} on {mount.target}" for mount in last]
+        gone = {mount.target for mount in last}
         assert remedy == again
         fewer.recheck(gone.__contains__)  # they may come and go
 
@@ -117,6 +119,30 @@ def test_an_ended_process_and_a_zombie_have_their_words() -> None:
         f"process {zombie.pid} has ended (a zombie)", "start the container again",
     )  # fmt: skip
     zombie.wait()
+
+
+def test_a_check_does_not_wait_for_the_end_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+
+    def asked(_read: object, _write: object, _other: object, seconds: float) -> tuple[object, ...]:
+        waits.append(seconds)
+        return [], [], []
+
+    with held() as process:
+        monkeypatch.setattr(select, "select", asked)
+        process.recheck()
+        monkeypatch.undo()
+    assert waits == [0]
+
+
+def test_ids_within_one_user_namespace_are_the_processes_own(tmp_path: Path) -> None:
+    """The kernel shows there how the namespace above maps them."""
+    (tmp_path / "uid_map").write_text("0 1000 500\n")
+    own = os.readlink("/proc/self/ns/user")
+    fd = os.open(tmp_path, os.O_PATH)
+    assert _uid_map(fd, {"user": own, "mnt": "mnt:[1]"}) == ((0, 0, 500),)
+    assert _uid_map(fd, {"user": "user:[1]", "mnt": own}) == ((0, 1000, 500),)
+    os.close(fd)
 
 
 @pytest.mark.root

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tarfile
 
 import pytest
+from tests.unit.image.test_sparse import old_gnu
 
 from scratchlab.collect.image.limits import ArchiveLimits
 from scratchlab.collect.image.problems import DamageError
@@ -43,6 +44,7 @@ def test_every_member_is_found_however_the_others_are_read(way: str) -> None:
         elif way == "first piece":
             next(iter(found.data()), None)
     assert names == [f"m{number}" for number in range(len(SIZES))]
+    assert found.read_all() == b""  # after the last one there is none
 
 
 def test_the_padding_of_the_last_member_may_be_missing() -> None:
@@ -119,3 +121,10 @@ def test_the_map_of_a_sparse_file_has_the_same_bound() -> None:
     assert [(header.size, found.read_all()) for header in found] == [(9, b"abc")]
     sentence = "s has a truncated or endless sparse map"
     assert damage(reader(*parts, extended_header=511)) == sentence
+
+
+def test_the_map_of_an_old_sparse_file_is_in_its_header() -> None:
+    found = reader(old_gnu([(6, b"abc")], 9), member("after"))
+    sparse = next(iter(found))
+    assert (sparse.size, sparse.segments, found.read_all()) == (9, [(6, 3)], b"abc")
+    assert [header.name for header in found] == [b"after"]
