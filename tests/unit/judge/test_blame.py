@@ -70,6 +70,12 @@ def test_an_instruction_is_one_short_line(created_by: str) -> None:
     assert "\n" not in found
 
 
+def test_of_a_long_instruction_as_much_is_shown_as_fits() -> None:
+    most = "x" * blame.MOST_SHOWN
+    assert blame.shortened(most) == most
+    assert blame.shortened(f"{most}y") == f"{most[:-3]}..."
+
+
 def test_a_hostile_line_costs_no_time() -> None:
     for text in ("|1 " + "/" * 4_000_000, "sh" + " -a pipefail" * 400_000, "|" + "1" * 4_000_000):
         assert blame.shortened(text)

@@ -168,6 +168,22 @@ def test_where_a_mount_is_gone_the_init_layers_mount_point_shows() -> None:
     assert layers(listed, DOCKER, *live) == ([], ["/dev/pts", "/etc/hosts"])
 
 
+@pytest.mark.parametrize(("rootless", "owner"), [(False, 0), (True, 100_000)])
+def test_links_of_the_init_layer_are_the_engines_and_all_else_is_the_containers_roots(
+    rootless: bool, owner: int
+) -> None:
+    etc = directory("/etc", ON_ROOT, uid=100_000, gid=100_000)
+    asked = facts(
+        changes={"/etc": "changed", "/etc/mtab": "changed"}, uid_map=((0, 100_000, 65_536),),
+        engine=replace(DOCKER, rootless=rootless),
+    )  # fmt: skip
+    live = Ledger([directory("/", ON_ROOT), etc, link("/etc/mtab", "/mine", ON_ROOT)])
+    init = eliminated(EvidenceSet(asked, Ledger(), live)).init
+    assert init is not None
+    made = link("/etc/mtab", "/proc/mounts", uid=owner, gid=owner)
+    assert [*init] == [etc, made]
+
+
 def test_a_change_of_what_the_init_layer_makes_is_the_writable_layers() -> None:
     assert layers({"/.dockerenv": "changed"}) == (["/.dockerenv"], ["/.dockerenv"])
 
