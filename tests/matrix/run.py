@@ -210,7 +210,7 @@ def numbers(report: dict[str, Any], variant: Variant, status: int) -> dict[str, 
     faults += [
         f"{path}: {origin}, but nobody did that"
         for path, origin in reported.items()
-        if path not in variant.written
+        if path not in variant.written | variant.also
     ]
     faults += [
         f"{path}: written, but not reported" for path in sorted(variant.written - {*reported})

@@ -17,7 +17,7 @@ class Variant:
     directory that tests.matrix.run makes, {id} the container. ``then`` are commands of the engine
     after the start, ``keep`` is one that runs during the verification. ``written`` are the paths
     that a process (or a command of ``then``) writes or deletes: only they may count as changed
-    since the start. ``other`` are the flags of a container {name}-other that is started first.
+    since the start, and those of ``also``, which some storage drivers copy up. ``other`` are the flags of a container {name}-other that is started first.
     """
 
     name: str
@@ -27,6 +27,7 @@ class Variant:
     then: tuple[tuple[str, ...], ...] = ()
     keep: tuple[str, ...] = ()
     written: frozenset[str] = field(default_factory=frozenset)
+    also: frozenset[str] = frozenset()
     other: tuple[str, ...] | None = None
     service: bool = False  # as a service of a swarm: ``flags`` are those of `service create`
     refused: tuple[str, ...] = ()  # parts of the error messages of engines that refuse it
@@ -343,7 +344,7 @@ _USR_VARIANTS = (
     ),
     u(
         "exec parts a hard link", then=shell("rm /usr/bin/perl && echo 1 >/usr/bin/perl"),
-        written=frozenset({"/usr/bin/perl"}),
+        written=frozenset({"/usr/bin/perl"}), also=frozenset({"/usr/bin/perl5.36.0"}),
     ),
     u(
         "exec writes a pid file", "--tmpfs", "/run", then=shell("echo 1 >/var/run/nginx.pid"),
