@@ -17,7 +17,8 @@ class Variant:
     directory that tests.matrix.run makes, {id} the container. ``then`` are commands of the engine
     after the start, ``keep`` is one that runs during the verification. ``written`` are the paths
     that a process (or a command of ``then``) writes or deletes: only they may count as changed
-    since the start, and those of ``also``, which some storage drivers copy up. ``other`` are the flags of a container {name}-other that is started first.
+    since the start, and those of ``also``, which some storage drivers copy up. ``other`` are the
+    flags of a container {name}-other that is started first.
     """
 
     name: str
