@@ -267,9 +267,11 @@ MOUNTED = (
         flags=("-v", "{files}:/b:ro"), status=1,
     ),
     m(
-        "a tmpfs of the user's replaced",
-        seeds(unmount("/run"), mount("-t", "tmpfs", "-o", "nosuid,nodev,noexec", "tmpfs", "/run")),
-        inside("/run"), flags=TMPFS, status=1,
+        "a tmpfs of the user's replaced",  # podman 5 binds a file in one on /run
+        seeds(
+            unmount("/data"), mount("-t", "tmpfs", "-o", "nosuid,nodev,noexec", "tmpfs", "/data")
+        ),
+        inside("/data"), flags=("--tmpfs", "/data"), status=1,
     ),
     m(
         "shared memory replaced",
@@ -332,9 +334,9 @@ MOUNTED = (
         Finding("entries", "/sys", "runtime-filesystem", "only-live", "ro"), status=1,
     ),
     m(
-        "a tmpfs of the user's gone", unmount("/run"),
-        Finding("entries", "/run", "image-layer", "same", "predicted as user-mount"), flags=TMPFS,
-        status=1,
+        "a tmpfs of the user's gone", unmount("/data"),
+        Finding("entries", "/data", "image-layer", "same", "predicted as user-mount"),
+        flags=("--tmpfs", "/data"), status=1,
     ),
     m(
         "a volume moved", seeds(make("/lab/x"), mount("--move", "/data", "/lab/x")),
