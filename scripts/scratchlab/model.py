@@ -14,6 +14,7 @@ from scratchlab.reading import SecondLook, UserDataRead
 from scratchlab.remedy import NOTHING, Mendable, Remedy
 
 Json = dict[str, Any]
+EMPTY_DIRECTORY = ".empty-directory"  # crun's, in its state directory: it masks directories with it
 
 
 class Kind(StrEnum):

@@ -97,6 +97,7 @@ class HostView:
         """
         inspect, process = self._inspect, self._process
         parent = parent_pid(process)
+        engine_mounts = storage.read_engine_mounts(parent) or ()
         config = runtime_config.find_config(inspect, engine, self._client.info(), parent)
         layers, layers_problem = storage.find_layers(
             inspect,
@@ -104,9 +105,12 @@ class HostView:
             image.diff_ids,
             process.mounts,
             process.root_mount,
-            engine_mounts=storage.read_engine_mounts(parent) or (),
+            engine_mounts=engine_mounts,
         )
-        candidates = runtime_config.source_candidates(inspect, config.data, engine)
+        candidates = [
+            *runtime_config.source_candidates(inspect, config.data, engine),
+            *runtime_config.empty_directories(process.mounts, engine_mounts),
+        ]
         destinations = container_facts.destinations(inspect, config.data)
         devices = self._engine_devices()
         accounts = host_accounts(inspect, parent) if engine.name == "podman" else Accounts()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import posixpath
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -13,8 +14,9 @@ from typing import Any, NamedTuple
 from scratchlab import mountinfo
 from scratchlab.collect.host_facts import ENGINE_FILES
 from scratchlab.collect.live.closed import Device, closed_ways
+from scratchlab.collect.live.limits import who_answers
 from scratchlab.errors import LabError
-from scratchlab.model import BindSource, Engine, Json, Mount
+from scratchlab.model import EMPTY_DIRECTORY, BindSource, Engine, Json, Mount
 from scratchlab.podman_command import words
 
 _MOST_BYTES = 64 << 20  # of a config.json; a real one has some ten thousand
@@ -209,6 +211,24 @@ def source_candidates(
         yield f"/dev/{name}"
     for device in ((config or {}).get("linux") or {}).get("devices") or []:
         yield from _absolute(device.get("path"))
+
+
+def empty_directories(mounts: Iterable[Mount], engine_mounts: Iterable[Mount]) -> Iterator[str]:
+    """Paths, in the engine's mount namespace, of the empty directory that a runtime may have bound
+    over masked directories: those of ``mounts`` that show one. crun binds that of its state
+    directory (pull request 1859, August 2025; 1.28 measured), each with a tmpfs of its own before.
+    """
+    shown = {
+        (mount.device, mount.root)
+        for mount in mounts
+        if mount.target.startswith(("/proc/", "/sys/"))
+        and posixpath.basename(mount.root) == EMPTY_DIRECTORY
+    }
+    for above in engine_mounts if shown else ():
+        for device, root in sorted(shown):
+            below = posixpath.relpath(root, above.root)
+            if device == above.device and below[:2] != ".." and not who_answers(above.fstype):
+                yield posixpath.join(above.target, below)
 
 
 def _absolute(path: object) -> Iterator[str]:

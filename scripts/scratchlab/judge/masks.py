@@ -3,19 +3,21 @@
 A mask is /dev/null over a file and an empty read-only tmpfs over a directory; a read-only path is
 bound over itself (runc v1.1.5 libcontainer/rootfs_linux.go maskPath(), readonlyPath()). The null
 device is the container's own, and with crun the host's: it masks before it changes the root (crun
-1.21 src/libcrun/linux.c do_masked_or_readonly_path()). Any process that may mount can make the same
-again: order and time tell.
+1.21 src/libcrun/linux.c do_masked_or_readonly_path()). Later ones bind one empty directory of the
+host's over all directories (crun pull request 1859; 1.28 measured). Any process that may mount can
+make the same again: order and time tell.
 """
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping, Sequence
 
 from scratchlab.judge.cause import Cause, mount_line
 from scratchlab.judge.podman_masks import default_masks
 from scratchlab.judge.rules.runtime import DEVICES
 from scratchlab.judge.times import changed_since, start_of
-from scratchlab.model import Evidence, Facts, Mount, Origin
+from scratchlab.model import EMPTY_DIRECTORY, Evidence, Facts, Mount, Origin
 
 _NULL = DEVICES["/dev/null"]
 
@@ -43,9 +45,18 @@ class Masks:
         self._hosts_null = {source.mount for source in hosts_null}
         # Of one that another mount covers, inode and number cannot be read.
         self._hosts_null_at = {(source.device, source.root) for source in hosts_null}
+        # crun binds its own over directories.
+        empty = [source for source in facts.sources if _is_empty_directory(source.path, facts)]
+        self._empty = {source.mount for source in empty}
+        self._empty_at = {(source.device, source.root) for source in empty}
         self._by_id = {mount.id: mount for mount in facts.mounts}
         # Not of a device: that changes with its names.
-        self._changed = {root.mount: root.changed for root in facts.mask_roots if not root.device}
+        # Nor of a directory that all containers share.
+        self._changed = {
+            root.mount: root.changed
+            for root in facts.mask_roots
+            if not root.device and root.mount not in self._empty
+        }
         self._device = {root.mount: root.device for root in facts.mask_roots}
         paths = self._masked | self._readonly
         self._run = _last_run(facts.mounts, paths)
@@ -87,7 +98,12 @@ class Masks:
         return Cause(Origin.RUNTIME_MASK, rule, (evidence, mount_line(mount)), doubt)
 
     def _is_mask(self, mount: Mount) -> bool:
-        return self._is_null(mount) or (mount.fstype == "tmpfs" and mount.root == "/")
+        new = mount.fstype == "tmpfs" and mount.root == "/"
+        return new or self._is_null(mount) or self._is_empty(mount)
+
+    def _is_empty(self, mount: Mount) -> bool:
+        covered = mount.id not in self._device and (mount.device, mount.root) in self._empty_at
+        return mount.id in self._empty or covered
 
     def _is_null(self, mount: Mount) -> bool:
         # As a bind shows it, whether or not its name was removed since (Linux fs/d_path.c).
@@ -116,6 +132,10 @@ class Masks:
                     again.append(number)
                 last = max(last, place)
         return again
+
+
+def _is_empty_directory(path: str, facts: Facts) -> bool:
+    return facts.runtime.name == "crun" and posixpath.basename(path) == EMPTY_DIRECTORY
 
 
 def _paths(listed: object) -> list[str]:

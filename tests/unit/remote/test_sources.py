@@ -85,3 +85,12 @@ def test_the_hosts_null_device_masks_the_same_in_both() -> None:
         mount(12, "/proc/z", "devtmpfs", device=(0, 6), root="/zero"),
     ]
     assert bind_sources([], own, mounts) == (BindSource("/dev/null", (0, 6), 0, 9, "/null"),)
+
+
+def test_the_runtimes_empty_directory_masks_the_same_in_both() -> None:
+    root = "/crun/.empty-directory"
+    own = [mount(90, "/proc/acpi", device=(0, 6), root=root), mount(91, "/x", root=root)]
+    mounts = [
+        mount(9, "/proc/acpi", device=(0, 6), root=root), mount(10, "/sys/firmware", root=root),
+    ]  # fmt: skip
+    assert bind_sources([], own, mounts) == (BindSource(root, (0, 6), 0, 9, root),)

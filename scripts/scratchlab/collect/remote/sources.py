@@ -6,12 +6,13 @@ and root, is what the examined container's mount has to say, too. Nothing in the
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator, Sequence
 
 import docker.types
 
 from scratchlab.collect.host_facts import ENGINE_FILES
-from scratchlab.model import BindSource, Json, Mount
+from scratchlab.model import EMPTY_DIRECTORY, BindSource, Json, Mount
 
 _PLACE = "/sources"  # in the debug container
 _MOST = 100
@@ -56,25 +57,27 @@ def bind_sources(
     paths: Sequence[str], own: Sequence[Mount], mounts: Sequence[Mount]
 ) -> tuple[BindSource, ...]:
     """``paths`` with those of ``mounts``, the examined container's, that show the same as the
-    debug container's ``own``. None of them where the engine refused to mount them there. And the
-    host's /dev/null, where it masks the same in both.
+    debug container's ``own``. None of them where the engine refused to mount them there. And what
+    of the host masks the same in both: its /dev/null, and the runtime's empty directory.
     """
-    found = [*_bind_sources(paths, own, mounts), *_hosts_null(own, mounts)]
+    found = [*_bind_sources(paths, own, mounts), *_masks(own, mounts)]
     return tuple(sorted(found, key=lambda source: (source.mount, source.path)))
 
 
-def _hosts_null(own: Sequence[Mount], mounts: Sequence[Mount]) -> Iterator[BindSource]:
-    """Masks of the host's null device: the runtime masks the debug container's /proc and /sys with
-    the same (crun 1.21 src/libcrun/linux.c do_masked_or_readonly_path()).
+def _masks(own: Sequence[Mount], mounts: Sequence[Mount]) -> Iterator[BindSource]:
+    """Masks that show a file or directory of the host's: the runtime masks the debug container's
+    /proc and /sys with the same (crun 1.21 src/libcrun/linux.c do_masked_or_readonly_path()).
     """
-    masks = {
-        (mount.device, mount.root)
+    paths = {
+        (mount.device, mount.root): "/dev/null" if mount.root == "/null" else mount.root
         for mount in own
-        if mount.root == "/null" and mount.target.startswith(("/proc/", "/sys/"))
+        if mount.target.startswith(("/proc/", "/sys/"))
+        and (mount.root == "/null" or posixpath.basename(mount.root) == EMPTY_DIRECTORY)
     }
     for mount in mounts:
-        if (mount.device, mount.root) in masks:
-            yield BindSource("/dev/null", mount.device, 0, mount.id, mount.root)
+        path = paths.get((mount.device, mount.root))
+        if path is not None:
+            yield BindSource(path, mount.device, 0, mount.id, mount.root)
 
 
 def _bind_sources(
