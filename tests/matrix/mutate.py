@@ -28,7 +28,8 @@ VANTAGES = "nothing, from the host and from a debug container"
 
 # A debug container reads no root on FUSE, and it needs limits.
 NO_DEBUG = ("answers for fuse", "is not available under /sys/fs/cgroup")
-ONE_DIRECTORY = frozenset({"native", "btrfs", "vfs"})  # drivers that keep a whole root in one
+# Drivers that keep a whole root in one directory, or hard links in one place.
+ONE_DIRECTORY = frozenset({"native", "btrfs", "vfs", "fuse-overlayfs"})
 
 
 def init_layer(engine: Engine, container: str) -> list[Path]:

@@ -119,7 +119,7 @@ WRITTEN = (
     ),
     m(
         "the mode of the working directory", lambda t: (t.root / "work/dir").chmod(0o777),
-        Finding("entries", "/work/dir", "engine-create", "only-live", "mode: predicted"),
+        Finding("entries", "/work/dir", "engine-create", "only-live", "mode: predicted 0755"),
         flags=("-w", "/work/dir"), engines=DOCKER, status=1,
     ),
     m(
@@ -128,15 +128,17 @@ WRITTEN = (
     ),
     m(
         "the mode of a mount point's directory", lambda t: (t.root / "deep").chmod(0o777),
-        Finding("entries", "/deep", "runtime-mountpoint", "only-live", "mode: predicted 0755"),
+        Finding("entries", "/deep", "runtime-mountpoint", "only-live", "mode: predicted"),
         flags=("--tmpfs", "/deep/er"), status=1,
     ),
     m("a directory in dev", make("/dev/made"), wrote("/dev/made", "only-live")),
     m("a file in dev", write("/dev/file"), wrote("/dev/file", "only-live"), initial=True),
     m(
         "an owner of one of two names", lambda t: os.chown(t.root / "lab/one", 12, -1),
-        wrote("/lab/one", "altered", "uid"),
+        # fuse-overlayfs copies another name up: no layer above has this one.
+        Finding("entries", "/lab/one", "written-later|unexplained", "altered", "uid"),
         Finding("entries", "/lab/two", "image-layer|written-later", "altered"),
+        one_directory=1,
     ),
     m(
         "a directory made again",
