@@ -284,6 +284,7 @@ def surroundings(engine: Engine, variants: Sequence[Variant]) -> Iterator[str]:
             engine.call("swarm", "init", "--advertise-addr", "127.0.0.1")
             engine.call("config", "create", f"{NAME}-config", f"{files}/file")
         if swarm or engine.name == "podman":
+            engine.call("secret", "rm", f"{NAME}-secret", check=False)  # of a run that was killed
             engine.call("secret", "create", f"{NAME}-secret", f"{files}/file")
         try:
             with cdi_file(files):

@@ -51,8 +51,9 @@ class Mutation:
     0 where it is the user's own affair. Where the root is one directory (native, btrfs), and on
     FUSE, it may end with ``one_directory``: what was written is then known by elimination.
     ``flags`` are those of the container; {files} is a directory. An ``early`` one is made between
-    create and start, in the engine's own directories; an ``initial`` one needs the initial user namespace: in another, nodes
-    and owners in /dev are the host's; a ``config`` one edits the runtime's config.json.
+    create and start, in the engine's own directories; an ``initial`` one needs the initial user
+    namespace: in another, nodes and owners in /dev are the host's; a ``config`` one edits the
+    runtime's config.json.
     """
 
     name: str
