@@ -68,7 +68,7 @@ _MOUNT_BTRFS = (
     "mkfs.btrfs -q -f /srv/btrfs.img && mount -o loop /srv/btrfs.img /srv/btrfs; }; }"
 )
 _BTRFS = {"storage-driver": "btrfs", "data-root": "/srv/btrfs"}
-_FUSE = {"storage-driver": "fuse-overlayfs"}
+_FUSE = {"storage-driver": "fuse-overlayfs", "data-root": "/srv/fuse"}
 _FUSE_DEVICE = "{ [ -e /dev/fuse ] || mknod /dev/fuse c 10 229; }"
 _REMAP = {"userns-remap": "default"}
 _CRUN = {"default-runtime": "crun", "runtimes": {"crun": {"path": "/usr/bin/crun"}}}
