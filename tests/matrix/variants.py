@@ -271,7 +271,10 @@ _USR_VARIANTS = (
     # Namespaces of another container, and networks.
     u("network of another", "--network", "container:{name}-other", other=()),
     u("ipc of another", "--ipc", "container:{name}-other", other=("--ipc", "shareable")),
-    u("pid of another", "--pid", "container:{name}-other", other=()),
+    u(
+        "pid of another", "--pid", "container:{name}-other", other=(),
+        refused=("cannot join another container's PID namespace if not creating cgroups",),
+    ),
     u("host network and uts", "--network", "host", "--uts", "host", refused=(_REMAPPED,)),
     u("linked", "--link", "{name}-other:peer", other=(), engines=DOCKER),
     u(
