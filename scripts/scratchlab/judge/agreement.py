@@ -42,7 +42,7 @@ def of_entry(
         return "; ".join(sentences) or NONE
     if cause.origin in MADE_LATER and (prediction.mount is None or prediction.origin in origins_at):
         # What was predicted is there, and was covered since the start: that is drift.
-        return "; ".join(sentences) or NONE
+        return cause.doubt or NONE
     sentences += _other_origin(prediction, cause)
     sentences += prediction.contradictions(live, mount)
     return "; ".join(sentences) or AGREES
@@ -59,7 +59,7 @@ def of_mount(
             sentences.append("not predicted: the engine's lists do not have this path")
         return "; ".join(sentences) or NONE
     if cause.origin in MADE_LATER and prediction.origin in origins_at:
-        return "; ".join(sentences) or NONE
+        return cause.doubt or NONE
     sentences += _other_origin(prediction, cause)
     sentences += prediction.mount_contradictions(mount)
     return "; ".join(sentences) or AGREES

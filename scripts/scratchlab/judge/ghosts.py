@@ -5,7 +5,6 @@ from __future__ import annotations
 from scratchlab import mountinfo
 from scratchlab.evidence import EvidenceSet
 from scratchlab.judge import elimination
-from scratchlab.judge.cause import mount_line
 from scratchlab.judge.mount_origins import MountOrigins
 from scratchlab.judge.opaque import is_opaque
 from scratchlab.judge.paths import upwards
@@ -62,7 +61,7 @@ class GhostFinder:
                 kind=Status.OVERRIDDEN if bind else Status.SHADOWED,
                 origin=cause.origin,
                 actor=f"{'a bind' if bind else f'the {mount.fstype}'} on {path}",
-                evidence=cause.evidence or (mount_line(mount),),
+                evidence=cause.evidence,
                 image=entry,
             )
         return None

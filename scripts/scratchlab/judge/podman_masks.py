@@ -37,5 +37,4 @@ def has_security_option(inspect: Mapping[str, Any], beginnings: tuple[str, ...])
     listed = (inspect.get("HostConfig") or {}).get("SecurityOpt") or ()
     values = (*command_line(inspect, "--security-opt"), *map(str, listed))
     # NAME:VALUE is taken, too: pkg/specgenutil/specgen.go, v4.0 to v5.8.
-    signs = (value if "=" in value else value.replace(":", "=", 1) for value in values)
-    return any(value.startswith(beginnings) for value in signs)
+    return any(value.replace(":", "=", 1).startswith(beginnings) for value in values)

@@ -190,6 +190,8 @@ def test_the_maker_is_the_last_layer_that_changed_something() -> None:
     assert blame.maker(5, ()) == 5
     assert blame.maker(None, ()) is None
     assert blame.maker(8, (made(0), changed(2, "mode"), repeated(8))) == 2
+    assert blame.maker(8, (made(3), repeated(8))) == 3
+    assert blame.maker(8, (made(0), changed(2, "mode"), changed(5, "uid"))) == 5
 
 
 def test_a_directory_that_no_layer_has_is_made_by_no_line() -> None:

@@ -21,6 +21,12 @@ def test_files_below_a_mount_are_named() -> None:
     )
 
 
+def test_three_files_are_all_named() -> None:
+    assert notes(*map(file, ("/data/a", "/data/b", "/data/c"))) == (
+        "the tmpfs on /data hides 3 files of the writable layer: /data/a, /data/b, /data/c",
+    )
+
+
 def test_one_file_is_one_file() -> None:
     assert notes(file("/data/a")) == (
         "the tmpfs on /data hides 1 file of the writable layer: /data/a",

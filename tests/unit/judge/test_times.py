@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scratchlab.judge.times import changed_since, reported_early, start_of
+from scratchlab.judge.times import changed_since, reported_early, shown, start_of
 from scratchlab.model import Container, Engine, Facts
 
 REPORTED = 1_795_856_400_500_000_000  # ns
@@ -40,6 +40,18 @@ def test_without_a_reported_start_nothing_is_known() -> None:
     facts = began("docker", "28.5.2", REPORTED, "never")
     assert start_of(facts) is None
     assert not reported_early(facts)
+
+
+@pytest.mark.parametrize(
+    ("moment", "words"),
+    [
+        (REPORTED, "2026-11-28T09:00:00.500000000Z"),
+        (1_999_999_999, "1970-01-01T00:00:01.999999999Z"),
+        (-1, "1969-12-31T23:59:59.999999999Z"),
+    ],
+)
+def test_a_moment_is_told_to_the_nanosecond(moment: int, words: str) -> None:
+    assert shown(moment) == words
 
 
 def test_what_is_not_later_is_not_told() -> None:

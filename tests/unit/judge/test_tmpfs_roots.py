@@ -23,7 +23,7 @@ from tests.unit.judge.handmade import (
 
 from scratchlab.model import Entry, Finding, Origin, Runtime
 
-RUNC, OLD_RUNC, CRUN = Runtime("runc", "1.1.15"), Runtime("runc", "1.1.7"), Runtime("crun", "1.21")
+RUNC, OLD_RUNC, CRUN = Runtime("runc", "1.1.8"), Runtime("runc", "1.1.7"), Runtime("crun", "1.21")
 USERS = {"HostConfig": {"Tmpfs": {"/run": ""}}}
 LATER = (Origin.WRITTEN_LATER, None)
 THE_USERS = (Origin.USER_MOUNT, "docker-user-mount")
