@@ -59,6 +59,9 @@ class LayerLine:
         return ", ".join(filter(None, (said, self.created[:10])))
 
 
+_NO_LINE = LayerLine(0)
+
+
 @dataclass(frozen=True, slots=True)
 class LayerSum:
     """What one layer brought: entries, and the bytes of their files (once for several names); and
@@ -92,9 +95,11 @@ def blame(image: Image, ledger: Ledger, path: str) -> Blame | None:
         return None
     layers = len(image.diff_ids)
     layer = None if entry is None else maker(entry.layer, history)
-    lines = {line.layer: line for line in layer_lines(image.config, layers)}
+    lines: dict[int | None, LayerLine] = {
+        line.layer: line for line in layer_lines(image.config, layers)
+    }
     unknown = "" if layer is None else why_unknown(image.config, layers)
-    return Blame(layer, lines.get(layer or 0, LayerLine(0)), unknown, history)
+    return Blame(layer, lines.get(layer, _NO_LINE), unknown, history)
 
 
 def layer_lines(config: Mapping[str, Any], layers: int) -> tuple[LayerLine, ...]:

@@ -194,6 +194,21 @@ def test_the_maker_is_the_last_layer_that_changed_something() -> None:
     assert blame.maker(8, (made(0), changed(2, "mode"), changed(5, "uid"))) == 5
 
 
+def test_what_no_layer_has_is_made_by_no_line() -> None:
+    """Also where the history tells of each layer."""
+    image = Image(diff_ids=("sha256:1",), config={"history": [step("ADD x")]})
+    ledger = Ledger([Entry("/d", DIRECTORY, 0o755), Entry("/d/f", Kind.FILE, 0o644, layer=0)])
+    ledger.put_histories([("/gone", (made(0), REMOVED))])
+    for path in ("/d", "/gone"):
+        found = blame.blame(image, ledger, path)
+        assert found is not None
+        assert (found.layer, found.line) == (None, LayerLine(0))
+        assert bool(found.history) is (path == "/gone")
+    inside = blame.blame(image, ledger, "/d/f")
+    assert inside is not None
+    assert (inside.layer, inside.line.instruction) == (0, "ADD x")
+
+
 def test_a_directory_that_no_layer_has_is_made_by_no_line() -> None:
     """Nothing is missing there, also where the history does not fit."""
     image = Image(diff_ids=("sha256:1",))

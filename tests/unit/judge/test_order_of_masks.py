@@ -26,6 +26,11 @@ def test_none_of_the_masks_is_late() -> None:
     assert rules[3:] == ["docker-user-mount", "readonly-path", *["masked-path"] * 3]
 
 
+def test_the_first_line_of_the_masks_tells_too() -> None:
+    found = in_lines("/sys/firmware", "/proc/acpi")
+    assert [origin(found, number) for number in (10, 11)] == [MASK, INSIDE]
+
+
 def test_a_mask_that_was_made_again_stands_after_one_that_covers_a_users_mount() -> None:
     found = with_tmpfs(PATH, PATH, "/proc/acpi")
     assert [origin(found, number) for number in (10, 11, 12)] == [USERS, MASK, INSIDE]

@@ -77,6 +77,13 @@ def test_a_change_of_the_top_was_made_later(
     assert found.evidence[0].detail == f"it was mounted with {detail}"
 
 
+def test_the_containers_root_owns_a_users_tmpfs_only_where_it_was_mounted_so() -> None:
+    mapped = {"uid_map": ((0, 100_000, 65_536),)}
+    owned = top(uid=100_000, gid=100_000)
+    assert shown(owned, **mapped) == LATER
+    assert shown(owned, "uid=100000", "gid=100000", **mapped) == THE_USERS
+
+
 def test_a_new_one_has_no_attributes() -> None:
     found = of(top(xattrs=(("trusted.a", b"1"), ("user.b", b""), ("security.selinux", b"x"))))
     assert (found.origin, found.rule, found.prediction) == (*LATER, "none")
