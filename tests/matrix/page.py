@@ -83,8 +83,8 @@ def _setups(measured: Measured) -> str:
     most = max((len(column["mutations"]) for column in measured.values()), default=0)
     partly = [n for n, column in measured.items() if len(column["mutations"]) < most // 2]
     intro = (
-        "Mutations are faults seeded into running containers; two of them change nothing (seen from the host, and compared with a debug "
-        "container). Only "
+        "Mutations are faults seeded into running containers; two of them change nothing (seen "
+        "from the host, and compared with a debug container). Only "
         "Docker has an init layer to seed; in a user namespace device nodes cannot be seeded, "
         "and the kernel refuses some others."
         + (f" Measured only in part: {', '.join(partly)}." if partly else "")
