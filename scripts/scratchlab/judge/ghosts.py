@@ -34,7 +34,7 @@ class GhostFinder:
         was removed since the start; None where nothing shows it. ``since`` says when the directory
         that it was in was changed, as a sentence; empty where that was not since the start.
         """
-        if any(above in self._covers for above in upwards(path) if above != "/"):
+        if any(above in self._covers for above in upwards(path)):
             return None
         facts, writable = self._evidence.facts, self._evidence.writable
         for above in upwards(path):

@@ -114,6 +114,7 @@ def test_in_a_network_of_the_user_the_engine_writes_its_own_resolver(
         ("nameserver 127.0.0.11\nnameserver 203.0.113.9\n", False),
         ("nameserver 203.0.113.9\n", False),
         ("search x\n", False),
+        ("Xoptions y\nnameserver 127.0.0.11\n", False),
     ):
         sentence = changed("resolv.conf", text, "0" * 64, NetworkSettings={"Networks": networks})
         assert (sentence == "") is kept

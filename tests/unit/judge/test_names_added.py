@@ -33,3 +33,12 @@ def test_of_many_names_three_are_told() -> None:
         judgement = judged(facts(), *live, image=[file("/x")], writable=live[:count])
         (proof,) = finding(judgement, "/x").evidence
         assert proof.detail == f"it was given the names {told}"
+
+
+def test_a_set_of_the_image_and_one_of_the_root_are_two_also_where_both_begin_alike() -> None:
+    first = {"a": "/a", "b": "/a", "bb": "/a", "c": "/c", "d": "/c"}
+    now = {"a": "/a", "b": "/b", "bb": "/b", "c": "/b", "d": "/a"}
+    image = [file(f"/{name}", links=links, layer=0) for name, links in first.items()]
+    live = [file(f"/{name}", ROOT.id, links=links) for name, links in now.items()]
+    found = finding(judged(facts(), *live, image=image, writable=[live[0], live[3]]), "/d")
+    assert found.evidence == (Evidence("writable-layer", "it was given the names /a"),)

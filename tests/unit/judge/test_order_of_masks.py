@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.unit.judge.handmade import INSIDE, MASK, USERS, causes, listed, origin
+import pytest
+from tests.unit.judge.handmade import INSIDE, MASK, USERS, causes, config, listed, origin
 from tests.unit.judge.test_masks_and_devices import in_lines
 
 from scratchlab.model import Facts
@@ -24,6 +25,14 @@ def test_none_of_the_masks_is_late() -> None:
     found = with_tmpfs(PATH, "/proc/bus", "/proc/acpi", "/proc/scsi", PATH)
     rules = [cause.rule for cause in causes(found).values()]
     assert rules[3:] == ["docker-user-mount", "readonly-path", *["masked-path"] * 3]
+
+
+@pytest.mark.parametrize("listed_paths", [7, "/proc/acpi", {"/proc/acpi": 1}, True])
+def test_what_is_no_list_names_no_mask(listed_paths: object) -> None:
+    found = in_lines("/proc/acpi", "/sys/firmware")
+    asked = config(maskedPaths=listed_paths, readonlyPaths=listed_paths)
+    found = replace(found, container=replace(found.container, oci_config=asked))
+    assert [origin(found, number) for number in (10, 11)] == [INSIDE, INSIDE]
 
 
 def test_the_first_line_of_the_masks_tells_too() -> None:

@@ -23,6 +23,7 @@ def began(name: str, version: str, made: int | None, started: str = "") -> Facts
         ("docker", "20.10.24", None, REPORTED, False),
         ("docker", "20.10.24", REPORTED - 1, REPORTED, False),
         ("docker", "26.1.5", None, REPORTED, False),
+        ("docker", "27", None, None, True),
         ("docker", "27.0.0", None, None, True),
         ("docker", "28.5.2", None, None, True),
         ("docker", "28.5.2", REPORTED + 1, REPORTED + 1, True),
