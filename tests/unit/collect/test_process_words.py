@@ -6,6 +6,7 @@ import errno
 import os
 import select
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -63,8 +64,12 @@ def test_root_may_be_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def sleeper() -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen(["sleep", "600"]) as child:
+    """A process, of root's with mounts of its own: an engine may change the machine's meanwhile."""
+    alone = ["unshare", "--mount"] if os.geteuid() == 0 else []
+    with subprocess.Popen([*alone, "sleep", "600"]) as child:
         try:
+            while Path(f"/proc/{child.pid}/comm").read_text() != "sleep\n":
+                time.sleep(0.01)
             yield child
         finally:
             child.kill()
