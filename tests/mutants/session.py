@@ -28,7 +28,7 @@ _NOTICED, _SURVIVED = 1, 0
 # A test may take this many times what it takes without a fault, and this many seconds of processor
 # time at least; else the child is ended: noticed.
 _TIMES, _LEAST_SECONDS = 6.0, 1.0
-_MOST_SECONDS = 600.0  # by the clock, for a child that waits
+_MOST_SECONDS = 120.0  # by the clock, for a child that waits
 _OPTIONS = ("-q", "-p", "no:cacheprovider", "-p", "no:timeout", "--capture=sys")
 _PYTEST = (sys.executable, "-m", "pytest", *_OPTIONS)
 _PROGRESS = 100  # faults between two lines
