@@ -175,7 +175,7 @@ def replace(path: str, old: str, new: str) -> Callable[[Target], object]:
 
 def attribute(path: str) -> Callable[[Target], object]:
     """A seed that sets an extended attribute, of a link itself."""
-    return lambda t: os.setxattr(t.root / path[1:], "trusted.seeded", b"1", follow_symlinks=False)
+    return lambda t: os.setxattr(f"{t.root}{path}", "trusted.seeded", b"1", follow_symlinks=False)
 
 
 def make(path: str) -> Callable[[Target], object]:
