@@ -2,8 +2,8 @@
 
 Each run starts two new system containers: plain.sh runs on one, the lab on the other, over the
 same kind of connection. Then the lab runs once more, ``ansible -m ping`` after it, and on the
-machine the experiments alone: the floor of a run that proves again. Each time
-is taken of the whole run, and of the part before the proof, which has no counterpart in the script.
+machine the experiments alone: the floor of a run that proves again. Each time is taken of the whole
+run, and of the part before the proof, which has no counterpart in the script.
 Needs Molecule's environment, an engine and root.
 """
 

@@ -111,11 +111,7 @@ def _of_init(path: str, facts: Facts) -> Entry | None:
     row = next((row for row in INIT_VISIBLE if row.path == path), None)
     if row is None:
         return None
-    ids = IdMap(facts.container.uid_map)
-    # os.Symlink() without chown: the engine's own owner (moby v20.10.24
-    # daemon/initlayer/setup_unix.go Setup()).
-    engines = row.kind is Kind.SYMLINK and not facts.engine.rootless
-    uid, gid = (0, 0) if engines else (ids.uid(0), ids.gid(0))
+    uid, gid = row.owner(IdMap(facts.container.uid_map), rootless=facts.engine.rootless)
     empty = hashlib.sha256().hexdigest() if row.kind is Kind.FILE else None
     return Entry(path, row.kind, row.mode, uid, gid, sha256=empty, target=row.target)
 

@@ -163,9 +163,9 @@ class _Comparison:
         since = changed_since(look.changed, self._start)
         if finding.origin is Origin.WRITTEN_LATER:
             return self._replaced(finding, since)
-        if look.sight is Sight.SAME and self._lies_in_one_directory(finding):
-            return self._changed_in_one_directory(finding, since)
-        if look.sight is Sight.SAME or finding.origin is not Origin.UNEXPLAINED:
+        if look.sight is Sight.SAME:
+            return self._in_one_directory(finding, since)
+        if finding.origin is not Origin.UNEXPLAINED:
             return finding
         words = "gone" if look.sight is Sight.GONE else "changed"
         proof = Evidence("stat", f"it was {words} when it was looked at again")
@@ -187,17 +187,16 @@ class _Comparison:
         proof = Evidence("stat", f"it {since}; {_was(prediction)}")
         return replace(finding, evidence=(*finding.evidence, proof), prediction=agreement.NONE)
 
-    def _lies_in_one_directory(self, finding: Finding) -> bool:
-        """Whether ``finding`` is the image's or the engine's by elimination, in a root without
-        layers: a directory of this container's alone, which its driver made before the start.
+    def _in_one_directory(self, finding: Finding, since: str) -> Finding:
+        """``finding`` as drift, where it is unexplained or the init layer's by elimination, in a
+        root without layers: a directory of this container's alone, which its driver made before the
+        start. The time of a directory proves nothing.
         """
         live, driver = finding.live, self._evidence.facts.engine.storage_driver
-        alone = live is not None and live.mount == self._root and driver in _ONE_DIRECTORY
-        return alone and finding.origin in (Origin.UNEXPLAINED, Origin.ENGINE_INIT_LAYER)
-
-    def _changed_in_one_directory(self, finding: Finding, since: str) -> Finding:
-        live = finding.live
-        if not since or live is None or live.kind is Kind.DIRECTORY:
+        if not since or live is None or live.kind is Kind.DIRECTORY or live.mount != self._root:
+            return finding
+        eliminated = finding.origin in (Origin.UNEXPLAINED, Origin.ENGINE_INIT_LAYER)
+        if driver not in _ONE_DIRECTORY or not eliminated:
             return finding
         prediction = self._predictions.by_path.get(finding.path)
         was = f"; {_was(prediction)}" if prediction is not None else ""

@@ -11,13 +11,13 @@ make the same again: order and time tell.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from scratchlab.judge.cause import Cause, mount_line
 from scratchlab.judge.podman_masks import default_masks
 from scratchlab.judge.rules.runtime import DEVICES
 from scratchlab.judge.times import changed_since, start_of
-from scratchlab.model import EMPTY_DIRECTORY, Evidence, Facts, Mount, Origin
+from scratchlab.model import EMPTY_DIRECTORY, BindSource, Evidence, Facts, Mount, Origin
 
 _NULL = DEVICES["/dev/null"]
 
@@ -41,23 +41,20 @@ class Masks:
         self._dev_null = {
             mount.device for mount in facts.mounts if mount.target in ("/dev", "/dev/null")
         }
-        hosts_null = [source for source in facts.sources if source.path == "/dev/null"]
-        self._hosts_null = {source.mount for source in hosts_null}
-        # Of one that another mount covers, inode and number cannot be read.
-        self._hosts_null_at = {(source.device, source.root) for source in hosts_null}
+        self._device = {root.mount: root.device for root in facts.mask_roots}
+        of_null = (source for source in facts.sources if source.path == "/dev/null")
+        self._hosts_null = _Shown(of_null, self._device)
         # crun binds its own over directories.
-        empty = [source for source in facts.sources if _is_empty_directory(source.path, facts)]
-        self._empty = {source.mount for source in empty}
-        self._empty_at = {(source.device, source.root) for source in empty}
+        of_empty = (source for source in facts.sources if _is_empty_directory(source.path, facts))
+        self._empty = _Shown(of_empty, self._device)
         self._by_id = {mount.id: mount for mount in facts.mounts}
         # Not of a device: that changes with its names.
         # Nor of a directory that all containers share.
         self._changed = {
             root.mount: root.changed
             for root in facts.mask_roots
-            if not root.device and root.mount not in self._empty
+            if not root.device and root.mount not in self._empty.mounts
         }
-        self._device = {root.mount: root.device for root in facts.mask_roots}
         paths = self._masked | self._readonly
         self._run = _last_run(facts.mounts, paths)
         again = [] if self._by_default else self._made_again(facts.mounts)
@@ -99,17 +96,12 @@ class Masks:
 
     def _is_mask(self, mount: Mount) -> bool:
         new = mount.fstype == "tmpfs" and mount.root == "/"
-        return new or self._is_null(mount) or self._is_empty(mount)
-
-    def _is_empty(self, mount: Mount) -> bool:
-        covered = mount.id not in self._device and (mount.device, mount.root) in self._empty_at
-        return mount.id in self._empty or covered
+        return new or self._is_null(mount) or self._empty.by(mount, mount.root)
 
     def _is_null(self, mount: Mount) -> bool:
         # As a bind shows it, whether or not its name was removed since (Linux fs/d_path.c).
         root = mount.root.removesuffix("//deleted")
-        covered = mount.id not in self._device and (mount.device, root) in self._hosts_null_at
-        known = mount.device in self._dev_null or mount.id in self._hosts_null or covered
+        known = mount.device in self._dev_null or self._hosts_null.by(mount, root)
         return known and root == "/null" and self._device.get(mount.id, _NULL) == _NULL
 
     def _shows_what_it_covers(self, mount: Mount) -> bool:
@@ -132,6 +124,24 @@ class Masks:
                     again.append(number)
                 last = max(last, place)
         return again
+
+
+class _Shown:
+    """The mounts that show one thing of the host's. Of one that another mount covers, inode and
+    number cannot be read: device and root tell.
+    """
+
+    def __init__(self, sources: Iterable[BindSource], seen: Container[int]) -> None:
+        """``sources`` are that thing; ``seen`` are the ids of the mounts that could be read."""
+        known = [*sources]
+        self.mounts = {source.mount for source in known}
+        self._at = {(source.device, source.root) for source in known}
+        self._seen = seen
+
+    def by(self, mount: Mount, root: str) -> bool:
+        """Whether ``mount``, whose root is ``root``, shows it."""
+        covered = mount.id not in self._seen and (mount.device, root) in self._at
+        return mount.id in self.mounts or covered
 
 
 def _is_empty_directory(path: str, facts: Facts) -> bool:

@@ -69,8 +69,14 @@ def test_a_name_that_is_gone_from_the_list_was_removed(read: Callable[..., str |
 def test_a_list_that_cannot_be_read_again_is_a_change(
     read: Callable[..., str | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def once(_: int) -> int:
-        raise PermissionError
+    opened, seen = directories.open_listing, set[str]()
+
+    def once(fd: int) -> int:
+        path = os.readlink(f"/proc/self/fd/{fd}")
+        if path in seen:
+            raise PermissionError
+        seen.add(path)
+        return opened(fd)
 
     monkeypatch.setattr(directories, "open_listing", once)
     assert read(listed=2) == "changed while read"

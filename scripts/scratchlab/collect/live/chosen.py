@@ -146,9 +146,7 @@ class _Reader:
 
     def _record(self, path: str, fd: int) -> bool:
         """Record what is behind ``fd``; False where that belongs to the pool now."""
-        mount_id = mount_id_of(fd)
-        is_open = self._reach.is_open(mount_id)
-        status = status_of(fd, mount_id, cached=not is_open, asked=is_open)
+        status = self._reach.status(fd)
         excluded, why = self._reach.excluded(status.mount)
         is_directory = stat.S_ISDIR(status.mode)
         if excluded:

@@ -9,7 +9,8 @@ never uses ``..``: it leads to wherever a directory was moved meanwhile.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
 from scratchlab.collect.live.file_status import FileStatus, status_of
 from scratchlab.model import Entry
@@ -34,10 +35,21 @@ def open_below(root_fd: int, path: str) -> int:
     return fd
 
 
-def open_listing(fd: int) -> int:
-    """A descriptor that lists the directory ``fd`` and leaves its access time as it is, where that
-    is allowed. Raises OSError.
+@contextmanager
+def listing(fd: int) -> Iterator[Iterator[os.DirEntry[str]]]:
+    """What is in the directory ``fd``, whose access time stays as it is where that is allowed.
+    Raises OSError.
     """
+    opened = open_listing(fd)
+    try:
+        with os.scandir(opened) as items:
+            yield items
+    finally:
+        os.close(opened)
+
+
+def open_listing(fd: int) -> int:
+    """A descriptor that lists the directory ``fd``; see listing."""
     try:
         return os.open(".", _LIST | os.O_NOATIME, dir_fd=fd)
     except PermissionError:
@@ -53,12 +65,8 @@ def lists(fd: int, names: Collection[str]) -> bool:
     left = {*names}
     if left:
         try:
-            listing = open_listing(fd)
-            try:
-                with os.scandir(listing) as items:
-                    left.difference_update(item.name for item in items)
-            finally:
-                os.close(listing)
+            with listing(fd) as items:
+                left.difference_update(item.name for item in items)
         except OSError:
             return False
     return not left
@@ -76,7 +84,7 @@ class OpenDirectory:
         self.entry = entry
         self.listed = False
         self.pending: list[str] = []  # names in it that are still to be read, the next one last
-        self.absent: set[str] = set()  # names that were listed and that nothing was found by
+        self.absent: list[str] = []  # names that were listed and that nothing was found by
         self.note: str | None = None
 
 

@@ -104,7 +104,7 @@ def status_of(
 
     ``mount`` is the id of its mount if the caller has it already. ``cached``: return what the
     kernel has cached, without a request to the filesystem. ``asked``: ask whoever answers for it,
-    as stat(2) does; otherwise what the kernel has of a FUSE may be older.
+    whatever the kernel has cached; otherwise what it has of a FUSE may be older.
     """
     if mount is None:
         mount = mount_id_of(fd)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from scratchlab.collect.live.closed import ClosedMounts
+from scratchlab.collect.live.file_status import FileStatus, mount_id_of, status_of
 from scratchlab.collect.live.limits import KERNEL_FILESYSTEMS
 from scratchlab.model import Mount
 
@@ -26,6 +27,14 @@ class Reach:
             return True
         mount = (self._mounts or {}).get(mount_id)
         return mount is not None and self._closed.why(mount) is None
+
+    def status(self, fd: int) -> FileStatus:
+        """The status of what is behind ``fd``, without a request to a filesystem that a process
+        serves, or that is not known. Raises OSError.
+        """
+        mount = mount_id_of(fd)
+        is_open = self.is_open(mount)
+        return status_of(fd, mount, cached=not is_open, asked=is_open)
 
     def excluded(self, mount_id: int) -> tuple[bool, str | None]:
         """Whether nothing of the filesystem is read, and the note if that leaves a gap."""

@@ -27,9 +27,9 @@ from scratchlab.collect.live.directories import (
     DirectoryStack,
     MovedError,
     OpenDirectory,
+    listing,
     lists,
     open_below,
-    open_listing,
 )
 from scratchlab.collect.live.entry_buffer import EntryBuffer
 from scratchlab.collect.live.file_status import FileStatus, mount_id_of, status_of, to_entry
@@ -189,7 +189,7 @@ class Walk:
             if self._may_read(directory, name) and not self._is_unopened(name):
                 directory.note = self._visit(fd, name, None, directory.absent) or directory.note
         else:
-            now = self._status(fd)
+            now = self._reach.status(fd)
             changed = (now.mtime, now.ctime) != (directory.status.mtime, directory.status.ctime)
             changed = changed or not lists(fd, directory.absent)
             self._leave(CHANGED if changed else None)
@@ -203,15 +203,11 @@ class Walk:
     def _list(self, directory: OpenDirectory, fd: int) -> None:
         bounded = self._users.is_bounded(directory.status.mount)
         try:
-            listing = open_listing(fd)
-            try:
-                with os.scandir(listing) as items:
-                    if bounded:
-                        self._choose(directory, items)
-                    else:
-                        self._visit_all(directory, fd, items)
-            finally:
-                os.close(listing)
+            with listing(fd) as items:
+                if bounded:
+                    self._choose(directory, items)
+                else:
+                    self._visit_all(directory, fd, items)
         except OSError as error:
             directory.note = f"unreadable: {error_name(error)}"
 
@@ -255,12 +251,12 @@ class Walk:
     def _below(self, name: str) -> str:
         return f"/{name}" if self._path == "/" else f"{self._path}/{name}"
 
-    def _wait(self, pending: list[str] | set[str], name: str) -> None:
-        pending.add(name) if isinstance(pending, set) else pending.append(name)
+    def _wait(self, pending: list[str], name: str) -> None:
+        pending.append(name)
         self._buffer.charge(len(name))
 
     def _visit(
-        self, directory_fd: int, name: str, pending: list[str] | None, absent: set[str] | None
+        self, directory_fd: int, name: str, pending: list[str] | None, absent: list[str] | None
     ) -> str | None:
         """Record the object ``name``; returns a note for its directory.
 
@@ -279,7 +275,7 @@ class Walk:
             return f"names in it unreadable: {error_name(error)}"
         kept = False
         try:
-            status = self._status(fd)
+            status = self._reach.status(fd)
             path = self._below(name)
             if stat.S_ISDIR(status.mode) and pending is not None:
                 self._wait(pending, name)
@@ -297,12 +293,6 @@ class Walk:
                 os.close(fd)
         self._keep(self._pool.ready())
         return None
-
-    def _status(self, fd: int) -> FileStatus:
-        mount = mount_id_of(fd)
-        # No request to a filesystem that a process serves, or that is not known.
-        is_open = self._reach.is_open(mount)
-        return status_of(fd, mount, cached=not is_open, asked=is_open)
 
     def _enter(self, name: str, path: str, fd: int, status: FileStatus) -> bool:
         """Enter a directory, or only record it. Returns whether ``fd`` was kept open."""

@@ -86,13 +86,10 @@ def _init_layer(builder: PredictionBuilder) -> None:
         in_image = builder.image.get(row.path)
         if row.kind is Kind.DIRECTORY and in_image is not None and in_image.kind is row.kind:
             continue
-        owner: dict[str, Any] = {}
-        if row.kind is Kind.SYMLINK and not builder.facts.engine.rootless:
-            # os.Symlink without chown, with userns-remap too: the engine's own owner.
-            owner = {"uid": 0, "gid": 0}
+        uid, gid = row.owner(builder.ids, rootless=builder.facts.engine.rootless)
         builder.add_on_root(
             row.path, Origin.ENGINE_INIT_LAYER, row.rule, kind=row.kind, mode=(row.mode,),
-            target=row.target, size=0 if row.kind is Kind.FILE else None, **owner,
+            target=row.target, size=0 if row.kind is Kind.FILE else None, uid=uid, gid=gid,
         )  # fmt: skip
 
 

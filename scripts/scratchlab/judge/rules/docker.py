@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from scratchlab.idmap import IdMap
 from scratchlab.judge.rules.rule import Citation, Rule
 from scratchlab.model import Kind, Origin
 
@@ -126,6 +127,14 @@ class InitEntry:
     mode: int
     rule: str
     target: str | None = None
+
+    def owner(self, ids: IdMap, *, rootless: bool) -> tuple[int, int]:
+        """Owner and group: the container's root; of a link, which os.Symlink() makes without
+        chown, the engine's own owner, with userns-remap too.
+        """
+        if self.kind is Kind.SYMLINK and not rootless:
+            return 0, 0
+        return ids.uid(0), ids.gid(0)
 
 
 # The entries that the running container shows; mounts cover the others.

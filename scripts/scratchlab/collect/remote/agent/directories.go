@@ -56,8 +56,8 @@ func (d *directory) names(each func(name string, isDirectory bool) bool) error {
 	}
 }
 
-// lists is whether the directory still lists the absent names: scratchlab.collect.live.walk says
-// what they are.
+// lists is whether the directory still lists the absent names: those of
+// scratchlab.collect.live.directories.
 func (d *directory) lists() (bool, error) {
 	left := len(d.absent)
 	if left == 0 {
