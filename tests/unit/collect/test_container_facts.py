@@ -232,16 +232,24 @@ def test_links_on_another_mount_are_recorded(tmp_path: Path, root: int) -> None:
     assert follow(root, "/a/up", "/absolute", on_root=True) == {}
 
 
-def test_what_was_mounted_over_the_root_came_later_and_closes_nothing() -> None:
+@pytest.fixture
+def machine() -> Iterator[tuple[int, Mount]]:
+    """A descriptor of this machine's root, and its mount."""
     fd = os.open("/", os.O_PATH)
-    here = mount_id_of(fd)
-    top = Mount(here, 0, (8, 1), "/", "/", (), (), "ext4", "", ())
+    yield fd, Mount(mount_id_of(fd), 0, (8, 1), "/", "/", (), (), "ext4", "", ())
+    os.close(fd)
+
+
+def test_what_was_mounted_over_the_root_came_later_and_closes_nothing(
+    machine: tuple[int, Mount],
+) -> None:
+    fd, top = machine
+    here = top.id
     over = replace(top, id=-1, parent=here)
     served = replace(top, id=-2, parent=-1, target="/proc", fstype="fuse")
     self_link = {"/proc/self": os.readlink("/proc/self")}
     assert links_on_mounts(fd, here, ["/proc/self"], (top, over, served)) == self_link
     assert links_on_mounts(fd, here, ["/proc/self"], (top, replace(served, parent=here))) == {}
-    os.close(fd)
 
 
 def test_a_link_that_begins_with_a_slash_leads_from_the_root_on(tmp_path: Path, root: int) -> None:
@@ -265,14 +273,11 @@ def test_links_on_what_the_engine_mounted_are_read(tmp_path: Path, root: int) ->
         assert links_on_mounts(root, number, [link], mounts, engines) == links
 
 
-def test_self_is_the_process_that_mounted() -> None:
-    fd = os.open("/", os.O_PATH)
-    here = mount_id_of(fd)
-    top = Mount(here, 0, (8, 1), "/", "/", (), (), "ext4", "", ())
+def test_self_is_the_process_that_mounted(machine: tuple[int, Mount]) -> None:
+    fd, top = machine
     for number, own in ((4711, "4711"), (None, os.readlink("/proc/self"))):
-        found = links_on_mounts(fd, here, ["/proc/mounts"], (top,), number=number)
+        found = links_on_mounts(fd, top.id, ["/proc/mounts"], (top,), number=number)
         assert found == {"/proc/mounts": "self/mounts", "/proc/self": own}
-    os.close(fd)
 
 
 def test_a_link_cannot_lead_out_of_the_root(tmp_path: Path, root: int) -> None:
