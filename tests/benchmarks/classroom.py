@@ -16,19 +16,23 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 from machines.docker_engine import INSTANCES, INSTANCES_EACH, docker
 from tests.benchmarks import keeping_bytecode
 from tests.benchmarks.comparison import Comparison
 from tests.machines import ROOT, classroom
+from tests.scenarios import environment
 
 DIRECTORY = ROOT / ".cache" / "classroom-benchmark"
 LIMIT = 20 * 60  # seconds for all of it
 BEFORE_MIB, BEFORE_SECONDS = 70.0, 3.3
+PING = "the same of ansible -m ping"
+_BETWEEN = 0.2  # seconds between two looks at the memory
 # ssh reaches these machines through docker exec, as in no real classroom.
 NOT_COUNTED = "docker"
 
@@ -69,25 +73,45 @@ def memory(pid: int) -> int:
     return total >> 10
 
 
-def run(inventory: Path, hosts: int, forks: int) -> dict[str, object]:
-    """Run ./lab for the first ``hosts`` machines; returns the measured values."""
-    names = ",".join(f"student{number:02}" for number in range(1, hosts + 1))
+class Cost(NamedTuple):
+    """What a command cost the controller."""
+
+    status: int
+    wall: float  # seconds
+    processor: float  # seconds
+    peak: int  # MiB
+
+
+def watched(command: Sequence[str], environment: Mapping[str, str]) -> Cost:
+    """Run a command, its output in a log, and watch its memory."""
     start, before, peak = time.monotonic(), os.times(), 0
-    command = [str(ROOT / "lab"), "-i", str(inventory), "-l", names, "--forks", str(forks)]
     with open(DIRECTORY / "log", "ab") as log:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=keeping_bytecode(os.environ),
+            cwd=ROOT,
+            env=keeping_bytecode(environment),
         )
         while process.poll() is None:
             peak = max(peak, memory(process.pid))
-            time.sleep(0.5)
+            time.sleep(_BETWEEN)
     wall, after = time.monotonic() - start, os.times()
     used = after.children_user + after.children_system
     used -= before.children_user + before.children_system
+    return Cost(process.returncode, wall, used, peak)
+
+
+def first(hosts: int) -> str:
+    """The names of the first ``hosts`` machines, as a limit of Ansible."""
+    return ",".join(f"student{number:02}" for number in range(1, hosts + 1))
+
+
+def run(inventory: Path, hosts: int, forks: int) -> dict[str, object]:
+    """Run ./lab for the first ``hosts`` machines; returns the measured values."""
+    options = ["-i", str(inventory), "-l", first(hosts), "--forks", str(forks)]
+    cost = watched([str(ROOT / "lab"), *options], os.environ)
     run_file = json.loads((ROOT / "reports" / "run.json").read_text())
     records = [
         json.loads((ROOT / "reports" / name / "status.json").read_text())
@@ -97,21 +121,27 @@ def run(inventory: Path, hosts: int, forks: int) -> dict[str, object]:
     return {
         "hosts": hosts,
         "forks": forks,
-        "wall_s": round(wall, 1),
+        "wall_s": round(cost.wall, 1),
         "own_tasks_median_s": round(median(seconds), 1),
         "own_tasks_slowest_s": round(max(seconds), 1),
-        "controller_cpu_s": round(used, 1),
-        "controller_peak_mib": peak,
+        "controller_cpu_s": round(cost.processor, 1),
+        "controller_peak_mib": cost.peak,
         "load": round(os.getloadavg()[0], 1),
         "cores": os.cpu_count(),
         "done": [record["state"] for record in records].count("done"),
-        "status": process.returncode,
+        "status": cost.status,
     }
+
+
+def ping(inventory: Path, hosts: int) -> Cost:
+    """Ask the first ``hosts`` machines for the module that does least: the floor of a task."""
+    options = ["-i", str(inventory), "-l", first(hosts), "--forks", str(hosts)]
+    return watched(["ansible", "all", *options, "-m", "ansible.builtin.ping"], environment())
 
 
 def controller(_runs: int) -> Iterator[Comparison]:
     """What another host costs the controller, from one run on one machine and one on ten; against
-    what it cost in the version of 2026-11-27.
+    what it cost in the version of 2026-11-27, and against one task of Ansible's that does nothing.
     """
     many = 10
     with enough_instances(many):
@@ -121,14 +151,19 @@ def controller(_runs: int) -> Iterator[Comparison]:
             inventory = classroom.inventory(DIRECTORY, classroom.start(many))
             run(inventory, many, many)  # the first run on the base changes it
             one, all_of_them = run(inventory, 1, 1), run(inventory, many, many)
+            one_ping, pings = ping(inventory, 1), ping(inventory, many)
         finally:
             classroom.remove()
     memory, processor = (
         (float(str(all_of_them[key])) - float(str(one[key]))) / (many - 1)
         for key in ("controller_peak_mib", "controller_cpu_s")
     )
-    yield Comparison("memory of a fork and its ssh", memory, "before", BEFORE_MIB, 0.5, "MiB")
-    yield Comparison("a host", processor, "before", BEFORE_SECONDS, 0.5, "s of the processor")
+    fork, unit = "memory of a fork and its ssh", "s of the processor"
+    yield Comparison(fork, memory, "before", BEFORE_MIB, 0.5, "MiB")
+    yield Comparison(fork, memory, PING, (pings.peak - one_ping.peak) / (many - 1), unit="MiB")
+    yield Comparison("a host", processor, "before", BEFORE_SECONDS, 0.5, unit)
+    each = (pings.processor - one_ping.processor) / (many - 1)
+    yield Comparison("a host", processor, PING, each, unit=unit)
 
 
 def main(count: int, wanted: list[str]) -> int:

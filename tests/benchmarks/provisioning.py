@@ -2,8 +2,9 @@
 
 Each run starts two new system containers: plain.sh runs on one, the lab on the other, over the
 same kind of connection. Then the lab runs once more, ``ansible -m ping`` after it, and on the
-machine the experiments alone: the floor of a run that proves again. Each time is taken of the whole
-run, and of the part before the proof, which has no counterpart in the script.
+machine the experiments alone, and a playbook that does no more than gather facts: both together are
+the floor of a run that proves again. Each time is taken of the whole run, and of the part before
+the proof, which has no counterpart in the script.
 Needs Molecule's environment, an engine and root.
 """
 
@@ -33,6 +34,7 @@ PROOF = b"PLAY [Prove"  # where the part begins that the script does not have
 SUITE = "bookworm"
 PINGS = 5
 MACHINES = Fresh("cost")
+FACTS = "- hosts: all\n  become: true\n"  # the least playbook: it asks each machine for its facts
 
 
 @contextmanager
@@ -106,12 +108,13 @@ def sources() -> bytes:
 
 class Lab(NamedTuple):
     """Durations of the lab on a bare machine and of a second run; seconds of the experiments alone,
-    started there, and of pings.
+    started there, of a playbook that gathers facts, and of pings.
     """
 
     first: Duration
     second: Duration
     proof: float
+    facts: float
     pings: list[float]
 
 
@@ -126,7 +129,11 @@ def lab(number: int) -> Lab:
         pings = [timed(ping, inventory.with_name("ping.txt")).whole for _ in range(PINGS)]
         experiments = MACHINES.command(name, "sudo", "scratchlab", "experiments")
         proof = timed(experiments, inventory.with_name("proof.txt")).whole
-        return Lab(first, second, proof, pings)
+        playbook = inventory.with_name("facts.yml")
+        playbook.write_text(FACTS)
+        facts = ["ansible-playbook", "-i", str(inventory), str(playbook)]
+        gathered = timed(facts, inventory.with_name("facts.txt")).whole
+        return Lab(first, second, proof, gathered, pings)
 
 
 def provisioning(runs: int) -> Iterator[Comparison]:
@@ -145,6 +152,7 @@ def provisioning(runs: int) -> Iterator[Comparison]:
     yield _compared("./lab again", [one.whole for one in seconds], ping, pings, 8)
     yield _compared("the part before the proof", [one.before_proof for one in seconds], ping, pings)
     yield _compared("the experiments alone, by hand", proofs, ping, pings)
+    yield _compared("a playbook of facts alone", [one.facts for one in labs], ping, pings)
 
 
 def _compared(
