@@ -8,6 +8,7 @@ import contextlib
 import functools
 import gc
 import json
+import math
 import os
 import signal
 import sys
@@ -24,11 +25,13 @@ from _pytest.runner import runtestprotocol
 from tests.mutants import DECIDING, kept, switch
 from tests.mutants.faults import Fault, is_of
 
-_NOTICED, _SURVIVED = 1, 0
+_NOTICED, _SURVIVED, _BROKEN = 1, 0, 99
 # A test may take this many times what it takes without a fault, and this many seconds of processor
 # time at least; else the child is ended: noticed.
 _TIMES, _LEAST_SECONDS = 6.0, 1.0
-_MOST_SECONDS = 120.0  # by the clock, for a child that waits
+# A child that uses less of the processor in this time waits for what never comes, however busy the
+# machine is: ended, and noticed.
+_IDLE_SECONDS, _IDLE_TICKS, _BETWEEN_LOOKS = 60.0, 0.5 * os.sysconf("SC_CLK_TCK"), 5.0
 _OPTIONS = ("-q", "-p", "no:cacheprovider", "-p", "no:timeout", "--capture=sys")
 _PYTEST = (sys.executable, "-m", "pytest", *_OPTIONS)
 _PROGRESS = 100  # faults between two lines
@@ -39,7 +42,9 @@ class _Child:
     fault: Fault
     order: list[int]
     answer: int  # a descriptor: the child writes the number of each test that it begins
-    until: float
+    looked: float = 0.0  # when, and how many ticks of the processor it had used when it went on
+    ticks: float = -math.inf
+    going: float = 0.0
 
 
 class Session:
@@ -80,8 +85,9 @@ class Session:
         for number, item in enumerate(self._items):
             switch.seen.clear()
             began = time.process_time()
-            if not _passes(item):
-                self.failed.append(item.nodeid)
+            with switch.watched():
+                if not _passes(item):
+                    self.failed.append(item.nodeid)
             self._seconds.append(time.process_time() - began)
             for function in switch.seen:
                 self._reached_by[function].append(number)
@@ -130,7 +136,7 @@ class Session:
             _be_silent()
             self._child(fault, order, writer)
         os.close(writer)
-        return pid, _Child(fault, order, reader, time.monotonic() + _MOST_SECONDS)
+        return pid, _Child(fault, order, reader)
 
     def _child(self, fault: Fault, order: Iterable[int], writer: int) -> None:
         status = _NOTICED  # an error of pytest's own counts as noticed, too
@@ -139,6 +145,9 @@ class Session:
             os.execve(sys.executable, [*_PYTEST, "-x", *_tests_for(fault)], environment)
         try:
             switch.choose(fault.function, fault.version)
+        except BaseException:
+            os._exit(_BROKEN)
+        try:
             for number in order:
                 most = max(_LEAST_SECONDS, _TIMES * self._seconds[number])
                 os.write(writer, b"%d " % number)
@@ -155,7 +164,10 @@ class Session:
         child = children.pop(pid)
         with open(child.answer, "rb") as answer:
             begun = answer.read().split()
-        if os.waitstatus_to_exitcode(status) == _SURVIVED:
+        ended = os.waitstatus_to_exitcode(status)
+        if ended == _BROKEN:
+            raise RuntimeError(f"{child.fault} cannot be put in")
+        if ended == _SURVIVED:
             self._survives(child.fault)
             return
         test = None
@@ -179,10 +191,22 @@ class Session:
                 ended, status = os.waitpid(pid, os.WNOHANG)
                 if ended:
                     return pid, status
-                if time.monotonic() > child.until:
+                if _is_idle(pid, child):
                     with contextlib.suppress(ProcessLookupError):
                         os.killpg(pid, signal.SIGKILL)
             time.sleep(0.002)
+
+
+def _is_idle(pid: int, child: _Child) -> bool:
+    now = time.monotonic()
+    if now - child.looked < _BETWEEN_LOOKS:
+        return False
+    stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    ticks = sum(map(int, stat[11:15]))  # utime, stime, cutime, cstime (proc(5))
+    if ticks - child.ticks >= _IDLE_TICKS:
+        child.ticks, child.going = ticks, now
+    child.looked = now
+    return now - child.going > _IDLE_SECONDS
 
 
 def _tests_for(fault: Fault) -> tuple[str, ...]:
@@ -206,7 +230,11 @@ def run(faults: Sequence[Fault], minutes: float, add: Callable[..., None]) -> li
     """
     session = Session(faults, minutes, add)
     directories = sorted({name for fault in faults for name in _tests_for(fault)})
-    with open(os.devnull, "w", encoding="utf-8") as nothing, contextlib.redirect_stdout(nothing):
+    with (
+        open(os.devnull, "w", encoding="utf-8") as nothing,
+        contextlib.redirect_stdout(nothing),
+        switch.watched(),  # what is called when it is imported
+    ):
         pytest.main([*_OPTIONS, *directories], plugins=[session])
     return session.failed
 
