@@ -17,6 +17,7 @@ _READER = ("tests/unit/collect", "tests/unit/image/test_formats.py",
            "tests/unit/image/test_from_engine.py", "tests/unit/image/test_members.py",
            "tests/unit/image/test_proof.py")  # fmt: skip
 _ANSWERS = ("tests/unit/collect/test_engine_answers.py",)
+_SOURCES = ("tests/unit/remote/test_sources.py", "tests/unit/remote/test_masks_of_both.py")
 DECIDING = {
     "scratchlab.judge": ("tests/unit/judge",),
     "scratchlab.collect.container_facts": ("tests/unit/collect",),
@@ -29,7 +30,7 @@ DECIDING = {
     "scratchlab.collect.engines.docker:DockerEngine": _ANSWERS,
     "scratchlab.collect.engines.podman:PodmanEngine.facts": _ANSWERS,
     "scratchlab.collect.engines.podman:PodmanEngine.runtime": _ANSWERS,
-    "scratchlab.collect.remote.sources": ("tests/unit/remote/test_sources.py",),
+    "scratchlab.collect.remote.sources": _SOURCES,
     "scratchlab.collect.image.from_engine": _READER,
     "scratchlab.collect.image.ledger_cache": _READER,
     "scratchlab.collect.image.tar.reader": _READER,
