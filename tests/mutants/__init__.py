@@ -4,7 +4,8 @@
 prints the score and every survivor that survivors.toml does not list with its reason. Modules are
 names such as ``scratchlab.judge.ghosts`` or ``MODULE:CLASS.METHOD``; by default all of DECIDING.
 The order is by chance, and the same each time: ``--sample N`` takes the first N, ``--minutes N`` as
-many as there is time for. What is found is kept in build/mutants.jsonl as it is found (kept.py says
+many as there is time for. A fault that survivors.toml lists counts as not noticed, and is tried
+only with ``--listed``. What is found is kept in build/mutants.jsonl as it is found (kept.py says
 how long it holds): a run that was cut off, or a sample, is gone on with.
 Tables are not changed by mutmut: tests/unit/judge/test_rules.py holds each row.
 """

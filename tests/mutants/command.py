@@ -59,10 +59,13 @@ def reasons() -> dict[str, str]:
     return {fault.strip(): group["reason"] for group in groups for fault in group["faults"]}
 
 
-def score(modules: Sequence[str] = (), sample: int = 0, minutes: float = math.inf) -> Score:
+def score(
+    modules: Sequence[str] = (), sample: int = 0, minutes: float = math.inf, *, listed: bool = False
+) -> Score:
     """Put in the faults of ``modules`` (none: all that decide), in an order by chance that is the
     same each time: the first ``sample`` of them (0: all), as many as are begun within ``minutes``.
-    What earlier runs found and still holds is not tried again.
+    What earlier runs found and still holds is not tried again; what REASONS lists is tried where
+    ``listed`` says so, and otherwise counts as a survivor.
     Raises RuntimeError where a test fails without a fault.
     """
     snapshot = kept.Snapshot.take()
@@ -70,7 +73,12 @@ def score(modules: Sequence[str] = (), sample: int = 0, minutes: float = math.in
     random.Random(_SEED).shuffle(faults)
     asked = faults[: sample or None]
     before = kept.load(kept.KEPT, snapshot)
-    new = [asdict(fault) for fault in asked if kept.name(fault) not in before]
+    known = frozenset[str]() if listed else reasons().keys()
+    new = [
+        asdict(fault)
+        for fault in asked
+        if kept.name(fault) not in before and str(fault) not in known
+    ]
     asked_for = {"faults": new, "minutes": minutes, "kept": str(kept.KEPT)}
     (WORK / "asked.json").write_text(json.dumps(asked_for | asdict(snapshot)))
     environment = {**os.environ, "PYTHONPATH": f"{WORK / 'src'}:{WORK}"}
@@ -82,6 +90,7 @@ def score(modules: Sequence[str] = (), sample: int = 0, minutes: float = math.in
             names = ", ".join(failed[:3])
             raise RuntimeError(f"{len(failed)} tests fail without a fault: {names}")
     found = kept.load(kept.KEPT, snapshot)
+    found |= {kept.name(fault): False for fault in asked if str(fault) in known}
     return Score(
         tuple(fault for fault in asked if found.get(kept.name(fault)) is True),
         tuple(fault for fault in asked if found.get(kept.name(fault)) is False),
@@ -94,9 +103,10 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants")
     parser.add_argument("--sample", type=int, default=0, metavar="N")
     parser.add_argument("--minutes", type=float, default=math.inf, metavar="N")
+    parser.add_argument("--listed", action="store_true")
     parser.add_argument("modules", nargs="*", metavar="MODULE")
     options = parser.parse_args(arguments)
-    found = score(options.modules, options.sample, options.minutes)
+    found = score(options.modules, options.sample, options.minutes, listed=options.listed)
     unknown = found.without_reason()
     print("\n".join([*map(str, unknown), found.by_module()]))
     print(f"{found}; {len(unknown)} of them without a reason in {REASONS.name}")
