@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import importlib
 import json
 import math
 import os
@@ -14,7 +15,7 @@ import signal
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,14 +52,20 @@ class _Child:
 class Session:
     """A plugin of pytest that runs the tests once for each of ``faults`` instead of once."""
 
-    def __init__(self, faults: Sequence[Fault], minutes: float, add: Callable[..., None]) -> None:
-        """No fault is begun after ``minutes``. ``add`` keeps what is found: kept.add, with its
-        first two arguments.
+    def __init__(
+        self,
+        faults: Sequence[Fault],
+        at_import: Set[str],
+        minutes: float,
+        add: Callable[..., None],
+    ) -> None:
+        """``at_import`` are the functions that run when the program is imported. No fault is begun
+        after ``minutes``. ``add`` keeps what is found: kept.add, with its first two arguments.
         """
         self._faults = faults
         self._most_minutes = minutes
         self._add = add
-        self._at_import: frozenset[str] = frozenset()  # functions that run when they are imported
+        self._at_import = at_import
         self._items: list[pytest.Item] = []
         self._seconds: list[float] = []
         self._reached_by: defaultdict[str, list[int]] = defaultdict(list)
@@ -74,7 +81,6 @@ class Session:
         )  # fmt: skip
         hypothesis.settings.load_profile("faults")
         self._items = session.items
-        self._at_import = frozenset(switch.seen)
         self._without_fault()
         if not self.failed:
             gc.collect()
@@ -230,13 +236,13 @@ def run(faults: Sequence[Fault], minutes: float, add: Callable[..., None]) -> li
     """Run the tests on each fault of the copy, which has to be the working directory; see Session.
     Returns the tests that fail without a fault.
     """
-    session = Session(faults, minutes, add)
     directories = sorted({name for fault in faults for name in _tests_for(fault)})
-    with (
-        open(os.devnull, "w", encoding="utf-8") as nothing,
-        contextlib.redirect_stdout(nothing),
-        switch.watched(),  # what is called when it is imported
-    ):
+    with switch.watched():
+        for module in sorted({fault.module for fault in faults}):
+            importlib.import_module(module)
+    at_import = frozenset(switch.seen)
+    session = Session(faults, at_import, minutes, add)
+    with open(os.devnull, "w", encoding="utf-8") as nothing, contextlib.redirect_stdout(nothing):
         pytest.main([*_OPTIONS, *directories], plugins=[session])
     return session.failed
 
