@@ -18,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import hypothesis
 import pytest
@@ -30,6 +31,7 @@ _NOTICED, _SURVIVED, _BROKEN = 1, 0, 99
 # A test may take this many times what it takes without a fault, and this many seconds of processor
 # time at least; else the child is ended: noticed.
 _TIMES, _LEAST_SECONDS = 6.0, 1.0
+_MOST_SECONDS = 300.0  # of all tests in a process of their own
 # A child that uses less of the processor in this time waits for what never comes, however busy the
 # machine is: ended, and noticed.
 _IDLE_SECONDS, _IDLE_TICKS, _BETWEEN_LOOKS = 60.0, 0.5 * os.sysconf("SC_CLK_TCK"), 5.0
@@ -66,6 +68,7 @@ class Session:
         self._most_minutes = minutes
         self._add = add
         self._at_import = at_import
+        self._while_collected: Set[str] = frozenset()  # functions that made parameters of tests
         self._items: list[pytest.Item] = []
         self._seconds: list[float] = []
         self._reached_by: defaultdict[str, list[int]] = defaultdict(list)
@@ -81,6 +84,7 @@ class Session:
         )  # fmt: skip
         hypothesis.settings.load_profile("faults")
         self._items = session.items
+        self._while_collected = frozenset(switch.seen)
         self._without_fault()
         if not self.failed:
             gc.collect()
@@ -110,7 +114,7 @@ class Session:
                 print(f"{done} of {len(self._faults)} faults, {self._survivors} not noticed, "
                       f"{minutes:.1f} min", file=sys.__stderr__, flush=True)  # fmt: skip
             order = self._order(fault)
-            if not order and fault.function not in self._at_import:
+            if not order and fault.function not in self._at_import | self._while_collected:
                 self._survives(fault)
                 continue
             while len(children) >= (os.cpu_count() or 1):
@@ -148,9 +152,7 @@ class Session:
     def _child(self, fault: Fault, order: Iterable[int], writer: int) -> None:
         status = _NOTICED  # an error of pytest's own counts as noticed, too
         if fault.function in self._at_import:
-            environment = {**os.environ, switch.FAULT: f"{fault.function} {fault.version}"}
-            files = dict.fromkeys((_TABLES, *_tests_for(fault)))
-            os.execve(sys.executable, [*_PYTEST, "-x", *files], environment)
+            _begin_anew(fault)
         try:
             switch.choose(fault.function, fault.version)
         except BaseException:
@@ -164,6 +166,8 @@ class Session:
                     break
             else:
                 status = _SURVIVED
+                if fault.function in self._while_collected:
+                    _begin_anew(fault)
         finally:
             os._exit(status)
 
@@ -205,6 +209,14 @@ class Session:
             time.sleep(0.002)
 
 
+def _begin_anew(fault: Fault) -> NoReturn:
+    """Run all tests in the place of this process, with ``fault`` from the import on."""
+    environment = {**os.environ, switch.FAULT: f"{fault.function} {fault.version}"}
+    files = dict.fromkeys((_TABLES, *_tests_for(fault)))
+    signal.setitimer(signal.ITIMER_PROF, _MOST_SECONDS)
+    os.execve(sys.executable, [*_PYTEST, "-x", *files], environment)
+
+
 def _is_idle(pid: int, child: _Child) -> bool:
     now = time.monotonic()
     if now - child.looked < _BETWEEN_LOOKS:
@@ -240,9 +252,13 @@ def run(faults: Sequence[Fault], minutes: float, add: Callable[..., None]) -> li
     with switch.watched():
         for module in sorted({fault.module for fault in faults}):
             importlib.import_module(module)
-    at_import = frozenset(switch.seen)
-    session = Session(faults, at_import, minutes, add)
-    with open(os.devnull, "w", encoding="utf-8") as nothing, contextlib.redirect_stdout(nothing):
+    session = Session(faults, frozenset(switch.seen), minutes, add)
+    switch.seen.clear()
+    with (
+        open(os.devnull, "w", encoding="utf-8") as nothing,
+        contextlib.redirect_stdout(nothing),
+        switch.watched(),
+    ):
         pytest.main([*_OPTIONS, *directories], plugins=[session])
     return session.failed
 
