@@ -1,4 +1,4 @@
-"""A time that a filesystem cannot hold is bounded to a second, whatever fraction either side has."""
+"""A time that a filesystem cannot hold is bounded to a second, whatever fractions there are."""
 
 from __future__ import annotations
 
