@@ -24,3 +24,8 @@ def test_a_time_within_the_last_second_is_held_as_it_is(last: int) -> None:
     """So that somebody set another fraction later."""
     image, live = (file("/f", mtime=last * SECOND + half) for half in (500_000_000, 300_000_000))
     assert dropped_or_bounded(image, live, ["mtime"]) == []
+
+
+def test_within_the_last_second_that_go_counts_no_time_becomes_1970() -> None:
+    image, live = file("/f", mtime=9_223_372_036 * SECOND + 500_000_000), file("/f", mtime=0)
+    assert dropped_or_bounded(image, live, ["mtime"]) == []
