@@ -46,3 +46,12 @@ def test_with_the_users_cgroups_none_are_mounted_where_a_link_of_the_images_lead
     found = predict(facts(inspect={"Mounts": wishes}, **engine), image)
     assert found.by_path["/opt/tool"].has_entry
     assert found.by_path["/opt"].kind == "directory"
+
+
+@engines
+def test_the_mounts_of_another_container_are_predicted_as_the_users(engine: dict[str, Any]) -> None:
+    lent = {"Type": "volume", "Name": "v", "Source": "/v/_data", "Destination": "/srv/data"}
+    found = predict(facts(lent=(lent,), **engine), Ledger())
+    name = facts(**engine).engine.name
+    assert found.by_path["/srv/data"].rule == f"{name}-user-mount"
+    assert found.by_path["/srv"].rule == "runtime-mountpoint"
