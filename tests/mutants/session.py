@@ -28,6 +28,7 @@ from tests.mutants import DECIDING, kept, switch
 from tests.mutants.faults import Fault, is_of
 
 _NOTICED, _SURVIVED, _BROKEN = 1, 0, 99
+_UNKNOWN = b"-"  # in the place of the number of a test
 # A test may take this many times what it takes without a fault, and this many seconds of processor
 # time at least; else the child is ended: noticed.
 _TIMES, _LEAST_SECONDS = 6.0, 1.0
@@ -152,7 +153,7 @@ class Session:
     def _child(self, fault: Fault, order: Iterable[int], writer: int) -> None:
         status = _NOTICED  # an error of pytest's own counts as noticed, too
         if fault.function in self._at_import:
-            _begin_anew(fault)
+            _begin_anew(fault, writer)
         try:
             switch.choose(fault.function, fault.version)
         except BaseException:
@@ -167,7 +168,7 @@ class Session:
             else:
                 status = _SURVIVED
                 if fault.function in self._while_collected:
-                    _begin_anew(fault)
+                    _begin_anew(fault, writer)
         finally:
             os._exit(status)
 
@@ -183,7 +184,7 @@ class Session:
             self._survives(child.fault)
             return
         test = None
-        if begun:
+        if begun and begun[-1] != _UNKNOWN:
             number = int(begun[-1])
             test = self._items[number].nodeid.partition("::")[0]
             known = self._noticed_before[child.fault.function]
@@ -209,8 +210,11 @@ class Session:
             time.sleep(0.002)
 
 
-def _begin_anew(fault: Fault) -> NoReturn:
-    """Run all tests in the place of this process, with ``fault`` from the import on."""
+def _begin_anew(fault: Fault, writer: int) -> NoReturn:
+    """Run all tests in the place of this process, with ``fault`` from the import on. Which of them
+    notices it is not known.
+    """
+    os.write(writer, _UNKNOWN)
     environment = {**os.environ, switch.FAULT: f"{fault.function} {fault.version}"}
     files = dict.fromkeys((_TABLES, *_tests_for(fault)))
     signal.setitimer(signal.ITIMER_PROF, _MOST_SECONDS)
