@@ -23,12 +23,14 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]+(Z|[+-]\d\d:\d\d)\Z")
 _DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 _SHELL = r"(?:/\S*/)?(?:ba|da|a|k|z)?sh(?: -\S+(?: pipefail)?)*? -\w*c "
 # moby v20.10 builder/dockerfile/dispatchers.go, "#(nop)"; buildah v1.28 writes the same.
-_CLASSIC = re.compile(rf"(?:\|\d+ .*? )?{_SHELL}#\(nop\) *(.*)")
+_CLASSIC = re.compile(rf"{_SHELL}#\(nop\) *(.*)")
 # BuildKit v0.11 frontend/dockerfile/dockerfile2llb/convert.go: commitToHistory(),
 # runCommandString(); "|2 A=1 B=2" are the build arguments.
 _BUILDKIT = re.compile(r" *# buildkit *\Z")
-_RUN = re.compile(rf"(?:RUN )?(?:\|\d+ (?:.*? )?)?{_SHELL}(.*)")
-_ARGUMENTS = re.compile(r"(?:RUN )?\|(\d{1,4}) (.*)")
+_RUN = re.compile(rf"(?:RUN )?{_SHELL}(.*)")
+_ARGUMENTS = re.compile(r"(?:RUN )?\|\d+ (.*)")
+_SHELLS = re.compile(rf"(?<!\S){_SHELL}")
+_HIDDEN = "RUN (its build arguments hide the command)"
 _FIELDS = {
     "mode": "mode",
     "uid": "owner",
@@ -133,12 +135,12 @@ def shortened(created_by: str) -> str:
     command) stays as it is.
     """
     text = _BUILDKIT.sub("", " ".join(created_by.split()))[:_MOST_READ]
+    if given := _ARGUMENTS.fullmatch(text):
+        text = _without_arguments(given[1])
     if classic := _CLASSIC.fullmatch(text):
         text = classic[1]
     elif run := _RUN.fullmatch(text):
         text = f"RUN {run[1]}"
-    elif given := _ARGUMENTS.fullmatch(text):
-        text = f"RUN {_without_arguments(given[2], int(given[1]))}"
     text = _DIGEST.sub(r"\1...", text).strip()
     return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 3]}..."
 
@@ -209,13 +211,12 @@ def _history(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [step for step in history if isinstance(step, dict)] if isinstance(history, list) else []
 
 
-def _without_arguments(text: str, count: int) -> str:
-    """``text`` without its first ``count`` words, if all of them are NAME=VALUE; else nothing of
-    it: where a value ends is then not known.
+def _without_arguments(text: str) -> str:
+    """The command in ``text``, which begins with build arguments. Nothing but a shell's words tells
+    where the last value ends: without them, or where they are there twice, it is not known.
     """
-    words = text.split(" ")
-    known = len(words) > count and all("=" in word for word in words[:count])
-    return " ".join(words[count:]) if known else "(its build arguments hide the command)"
+    shells = [found.start() for found in _SHELLS.finditer(text)]
+    return text[shells[0] :] if len(shells) == 1 else _HIDDEN
 
 
 def _did(step: LayerStep) -> str:

@@ -19,6 +19,9 @@ HASH = "8e8ff0e7a2c1" + "0" * 52
 # -- the line of a layer ----------------------------------------------------------------------
 
 
+HIDDEN = "RUN (its build arguments hide the command)"
+
+
 @pytest.mark.parametrize(
     ("created_by", "instruction"),
     [
@@ -36,12 +39,14 @@ HASH = "8e8ff0e7a2c1" + "0" * 52
         ("RUN /bin/sh -c apt-get update # buildkit", "RUN apt-get update"),
         ("RUN |1 TOKEN=secret /bin/sh -c make # buildkit", "RUN make"),
         ("RUN /bin/bash -euxo pipefail -c make # buildkit", "RUN make"),
-        ("RUN |1 A=1 /tool --flag # buildkit", "RUN /tool --flag"),
-        (
-            "RUN |2 A=secret value B=1 /tool # buildkit",
-            "RUN (its build arguments hide the command)",
-        ),
-        ("RUN |1 A=1", "RUN (its build arguments hide the command)"),
+        ("RUN |1 TOKEN=a b /bin/bash -o pipefail -c make # buildkit", "RUN make"),
+        ("RUN |0 /bin/sh -c make # buildkit", "RUN make"),
+        # The values end where the shell begins. Without one, or with two, that is not known.
+        ("RUN |1 A=1 /tool --flag # buildkit", HIDDEN),
+        ("RUN |1 TOKEN=my secret phrase /tool --flag # buildkit", HIDDEN),
+        ("RUN |2 A=secret value B=1 /tool # buildkit", HIDDEN),
+        ("RUN |1 TOKEN=use sh -c secret /bin/sh -c echo # buildkit", HIDDEN),
+        ("RUN |1 A=1", HIDDEN),
         ("COPY . /app # buildkit", "COPY . /app"),
         ("WORKDIR /app", "WORKDIR /app"),
         # kaniko writes the instruction itself.
