@@ -44,9 +44,10 @@ class MountIdentity:
         if not is_of_the_wishes_type(request):
             return None
         if not request.is_bind:
-            if mount.fstype in TYPES.get(request.type, (request.type,)):
-                return Evidence("mountinfo", f"its type is {mount.fstype}")
-            return None
+            known = mount.fstype in TYPES.get(request.type, (request.type,))
+            if not known or _shows_another_directory(mount, request):
+                return None
+            return Evidence("mountinfo", f"its type is {mount.fstype}")
         named = tuple(path for path in self.names(request) if path)
         for source in self._sources_at.get(mount.id, ()):
             if source.path in named:
@@ -157,6 +158,15 @@ def is_of_the_wishes_type(request: RequestedMount) -> bool:
         path = str(wish.get("Source") or "/").startswith("/")
         return request.is_bind or request.type == "overlay" or not path
     return kind not in NEW_FILESYSTEMS or request.type == kind
+
+
+def _shows_another_directory(mount: Mount, request: RequestedMount) -> bool:
+    """Whether ``mount`` is an overlay over another directory than the one that the user named
+    (podman -v SOURCE:TARGET:O). An overlay of FUSE shows none.
+    """
+    shown = {option for option in mount.super_options if option.startswith("lowerdir=")}
+    wanted = {option for option in request.options if option.startswith("lowerdir=")}
+    return bool(shown and wanted) and shown != wanted
 
 
 def _is_named(path: str, named: Sequence[str]) -> bool:

@@ -78,7 +78,8 @@ class RequestedMount:
     def __str__(self) -> str:
         options = f" ({', '.join(self.options)})" if self.options else ""
         kind = self.type or "bind"  # CDI files leave it out: "bind" is among the options
-        return f"{kind} {self.source} on {self.target}{options}"
+        what = f"{kind} {self.source}".rstrip()
+        return f"{what} on {self.target}{options}"
 
 
 def is_the_kernels(source: str) -> bool:
@@ -257,9 +258,14 @@ def _listed_in_inspect(facts: Facts) -> Iterator[RequestedMount]:
                              "inspect")  # fmt: skip
     for target in in_mount_order(users):
         wish = users[target]
-        fstype = "tmpfs" if wish.get("Type") == "tmpfs" else "bind"
-        source = "tmpfs" if fstype == "tmpfs" else str(wish.get("Source") or "")
+        fstype, source = str(wish.get("Type")), str(wish.get("Source") or "")
         options = () if wish.get("RW", True) else ("ro",)
+        if wish.get("Overlay"):
+            fstype, source, options = "overlay", "overlay", (*options, f"lowerdir={source}")
+        elif fstype in NEW_FILESYSTEMS:
+            source = fstype
+        else:
+            fstype = "bind"
         yield RequestedMount(target, fstype, source, options, "inspect")
     for name, target in NETWORK_FILES.items():
         if inspect.get(name) and target not in users:

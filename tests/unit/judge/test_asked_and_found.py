@@ -26,7 +26,7 @@ from tests.unit.judge.test_asked_devices import LISTED, NAMED, NOBODYS, NUMBER
 
 from scratchlab.devices import HostDevice
 from scratchlab.judge.places import requests
-from scratchlab.model import Engine, Origin, Runtime
+from scratchlab.model import Engine, Facts, Mount, Origin, Runtime
 
 # A mount whose source config.json has otherwise than inspect, and that shows neither.
 
@@ -143,3 +143,41 @@ def test_node_has_the_number_of_the_device_that_was_asked_for(
         sources=(source("/dev/fuse", 9),),
     )  # fmt: skip
     assert origin(found, 9) == expected
+
+
+# podman's new filesystems and overlays, as its command line asks for them: with config.json or not.
+
+ASKED = (Origin.USER_MOUNT, "podman-user-mount")
+
+
+@pytest.mark.parametrize("kind", ["tmpfs", "ramfs", "devpts"])
+@pytest.mark.parametrize(("shown", "expected"), [(True, ASKED), (False, NOBODYS)])
+def test_new_filesystem_is_known_without_config_json(
+    kind: str, shown: bool, expected: tuple[Origin, str | None]
+) -> None:
+    made = mount(9, "/new", kind) if shown else mount(9, "/new", "overlay")
+    assert origin(asked_of_podman(made, "--mount", f"type={kind},dst=/new"), 9) == expected
+
+
+@pytest.mark.parametrize(
+    ("lower", "expected"), [("/src", ASKED), ("/evil", NOBODYS), (None, ASKED)]
+)
+@pytest.mark.parametrize("vantage", ["host", "debug"])
+def test_overlay_is_over_the_directory_that_was_asked_for(
+    vantage: str, lower: str | None, expected: tuple[Origin, str | None]
+) -> None:
+    """As mountinfo shows it, whatever config.json has; an overlay of FUSE shows no directory."""
+    options = ("rw",) if lower is None else ("rw", f"lowerdir={lower}", "upperdir=/u")
+    made = mount(9, "/new", "overlay", super_options=options)
+    found = asked_of_podman(made, "-v", "/src:/new:O", vantage=vantage)
+    assert origin(found, 9) == expected
+
+
+def asked_of_podman(made: Mount, *words: str, vantage: str = "debug") -> Facts:
+    """Facts of a container that podman was asked for with ``words``, and that has ``made``."""
+    command = ["podman", "run", *words, "image"]
+    overlay = listed("/new", "overlay", "/merge", "lowerdir=/src", "upperdir=/u")
+    return facts(
+        made, engine=PODMAN, inspect={"Config": {"CreateCommand": command}}, vantage=vantage,
+        config=config(overlay) if vantage == "host" else None,
+    )  # fmt: skip
