@@ -3,24 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.unit.judge.test_weight import CAPABLE, weigh
 
 from scratchlab.judge.weight import Scale, Weight
 from scratchlab.model import Entry, Facts, Kind
-
-
-def weigh(
-    path: str,
-    kind: Kind = Kind.FILE,
-    mode: int = 0o644,
-    *,
-    content: str = "",
-    package: str = "",
-    attribute: str = "",
-) -> Weight:
-    """The weight of a change at ``path``; ``package`` owns it."""
-    facts = Facts(content={path: content}, packages={path: package})
-    xattrs = ((attribute, b"x"),) if attribute else ()
-    return Scale(facts).weigh(path, Entry(path, kind, mode, xattrs=xattrs), None).weight
 
 
 @pytest.mark.parametrize(
@@ -96,9 +82,9 @@ def test_either_bit_that_changes_an_owner_is_a_privilege(mode: int) -> None:
 
 
 def test_of_the_attributes_capabilities_alone_are_a_privilege() -> None:
-    assert weigh("/tmp/x", attribute="security.capability") is Weight.PRIVILEGE
-    assert weigh("/srv/x", Kind.DIRECTORY, attribute="security.capability") is Weight.DATA
-    assert weigh("/srv/x", attribute="user.x") is Weight.DATA
+    assert weigh("/tmp/x", xattrs=CAPABLE) is Weight.PRIVILEGE
+    assert weigh("/srv/x", Kind.DIRECTORY, xattrs=CAPABLE) is Weight.DATA
+    assert weigh("/srv/x", xattrs=(("user.x", b"x"),)) is Weight.DATA
 
 
 @pytest.mark.parametrize("kind", [Kind.CHAR, Kind.BLOCK])
@@ -109,10 +95,10 @@ def test_a_device_is_a_privilege_wherever_it_lies(kind: Kind) -> None:
 @pytest.mark.parametrize("content", ["ELF", "script"])
 def test_a_package_makes_data_lighter_and_never_a_program(content: str) -> None:
     owner = "dpkg: x 1"
-    assert weigh("/srv/x", content=content, package=owner) is Weight.PROGRAM
+    assert weigh("/srv/x", content=content, packages=owner) is Weight.PROGRAM
     assert weigh("/srv/x", Kind.DIRECTORY, content=content) is Weight.DATA
     for path in ("/tmp/x", "/srv/x"):
-        assert weigh(path, package=owner) is Weight.PACKAGE
+        assert weigh(path, packages=owner) is Weight.PACKAGE
 
 
 def test_what_was_removed_is_weighed_as_it_was_in_the_image() -> None:
