@@ -25,10 +25,13 @@ _MOST_BUSY = 0.1  # the share of the processors that others may use
 
 
 class Part(NamedTuple):
-    """A part of the table: what measures it, and the document that holds its last output."""
+    """A part of the table: what measures it, the document that holds its last output, and whether
+    it is measured once, however many runs are asked for.
+    """
 
     measure: Callable[[int], Iterator[Comparison]]
     document: str
+    once: bool = False
 
 
 _VERIFIER, _SCENARIOS, _CLASSROOM = "docs/verifier.md", "molecule/README.md", "docs/classroom.md"
@@ -41,7 +44,7 @@ PARTS: Mapping[str, Part] = {
     "many": Part(answers.many, _VERIFIER),
     "user-data": Part(user_data.user_data, _VERIFIER),
     "provisioning": Part(provisioning.provisioning, _SCENARIOS),
-    "controller": Part(classroom.controller, _CLASSROOM),
+    "controller": Part(classroom.controller, _CLASSROOM, once=True),
 }
 
 
@@ -59,7 +62,7 @@ def main() -> int:
     for name in options.parts or PARTS:
         part, share = PARTS[name], busy()
         rows = list(part.measure(options.runs))
-        text = table(rows) + "\n" + _measured(options.runs, share)
+        text = table(rows) + "\n" + _measured(1 if part.once else options.runs, share)
         print(f"\n{name}\n\n{text}", flush=True)
         met = met and all(row.met for row in rows)
         if options.write:
@@ -72,9 +75,10 @@ def main() -> int:
 def _measured(runs: int, share: float) -> str:
     others = f"others used {share:.0%} of them before"
     doubt = "; too busy a machine to trust these ratios" if share > _MOST_BUSY else ""
+    times = f"medians of {runs} runs in turns" if runs > 1 else "one run"
     day = time.strftime("%Y-%m-%d", time.gmtime())
     return documents.wrapped(
-        f"Measured on {day}: medians of {runs} runs in turns, {os.cpu_count()} processors, "
+        f"Measured on {day}: {times}, {os.cpu_count()} processors, "
         f"{others}{doubt}.", indent=""
     )  # fmt: skip
 

@@ -82,7 +82,7 @@ class Cost(NamedTuple):
     peak: int  # MiB
 
 
-def watched(command: Sequence[str], environment: Mapping[str, str]) -> Cost:
+def watched(command: Sequence[str], variables: Mapping[str, str]) -> Cost:
     """Run a command, its output in a log, and watch its memory."""
     start, before, peak = time.monotonic(), os.times(), 0
     with open(DIRECTORY / "log", "ab") as log:
@@ -92,7 +92,7 @@ def watched(command: Sequence[str], environment: Mapping[str, str]) -> Cost:
             stdout=log,
             stderr=log,
             cwd=ROOT,
-            env=keeping_bytecode(environment),
+            env=keeping_bytecode(variables),
         )
         while process.poll() is None:
             peak = max(peak, memory(process.pid))
