@@ -38,6 +38,7 @@ IGNORED = {
     r"/etc/(\.pwd\.lock|mtab|resolv\.conf)": "written by the system at any time",
     r"/var/backups(/.*)?": "dpkg-db-backup(8), once a day",
     r"/var/lib/systemd/(timers|random-seed|coredump|deb-systemd-.*)(/.*)?": "systemd's own state",
+    r"/var/lib/containers/cache/.*": "podman's notes on layers; no option moves them",
     r"/var/lib/(private|logrotate|ntp|chrony|dhcp|NetworkManager)(/.*)?": "services' own state",
     r"/var/spool/.*|/var/tmp/.*|/var/mail/.*": "scratch space of others",
     r"/run/(systemd|udev|user|log|lock|dbus|initctl|mount|credentials|sudo)(/.*)?": "the system",

@@ -25,6 +25,7 @@ from docker.models.images import Image
 
 from scratchlab import deadlines
 from scratchlab.collect.engines import EngineClient, connect
+from tests.integration import podman_service
 
 ROOT = Path(__file__).parents[2]
 LABEL = "scratchlab.test"
@@ -49,6 +50,15 @@ def interruptible() -> None:
     """A shell's background job ignores Ctrl-C, and so would the programs that tests interrupt."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def private_podman() -> Iterator[None]:
+    """The machine may have a podman in use: none of its files is written by a test."""
+    with podman_service.configuration() as variables, pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        yield
 
 
 @pytest.fixture(autouse=True)

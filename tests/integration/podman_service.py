@@ -1,11 +1,17 @@
-"""A private podman for the tests: own storage, own service; the machine's own is not touched."""
+"""A private podman for the tests: own storage, own service; the machine's own is not touched.
+
+Every podman of the integration tests has the files of ``configuration`` (conftest.py sets it), the
+ones that the program starts by itself too.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,6 +26,50 @@ from scratchlab.collect.engines import EngineClient, connect
 
 # podman asks for the machine's maximum, which root without CAP_SYS_RESOURCE must not set.
 ULIMITS = [Ulimit(name="nofile", soft=1024, hard=1024), Ulimit(name="nproc", soft=1024, hard=1024)]
+BRIDGE = "sl-test-podman"
+# The default network keeps its addresses in /var/lib/cni and its rules in the machine's firewall.
+_NETWORK = {
+    "cniVersion": "0.4.0",
+    "name": "podman",
+    "plugins": [
+        {
+            "type": "bridge",
+            "bridge": BRIDGE,
+            "ipam": {
+                "type": "host-local",
+                "dataDir": "{0}/addresses",
+                "ranges": [[{"subnet": "10.88.0.0/16"}]],
+            },
+        }
+    ],
+}
+
+
+@contextmanager
+def configuration() -> Iterator[dict[str, str]]:
+    """Environment variables that give each podman a storage, a state and a network of its own;
+    all of it is removed after the block."""
+    directory = Path(tempfile.mkdtemp(prefix="sl-podman-"))  # podman wants a short path
+    (directory / "networks").mkdir()
+    network = json.dumps(_NETWORK).replace("{0}", str(directory))
+    (directory / "networks" / "podman.conflist").write_text(network)
+    limits = ", ".join(f'"{limit.name}={limit.soft}:{limit.hard}"' for limit in ULIMITS)
+    containers = directory / "containers.conf"
+    containers.write_text(
+        f"[containers]\ndefault_ulimits = [{limits}]\n"
+        f'[engine]\ntmp_dir = "{directory}/tmp"\n'
+        f'[network]\nnetwork_config_dir = "{directory}/networks"\n'
+    )
+    storage = directory / "storage.conf"
+    storage.write_text(
+        f'[storage]\ndriver = "overlay"\n'
+        f'graphroot = "{directory}/root"\nrunroot = "{directory}/run"\n'
+    )
+    try:
+        yield {"CONTAINERS_CONF": str(containers), "CONTAINERS_STORAGE_CONF": str(storage)}
+    finally:
+        _clean_up(directory)
+        subprocess.run(["ip", "link", "delete", BRIDGE], capture_output=True, check=False)
 
 
 class Podman:

@@ -230,11 +230,8 @@ def test_wrong_origin_fails_the_experiment(
 
 
 def test_construction_and_evidence_agree_on_podman(
-    sleep_image: Image, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    sleep_image: Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limits = tmp_path / "containers.conf"  # see podman_service: what this root may set
-    limits.write_text('[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n')
-    monkeypatch.setenv("CONTAINERS_CONF", str(limits))
     few = tuple(rung for rung in all_rungs() if rung.id in ("chroot", "mounts", "runc"))
     monkeypatch.setattr(observe, "all_rungs", lambda: few)
     directory = tempfile.mkdtemp(prefix="sl-ladder-")

@@ -160,16 +160,11 @@ def test_exercise_shows_the_drawn_change_and_leaves_nothing_behind(
 
 
 @pytest.fixture(scope="module")
-def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineClient]:
-    """A podman of the tests' own that starts containers within the limits of this root."""
-    conf = tmp_path_factory.mktemp("podman") / "containers.conf"
-    limits = '["nofile=1024:1024", "nproc=1024:1024"]'  # see podman_service
-    conf.write_text(f'[containers]\ndefault_ulimits = {limits}\nnetns = "none"\n')
+def podman() -> Iterator[EngineClient]:
+    """A podman of the tests' own."""
     directory = Path(tempfile.mkdtemp(prefix="sl-test-"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CONTAINERS_CONF", str(conf))
-        with podman_service.serve(directory, "vfs") as (_, engine):
-            yield engine
+    with podman_service.serve(directory, "vfs") as (_, engine):
+        yield engine
 
 
 @pytest.fixture(scope="module")
