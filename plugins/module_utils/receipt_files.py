@@ -42,6 +42,11 @@ def remedy(path: Path) -> str:
     return f"put it back from a backup, or run: {command} ({then})"
 
 
+def receipt_of(path: Path | str) -> Path:
+    """Return the path of the receipt of the file ``path``, which the lab changed in part."""
+    return STATE / "receipts" / ("file" + str(path).replace("/", "-") + ".json")
+
+
 def read_json(path: Path, default: Any) -> Any:
     """Return the JSON document at ``path``, or ``default`` if there is none.
 

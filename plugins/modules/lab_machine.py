@@ -48,6 +48,11 @@ options:
     type: list
     elements: path
     default: []
+  json_files:
+    description: Files with a JSON object, for the fact of the same name.
+    type: list
+    elements: path
+    default: []
   repository:
     description: Directory on the machine that packages come from, for the fact of the same name.
     type: str
@@ -73,6 +78,9 @@ RETURN = r"""
 ansible_facts:
   description: RV(ansible_facts.lab_machine) is the state of the machine; its C(receipts) is true if
     the lab ran there, and its C(engine.installed) if the lab installed the engine.
+    C(interrupted) is true if an installation of packages was; C(json_files) has,
+    by path, C(content) and C(recorded) (the keys that the lab wrote) of O(json_files), null where
+    there is none.
     C(installed) has, by path, C(kind), C(mode), C(uid), C(gid) and C(sha256) of what is there
     of O(installed). RV(ansible_facts.lab_before) is the receipt.
   type: dict
@@ -80,6 +88,7 @@ ansible_facts:
 """
 
 import hashlib
+import json
 import os
 import stat
 
@@ -94,6 +103,7 @@ from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import (
 from ansible_collections.scratchlab.lab.plugins.module_utils.receipt_files import (
     STATE,
     read_json,
+    receipt_of,
     remove_json,
     write_json,
 )
@@ -159,6 +169,26 @@ def installed(path):
     return found
 
 
+def json_file(path):
+    """Return ``{"content": dict | None, "recorded": list | None}`` of a file with a JSON object.
+
+    ``content`` is empty without a file, and None where it is no JSON object; ``recorded`` are the
+    keys that the lab wrote, None where it wrote none.
+    """
+    try:
+        with open(path) as data:
+            content = json.load(data)
+    except FileNotFoundError:
+        content = {}
+    except (OSError, ValueError):
+        content = None
+    receipt = read_json(receipt_of(path), None)
+    return {
+        "content": content if isinstance(content, dict) else None,
+        "recorded": None if receipt is None else receipt.get("keys"),
+    }
+
+
 def unit_state(unit):
     """Return ``{"active": bool, "enabled": bool}`` of a systemd unit, false if it is unknown."""
     return {
@@ -200,6 +230,7 @@ def main():
             "directories": {"type": "list", "elements": "path", "default": []},
             "files": names,
             "installed": {"type": "list", "elements": "path", "default": []},
+            "json_files": {"type": "list", "elements": "path", "default": []},
             "repository": {"default": ""},
         },
         supports_check_mode=True,
@@ -216,6 +247,8 @@ def main():
     facts["repository"] = module.params["repository"]
     states = {path: installed(path) for path in module.params["installed"]}
     facts["installed"] = {path: state for path, state in states.items() if state is not None}
+    facts["json_files"] = {path: json_file(path) for path in module.params["json_files"]}
+    facts["interrupted"] = BEFORE.with_name("packages.pending").exists()
     facts["engine"]["receipt"] = read_json(BEFORE.with_name("engine.json"), {})
     added = read_json(BEFORE.with_name("packages.json"), {})
     facts["engine"]["installed"] = facts["engine"]["package"] in map(plain, added)

@@ -52,17 +52,12 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import SEARCH
 from ansible_collections.scratchlab.lab.plugins.module_utils.receipt_files import (
-    STATE,
     ReceiptError,
     read_json,
+    receipt_of,
     remove_json,
     write_json,
 )
-
-
-def receipt_of(path):
-    """Return the path of the receipt of ``path``."""
-    return STATE / "receipts" / ("file" + str(path).replace("/", "-") + ".json")
 
 
 def parse(module, path, content):

@@ -1,17 +1,25 @@
 #!/usr/bin/python
-"""Ansible module: build images from small contexts, only when these change."""
+"""Ansible module: make small contexts and build images from them, only when these change."""
 
 DOCUMENTATION = r"""
 module: scratch_image
-short_description: Build images with docker build, only when their contexts change
+short_description: Build images from contexts whose bytes and times are the same everywhere
 description:
-  - Builds with BuildKit and SOURCE_DATE_EPOCH if the engine has both, and with the classic builder
-    otherwise.
+  - Writes the files of each context, builds Go programs and unpacks a static busybox, each only
+    where it is missing or differs. All of it is one task, because each task costs a connection to
+    the machine.
+  - Builds an image only when its context has changed, with BuildKit and SOURCE_DATE_EPOCH if the
+    engine has both, and with the classic builder otherwise.
   - The receipt C(images.json) holds a digest of the context of each image, and the id of the image.
   - Never replaces an image of the same name that the lab did not build.
 options:
   images:
-    description: Images, each with its C(name) and the directory C(context).
+    description:
+      - Images, each with its C(name), the directory C(context) and in it C(files), names with the
+        files of the role that they come from (empty for an empty file); C(program), the name of a
+        Go program to build from C(main.go) there; C(shell), a directory there to fill with busybox
+        under the names of all its programs. The action plugin of the same name reads the files of
+        the role.
     type: list
     elements: dict
     required: true
@@ -20,9 +28,15 @@ options:
     type: str
     default: io.scratchlab.image
   epoch:
-    description: SOURCE_DATE_EPOCH, in seconds since 1970.
+    description: Modification time of everything and SOURCE_DATE_EPOCH, in seconds since 1970.
     type: int
     default: 0
+  repository:
+    description:
+      - Directory on the machine with a flat repository, to take busybox from instead of the
+        machine's own sources.
+    type: path
+    default: ""
   state:
     description: V(present) builds the images, V(absent) removes the lab's images.
     type: str
@@ -35,7 +49,10 @@ EXAMPLES = r"""
 - name: Build the images
   scratchlab.lab.scratch_image:
     images:
-      - {name: sleep, context: /var/lib/scratchlab/build/sleep}
+      - name: sleep
+        context: /var/lib/scratchlab/build/sleep
+        files: {Dockerfile: sleep/Dockerfile, main.go: sleep/main.go}
+        program: sleep
     epoch: 1511222400
 """
 
@@ -58,9 +75,13 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scratchlab.lab.plugins.module_utils import (
+    busybox,
+    context_files,
     engine_listing,
     engine_ownership,
+    go_programs,
 )
+from ansible_collections.scratchlab.lab.plugins.module_utils.dpkg_database import PackageError
 from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import (
     ask_engine,
     docker_environment,
@@ -146,6 +167,22 @@ def build(module, name, context):
     return chosen
 
 
+def contexts(module):
+    """Make the contexts; return whether something was changed, and the diffs of files."""
+    options, check = module.params, module.check_mode
+    try:
+        diffs = context_files.write(options["files"], options["epoch"], check)
+        built = go_programs.build(options["programs"], options["epoch"], check)
+        unpacked = options["shell"] and busybox.unpack(
+            options["shell"], options["epoch"], options["repository"], check
+        )
+    except (go_programs.BuildError, PackageError) as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"the build contexts cannot be made: {error}")
+    return bool(diffs or built or unpacked), diffs
+
+
 def present(module, images):
     """Build the images whose contexts changed."""
     receipt = read_json(RECEIPT, {})
@@ -223,9 +260,15 @@ def absent(module, images):
 
 def main():
     """Run the module."""
+    os.umask(0o022)  # sudo keeps the mask of the user
     module = AnsibleModule(
         argument_spec={
-            "images": {"type": "list", "elements": "dict", "required": True},
+            # Contexts by name, and what is in them by absolute path: see the action plugin.
+            "images": {"type": "dict", "required": True},
+            "files": {"type": "dict", "default": {}},
+            "programs": {"type": "dict", "default": {}},
+            "shell": {"type": "path", "default": ""},
+            "repository": {"type": "path", "default": ""},
             # Not the label of containers: every container inherits this one from its image.
             "label": {"default": "io.scratchlab.image"},
             "epoch": {"type": "int", "default": 0},
@@ -233,17 +276,20 @@ def main():
         },
         supports_check_mode=True,
     )
-    act = present if module.params["state"] == "present" else absent
+    starting = module.params["state"] == "present"
+    made, diffs = contexts(module) if starting else (False, [])
+    act = present if starting else absent
     try:
-        result = act(module, {one["name"]: one["context"] for one in module.params["images"]})
+        result = act(module, module.params["images"])
     except ReceiptError as error:
         module.fail_json(msg=str(error))
     except (OSError, engine_listing.Unanswered) as error:
-        if module.check_mode or module.params["state"] == "absent":
+        if module.check_mode or not starting:
             module.exit_json(
-                changed=module.params["state"] == "present",
+                changed=starting,
                 images={},
                 builder="",
+                diff=diffs,
                 msg=f"no engine answers ({error}); it would be started first",
             )
         module.fail_json(msg=f"no engine answers ({error}); run the role docker_host first")
@@ -251,7 +297,8 @@ def main():
         module.fail_json(
             msg=f"the engine's answer is not JSON ({error}); restart it, then run this again"
         )
-    module.exit_json(**result)
+    result["diff"] = [*diffs, result["diff"]]
+    module.exit_json(**result | {"changed": made or result["changed"]})
 
 
 if __name__ == "__main__":

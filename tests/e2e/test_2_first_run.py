@@ -17,8 +17,8 @@ from tests.e2e import lab_command
 STAGES = [
     ("scratchlab.lab.docker_host : Install", 4.0),
     ("scratchlab.lab.docker_host : Run the engine", 0.3),
-    ("scratchlab.lab.scratch_images : Make the build contexts", 0.5),
-    ("scratchlab.lab.scratch_images : Build the images", 0.4),
+    ("scratchlab.lab.scratch_images : Build the images", 0.5),
+    ("scratchlab.lab.scratch_images : Build the images", 3.0),
     ("scratchlab.lab.sleep_container : Run the container", 0.3),
     ("scratchlab.lab.rootfs_verification : Run the experiments", 0.5),
 ]

@@ -99,8 +99,8 @@ def test_report_with_failed_checks_gets_its_page_too(tmp_path: Path) -> None:
 def test_missing_page_is_an_error(tmp_path: Path, role: str) -> None:
     # Python itself ends with status 1 here; from scratchlab that would mean "something differs".
     done = stage(tmp_path, role, reports.sleep(), program=tmp_path / "nothing")
-    assert failed_task(done.stdout) == "Make the page of the report", done.stdout
-    assert "No module named scratchlab" in done.stdout
+    assert failed_task(done.stdout) == "Check that the page was made", done.stdout
+    assert "No module named 'scratchlab'" in done.stdout
     assert not (tmp_path / "reports/index.html").exists(), (
         "the page of an earlier report must be gone"
     )
@@ -108,7 +108,7 @@ def test_missing_page_is_an_error(tmp_path: Path, role: str) -> None:
 
 def test_damaged_report_is_an_error_of_the_page(tmp_path: Path) -> None:
     done = stage(tmp_path, ROLES[0], '{"schema": ')
-    assert failed_task(done.stdout) == "Make the page of the report", done.stdout
+    assert failed_task(done.stdout) == "Check that the page was made", done.stdout
     assert "damaged report" in done.stdout
     assert not (tmp_path / "reports/index.html").exists()
 

@@ -1,4 +1,4 @@
-"""The controller's part of build_contexts; its documentation is in the module."""
+"""The controller's part of scratch_image; its documentation is in the module."""
 
 from __future__ import annotations
 
@@ -28,15 +28,18 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
         _, options = self.validate_argument_spec(
             {
                 "images": {"type": "list", "elements": "dict", "options": image, "required": True},
-                "epoch": {"type": "int", "required": True},
+                "epoch": {"type": "int", "default": 0},
                 "repository": {"type": "path", "default": ""},
+                "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             }
         )
+        images = options.pop("images")
+        made = images if options["state"] == "present" else []
         result: dict[str, Any] = self._execute_module(
             module_args={
-                **arguments(options["images"], self._content),
-                "epoch": options["epoch"],
-                "repository": options["repository"],
+                **options,
+                **arguments(made, self._content),
+                "images": {image["name"]: image["context"] for image in images},
             },
             task_vars=task_vars,
         )

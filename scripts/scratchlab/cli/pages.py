@@ -1,0 +1,56 @@
+"""Make the pages of several reports: ``python -m scratchlab.cli.pages <ORDERS``.
+
+The role lab_report runs it once for all machines of a run: a process for each would take the time
+of an import and 70 MiB for each. ORDERS is a JSON array of objects: ``report`` and ``page`` are
+paths, ``links`` titles by URL; ``host``, ``inventories`` and ``engine`` are those of Reader. Prints
+a JSON object: why a page was not made, by its path. The exit status is 0 all the same.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Any
+
+from scratchlab.cli.classroom import write_report_page
+from scratchlab.errors import LabError
+from scratchlab.remedy import Reader
+from scratchlab.report import read
+from scratchlab.text import printable
+
+MOST = 4  # processes
+
+
+def make(order: Mapping[str, Any]) -> str:
+    """Make one page. Returns why it was not made, else nothing."""
+    try:
+        reader = Reader(order["host"], tuple(order["inventories"]), order["engine"])
+        write_report_page(read(order["report"]), order["page"], order["links"], reader)
+    except LabError as error:
+        return printable(str(error))
+    except Exception as error:  # the pages of the other machines are made all the same
+        return printable(f"unexpected error ({type(error).__name__}: {error})")
+    return ""
+
+
+def main() -> None:
+    """Read the orders and carry them out."""
+    orders = json.load(sys.stdin)
+    processes = min(MOST, os.cpu_count() or 1, len(orders))
+    if processes > 1:
+        with ProcessPoolExecutor(processes, mp_context=get_context("fork")) as pool:
+            reasons = list(pool.map(make, orders))
+    else:
+        reasons = [make(order) for order in orders]
+    failed = {
+        order["page"]: reason for order, reason in zip(orders, reasons, strict=True) if reason
+    }
+    json.dump(failed, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
