@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from scratchlab.experiments import EXPERIMENTS
-from scratchlab.experiments.table import fill_template
+from scratchlab.experiments.table import EXPERIMENTS, fill_template
 from scratchlab.labels import Names
 from scratchlab.model import Json
 from scratchlab.render.glossary import words

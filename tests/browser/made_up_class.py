@@ -18,8 +18,7 @@ from scratchlab.classroom.roster import Student
 from scratchlab.classroom.seats import Seat, save_seats
 from scratchlab.classroom.status import HelpCall, Status
 from scratchlab.cli.classroom import build_classroom
-from scratchlab.experiments import EXPERIMENTS
-from scratchlab.experiments.table import ExperimentOutcome, check_of_outcome
+from scratchlab.experiments.table import EXPERIMENTS, ExperimentOutcome, check_of_outcome
 from scratchlab.labels import Names
 from scratchlab.learn.steps import load_steps
 from scratchlab.model import Json

@@ -16,8 +16,9 @@ import pytest
 from docker.models.containers import Container
 
 from scratchlab.collect.engines import EngineClient
-from scratchlab.experiments import LABEL, Names, run
+from scratchlab.experiments.runner import run
 from scratchlab.lab.session import Laboratory
+from scratchlab.labels import LABEL, Names
 from scratchlab.model import Check
 
 from .conftest import BUSYBOX, SESSION, Build, Run

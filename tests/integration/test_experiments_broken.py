@@ -13,8 +13,10 @@ import pytest
 from docker.models.containers import Container
 
 from scratchlab.collect.engines import EngineClient, connect
-from scratchlab.experiments import EXPERIMENTS, LABEL, Experiment, Names, run
+from scratchlab.experiments.runner import run
+from scratchlab.experiments.table import EXPERIMENTS, Experiment
 from scratchlab.lab.session import Laboratory
+from scratchlab.labels import LABEL, Names
 from scratchlab.model import Check, Verdict
 
 from .conftest import LABEL as TEST_LABEL

@@ -16,9 +16,11 @@ import pytest
 from docker.models.containers import Container
 
 from scratchlab.collect.engines import EngineClient
-from scratchlab.experiments import Names, e13_control_groups, run
+from scratchlab.experiments import e13_control_groups
+from scratchlab.experiments.runner import run
 from scratchlab.lab import leftovers
 from scratchlab.lab.session import Laboratory
+from scratchlab.labels import Names
 from scratchlab.model import Verdict
 
 from .conftest import SESSION, Build
@@ -133,7 +135,9 @@ def _temporary(client: docker.DockerClient) -> set[str | None]:
 KILLED = """
 import sys
 from scratchlab.collect.engines import connect
-from scratchlab.experiments import Names, e13_control_groups, run
+from scratchlab.experiments import e13_control_groups
+from scratchlab.experiments.runner import run
+from scratchlab.labels import Names
 from scratchlab.lab.session import Laboratory
 run(Laboratory(connect("docker"), Names(limits=sys.argv[1])), ["E13"])
 """

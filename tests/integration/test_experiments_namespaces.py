@@ -13,8 +13,10 @@ import pytest
 from docker.models.containers import Container
 
 from scratchlab.collect.engines import EngineClient
-from scratchlab.experiments import Names, e13_control_groups, e14_namespaces, run
+from scratchlab.experiments import e13_control_groups, e14_namespaces
+from scratchlab.experiments.runner import run
 from scratchlab.lab.session import Laboratory
+from scratchlab.labels import Names
 from scratchlab.model import Check, Verdict
 
 from . import podman_service

@@ -11,10 +11,10 @@ from docker.models.containers import Container
 
 from scratchlab import codec
 from scratchlab.collect.engines import EngineClient, connect
-from scratchlab.experiments import EXPERIMENTS, LABEL, Names, run
-from scratchlab.experiments.runner import judge_again
-from scratchlab.experiments.table import fill_template
+from scratchlab.experiments.runner import judge_again, run
+from scratchlab.experiments.table import EXPERIMENTS, fill_template
 from scratchlab.lab.session import Laboratory
+from scratchlab.labels import LABEL, Names
 from scratchlab.model import Verdict
 
 from .engine_proxy import EngineProxy

@@ -11,11 +11,11 @@ from docker.models.containers import Container
 from docker.models.images import Image
 
 from scratchlab.collect.engines import EngineClient
-from scratchlab.experiments import LABEL as LAB_LABEL
-from scratchlab.experiments import Names
 from scratchlab.experiments import e07_more_than_image as e07
 from scratchlab.experiments import e12_two_things as e12
 from scratchlab.lab.session import Laboratory
+from scratchlab.labels import LABEL as LAB_LABEL
+from scratchlab.labels import Names
 from scratchlab.report import read
 from tests.integration.conftest import BUSYBOX, LABEL, SESSION, Run
 from tests.integration.live_roots import root

@@ -23,10 +23,11 @@ from docker.models.images import Image
 from scratchlab.cli import ladder
 from scratchlab.collect.engines import EngineClient
 from scratchlab.errors import LabError
-from scratchlab.experiments import LABEL, Names, e15_built_by_hand
+from scratchlab.experiments import e15_built_by_hand
 from scratchlab.judge import Judgement
 from scratchlab.lab import verification
 from scratchlab.lab.session import Laboratory
+from scratchlab.labels import LABEL, Names
 from scratchlab.ladder import observe, probe_container, workspace
 from scratchlab.ladder.judge import judge_ladder, judge_lifecycle
 from scratchlab.ladder.model import LadderRun, Lifecycle, Maker, RootView

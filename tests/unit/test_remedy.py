@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from scratchlab.experiments import EXPERIMENTS
+from scratchlab.experiments.table import EXPERIMENTS
 from scratchlab.remedy import (
     HERE,
     NOTHING,

@@ -1,11 +1,5 @@
 """The lab's experiments: a claim in the table, a probe that observes and a judge that decides.
 
-``run`` runs them against an engine; ``EXPERIMENTS`` is the table. Saved observations and the names
-of the lab's objects are enough to judge again without an engine.
+``runner.run`` runs them against an engine; ``table.EXPERIMENTS`` is the table, which needs neither
+an engine nor the Docker SDK. Saved observations and names are enough to judge again.
 """
-
-from scratchlab.experiments.runner import run, select
-from scratchlab.experiments.table import EXPERIMENTS, Experiment
-from scratchlab.labels import LABEL, Names
-
-__all__ = ["EXPERIMENTS", "LABEL", "Experiment", "Names", "run", "select"]

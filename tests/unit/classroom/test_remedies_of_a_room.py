@@ -14,9 +14,8 @@ from tests.rooms import Reports, made
 
 from scratchlab import remedy
 from scratchlab.cli.classroom import build_classroom, write_report_page
-from scratchlab.experiments import EXPERIMENTS
+from scratchlab.experiments.table import EXPERIMENTS, check_of_outcome
 from scratchlab.experiments.table import ExperimentOutcome as Outcome
-from scratchlab.experiments.table import check_of_outcome
 from scratchlab.labels import Names
 from scratchlab.remedy import Reader
 from scratchlab.render.terminal import classroom

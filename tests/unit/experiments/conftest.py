@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from scratchlab import codec
-from scratchlab.experiments import EXPERIMENTS
 from scratchlab.experiments.runner import load_module
+from scratchlab.experiments.table import EXPERIMENTS
 
 OBSERVED = Path(__file__).parent / "observed" / "docker-20.10.24.json"
 BY_ID = {experiment.id: experiment for experiment in EXPERIMENTS}

@@ -15,9 +15,10 @@ from scratchlab.cli import experiments
 from scratchlab.cli.experiment_table import print_experiments
 from scratchlab.errors import LabError
 from scratchlab.evidence import EvidenceSet
-from scratchlab.experiments import EXPERIMENTS, Names
 from scratchlab.experiments.runner import judge_again
+from scratchlab.experiments.table import EXPERIMENTS
 from scratchlab.judge import Judgement
+from scratchlab.labels import Names
 from scratchlab.ledger import Ledger
 from scratchlab.model import (
     Check,

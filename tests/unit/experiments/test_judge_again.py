@@ -5,8 +5,8 @@ import json
 import pytest
 
 from scratchlab import codec
-from scratchlab.experiments import EXPERIMENTS
 from scratchlab.experiments.runner import judge_again
+from scratchlab.experiments.table import EXPERIMENTS
 from scratchlab.model import Verdict
 
 from .conftest import OBSERVED

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from scratchlab.experiments import EXPERIMENTS, Names
 from scratchlab.experiments.e08_required_filesystems import VisibleMount
 from scratchlab.experiments.runner import load_module
-from scratchlab.experiments.table import ExperimentOutcome, check_of_outcome
+from scratchlab.experiments.table import EXPERIMENTS, ExperimentOutcome, check_of_outcome
+from scratchlab.labels import Names
 from scratchlab.model import Check, Verdict
 
 from . import broken, broken_ladder, broken_limits, broken_namespaces

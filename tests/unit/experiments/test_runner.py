@@ -17,8 +17,8 @@ from requests.exceptions import ReadTimeout
 
 from scratchlab import deadlines
 from scratchlab.errors import LabError
-from scratchlab.experiments import EXPERIMENTS, Experiment, runner
-from scratchlab.experiments.table import ExperimentOutcome, Explanation
+from scratchlab.experiments import runner
+from scratchlab.experiments.table import EXPERIMENTS, Experiment, ExperimentOutcome, Explanation
 from scratchlab.lab import session
 from scratchlab.lab.concurrency import call_side_by_side
 from scratchlab.lab.session import Laboratory

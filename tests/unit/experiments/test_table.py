@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from scratchlab.errors import LabError
-from scratchlab.experiments import EXPERIMENTS, Experiment, Names, select
-from scratchlab.experiments.runner import load_module
+from scratchlab.experiments.runner import load_module, select
+from scratchlab.experiments.table import EXPERIMENTS, Experiment
+from scratchlab.labels import Names
 
 PACKAGE = Path(load_module.__code__.co_filename).parent
 
@@ -60,3 +63,8 @@ def test_selection_includes_prerequisites_in_order() -> None:
 def test_unknown_id_is_an_error() -> None:
     with pytest.raises(LabError, match="no experiment 'E99'; choose from E01, E02"):
         select(["E07", "E99"])
+
+
+def test_the_table_needs_no_docker_sdk() -> None:
+    code = "import sys, scratchlab.cli.experiment_table; sys.exit('docker' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
