@@ -25,12 +25,15 @@ from typing import NamedTuple
 from machines.docker_engine import INSTANCES, INSTANCES_EACH, docker
 from tests.benchmarks import keeping_bytecode
 from tests.benchmarks.comparison import Comparison
+from tests.benchmarks.idle import MODULES_AGAIN, Tasks, tasks_of
 from tests.machines import ROOT, classroom
 from tests.scenarios import environment
 
 DIRECTORY = ROOT / ".cache" / "classroom-benchmark"
 LIMIT = 20 * 60  # seconds for all of it
-BEFORE_MIB, BEFORE_SECONDS = 70.0, 3.3
+BEFORE_MIB = 70.0  # of a fork and its ssh on 2026-11-27
+# A host on 2026-11-27: 3.3 s of the processor, where a host of ansible -m ping took 0.10 s.
+BEFORE_PINGS = 33.0
 PING = "the same of ansible -m ping"
 _BETWEEN = 0.2  # seconds between two looks at the memory
 # ssh reaches these machines through docker exec, as in no real classroom.
@@ -141,7 +144,8 @@ def ping(inventory: Path, hosts: int) -> Cost:
 
 def controller(_runs: int) -> Iterator[Comparison]:
     """What another host costs the controller, from one run on one machine and one on ten; against
-    what it cost in the version of 2026-11-27, and against one task of Ansible's that does nothing.
+    what it cost in the version of 2026-11-27, against one task of Ansible's that does nothing, and
+    against as many idle tasks as the run has. Raises RuntimeError when a machine did not finish.
     """
     many = 10
     with enough_instances(many):
@@ -151,7 +155,11 @@ def controller(_runs: int) -> Iterator[Comparison]:
             inventory = classroom.inventory(DIRECTORY, classroom.start(many))
             run(inventory, many, many)  # the first run on the base changes it
             one, all_of_them = run(inventory, 1, 1), run(inventory, many, many)
+            if (one["done"], all_of_them["done"]) != (1, many):
+                raise RuntimeError(f"not every machine finished: see {DIRECTORY / 'log'}")
+            idle_tasks = tasks_of(DIRECTORY / "log", "student02")
             one_ping, pings = ping(inventory, 1), ping(inventory, many)
+            one_idle, idles = (idle(inventory, hosts, idle_tasks) for hosts in (1, many))
         finally:
             classroom.remove()
     memory, processor = (
@@ -161,9 +169,19 @@ def controller(_runs: int) -> Iterator[Comparison]:
     fork, unit = "memory of a fork and its ssh", "s of the processor"
     yield Comparison(fork, memory, "before", BEFORE_MIB, 0.5, "MiB")
     yield Comparison(fork, memory, PING, (pings.peak - one_ping.peak) / (many - 1), unit="MiB")
-    yield Comparison("a host", processor, "before", BEFORE_SECONDS, 0.5, unit)
     each = (pings.processor - one_ping.processor) / (many - 1)
-    yield Comparison("a host", processor, PING, each, unit=unit)
+    yield Comparison("a host", processor, PING, each, BEFORE_PINGS / 2, unit)
+    each_idle = (idles.processor - one_idle.processor) / (many - 1)
+    yield Comparison("a host", processor, "as many idle tasks", each_idle, unit=unit)
+    yield Comparison("as many idle tasks", each_idle, PING, each, unit=unit)
+
+
+def idle(inventory: Path, hosts: int, tasks: Tasks) -> Cost:
+    """Run as many tasks that do nothing on the first ``hosts`` machines."""
+    playbook = DIRECTORY / "idle.yml"
+    playbook.write_text(tasks.playbook(MODULES_AGAIN))
+    options = ["-i", str(inventory), "-l", first(hosts), "--forks", str(hosts), str(playbook)]
+    return watched(["ansible-playbook", *options], environment())
 
 
 def main(count: int, wanted: list[str]) -> int:

@@ -1,10 +1,10 @@
 """Time of the lab on a bare machine, against a shell script; of a second run, against a ping.
 
 Each run starts two new system containers: plain.sh runs on one, the lab on the other, over the
-same kind of connection. Then the lab runs once more, ``ansible -m ping`` after it, and on the
-machine the experiments alone, and a playbook that does no more than gather facts: both together are
-the floor of a run that proves again. Each time is taken of the whole run, and of the part before
-the proof, which has no counterpart in the script.
+same kind of connection. Then the lab runs once more, ``ansible -m ping`` after it, on the machine
+the experiments alone, and playbooks of as many tasks as the two runs had, of which none does
+anything: those and the experiments are the floor of a run that proves. Each time is taken of the
+whole run, and of the part before the proof, which has no counterpart in the script.
 Needs Molecule's environment, an engine and root.
 """
 
@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 from tests.benchmarks import keeping_bytecode
 from tests.benchmarks.comparison import Comparison
+from tests.benchmarks.idle import MODULES_AGAIN, MODULES_FIRST, tasks_of
 from tests.machines.fresh import Fresh
 from tests.scenarios import ROOT, environment
 
@@ -34,8 +35,6 @@ PROOF = b"PLAY [Prove"  # where the part begins that the script does not have
 SUITE = "bookworm"
 PINGS = 5
 MACHINES = Fresh("cost")
-# The least playbook that asks a machine.
-FACTS = "- hosts: all\n  become: true\n  gather_facts: true\n"
 
 
 @contextmanager
@@ -109,13 +108,14 @@ def sources() -> bytes:
 
 class Lab(NamedTuple):
     """Durations of the lab on a bare machine and of a second run; seconds of the experiments alone,
-    started there, of a playbook that gathers facts, and of pings.
+    started there, of idle tasks as many as the first and as the second run had, and of pings.
     """
 
     first: Duration
     second: Duration
     proof: float
-    facts: float
+    idle_first: float
+    idle_again: float
     pings: list[float]
 
 
@@ -130,11 +130,19 @@ def lab(number: int) -> Lab:
         pings = [timed(ping, inventory.with_name("ping.txt")).whole for _ in range(PINGS)]
         experiments = MACHINES.command(name, "sudo", "scratchlab", "experiments")
         proof = timed(experiments, inventory.with_name("proof.txt")).whole
-        playbook = inventory.with_name("facts.yml")
-        playbook.write_text(FACTS)
-        facts = ["ansible-playbook", "-i", str(inventory), str(playbook)]
-        gathered = timed(facts, inventory.with_name("facts.txt")).whole
-        return Lab(first, second, proof, gathered, pings)
+        idle = [
+            timed_idle(inventory, tasks_of(inventory.with_name(log), name).playbook(modules))
+            for log, modules in (("first.txt", MODULES_FIRST), ("second.txt", MODULES_AGAIN))
+        ]
+        return Lab(first, second, proof, idle[0], idle[1], pings)
+
+
+def timed_idle(inventory: Path, text: str) -> float:
+    """Seconds of the playbook ``text``."""
+    playbook = inventory.with_name("idle.yml")
+    playbook.write_text(text)
+    command = ["ansible-playbook", "-i", str(inventory), str(playbook)]
+    return timed(command, inventory.with_name("idle.txt")).whole
 
 
 def provisioning(runs: int) -> Iterator[Comparison]:
@@ -153,7 +161,15 @@ def provisioning(runs: int) -> Iterator[Comparison]:
     yield _compared("./lab again", [one.whole for one in seconds], ping, pings, 8)
     yield _compared("the part before the proof", [one.before_proof for one in seconds], ping, pings)
     yield _compared("the experiments alone, by hand", proofs, ping, pings)
-    yield _compared("a playbook of facts alone", [one.facts for one in labs], ping, pings)
+    floors = [
+        script_ + one.idle_first + one.proof for script_, one in zip(scripts, labs, strict=True)
+    ]
+    floor = "the script, as many idle tasks, the experiments"
+    yield _compared("./lab on a bare machine", [one.whole for one in firsts], floor, floors)
+    floors = [one.idle_again + one.proof for one in labs]
+    floor = "as many idle tasks, the experiments"
+    yield _compared("./lab again", [one.whole for one in seconds], floor, floors)
+    yield _compared(floor, floors, ping, pings)
 
 
 def _compared(

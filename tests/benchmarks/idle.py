@@ -1,0 +1,41 @@
+"""The floor of Ansible: as many tasks as a run of the lab had, of which none does anything."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# Tasks of a second run that send a module: facts, images, container, experiments, report.
+MODULES_AGAIN = 5
+# Of a first run also: packages, daemon.json, the engine, Go's fact, the program, its directory.
+MODULES_FIRST = MODULES_AGAIN + 6
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """How many tasks of a run came to what, on one host."""
+
+    done: int  # modules among them
+    skipped: int
+
+    def playbook(self, modules: int) -> str:
+        """A playbook of as many tasks: ``modules`` pings, checks that hold, and skipped ones."""
+        ping: dict[str, Any] = {"name": "Send a module", "ansible.builtin.ping": None}
+        check: dict[str, Any] = {"ansible.builtin.assert": {"that": True, "quiet": True}}
+        tasks = [ping] * modules
+        tasks += [{"name": "Check", **check}] * (self.done - modules)
+        tasks += [{"name": "Skip", "when": False, **check}] * self.skipped
+        play = {"hosts": "all", "become": True, "gather_facts": False, "tasks": tasks}
+        return json.dumps([play])
+
+
+def tasks_of(log: Path, host: str) -> Tasks:
+    """Those of the last run in ``log``, by Ansible's recap. Raises ValueError without one."""
+    found = re.findall(rf"^{host} +: ok=(\d+) .*skipped=(\d+)", log.read_text(), re.M)
+    if not found:
+        raise ValueError(f"no recap of {host} in {log}")
+    done, skipped = map(int, found[-1])
+    return Tasks(done, skipped)
