@@ -22,7 +22,7 @@ from scratchlab.errors import LabError
 from scratchlab.evidence import EvidenceSet
 from scratchlab.experiments.runner import judge_again, run
 from scratchlab.experiments.table import EXPERIMENTS, Experiment
-from scratchlab.experiments.typed import type_all
+from scratchlab.experiments.typed import Typist
 from scratchlab.judge import Judgement
 from scratchlab.lab.session import Laboratory
 from scratchlab.labels import Names
@@ -89,14 +89,14 @@ def experiments(
     names = Names(container=container, image=image, **({"binary": binary} if binary else {}))
     ids = [part for option in only for part in option.split(",") if part]
     examination = examine(
-        names, only=ids, engine=engine, url=url, directory=save_evidence, host_view=host_view
-    )
-    checks = type_all(examination.checks, names) if outputs else examination.checks
+        names, only=ids, engine=engine, url=url, directory=save_evidence, host_view=host_view,
+        typist=Typist(names) if outputs else None,
+    )  # fmt: skip
     with examination.evidence:
         built = report.build(
             examination.evidence,
             examination.judgement,
-            checks,
+            examination.checks,
             quiz=grading_file.grading_for_report(quiz_file) if quiz_file else None,
             ladder=examination.ladder,
             timelapse=examination.timelapse,
@@ -131,17 +131,21 @@ def examine(
     url: str | None = None,
     directory: str | None = None,
     host_view: bool = False,
+    typist: Typist | None = None,
 ) -> Examination:
     """Run the experiments with the ids ``only`` (none: all of them) against the engine.
 
     ``directory`` is a new directory for evidence and observations. ``host_view`` allows a container
-    in the PID namespace of another machine that runs the engine. Raises LabError when no engine
+    in the PID namespace of another machine that runs the engine. ``typist`` also types the command
+    of each experiment. Raises LabError when no engine
     answers, for an unknown id, and when ``directory`` cannot be written.
     """
     with connect(engine, url) as client:
         lab = Laboratory(client, names, host_view=host_view)
         with StatusLine(sys.stderr) as status:
-            checks = run(lab, only, status.show)
+            checks = run(lab, only, status.show, known=typist.begin if typist else None)
+        if typist:
+            checks = typist.outputs(checks)
         verified = lab.verified()
         evidence, judgement = verified or (_facts_only(client), Judgement((), (), (), ()))
     if directory:

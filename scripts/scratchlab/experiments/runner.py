@@ -84,11 +84,13 @@ def run(
     only: Collection[str] = (),
     progress: Progress | None = None,
     table: Sequence[Experiment] = EXPERIMENTS,
+    known: Callable[[Check], None] | None = None,
 ) -> tuple[Check, ...]:
     """Run the experiments (see :func:`select`); return one check each, in the table's order.
 
-    ``progress`` is called before (with None) and after each one. The observations stay in
-    ``lab.observations``. If the engine stops answering, the experiments that run at that moment
+    ``progress`` is called before (with None) and after each one, in order; ``known`` with a check
+    as soon as there is one, in any thread, while those beside it still run. The observations stay
+    in ``lab.observations``. If the engine stops answering, the experiments that run at that moment
     have the verdict ``error`` and the rest is not run. Raises LabError only for an unknown id.
     """
     reasons: dict[str, str] = {}  # by id: why it, or what depends on it, is not run
@@ -105,7 +107,7 @@ def run(
                     reasons[experiment.id] = blocked
                 if progress:
                     progress(experiment, None)
-                acts.append(partial(_run_one, lab, experiment, blocked))
+                acts.append(partial(_run_and_tell, lab, experiment, blocked, known))
             checked = call_side_by_side(acts, deadlines.PACE.at_once())
             for experiment, done in zip(group, checked, strict=True):
                 if done.verdict in _STATES:
@@ -145,6 +147,18 @@ def judge_again(observations: Mapping[str, Json], names: Names | None = None) ->
             outcome = part.judge(observation)
             checks.append(check_of_outcome(experiment, outcome, names or Names()))
     return tuple(checks)
+
+
+def _run_and_tell(
+    lab: Laboratory,
+    experiment: Experiment,
+    blocked: str | None,
+    known: Callable[[Check], None] | None,
+) -> Check:
+    check = _run_one(lab, experiment, blocked)
+    if known:
+        known(check)
+    return check
 
 
 def _run_one(lab: Laboratory, experiment: Experiment, blocked: str | None) -> Check:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from scratchlab.experiments.table import EXPERIMENTS, Experiment, fill_template
@@ -17,6 +17,8 @@ from scratchlab.text import printable
 
 MOST_BYTES = 16 << 10  # of the output that is kept
 SECONDS = 120.0
+_AT_ONCE = 4
+_BY_ID = {experiment.id: experiment for experiment in EXPERIMENTS}
 _CUT = b"\n[... cut off]"
 
 
@@ -38,22 +40,36 @@ class Typed:
         return text.replace("\r\n", "\n").expandtabs()
 
 
-def type_all(checks: Sequence[Check], names: Names) -> tuple[Check, ...]:
-    """``checks`` with the output of their commands, typed here, four at a time.
+class Typist:
+    """Types the commands of checks, each as soon as its check is known, while others run."""
 
-    Those that were not run keep none: their command asks for what is not there.
-    """
-    by_id = {experiment.id: experiment for experiment in EXPERIMENTS}
+    def __init__(self, names: Names) -> None:
+        self._names = names
+        self._pool = ThreadPoolExecutor(_AT_ONCE)
+        self._outputs: dict[str, Future[str]] = {}  # by the id of the check
 
-    def with_output(check: Check) -> Check:
-        if check.verdict in (Verdict.SKIP, Verdict.ERROR) or check.id not in by_id:
-            return check
-        typed = type_command(by_id[check.id], names)
+    def begin(self, check: Check) -> None:
+        """Type the command of ``check`` in the background.
+
+        That of a check that was not run is not typed: it asks for what is not there.
+        """
+        if check.verdict not in (Verdict.SKIP, Verdict.ERROR) and check.id in _BY_ID:
+            self._outputs[check.id] = self._pool.submit(self._type, _BY_ID[check.id])
+
+    def outputs(self, checks: Sequence[Check]) -> tuple[Check, ...]:
+        """Wait for the commands. Returns ``checks`` with what was printed."""
+        self._pool.shutdown()
+        return tuple(
+            replace(check, output=self._outputs[check.id].result())
+            if check.id in self._outputs
+            else check
+            for check in checks
+        )
+
+    def _type(self, experiment: Experiment) -> str:
+        typed = type_command(experiment, self._names)
         end = "\n(it did not end)" if typed.status is None else ""
-        return replace(check, output=printable(typed.text).rstrip("\n") + end)
-
-    with ThreadPoolExecutor(4) as pool:
-        return tuple(pool.map(with_output, checks))
+        return printable(typed.text).rstrip("\n") + end
 
 
 def type_command(experiment: Experiment, names: Names, seconds: float = SECONDS) -> Typed:

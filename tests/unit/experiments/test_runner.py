@@ -126,6 +126,28 @@ def test_neighbours_with_the_mark_run_side_by_side(make: Make) -> None:
     assert events == ["T1 runs", "T1 pass", *pair_events, "T4 runs", "T4 pass"]
 
 
+def test_a_check_is_told_while_its_neighbour_still_runs(make: Make) -> None:
+    told = threading.Event()
+
+    def waits(_: Any) -> Observation:
+        assert told.wait(5)
+        return Observation()
+
+    pair = [
+        replace(make(name, probe), side_by_side=1, timeout=10)
+        for name, probe in (("T1", waits), ("T2", good))
+    ]
+    known: list[str] = []
+
+    def tell(check: Check) -> None:
+        known.append(check.id)
+        told.set()
+
+    checks = runner.run(Laboratory(cast(Any, Engine())), table=pair, known=tell)
+    assert [check.verdict for check in checks] == ["pass", "pass"]
+    assert known == ["T2", "T1"]
+
+
 def test_neighbours_without_the_mark_run_one_by_one(make: Make) -> None:
     barrier = threading.Barrier(2)
     checks = run(make("T1", together(barrier)), make("T2", together(barrier)))

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from scratchlab.experiments import typed
-from scratchlab.experiments.table import EXPERIMENTS, fill_template
+from scratchlab.experiments.table import EXPERIMENTS, check_of_verdict, fill_template
 from scratchlab.labels import Names
+from scratchlab.model import Check, Verdict
 
 
 def run(command: str, seconds: float = 20) -> typed.Typed:
@@ -55,3 +56,36 @@ def test_without_the_engine_a_command_fails_and_shows_nothing_false(
     assert done.status not in (0, None)
     assert b"permission denied" in done.output
     assert b"  -\n" not in done.output, "no checksum of nothing"
+
+
+def checked(name: str, verdict: Verdict) -> Check:
+    experiment = next(one for one in EXPERIMENTS if one.id == name)
+    return check_of_verdict(experiment, verdict, Names(), observed="-")
+
+
+def test_each_check_gets_its_own_output_and_one_that_was_not_run_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table = {one.id: replace(one, command=f"echo typed {one.id}") for one in EXPERIMENTS}
+    monkeypatch.setattr(typed, "_BY_ID", table)
+    checks = [
+        checked("E01", Verdict.PASS),
+        checked("E02", Verdict.FAIL),
+        checked("E03", Verdict.SKIP),
+        checked("E04", Verdict.ERROR),
+    ]
+    typist = typed.Typist(Names())
+    for check in reversed(checks):  # in whatever order they are known
+        typist.begin(check)
+    outputs = [check.output for check in typist.outputs(checks)]
+    assert outputs == ["typed E01", "typed E02", checks[2].output, checks[3].output]
+
+
+def test_a_command_that_does_not_end_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(typed, "_BY_ID", {"E01": replace(EXPERIMENTS[0], command="echo a; cat")})
+    monkeypatch.setattr(
+        typed, "type_command", lambda *_: typed.Typed("echo a; cat", b"a\n", status=None)
+    )
+    typist = typed.Typist(Names())
+    typist.begin(checked("E01", Verdict.PASS))
+    assert typist.outputs([checked("E01", Verdict.PASS)])[0].output == "a\n(it did not end)"
