@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-FORK = 70  # MiB: a fork of Ansible and its ssh, measured (docs/classroom.md)
+FORK = 30  # MiB: a fork of Ansible and its ssh; measured: 14 to 25 (docs/classroom.md)
 RESERVE = 400  # MiB: Ansible itself, and what else the controller does
 PER_CORE = 10  # five were as quick, measured with machines that share the cores
 FEWEST = 20  # where memory allows it, on any number of cores

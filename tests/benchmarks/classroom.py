@@ -169,6 +169,8 @@ def controller(_runs: int) -> Iterator[Comparison]:
     fork, unit = "memory of a fork and its ssh", "s of the processor"
     yield Comparison(fork, memory, "before", BEFORE_MIB, 0.5, "MiB")
     yield Comparison(fork, memory, PING, (pings.peak - one_ping.peak) / (many - 1), unit="MiB")
+    peak = float(str(all_of_them["controller_peak_mib"]))
+    yield Comparison(f"the controller of {many} machines", peak, PING, pings.peak, unit="MiB")
     each = (pings.processor - one_ping.processor) / (many - 1)
     yield Comparison("a host", processor, PING, each, BEFORE_PINGS / 2, unit)
     each_idle = (idles.processor - one_idle.processor) / (many - 1)

@@ -13,12 +13,12 @@ import choose_forks
     ("available", "cores", "number"),
     [
         (24_000, 2, 20),  # as before on the machines that were measured
-        (1500, 2, 15),
-        (1000, 8, 8),
+        (1000, 2, 20),
+        (700, 8, 10),
         (300, 2, 1),
         (0, 64, 1),
         (64_000, 8, 80),
-        (4000, 8, 51),
+        (2000, 8, 53),
     ],
 )
 def test_memory_and_cores_decide(available: float, cores: int, number: int) -> None:
