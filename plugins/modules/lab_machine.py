@@ -79,8 +79,8 @@ ansible_facts:
   description: RV(ansible_facts.lab_machine) is the state of the machine; its C(receipts) is true if
     the lab ran there, and its C(engine.installed) if the lab installed the engine.
     C(interrupted) is true if an installation of packages was; C(json_files) has,
-    by path, C(content) and C(recorded) (the keys that the lab wrote) of O(json_files), null where
-    there is none.
+    by path, C(sha256) (by key, of its value as JSON) and C(recorded) (the keys that the lab
+    wrote) of O(json_files), null where there is none.
     C(installed) has, by path, C(kind), C(mode), C(uid), C(gid) and C(sha256) of what is there
     of O(installed). RV(ansible_facts.lab_before) is the receipt.
   type: dict
@@ -170,21 +170,26 @@ def installed(path):
 
 
 def json_file(path):
-    """Return ``{"content": dict | None, "recorded": list | None}`` of a file with a JSON object.
+    """Return ``{"sha256": dict | None, "recorded": list | None}`` of a file with a JSON object.
 
-    ``content`` is empty without a file, and None where it is no JSON object; ``recorded`` are the
-    keys that the lab wrote, None where it wrote none.
+    ``sha256`` has the digest of the value of each key as JSON, because a value may be secret and
+    facts are printed. It is empty without a file, and None where the file is not a JSON object.
+    ``recorded`` are the keys that the lab wrote, None where it wrote none.
     """
     try:
         with open(path) as data:
             content = json.load(data)
     except FileNotFoundError:
         content = {}
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         content = None
     receipt = read_json(receipt_of(path), None)
+    digests = None
+    if isinstance(content, dict):
+        values = {key: json.dumps(value, sort_keys=True) for key, value in content.items()}
+        digests = {key: hashlib.sha256(text.encode()).hexdigest() for key, text in values.items()}
     return {
-        "content": content if isinstance(content, dict) else None,
+        "sha256": digests,
         "recorded": None if receipt is None else receipt.get("keys"),
     }
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
 from scratchlab.experiments.table import EXPERIMENTS, Experiment, fill_template
@@ -41,7 +41,12 @@ class Typed:
 
 
 class Typist:
-    """Types the commands of checks, each as soon as its check is known, while others run."""
+    """Types the commands of checks, each as soon as its check is known, while others run.
+
+    What the command of an experiment starts is of the kind that the experiment starts. So that of
+    one which runs side by side with others is typed beside those, before any other runs: E15's
+    copies the host's mounts, as E15 does, and E11's would find them.
+    """
 
     def __init__(self, names: Names) -> None:
         self._names = names
@@ -49,12 +54,16 @@ class Typist:
         self._outputs: dict[str, Future[str]] = {}  # by the id of the check
 
     def begin(self, check: Check) -> None:
-        """Type the command of ``check`` in the background.
+        """Type the command of ``check``; return once it may run beside what follows.
 
         That of a check that was not run is not typed: it asks for what is not there.
         """
-        if check.verdict not in (Verdict.SKIP, Verdict.ERROR) and check.id in _BY_ID:
-            self._outputs[check.id] = self._pool.submit(self._type, _BY_ID[check.id])
+        if check.verdict in (Verdict.SKIP, Verdict.ERROR) or check.id not in _BY_ID:
+            return
+        experiment = _BY_ID[check.id]
+        self._outputs[check.id] = self._pool.submit(self._type, experiment)
+        if experiment.side_by_side:
+            wait([self._outputs[check.id]])
 
     def outputs(self, checks: Sequence[Check]) -> tuple[Check, ...]:
         """Wait for the commands. Returns ``checks`` with what was printed."""

@@ -81,6 +81,22 @@ def test_each_check_gets_its_own_output_and_one_that_was_not_run_none(
     assert outputs == ["typed E01", "typed E02", checks[2].output, checks[3].output]
 
 
+def test_a_command_beside_others_ends_before_the_next_experiments(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    command = "sleep 0.5; echo typed"
+    table = {one.id: replace(one, command=command) for one in EXPERIMENTS}
+    monkeypatch.setattr(typed, "_BY_ID", table)
+    typist = typed.Typist(Names())
+    times = []
+    for name in ("E01", "E11", "E15"):
+        start = time.monotonic()
+        typist.begin(checked(name, Verdict.PASS))
+        times.append(time.monotonic() - start > 0.4)
+    assert times == [False, True, True]
+    typist.outputs([])
+
+
 def test_a_command_that_does_not_end_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(typed, "_BY_ID", {"E01": replace(EXPERIMENTS[0], command="echo a; cat")})
     monkeypatch.setattr(
