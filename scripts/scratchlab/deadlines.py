@@ -47,9 +47,11 @@ class Pace:
     def at_once(self) -> int:
         """How many experiments the cores carry at the same time.
 
-        One where starting a container takes twice as long as usual, whatever the reason.
+        One more than there are cores, since each waits for the engine most of the time; one on one
+        core, and where starting a container takes twice as long as usual, whatever the reason.
         """
-        return 1 if self.slowness >= 2 else len(os.sched_getaffinity(0))
+        cores = len(os.sched_getaffinity(0))
+        return 1 if cores == 1 or self.slowness >= 2 else cores + 1
 
 
 PACE = Pace()  # of this process, which works with one engine

@@ -19,6 +19,7 @@ MOST_BYTES = 16 << 10  # of the output that is kept
 SECONDS = 120.0
 _AT_ONCE = 4
 _BY_ID = {experiment.id: experiment for experiment in EXPERIMENTS}
+_LAST = max(experiment.side_by_side for experiment in EXPERIMENTS)  # nothing runs after those
 _CUT = b"\n[... cut off]"
 
 
@@ -43,9 +44,9 @@ class Typed:
 class Typist:
     """Types the commands of checks, each as soon as its check is known, while others run.
 
-    What the command of an experiment starts is of the kind that the experiment starts. So that of
-    one which runs side by side with others is typed beside those, before any other runs: E15's
-    copies the host's mounts, as E15 does, and E11's would find them.
+    What the command of an experiment starts is of the kind that the experiment starts. So the
+    command of one that runs side by side with others has to end before the next ones run: E15
+    copies the host's mounts, and E11's command would find them.
     """
 
     def __init__(self, names: Names) -> None:
@@ -62,7 +63,7 @@ class Typist:
             return
         experiment = _BY_ID[check.id]
         self._outputs[check.id] = self._pool.submit(self._type, experiment)
-        if experiment.side_by_side:
+        if 0 < experiment.side_by_side < _LAST:
             wait([self._outputs[check.id]])
 
     def outputs(self, checks: Sequence[Check]) -> tuple[Check, ...]:
