@@ -21,7 +21,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
         image = {
             "name": {"type": "str", "required": True},
             "context": {"type": "path", "required": True},
-            "files": {"type": "dict", "required": True},
+            "files": {"type": "dict", "default": {}},
             "program": {"type": "str", "default": ""},
             "shell": {"type": "str", "default": ""},
         }
@@ -29,6 +29,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
             {
                 "images": {"type": "list", "elements": "dict", "options": image, "required": True},
                 "epoch": {"type": "int", "default": 0},
+                "label": {"type": "str", "default": "io.scratchlab.image"},
                 "repository": {"type": "path", "default": ""},
                 "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             }

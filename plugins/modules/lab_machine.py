@@ -49,10 +49,11 @@ options:
     elements: path
     default: []
   json_files:
-    description: Files with a JSON object, for the fact of the same name.
-    type: list
-    elements: path
-    default: []
+    description:
+      - Files with a JSON object, for the fact of the same name, each with the keys that the fact
+        is about beside those that the lab recorded.
+    type: dict
+    default: {}
   repository:
     description: Directory on the machine that packages come from, for the fact of the same name.
     type: str
@@ -78,9 +79,9 @@ RETURN = r"""
 ansible_facts:
   description: RV(ansible_facts.lab_machine) is the state of the machine; its C(receipts) is true if
     the lab ran there, and its C(engine.installed) if the lab installed the engine.
-    C(interrupted) is true if an installation of packages was; C(json_files) has,
+    C(interrupted) is true if an installation of packages did not end; C(json_files) has,
     by path, C(sha256) (by key, of its value as JSON) and C(recorded) (the keys that the lab
-    wrote) of O(json_files), null where there is none.
+    wrote, or null) of O(json_files); C(sha256) is null where the file is not a JSON object.
     C(installed) has, by path, C(kind), C(mode), C(uid), C(gid) and C(sha256) of what is there
     of O(installed). RV(ansible_facts.lab_before) is the receipt.
   type: dict
@@ -169,12 +170,12 @@ def installed(path):
     return found
 
 
-def json_file(path):
+def json_file(path, keys):
     """Return ``{"sha256": dict | None, "recorded": list | None}`` of a file with a JSON object.
 
-    ``sha256`` has the digest of the value of each key as JSON, because a value may be secret and
-    facts are printed. It is empty without a file, and None where the file is not a JSON object.
-    ``recorded`` are the keys that the lab wrote, None where it wrote none.
+    ``recorded`` are the keys that the lab wrote, None where it wrote none. ``sha256`` has the
+    digest of the value, as JSON, of those and of ``keys``: a value may be secret, and facts are
+    printed. It is empty without a file, and None where the file is not a JSON object.
     """
     try:
         with open(path) as data:
@@ -184,14 +185,13 @@ def json_file(path):
     except (OSError, ValueError, RecursionError):
         content = None
     receipt = read_json(receipt_of(path), None)
+    recorded = None if receipt is None else receipt.get("keys")
     digests = None
     if isinstance(content, dict):
-        values = {key: json.dumps(value, sort_keys=True) for key, value in content.items()}
+        told = {*keys, *(recorded or [])}.intersection(content)
+        values = {key: json.dumps(content[key], sort_keys=True) for key in sorted(told)}
         digests = {key: hashlib.sha256(text.encode()).hexdigest() for key, text in values.items()}
-    return {
-        "sha256": digests,
-        "recorded": None if receipt is None else receipt.get("keys"),
-    }
+    return {"sha256": digests, "recorded": recorded}
 
 
 def unit_state(unit):
@@ -235,7 +235,7 @@ def main():
             "directories": {"type": "list", "elements": "path", "default": []},
             "files": names,
             "installed": {"type": "list", "elements": "path", "default": []},
-            "json_files": {"type": "list", "elements": "path", "default": []},
+            "json_files": {"type": "dict", "default": {}},
             "repository": {"default": ""},
         },
         supports_check_mode=True,
@@ -252,7 +252,9 @@ def main():
     facts["repository"] = module.params["repository"]
     states = {path: installed(path) for path in module.params["installed"]}
     facts["installed"] = {path: state for path, state in states.items() if state is not None}
-    facts["json_files"] = {path: json_file(path) for path in module.params["json_files"]}
+    facts["json_files"] = {
+        path: json_file(path, keys) for path, keys in module.params["json_files"].items()
+    }
     facts["interrupted"] = BEFORE.with_name("packages.pending").exists()
     facts["engine"]["receipt"] = read_json(BEFORE.with_name("engine.json"), {})
     added = read_json(BEFORE.with_name("packages.json"), {})

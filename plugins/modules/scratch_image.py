@@ -179,7 +179,10 @@ def contexts(module):
     except (go_programs.BuildError, PackageError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
-        module.fail_json(msg=f"the build contexts cannot be made: {error}")
+        module.fail_json(
+            msg=f"the build contexts cannot be made: {error} -- fix what it names, then run the "
+            "same command again"
+        )
     return bool(diffs or built or unpacked), diffs
 
 

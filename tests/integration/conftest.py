@@ -54,7 +54,7 @@ def interruptible() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def private_podman() -> Iterator[None]:
-    """The machine may have a podman in use: none of its files is written by a test."""
+    """The machine may have a podman in use: no test writes its files, but for a cache of layers."""
     with podman_service.configuration() as variables, pytest.MonkeyPatch.context() as patch:
         for name, value in variables.items():
             patch.setenv(name, value)

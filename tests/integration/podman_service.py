@@ -26,7 +26,7 @@ from scratchlab.collect.engines import EngineClient, connect
 
 # podman asks for the machine's maximum, which root without CAP_SYS_RESOURCE must not set.
 ULIMITS = [Ulimit(name="nofile", soft=1024, hard=1024), Ulimit(name="nproc", soft=1024, hard=1024)]
-BRIDGE = "sl-test-podman"
+BRIDGE = f"sl-test{os.getpid()}"  # at most 15 characters
 # The default network keeps its addresses in /var/lib/cni and its rules in the machine's firewall.
 _NETWORK = {
     "cniVersion": "0.4.0",
@@ -68,8 +68,10 @@ def configuration() -> Iterator[dict[str, str]]:
     try:
         yield {"CONTAINERS_CONF": str(containers), "CONTAINERS_STORAGE_CONF": str(storage)}
     finally:
-        _clean_up(directory)
-        subprocess.run(["ip", "link", "delete", BRIDGE], capture_output=True, check=False)
+        try:
+            _clean_up(directory)
+        finally:
+            subprocess.run(["ip", "link", "delete", BRIDGE], capture_output=True, check=False)
 
 
 class Podman:

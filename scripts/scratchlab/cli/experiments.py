@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Collection
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -88,10 +89,11 @@ def experiments(
     """Run the article's experiments on the lab's own container and image."""
     names = Names(container=container, image=image, **({"binary": binary} if binary else {}))
     ids = [part for option in only for part in option.split(",") if part]
-    examination = examine(
-        names, only=ids, engine=engine, url=url, directory=save_evidence, host_view=host_view,
-        typist=Typist(names) if outputs else None,
-    )  # fmt: skip
+    with Typist(names) if outputs else nullcontext() as typist:
+        examination = examine(
+            names, only=ids, engine=engine, url=url, directory=save_evidence, host_view=host_view,
+            typist=typist,
+        )  # fmt: skip
     with examination.evidence:
         built = report.build(
             examination.evidence,
@@ -137,8 +139,8 @@ def examine(
 
     ``directory`` is a new directory for evidence and observations. ``host_view`` allows a container
     in the PID namespace of another machine that runs the engine. ``typist`` also types the command
-    of each experiment. Raises LabError when no engine
-    answers, for an unknown id, and when ``directory`` cannot be written.
+    of each experiment. Raises LabError when no engine answers, for an unknown id, and when
+    ``directory`` cannot be written.
     """
     with connect(engine, url) as client:
         lab = Laboratory(client, names, host_view=host_view)

@@ -3,7 +3,8 @@
 The role lab_report runs it once for all machines of a run: a process for each would take the time
 of an import and 70 MiB for each. ORDERS is a JSON array of objects: ``report`` and ``page`` are
 paths, ``links`` titles by URL; ``host``, ``inventories`` and ``engine`` are those of Reader. Prints
-a JSON object: why a page was not made, by its path. The exit status is 0 all the same.
+a JSON object: by the path of a page why it was not made, or nothing if it was. A page whose process
+was killed is not in it. The exit status is 0 all the same.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import os
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from multiprocessing import get_context
 from typing import Any
 
@@ -41,15 +44,16 @@ def main() -> None:
     """Read the orders and carry them out."""
     orders = json.load(sys.stdin)
     processes = min(MOST, os.cpu_count() or 1, len(orders))
+    reasons = {}
     if processes > 1:
         with ProcessPoolExecutor(processes, mp_context=get_context("fork")) as pool:
-            reasons = list(pool.map(make, orders))
+            futures = {order["page"]: pool.submit(make, order) for order in orders}
+            for page, future in futures.items():
+                with suppress(BrokenProcessPool):
+                    reasons[page] = future.result()
     else:
-        reasons = [make(order) for order in orders]
-    failed = {
-        order["page"]: reason for order, reason in zip(orders, reasons, strict=True) if reason
-    }
-    json.dump(failed, sys.stdout)
+        reasons = {order["page"]: make(order) for order in orders}
+    json.dump(reasons, sys.stdout)
 
 
 if __name__ == "__main__":

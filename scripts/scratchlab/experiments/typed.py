@@ -8,8 +8,10 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from scratchlab import deadlines
 from scratchlab.experiments.table import EXPERIMENTS, Experiment, fill_template
 from scratchlab.labels import Names
 from scratchlab.model import Check, Verdict
@@ -44,15 +46,26 @@ class Typed:
 class Typist:
     """Types the commands of checks, each as soon as its check is known, while others run.
 
-    What the command of an experiment starts is of the kind that the experiment starts. So the
-    command of one that runs side by side with others has to end before the next ones run: E15
-    copies the host's mounts, and E11's command would find them.
+    A command starts the same kinds of things as its experiment. So the command of one that runs
+    side by side with others has to end before the next ones run: E15 copies the host's mounts, and
+    E11's command would find them. At the end of the ``with`` block no command runs any more.
     """
 
     def __init__(self, names: Names) -> None:
         self._names = names
         self._pool = ThreadPoolExecutor(_AT_ONCE)
         self._outputs: dict[str, Future[str]] = {}  # by the id of the check
+        self._shells: set[subprocess.Popen[bytes]] = set()
+
+    def __enter__(self) -> Typist:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        running = [output for output in self._outputs.values() if not output.cancelled()]
+        while wait(running, timeout=0.02).not_done:
+            for shell in tuple(self._shells):
+                _kill(shell)
 
     def begin(self, check: Check) -> None:
         """Type the command of ``check``; return once it may run beside what follows.
@@ -63,7 +76,7 @@ class Typist:
             return
         experiment = _BY_ID[check.id]
         self._outputs[check.id] = self._pool.submit(self._type, experiment)
-        if 0 < experiment.side_by_side < _LAST:
+        if 0 < experiment.side_by_side < _LAST or deadlines.PACE.at_once() == 1:
             wait([self._outputs[check.id]])
 
     def outputs(self, checks: Sequence[Check]) -> tuple[Check, ...]:
@@ -77,16 +90,30 @@ class Typist:
         )
 
     def _type(self, experiment: Experiment) -> str:
-        typed = type_command(experiment, self._names)
+        typed = type_command(experiment, self._names, shells=self._shells)
         end = "\n(it did not end)" if typed.status is None else ""
         return printable(typed.text).rstrip("\n") + end
 
 
-def type_command(experiment: Experiment, names: Names, seconds: float = SECONDS) -> Typed:
+def _kill(shell: subprocess.Popen[bytes]) -> None:
+    """End a shell and what it started, unless it has ended."""
+    if shell.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(shell.pid, signal.SIGKILL)
+
+
+def type_command(
+    experiment: Experiment,
+    names: Names,
+    seconds: float = SECONDS,
+    shells: set[subprocess.Popen[bytes]] | None = None,
+) -> Typed:
     """Type the command of ``experiment`` into a POSIX shell. Raises OSError without a shell.
 
-    Its temporary files (``mktemp -d``) go when it has ended.
+    Its temporary files (``mktemp -d``) go when it has ended. The shell is in ``shells`` while it
+    runs.
     """
+    running = set() if shells is None else shells
     command = fill_template(experiment.command, names.placeholders())
     with (
         tempfile.TemporaryDirectory(prefix="scratchlab-try-") as directory,
@@ -101,15 +128,16 @@ def type_command(experiment: Experiment, names: Names, seconds: float = SECONDS)
             env={**os.environ, "TMPDIR": directory, "LC_ALL": "C.UTF-8", "TERM": "dumb"},
             start_new_session=True,
         )
+        running.add(process)
         status: int | None = None
         try:
             status = process.wait(seconds)
         except subprocess.TimeoutExpired:
             pass
         finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            _kill(process)
+            process.wait()
+            running.discard(process)
         output.seek(0)
         kept = output.read(MOST_BYTES + 1)
     return Typed(command, kept[:MOST_BYTES] + _CUT if len(kept) > MOST_BYTES else kept, status)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from scratchlab import deadlines
 from scratchlab.experiments import typed
 from scratchlab.experiments.table import EXPERIMENTS, check_of_verdict, fill_template
 from scratchlab.labels import Names
@@ -97,10 +99,40 @@ def test_a_command_beside_others_ends_before_the_next_experiments(
     typist.outputs([])
 
 
+def test_on_one_core_a_command_ends_before_the_next_experiment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(typed, "_BY_ID", {"E01": replace(EXPERIMENTS[0], command="sleep 0.3")})
+    monkeypatch.setattr(deadlines.PACE, "slowest_start", 60.0)
+    start = time.monotonic()
+    with typed.Typist(Names()) as typist:
+        typist.begin(checked("E01", Verdict.PASS))
+        assert time.monotonic() - start > 0.2
+
+
+def test_an_interrupted_run_ends_its_commands_and_begins_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = f"echo $$$$ >>{tmp_path}/begun; sleep 60 & wait"
+    table = {one.id: replace(one, command=command, side_by_side=0) for one in EXPERIMENTS}
+    monkeypatch.setattr(typed, "_BY_ID", table)
+    start = time.monotonic()
+    with suppress(KeyboardInterrupt), typed.Typist(Names()) as typist:
+        for name in table:
+            typist.begin(checked(name, Verdict.PASS))
+        while not (tmp_path / "begun").exists():
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+    assert time.monotonic() - start < 20
+    begun = [int(line) for line in (tmp_path / "begun").read_text().split()]
+    assert len(begun) <= 4
+    assert [pid for pid in begun if Path(f"/proc/{pid}").exists()] == []
+
+
 def test_a_command_that_does_not_end_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(typed, "_BY_ID", {"E01": replace(EXPERIMENTS[0], command="echo a; cat")})
     monkeypatch.setattr(
-        typed, "type_command", lambda *_: typed.Typed("echo a; cat", b"a\n", status=None)
+        typed, "type_command", lambda *_, **__: typed.Typed("echo a; cat", b"a\n", status=None)
     )
     typist = typed.Typist(Names())
     typist.begin(checked("E01", Verdict.PASS))

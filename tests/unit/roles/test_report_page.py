@@ -113,6 +113,60 @@ def test_damaged_report_is_an_error_of_the_page(tmp_path: Path) -> None:
     assert not (tmp_path / "reports/index.html").exists()
 
 
+ROOM = """
+- hosts: all
+  gather_facts: false
+  roles:
+    - role: scratchlab.lab.lab_report
+      lab_report_file: "{{ playbook_dir }}/{{ inventory_hostname }}/report.json"
+      lab_report_python_path: "{{ program }}"
+      when: inventory_hostname not in left_out
+"""
+
+
+def room(tmp_path: Path, program: Path, *left_out: str) -> str:
+    """Make the pages of three machines, beside an older page of each; returns what Ansible says."""
+    for name in ("one", "two", "three"):
+        (tmp_path / name).mkdir()
+        write(reports.sleep(), str(tmp_path / name / "report.json"))
+        (tmp_path / name / "index.html").write_text("older")
+    (tmp_path / "room.yml").write_text(ROOM)
+    variables = {
+        "program": str(program),
+        "left_out": left_out,
+        "ansible_connection": "local",
+        "ansible_python_interpreter": sys.executable,
+    }
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "one,two,three"]
+    home = ansible_environment.environment(tmp_path)
+    return subprocess.run(
+        [*command, "-e", json.dumps(variables), "room.yml"],
+        cwd=tmp_path,
+        env={k: v for k, v in home.items() if k != "PYTHONPATH"} | ansible_environment.PLUGINS,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    ).stdout
+
+
+@pytest.mark.parametrize("left_out", [(), ("one",), ("two",), ("one", "three")])
+def test_every_machine_gets_a_page_whichever_are_left_out(
+    tmp_path: Path, left_out: tuple[str, ...]
+) -> None:
+    said = room(tmp_path, ROOT / "scripts", *left_out)
+    pages = {name: (tmp_path / name / "index.html").read_text() for name in ("one", "two", "three")}
+    assert {name for name, page in pages.items() if page == "older"} == set(left_out), said
+    assert "failed=0" in said
+    assert "failed=1" not in said
+
+
+def test_an_older_page_does_not_count_as_made(tmp_path: Path) -> None:
+    said = room(tmp_path, tmp_path / "nothing")
+    assert said.count("No module named 'scratchlab'") >= 3, said
+    assert said.count("failed=1") == 3, said
+
+
 def missing(path: Path) -> None:
     """Make nothing."""
 
