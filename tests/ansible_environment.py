@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,3 +27,21 @@ def environment(home: Path) -> dict[str, str]:
         "ANSIBLE_REMOTE_TMP": home / ".ansible" / "there",
     }
     return os.environ | {name: str(path) for name, path in directories.items()}
+
+
+def run_playbook(directory: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run a playbook that a test wrote into ``directory``; output and errors are in ``stdout``.
+
+    Without PYTHONPATH: what a role starts finds the program where the role says.
+    """
+    variables = environment(directory) | PLUGINS
+    variables.pop("PYTHONPATH", None)
+    return subprocess.run(
+        [str(Path(sys.executable).with_name("ansible-playbook")), *options],
+        cwd=directory,
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )

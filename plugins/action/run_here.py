@@ -13,7 +13,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
     """Runs on the controller alone."""
 
     _requires_connection = False
-    _supports_check_mode = True
+    _supports_check_mode = False  # ActionBase.run skips it there
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         """Run the program and wait for it."""
@@ -26,8 +26,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
                 "variables": {"type": "dict", "default": {}},
             }
         )
-        if self._task.check_mode:
-            return {"changed": False, "skipped": True, "msg": "not run in check mode"}
         try:
             done = subprocess.run(
                 options["argv"],

@@ -27,22 +27,6 @@ from scratchlab.collect.engines import EngineClient, connect
 # podman asks for the machine's maximum, which root without CAP_SYS_RESOURCE must not set.
 ULIMITS = [Ulimit(name="nofile", soft=1024, hard=1024), Ulimit(name="nproc", soft=1024, hard=1024)]
 BRIDGE = f"sl-test{os.getpid()}"  # at most 15 characters
-# The default network keeps its addresses in /var/lib/cni and its rules in the machine's firewall.
-_NETWORK = {
-    "cniVersion": "0.4.0",
-    "name": "podman",
-    "plugins": [
-        {
-            "type": "bridge",
-            "bridge": BRIDGE,
-            "ipam": {
-                "type": "host-local",
-                "dataDir": "{0}/addresses",
-                "ranges": [[{"subnet": "10.88.0.0/16"}]],
-            },
-        }
-    ],
-}
 
 
 @contextmanager
@@ -50,9 +34,16 @@ def configuration() -> Iterator[dict[str, str]]:
     """Environment variables that give each podman a storage, a state and a network of its own;
     all of it is removed after the block."""
     directory = Path(tempfile.mkdtemp(prefix="sl-podman-"))  # podman wants a short path
+    # The default one keeps its addresses in /var/lib/cni and its rules in the machine's firewall.
+    addresses = {
+        "type": "host-local",
+        "dataDir": f"{directory}/addresses",
+        "ranges": [[{"subnet": "10.88.0.0/16"}]],
+    }
+    bridge = {"type": "bridge", "bridge": BRIDGE, "ipam": addresses}
+    network = {"cniVersion": "0.4.0", "name": "podman", "plugins": [bridge]}
     (directory / "networks").mkdir()
-    network = json.dumps(_NETWORK).replace("{0}", str(directory))
-    (directory / "networks" / "podman.conflist").write_text(network)
+    (directory / "networks" / "podman.conflist").write_text(json.dumps(network))
     limits = ", ".join(f'"{limit.name}={limit.soft}:{limit.hard}"' for limit in ULIMITS)
     containers = directory / "containers.conf"
     containers.write_text(

@@ -40,8 +40,8 @@ def make(orders: list[dict[str, Any]]) -> dict[str, str]:
         text=True,
         check=True,
     )
-    made: dict[str, str] = json.loads(done.stdout)
-    return made
+    reasons: dict[str, str] = json.loads(done.stdout)
+    return reasons
 
 
 def test_each_machine_gets_its_own_page(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -74,22 +73,9 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> str:
         "__rootfs_verification_built_sha256": "ab" * 32,
         "__rootfs_verification_file": str(directory / "program"),
     }
-    command = [
-        str(Path(sys.executable).with_name("ansible-playbook")),
-        "--check",
-        "-i",
-        "hosts.json",
-    ]
-    command += ["--start-at-task", "scratchlab.lab.rootfs_verification : Install scratchlab"]
-    home = ansible_environment.environment(directory)
-    return subprocess.run(
-        [*command, "-e", json.dumps(variables), "play.yml"],
-        cwd=directory,
-        env={k: v for k, v in home.items() if k != "PYTHONPATH"} | ansible_environment.PLUGINS,
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout
+    options = ["--check", "-i", "hosts.json", "-e", json.dumps(variables)]
+    options += ["--start-at-task", "scratchlab.lab.rootfs_verification : Install scratchlab"]
+    return ansible_environment.run_playbook(directory, *options, "play.yml").stdout
 
 
 @pytest.mark.parametrize("case", CASES)

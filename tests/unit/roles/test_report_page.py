@@ -31,16 +31,8 @@ def play(
     """Run a file of a role's tasks on this machine."""
     (tmp_path / "play.yml").write_text(PLAY.format(tasks=ROOT / "roles" / role / "tasks" / tasks))
     here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "here,"]
-    home = ansible_environment.environment(tmp_path)
-    return subprocess.run(
-        [*command, "-e", json.dumps({**variables, **here}), str(tmp_path / "play.yml")],
-        cwd=tmp_path,
-        env={k: v for k, v in home.items() if k != "PYTHONPATH"} | ansible_environment.PLUGINS,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
+    return ansible_environment.run_playbook(
+        tmp_path, "-i", "here,", "-e", json.dumps({**variables, **here}), "play.yml"
     )
 
 
@@ -137,16 +129,8 @@ def room(tmp_path: Path, program: Path, *left_out: str) -> str:
         "ansible_connection": "local",
         "ansible_python_interpreter": sys.executable,
     }
-    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "one,two,three"]
-    home = ansible_environment.environment(tmp_path)
-    return subprocess.run(
-        [*command, "-e", json.dumps(variables), "room.yml"],
-        cwd=tmp_path,
-        env={k: v for k, v in home.items() if k != "PYTHONPATH"} | ansible_environment.PLUGINS,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
+    return ansible_environment.run_playbook(
+        tmp_path, "-i", "one,two,three", "-e", json.dumps(variables), "room.yml"
     ).stdout
 
 

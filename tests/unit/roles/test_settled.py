@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -91,15 +89,8 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> str:
     done = {"changed": False}
     hosts["second-use-in-one-run"] |= {"__docker_host_config": done, "__golang_written": done}
     (directory / "hosts.json").write_text(json.dumps({"all": {"hosts": hosts}}))
-    program = Path(sys.executable).with_name("ansible-playbook")
-    return subprocess.run(
-        [str(program), "-i", "hosts.json", "-e", "ansible_connection=local", "play.yml"],
-        cwd=directory,
-        env=ansible_environment.environment(directory) | ansible_environment.PLUGINS,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
+    return ansible_environment.run_playbook(
+        directory, "-i", "hosts.json", "-e", "ansible_connection=local", "play.yml"
     ).stdout
 
 
