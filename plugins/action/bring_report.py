@@ -41,14 +41,25 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
                 "msg": f"no report: {options['src']} on {host}: {reason}; "
                 f"run the lab on it (-l {host})",
             }
-        # The machine is not trusted: unpack no more than the limit, whatever it sent.
-        content = zlib.decompressobj().decompress(base64.b64decode(packed), options["limit"])
+        content = unpacked(packed, options["limit"])
         try:
             write_report(options["dest"], options["page"], content)
         except OSError as error:
             return {"failed": True, "msg": f"cannot write {options['dest']}: {error.strerror}"}
         checksum = hashlib.sha1(content, usedforsecurity=False).hexdigest()
         return result | {"changed": False, "dest": options["dest"], "checksum": checksum}
+
+
+def unpacked(packed: str, limit: int = LIMIT) -> bytes:
+    """Return the report that a machine sent, compressed by zlib and then in base64.
+
+    The machine is not trusted: of what unpacks to more than ``limit`` bytes the rest is left out.
+    Raises ValueError for anything else.
+    """
+    try:
+        return zlib.decompressobj().decompress(base64.b64decode(packed), limit)
+    except zlib.error as error:
+        raise ValueError(f"the machine sent no report ({error})") from error
 
 
 def write_report(path: str, page: str, content: bytes) -> None:

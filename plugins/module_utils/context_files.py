@@ -1,9 +1,28 @@
 """The small text files of build contexts. Needs only the standard library."""
 
+import hashlib
 import os
 from pathlib import Path
 
 MODE = 0o644
+
+
+def state(context, *others):
+    """Return a SHA-256 of all that is in the directory ``context``, and of the texts ``others``.
+
+    Of each entry: name, type and mode, owner, modification time, and content or target. Raises
+    OSError.
+    """
+    total = hashlib.sha256("\0".join(others).encode())
+    for path in [Path(context), *sorted(Path(context).rglob("*"))]:
+        status = path.lstat()
+        fields = (status.st_mode, status.st_uid, status.st_gid, status.st_mtime_ns)
+        total.update(f"\n{path.relative_to(context)}\0{fields}\0".encode(errors="surrogateescape"))
+        if path.is_symlink():
+            total.update(os.readlink(path).encode(errors="surrogateescape"))
+        elif path.is_file():
+            total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
 
 
 def write(files, epoch, check):

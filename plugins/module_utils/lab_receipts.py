@@ -38,7 +38,19 @@ SHAPES: tuple[tuple[str, Any], ...] = (
     ),
     ("packages.json", {"*": ("purge", "remove")}),
     ("packages.pending", (TEXTS, None)),
-    ("images.json", {"*": {"content": str, "id": str, "earlier?": [str]}}),
+    (
+        "images.json",
+        {
+            "*": {
+                "content": str,
+                "id": str,
+                "earlier?": [str],
+                "context?": str,
+                "asked?": str,
+                "state?": str,
+            }
+        },
+    ),
     ("engine.json", {"supervisor?": str}),
     ("members-*.json", [str]),
     (

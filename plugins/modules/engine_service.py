@@ -38,6 +38,11 @@ version:
   description: Version of the engine that answers, empty if none does.
   type: str
   returned: always
+ansible_facts:
+  description: RV(ansible_facts.lab_images) and RV(ansible_facts.lab_containers) are empty where the
+    engine was started or stopped, because what was found before does not count any more.
+  type: dict
+  returned: success
 """
 
 import os
@@ -193,7 +198,11 @@ def main():
             changed = start(module, systemd, state == "restarted") or changed
     except ReceiptError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=changed, version=engine_version().get("Version", ""))
+    # Another configuration may mean other images: what was known of them is known no more.
+    forgotten = {"lab_images": {}, "lab_containers": {}} if changed else {}
+    module.exit_json(
+        changed=changed, version=engine_version().get("Version", ""), ansible_facts=forgotten
+    )
 
 
 if __name__ == "__main__":

@@ -84,6 +84,10 @@ ansible_facts:
     wrote, or null) of O(json_files); C(sha256) is null where the file is not a JSON object.
     C(installed) has, by path, C(kind), C(mode), C(uid), C(gid) and C(sha256) of what is there
     of O(installed). RV(ansible_facts.lab_before) is the receipt.
+    RV(ansible_facts.lab_images) has, by name, each image of the lab that is as
+    M(scratchlab.lab.scratch_image) left it, with its context: C(id), and C(asked), a digest of what
+    that module was asked for. RV(ansible_facts.lab_containers) has the lab's containers by name:
+    C(image), an id, and C(running).
   type: dict
   returned: always
 """
@@ -92,11 +96,18 @@ import hashlib
 import json
 import os
 import stat
+from contextlib import suppress
+from urllib.parse import quote
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.scratchlab.lab.plugins.module_utils import lab_files, lab_receipts
+from ansible_collections.scratchlab.lab.plugins.module_utils import (
+    context_files,
+    lab_files,
+    lab_receipts,
+)
 from ansible_collections.scratchlab.lab.plugins.module_utils.dpkg_database import plain
 from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import (
+    ask_engine,
     group_exists,
     machine,
     output,
@@ -111,6 +122,7 @@ from ansible_collections.scratchlab.lab.plugins.module_utils.receipt_files impor
 
 BEFORE = STATE / "receipts" / "before.json"
 FILES = BEFORE.with_name("files.json")
+IMAGES = BEFORE.with_name("images.json")
 DECISION = BEFORE.with_name("decision.json")
 # Never there without receipts.
 TRACES = [STATE / name for name in ("apt", "build", "report.json")]
@@ -194,6 +206,33 @@ def json_file(path, keys):
     return {"sha256": digests, "recorded": recorded}
 
 
+def images(compiler):
+    """Return ``{"id", "asked"}`` of each image, by name, that is as scratch_image left it.
+
+    ``compiler`` is the version of Go. Raises OSError if no engine answers.
+    """
+    found = {}
+    receipt = read_json(IMAGES, {})
+    for name, known in receipt.items():
+        current = ask_engine(f"/images/{quote(name)}/json").get("Id", "")
+        if current == known["id"] and "context" in known:  # older receipts have none
+            with suppress(OSError):
+                if context_files.state(known["context"], compiler) == known["state"]:
+                    found[name] = {"id": current, "asked": known["asked"]}
+    return found
+
+
+def containers():
+    """Return ``{"image", "running"}`` of the lab's containers by name. Raises OSError."""
+    labelled = quote(json.dumps({"label": ["io.scratchlab.lab"]}))
+    listed = ask_engine(f"/containers/json?all=true&filters={labelled}") or []
+    return {
+        name.removeprefix("/"): {"image": one["ImageID"], "running": one["State"] == "running"}
+        for one in listed
+        for name in one["Names"] or ()
+    }
+
+
 def unit_state(unit):
     """Return ``{"active": bool, "enabled": bool}`` of a systemd unit, false if it is unknown."""
     return {
@@ -269,9 +308,12 @@ def main():
         remove_json(DECISION)  # of a destroy that did not come to its end
         if changed:
             write_json(BEFORE, before)
-    module.exit_json(
-        changed=changed, ansible_facts={"lab_machine": facts, "lab_before": NOTHING | before}
-    )
+    told = {"lab_machine": facts, "lab_before": NOTHING | before}
+    try:
+        told |= {"lab_images": images(facts["go"]["version"]), "lab_containers": containers()}
+    except (OSError, ValueError):  # no engine answers
+        told |= {"lab_images": {}, "lab_containers": {}}
+    module.exit_json(changed=changed, ansible_facts=told)
 
 
 if __name__ == "__main__":

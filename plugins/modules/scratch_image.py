@@ -10,7 +10,10 @@ description:
     the machine.
   - Builds an image only when its context has changed, with BuildKit and SOURCE_DATE_EPOCH if the
     engine has both, and with the classic builder otherwise.
-  - The receipt C(images.json) holds a digest of the context of each image, and the id of the image.
+  - The receipt C(images.json) holds a digest of the context of each image, and the id of the image;
+    also what the module was asked for and the state of the context after that. Where
+    M(scratchlab.lab.lab_machine) found both as they were, the action plugin does not send the
+    module.
   - Never replaces an image of the same name that the lab did not build.
 options:
   images:
@@ -65,6 +68,10 @@ builder:
   description: V(buildkit) or V(classic); empty if nothing was built.
   type: str
   returned: always
+ansible_facts:
+  description: RV(ansible_facts.lab_images) has the C(id) of each image by name.
+  type: dict
+  returned: success
 """
 
 import hashlib
@@ -86,6 +93,7 @@ from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import (
     ask_engine,
     docker_environment,
     engine_version,
+    go,
 )
 from ansible_collections.scratchlab.lab.plugins.module_utils.receipt_files import (
     STATE,
@@ -189,6 +197,7 @@ def contexts(module):
 def present(module, images):
     """Build the images whose contexts changed."""
     receipt = read_json(RECEIPT, {})
+    asked, compiler = module.params["asked"], go()["version"]
     label, changed, ids, chosen, diff = module.params["label"], False, {}, "", ["", ""]
     for name, directory in images.items():
         context = Path(directory)
@@ -208,16 +217,22 @@ def present(module, images):
             if not module.check_mode:
                 chosen = build(module, name, context)
                 current = image(name)[0]
-                receipt[name] = {"content": content, "id": current, "earlier": earlier(known)}
-                write_json(RECEIPT, receipt)
+                known = {"content": content, "id": current, "earlier": earlier(known)}
             diff[1] += f"{name} {'(built)' if module.check_mode else current}\n"
         ids[name] = current
+        if known and not module.check_mode:
+            state = context_files.state(context, compiler)
+            known = {**known, "context": directory, "asked": asked, "state": state}
+            if known != receipt.get(name):
+                receipt[name] = known
+                write_json(RECEIPT, receipt)
     header = {"before_header": "images", "after_header": "images"}
     return {
         "changed": changed,
         "images": ids,
         "builder": chosen,
         "diff": {"before": diff[0], "after": diff[1], **header},
+        "ansible_facts": {"lab_images": {name: {"id": id_} for name, id_ in ids.items()}},
     }
 
 
@@ -275,6 +290,7 @@ def main():
             # Not the label of containers: every container inherits this one from its image.
             "label": {"default": "io.scratchlab.image"},
             "epoch": {"type": "int", "default": 0},
+            "asked": {"default": ""},
             "state": {"choices": ["present", "absent"], "default": "present"},
         },
         supports_check_mode=True,

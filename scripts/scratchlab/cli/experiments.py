@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import sys
+import zlib
 from collections.abc import Collection
 from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TextIO
 
 import click
@@ -36,6 +39,7 @@ from scratchlab.report.sections import LadderSection, TimelapseSection
 _FILE = "experiments.json"
 # The key of the observations in it: a file of another version has none that can be read.
 SCHEMA = "scratchlab-experiments-1"
+PACKED = "scratchlab-report "  # begins the line with the report (plugins/action/run_experiments.py)
 _LADDER = "E15"  # the report also holds what it observed: the ladder and the time-lapse
 
 
@@ -57,6 +61,7 @@ _LADDER = "E15"  # the report also holds what it observed: the ladder and the ti
     metavar="N",
     help="Of a report that would be larger in FILE, leave out entries that decide nothing",
 )
+@click.option("--packed", is_flag=True, hidden=True)  # for the Ansible module run_experiments
 @click.option("--save-evidence", metavar="DIR", help="Also save all evidence and observations")
 @click.option(
     "--quiz", "quiz_file", metavar="FILE", help="Add the grading that `quiz` saved to the report"
@@ -80,6 +85,7 @@ def experiments(
     url: str | None,
     json_file: str | None,
     most_mib: int | None,
+    packed: bool,
     save_evidence: str | None,
     quiz_file: str | None,
     outputs: bool,
@@ -111,7 +117,14 @@ def experiments(
             print_experiments(built, sys.stdout)
         else:
             render.report(form, built, sys.stdout)
+        if packed and json_file:
+            print(f"{PACKED}{_packed(json_file)}")
         return built.head["verdict"]["status"]
+
+
+def _packed(file: str) -> str:
+    """The report in ``file``, compressed by zlib and then in base64."""
+    return base64.b64encode(zlib.compress(Path(file).read_bytes())).decode()
 
 
 @dataclass(frozen=True, slots=True)
