@@ -41,11 +41,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
                 "msg": f"no report: {options['src']} on {host}: {reason}; "
                 f"run the lab on it (-l {host})",
             }
-        content = unpacked(packed, options["limit"])
         try:
+            content = unpacked(packed, options["limit"])
             write_report(options["dest"], options["page"], content)
-        except OSError as error:
-            return {"failed": True, "msg": f"cannot write {options['dest']}: {error.strerror}"}
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
+            return {"failed": True, "msg": f"cannot write {options['dest']}: {why}"}
         checksum = hashlib.sha1(content, usedforsecurity=False).hexdigest()
         return result | {"changed": False, "dest": options["dest"], "checksum": checksum}
 
@@ -56,10 +57,14 @@ def unpacked(packed: str, limit: int = LIMIT) -> bytes:
     The machine is not trusted: of what unpacks to more than ``limit`` bytes the rest is left out.
     Raises ValueError for anything else.
     """
+    unpacking = zlib.decompressobj()
     try:
-        return zlib.decompressobj().decompress(base64.b64decode(packed), limit)
+        content = unpacking.decompress(base64.b64decode(packed, validate=True), limit)
     except zlib.error as error:
         raise ValueError(f"the machine sent no report ({error})") from error
+    if not unpacking.eof and len(content) < limit:
+        raise ValueError("the machine sent a part of a report")
+    return content
 
 
 def write_report(path: str, page: str, content: bytes) -> None:

@@ -12,6 +12,8 @@ import yaml
 from ansible.plugins.action import ActionBase
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
+# As safe as yaml.SafeLoader and ten times as fast, where libyaml is there.
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 BOOLEANS = re.compile(r"(?i)(true|false|yes|no|on|off|y|n|t|f|1|0)$")
 # Variables of the playbooks, which belong to no role.
 SHARED: dict[str, dict[str, Any]] = {
@@ -62,7 +64,7 @@ def options(roles: Path) -> dict[str, dict[str, Any]]:
     """Return the variables of all roles with what argument_specs.yml says of each."""
     found: dict[str, dict[str, Any]] = {}
     for path in sorted(roles.glob("*/meta/argument_specs.yml")):
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.load(path.read_text(encoding="utf-8"), LOADER)  # noqa: S506 - either is safe
         found |= document["argument_specs"]["main"].get("options", {})
     return found
 

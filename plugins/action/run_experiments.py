@@ -34,7 +34,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
             command.strip(), in_data=NO_TERMINAL if self._connection.has_pipelining else None
         )
         said, packed = split(done["stdout"])
-        result = {"changed": False, "rc": done["rc"], "stdout_lines": said, "brought": False}
+        # Without `failed`, Ansible would judge by the status.
+        result = {"changed": False, "failed": False, "rc": done["rc"], "stdout_lines": said}
+        result["brought"] = False
         if done["rc"] not in ANSWERED or not said:
             host = (task_vars or {}).get("inventory_hostname")
             reason = done["stderr"].strip() or f"the program ended with {done['rc']}"
@@ -43,7 +45,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
             try:
                 write_report(options["dest"], options["page"], unpacked(packed))
             except (OSError, ValueError) as error:
-                return result | {"failed": True, "msg": f"cannot write {options['dest']}: {error}"}
+                why = getattr(error, "strerror", None) or error
+                return result | {"failed": True, "msg": f"cannot write {options['dest']}: {why}"}
             result["brought"] = True
         return result
 

@@ -74,7 +74,7 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> str:
         "__rootfs_verification_file": str(directory / "program"),
     }
     options = ["--check", "-i", "hosts.json", "-e", json.dumps(variables)]
-    options += ["--start-at-task", "scratchlab.lab.rootfs_verification : Install scratchlab"]
+    options += ["--start-at-task", "scratchlab.lab.rootfs_verification : Install what is missing"]
     return ansible_environment.run_playbook(directory, *options, "play.yml").stdout
 
 

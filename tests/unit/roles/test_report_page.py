@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -196,23 +198,71 @@ def test_anything_but_a_regular_file_of_limited_size_is_rejected(
     assert not fetched.exists()
 
 
-@pytest.mark.root
-@pytest.mark.parametrize(("output", "status"), [("", 1), ("a table", 0), ("", 2)])
-def test_program_without_output_is_an_error_and_not_a_failed_check(
-    tmp_path: Path, output: str, status: int
-) -> None:
+def examine(
+    tmp_path: Path, output: str, status: int, **more: object
+) -> subprocess.CompletedProcess[str]:
+    """Run the experiments with a program that prints ``output`` and a word of reproach."""
     program = tmp_path / "scratchlab"
-    program.write_text(f"#!/bin/sh\nprintf %s '{output}'\nexit {status}\n")
+    program.write_text(f"#!/bin/sh\necho trouble >&2\nprintf %s '{output}'\nexit {status}\n")
     program.chmod(0o755)
     variables = {
         "__rootfs_verification_program": str(program),
         "__rootfs_verification_report": str(tmp_path / "report.json"),
+        "__rootfs_verification_fetched": str(tmp_path / "reports"),
         "__rootfs_verification_quiz": "",
         "__rootfs_verification_chosen": [],
+        "__rootfs_verification_brings": True,
         "rootfs_verification_container": "sleep",
         "rootfs_verification_image": "sleep",
         "rootfs_verification_options": [],
     }
-    done = play(tmp_path, "rootfs_verification", "experiments.yml", variables)
-    expected = "" if output else "Check that the questions could be answered"
-    assert failed_task(done.stdout) == expected, done.stdout
+    return play(tmp_path, "rootfs_verification", "experiments.yml", {**variables, **more})
+
+
+@pytest.mark.parametrize(("output", "status"), [("", 1), ("a table", 2), ("", 0), ("", 127)])
+def test_program_that_could_not_answer_is_an_error(
+    tmp_path: Path, output: str, status: int
+) -> None:
+    done = examine(tmp_path, output, status)
+    assert failed_task(done.stdout) == "Run the experiments", done.stdout
+    assert "trouble (here)" in done.stdout
+
+
+def packed(content: bytes) -> str:
+    """What the program prints for the controller."""
+    line = base64.b64encode(zlib.compress(content)).decode()
+    return f"a table\nscratchlab-report {line}\n"
+
+
+@pytest.mark.parametrize("status", [0, 1, 3])
+def test_experiments_bring_their_report_and_remove_the_older_page(
+    tmp_path: Path, status: int
+) -> None:
+    reports_here = tmp_path / "reports"
+    reports_here.mkdir()
+    (reports_here / "index.html").write_text("older")
+    done = examine(tmp_path, packed(b"{}"), status)
+    assert failed_task(done.stdout) == "", done.stdout
+    assert [path.name for path in reports_here.iterdir()] == ["report.json"]
+    assert (reports_here / "report.json").read_bytes() == b"{}"
+    assert (reports_here / "report.json").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_report_larger_than_the_limit_is_cut(tmp_path: Path) -> None:
+    examine(tmp_path, packed(bytes(64 * 1024 * 1024 + 1)), 0)
+    assert (tmp_path / "reports/report.json").stat().st_size == 64 * 1024 * 1024
+
+
+@pytest.mark.parametrize("sent", ["!", "AAAA", "eJwzNDI="])
+def test_what_is_not_a_report_is_not_written(tmp_path: Path, sent: str) -> None:
+    done = examine(tmp_path, f"a table\nscratchlab-report {sent}", 0)
+    assert failed_task(done.stdout) == "Run the experiments", done.stdout
+    assert not (tmp_path / "reports").exists()
+
+
+@pytest.mark.parametrize("brings", [True, False])
+def test_without_a_report_in_the_output_nothing_is_written(tmp_path: Path, brings: bool) -> None:
+    sent = "a table" if brings else packed(b"{}")
+    done = examine(tmp_path, sent, 0, __rootfs_verification_brings=brings)
+    assert failed_task(done.stdout) == "", done.stdout
+    assert not (tmp_path / "reports").exists()
