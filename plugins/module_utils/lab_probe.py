@@ -22,6 +22,8 @@ from ansible_collections.scratchlab.lab.plugins.module_utils.patience import all
 
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SOCKET = "/var/run/docker.sock"
+ENGINES = ("docker.io", "docker-ce", "moby-engine")
+LIST = ("dpkg-query", "--listfiles")
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -94,7 +96,9 @@ def engine_package(program):
     """Return name and version of the package that ``program`` belongs to, or empty strings."""
     places = dict.fromkeys((program, os.path.realpath(program))) if program else ()
     for place in places:
-        name = output("dpkg-query", "--search", place).partition(":")[0]
+        # Asking all packages takes a tenth of a second, and asking these a hundredth.
+        listed = (name for name in ENGINES if place in output(*LIST, name).splitlines())
+        name = next(listed, "") or output("dpkg-query", "--search", place).partition(":")[0]
         if name:
             return {
                 "package": name,
