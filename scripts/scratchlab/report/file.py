@@ -12,7 +12,7 @@ from typing import Any, TextIO, cast
 from scratchlab.atomic import atomic_write
 from scratchlab.errors import LabError
 from scratchlab.model import Json
-from scratchlab.report.build import SCHEMA, Report
+from scratchlab.report.document import SCHEMA, Report
 from scratchlab.report.sections import EntrySection, Head, HeadFields
 from scratchlab.report.spool import SectionSpool
 from scratchlab.report.stream import load_object
