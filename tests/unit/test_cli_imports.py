@@ -63,6 +63,12 @@ def test_the_table_of_a_run_judges_nothing() -> None:
     assert imported(code, *HEAVY, *collecting) == []
 
 
+def test_a_build_that_may_find_nothing_to_do_imports_no_writer() -> None:
+    code = f"import sys\nsys.path.insert(0, {str(SCRIPTS)!r})\nimport build_zipapp"
+    writers = ("dataclasses", "tempfile", "zipfile", "scratchlab.collect", "scratchlab.errors")
+    assert imported(code, *HEAVY, *writers) == []
+
+
 def test_the_page_of_a_report_needs_no_table_no_class_and_no_other_process() -> None:
     others = ("scratchlab.classroom", "scratchlab.collect", "scratchlab.lab")
     assert imported("import scratchlab.cli.pages", *HEAVY, *others, "junitparser", "rich") == []

@@ -80,6 +80,7 @@ def test_without_a_repository_no_commit_is_claimed(checkout: Path, tmp_path: Pat
 def test_program_of_one_file_has_the_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "none").mkdir()
     monkeypatch.setattr(build_zipapp, "dependencies", lambda _: tmp_path / "none")
     monkeypatch.setattr("scratchlab.commit.of_repository", lambda _: "0123")
     build_zipapp.build(tmp_path / "program", [])
