@@ -7,25 +7,23 @@ containers, which Go otherwise builds where it is needed; building it needs Go o
 The same sources and locks build the same bytes on every machine: pure Python only, sorted names,
 fixed times, no compression (zlib's output differs between its builds). Needs only Python's
 standard library, and uv or pip for the locked dependencies. Prints ``built`` or ``unchanged``.
+
+Every run of the lab starts this, and mostly nothing has changed: then it reads the sources and the
+program, and writes nothing. ``OUTPUT.made`` says from what content which program was made.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import io
 import os
 import shutil
 import subprocess
 import sys
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from scratchlab import commit
-from scratchlab.atomic import write_bytes
-from scratchlab.collect.remote import agent
-from scratchlab.errors import LabError
 
 HERE = Path(__file__).resolve().parent
 LOCK = HERE.parent / "requirements" / "scratchlab.txt"
@@ -178,21 +176,43 @@ def installers() -> Iterator[list[str]]:
             yield [*probe, "install", "--no-cache-dir"]
 
 
-def members(root: Path) -> Iterator[tuple[str, bytes]]:
-    """The name and content of every file below ``root`` that the program may need."""
-    for path in root.rglob("*"):
-        name = path.relative_to(root)
-        unneeded = LEFT_OUT.intersection(name.parts) or path.suffix in LEFT_OUT_SUFFIXES
-        # Of pip's metadata, the version (for importlib.metadata) and the licences stay.
-        if name.parts[0].endswith(".dist-info"):
-            unneeded = name.parts[1:2] not in (("METADATA",), ("licenses",))
-        if path.is_file() and not unneeded:
-            yield str(name), path.read_bytes()
+def members(root: Path, below: str = "") -> Iterator[tuple[str, bytes]]:
+    """The name and content of every file in ``root`` that the program may need."""
+    for item in os.scandir(root / below):
+        name = below + item.name
+        if item.is_dir(follow_symlinks=False):
+            if _is_needed(name):
+                yield from members(root, f"{name}/")
+        elif item.is_file() and _is_needed(name, os.path.splitext(name)[1]):
+            with open(item.path, "rb") as file:
+                yield name, file.read()
+
+
+def _is_needed(name: str, suffix: str = "") -> bool:
+    first, _, rest = name.partition("/")
+    # Of pip's metadata, the version (for importlib.metadata) and the licences stay.
+    if first.endswith(".dist-info"):
+        return rest.partition("/")[0] in ("", "METADATA", "licenses")
+    return os.path.basename(name) not in LEFT_OUT and suffix not in LEFT_OUT_SUFFIXES
+
+
+def digest(files: dict[str, bytes]) -> str:
+    """A digest of the names and contents of ``files``."""
+    found = hashlib.sha256()
+    for name, data in sorted(files.items()):
+        found.update(b"%s %d " % (name.encode(), len(data)))
+        found.update(data)
+    return found.hexdigest()
 
 
 def write(output: Path, files: dict[str, bytes]) -> bool:
     """Write the program to ``output`` (mode 0755). Returns False where it is the same already."""
-    output.parent.mkdir(parents=True, exist_ok=True)
+    # A run that finds nothing to write needs neither of them, which take as long as all others.
+    import io  # noqa: PLC0415
+    import zipfile  # noqa: PLC0415
+
+    from scratchlab.atomic import write_bytes  # noqa: PLC0415
+
     program = io.BytesIO()
     program.write(SHEBANG)
     with zipfile.ZipFile(program, "w", zipfile.ZIP_STORED) as archive:
@@ -209,6 +229,10 @@ def write(output: Path, files: dict[str, bytes]) -> bool:
 
 def agents(architectures: list[str]) -> Iterator[tuple[str, bytes]]:
     """The name and content of the agents for ``architectures``. Raises BuildError."""
+    # Few programs have one.
+    from scratchlab.collect.remote import agent  # noqa: PLC0415
+    from scratchlab.errors import LabError  # noqa: PLC0415
+
     for architecture in architectures:
         try:
             name = agent.BUNDLED.format(architecture)
@@ -217,24 +241,43 @@ def agents(architectures: list[str]) -> Iterator[tuple[str, bytes]]:
             raise BuildError(str(error)) from error
 
 
-def build(output: Path, architectures: list[str]) -> bool:
-    """Build the program at ``output``. Returns False where nothing changed; raises BuildError."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    directory = dependencies(output.parent)
+def contents(build: Path, architectures: list[str]) -> dict[str, bytes]:
+    """The files of the program by their names, from the sources and the dependencies below
+    ``build``. Raises BuildError.
+    """
+    directory = dependencies(build)
     show_dependencies(directory)
     files = dict(members(directory))
     files |= {f"scratchlab/{name}": body for name, body in members(HERE / "scratchlab")}
-    files |= dict(agents(architectures))
+    if architectures:
+        files |= dict(agents(architectures))
     made_from = commit.of_repository(HERE.parent)
     if made_from:
         files[f"scratchlab/{commit.FILE}"] = f"{made_from}\n".encode()
-    digest = hashlib.sha256(
-        b"".join(
-            b"%s %d " % (name.encode(), len(data)) + data for name, data in sorted(files.items())
-        )
-    ).hexdigest()[:16]
-    files["__main__.py"] = MAIN.replace("DIGEST", digest).encode()
-    return write(output, files)
+    files["__main__.py"] = MAIN.replace("DIGEST", digest(files)[:16]).encode()
+    return files
+
+
+def build(output: Path, architectures: list[str]) -> tuple[bool, str]:
+    """Build the program at ``output``. Returns whether anything changed, and the program's SHA-256.
+    Raises BuildError.
+    """
+    output.parent.mkdir(parents=True, exist_ok=True)
+    files = contents(output.parent, architectures)
+    # What else decides the bytes: this file, and the zipfile module of this Python.
+    maker = {"": Path(__file__).read_bytes() + sys.version.encode()}
+    made_from = digest(files | maker)
+    record = output.with_name(f"{output.name}.made")
+    try:
+        found = hashlib.sha256(output.read_bytes()).hexdigest()
+        if record.read_bytes() == f"{made_from} {found}\n".encode():
+            return False, found
+    except FileNotFoundError:  # nothing was made yet
+        pass
+    changed = write(output, files)
+    found = hashlib.sha256(output.read_bytes()).hexdigest()
+    record.write_text(f"{made_from} {found}\n", "ascii")
+    return changed, found
 
 
 def main() -> None:
@@ -244,9 +287,8 @@ def main() -> None:
     parser.add_argument("--agent", action="append", default=[], metavar="ARCHITECTURE")
     options = parser.parse_args()
     try:
-        output = options.output.absolute()
-        what = "built" if build(output, options.agent) else "unchanged"
-        print(what, hashlib.sha256(output.read_bytes()).hexdigest())
+        changed, sha256 = build(options.output.absolute(), options.agent)
+        print("built" if changed else "unchanged", sha256)
     except (BuildError, OSError) as error:
         sys.exit(f"build_zipapp: {error}")
 

@@ -26,7 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     _prepare()
     try:
-        from scratchlab.cli import scratchlab  # late: an error of the import is one line, too
+        from scratchlab.cli.commands import (
+            scratchlab,
+        )  # late: an error of the import is one line, too
 
         instruction = os.environ.get(_COMPLETE)
         if instruction:

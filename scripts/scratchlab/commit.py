@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pkgutil
 import subprocess
 from pathlib import Path
 
@@ -20,6 +19,8 @@ def commit() -> str:
 
     Empty where it is not known: without a repository or without git.
     """
+    import pkgutil  # noqa: PLC0415 - of_repository, which the build of the program calls, needs none
+
     try:
         built = pkgutil.get_data("scratchlab", FILE)
     except OSError:
@@ -33,11 +34,15 @@ def of_repository(root: Path) -> str:
     """The commit of the repository whose top directory is ``root``, as :func:`commit` has it."""
     if not (root / ".git").exists():
         return ""
-    head = _git(root, "rev-parse", "--verify", "HEAD")
-    state = _git(root, "status", "--porcelain", "--", *SOURCES)
-    if not head or state is None:
+    # One line for each header and for each source that differs (git-status(1), "Porcelain Format
+    # Version 2"): HEAD's commit is the first header, "(initial)" where there is none.
+    options = ("--porcelain=v2", "--branch", "--no-ahead-behind")
+    lines = (_git(root, "status", *options, "--", *SOURCES) or "").splitlines()
+    head = lines[0].removeprefix("# branch.oid ") if lines else ""
+    if not head or head == "(initial)":
         return ""
-    return f"{head.strip()}-modified" if state.strip() else head.strip()
+    modified = any(not line.startswith("# ") for line in lines)
+    return f"{head}-modified" if modified else head
 
 
 def _git(root: Path, *arguments: str) -> str | None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -23,6 +22,7 @@ from itertools import chain
 from typing import Any, Self, TypeVar
 
 from scratchlab import codec
+from scratchlab.earlier import problems_and_notes
 from scratchlab.errors import LabError
 from scratchlab.ledger import LayerStep, Ledger
 from scratchlab.model import Entry, Facts, Json
@@ -33,19 +33,6 @@ SCHEMA = "scratchlab-evidence-2"
 READABLE = ("scratchlab-evidence-1", SCHEMA)
 _FACTS = "facts.json"
 _HISTORIES = "histories"
-# Problems of schema 1 that are notes in schema 2: oddities of the image archive that leave no doubt
-# about the ledger, facts that could not be read, and predictions that could not be made. All of
-# them in the words of every version that wrote schema 1; any other problem stays one.
-_NOTES = re.compile(
-    r"(\d+ more like it: )?layer \d+[: ]"
-    r"|the archive (also contains|holds) the image for "
-    r"|the (image's history has|history tells of) \d"
-    r"|no config\.json of the runtime was found"
-    r"|the runtime's config\.json "
-    r"|the writable layer is .* for the engine, and "
-    r"|the debug container shares "
-    r"|no prediction( was made)?: "
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,15 +127,6 @@ def _free_directory(path: str) -> str:
     if os.listdir(path):
         raise LabError(f"{path} is not empty", f"{new} for the evidence")
     return os.path.realpath(path)
-
-
-def problems_and_notes(sentences: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The problems of schema 1 as the problems and the notes of schema 2."""
-    problems: list[str] = []
-    notes: list[str] = []
-    for sentence in sentences:
-        (notes if _NOTES.match(sentence) else problems).append(sentence)
-    return tuple(problems), tuple(notes)
 
 
 def load(directory: str) -> EvidenceSet:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from scratchlab.cli.classroom import write_report_page
+from scratchlab.cli.report_page import write_report_page
 from scratchlab.report import Report, read, write
 from tests.integration.conftest import build_image, docker_client, engine, run_container
 

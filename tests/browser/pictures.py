@@ -15,7 +15,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from scratchlab.cli.classroom import write_report_page
+from scratchlab.cli.report_page import write_report_page
 from scratchlab.report import Report, read
 from tests.browser import made_up_class
 

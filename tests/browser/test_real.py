@@ -10,7 +10,8 @@ from playwright.sync_api import expect
 
 from scratchlab.collect.engines import EngineClient
 from scratchlab.lab import verification
-from scratchlab.report import build, write
+from scratchlab.report import write
+from scratchlab.report.build import build
 from tests.browser.conftest import Show
 from tests.integration.conftest import BUSYBOX, Build, Run
 

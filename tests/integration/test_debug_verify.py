@@ -18,7 +18,7 @@ from scratchlab.collect.vantage import open_view
 from scratchlab.lab import verification
 from scratchlab.model import Json, Origin
 from scratchlab.progress import Progress
-from scratchlab.report import build
+from scratchlab.report.build import build
 from tests.integration.conftest import Run
 from tests.integration.debug_containers import assert_nothing_left, inspected
 from tests.integration.live_roots import entry, live, pid

@@ -20,7 +20,7 @@ from scratchlab.collect.engines import EngineClient
 from scratchlab.course import exercise_container
 from scratchlab.lab import verification
 from scratchlab.labels import LABEL
-from scratchlab.report import build
+from scratchlab.report.build import build
 
 from . import podman_service
 from .conftest import Run

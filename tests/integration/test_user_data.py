@@ -19,7 +19,8 @@ from scratchlab.collect.live.user_data import MOST_LISTED
 from scratchlab.lab import verification
 from scratchlab.model import Finding, Json, Origin
 from scratchlab.reading import UserData
-from scratchlab.report import Report, build
+from scratchlab.report import Report
+from scratchlab.report.build import build
 from tests.integration.conftest import BUSYBOX, Build, Run
 from tests.integration.live_roots import attacker, pid, root
 

@@ -21,7 +21,7 @@ from scratchlab import evidence
 from scratchlab.classroom.comparison import compare_machines
 from scratchlab.classroom.read import differing_paths, read_reports
 from scratchlab.classroom.results import MachineState
-from scratchlab.cli import scratchlab as command
+from scratchlab.cli.commands import scratchlab as command
 from scratchlab.collect.image import read_archive
 from scratchlab.evidence import EvidenceSet
 from scratchlab.report import read

@@ -7,7 +7,7 @@ from docker.models.images import Image
 
 from scratchlab.collect.engines import EngineClient
 from scratchlab.lab import verification
-from scratchlab.report import build
+from scratchlab.report.build import build
 from tests.integration.conftest import BUSYBOX, Build, Run
 
 pytestmark = [pytest.mark.engine, pytest.mark.root]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,3 +59,17 @@ def test_a_limit_of_the_control_group_counts(tmp_path: Path) -> None:
     (group / "memory.max").write_text(f"{700 << 20}\n")
     (group / "memory.current").write_text(f"{200 << 20}\n")
     assert choose_forks.available_memory(tmp_path) == 500
+
+
+def test_only_what_every_start_of_python_has_is_imported() -> None:
+    code = (
+        "import os, sys; before = set(sys.modules); sys.path.insert(0, sys.argv[1])\n"
+        "import choose_forks; choose_forks.main([])\n"
+        "print(sorted(set(sys.modules) - before))"
+    )
+    scripts = str(Path(choose_forks.__file__).parent)
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code, scripts],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == "['__future__', 'choose_forks']"

@@ -15,8 +15,9 @@ from pathlib import Path
 import click
 import pytest
 
-from scratchlab import __version__, cli
+from scratchlab import __version__
 from scratchlab.__main__ import main
+from scratchlab.cli import commands
 from scratchlab.errors import LabError
 
 
@@ -100,7 +101,7 @@ def command(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
         def oops() -> None:
             raise error
 
-        monkeypatch.setitem(cli.scratchlab.commands, "oops", oops)
+        monkeypatch.setitem(commands.scratchlab.commands, "oops", oops)
 
     return install
 

@@ -77,9 +77,27 @@ def test_without_a_repository_no_commit_is_claimed(checkout: Path, tmp_path: Pat
     assert of_repository(checkout) == ""
 
 
+def test_a_repository_without_a_commit_names_none(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    assert of_repository(tmp_path) == ""
+
+
+def test_a_changed_and_a_removed_source_count(checkout: Path) -> None:
+    head = git(checkout, "rev-parse", "HEAD")
+    source = checkout / "scripts/scratchlab/__init__.py"
+    text = source.read_text()
+    source.write_text(text + "# more\n")
+    assert of_repository(checkout) == f"{head}-modified"
+    source.write_text(text)
+    assert of_repository(checkout) == head
+    source.unlink()
+    assert of_repository(checkout) == f"{head}-modified"
+
+
 def test_program_of_one_file_has_the_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "none").mkdir()
     monkeypatch.setattr(build_zipapp, "dependencies", lambda _: tmp_path / "none")
     monkeypatch.setattr("scratchlab.commit.of_repository", lambda _: "0123")
     build_zipapp.build(tmp_path / "program", [])

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from scratchlab import deadlines
-from scratchlab.cli import scratchlab
+from scratchlab.cli.commands import scratchlab
 from scratchlab.deadlines import Deadline, LateError, Pace
 from scratchlab.lab.concurrency import call_within
 

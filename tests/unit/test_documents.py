@@ -15,7 +15,7 @@ from tests import documents
 from tests.commands import classes, written
 
 from scratchlab.classroom.roster import read_roster
-from scratchlab.cli import scratchlab
+from scratchlab.cli.commands import scratchlab
 from scratchlab.report.policy import file as policy_file
 
 ROOT = documents.ROOT

@@ -8,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from scratchlab.cli import scratchlab
+from scratchlab.cli.commands import scratchlab
 
 
 def commands(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -301,6 +301,24 @@ def test_machine_without_a_new_python_ends_in_one_line(lab: Lab, tmp_path: Path)
         ]
 
 
+def test_a_run_in_a_locale_that_works_asks_python_once(lab: Lab, tmp_path: Path) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    python = programs / "python3"
+    python.write_text(f'#!/bin/sh\necho >>"{tmp_path}/starts"\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    lab.run("check", environment={"PATH": f"{programs}:{os.environ['PATH']}"})
+    assert len(lab.calls()) == 1
+    assert (tmp_path / "starts").read_text() == "\n"
+
+
+def test_checkout_without_its_locks_is_refused(lab: Lab) -> None:
+    (lab.here / "requirements" / "lab.txt").unlink()
+    status, output = lab.run("check")
+    assert (status, lab.calls()) == (2, [])
+    assert output == "lab: cannot read requirements/; is this checkout complete?\n"
+
+
 def test_die_in_a_command_substitution_ends_the_script(lab: Lab) -> None:
     script = (
         (lab.here / "lab").read_text().replace("find_python() {", "find_python() {\n: $(die x)\n")

@@ -1,10 +1,10 @@
-"""Pages from reports: of one machine, or of a class with the files for an instructor's tools."""
+"""The page of a class from its reports, with the files for an instructor's tools."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from scratchlab.atomic import atomic_write
@@ -27,10 +27,8 @@ from scratchlab.classroom.seats import FILE as ROSTER
 from scratchlab.classroom.seats import PRIVATE, Seat
 from scratchlab.classroom.worksheet import draw_worksheet, seed_of
 from scratchlab.errors import LabError
-from scratchlab.remedy import HERE, Reader
 from scratchlab.render.exports import gradebook, junit, tap
-from scratchlab.render.html import report_page, room_page, sheets
-from scratchlab.report import Report
+from scratchlab.render.html import room_page, sheets
 from scratchlab.report import read as read_report
 
 # File in the reports directory -> what writes it.
@@ -125,19 +123,6 @@ def _seat(machine: MachineResult) -> Seat:
     if machine.collected.seat or record is None:
         return machine.collected.seat or Seat(machine.name)
     return Seat(machine.name, address=record.address, user=record.user, port=record.port)
-
-
-def write_report_page(
-    report: Report,
-    page: str,
-    links: Mapping[str, str] | None = None,
-    reader: Reader = HERE,
-) -> None:
-    """Write to ``page`` the page of one ``report``, with ``links`` to others: title by URL.
-    ``reader`` is where it is read. Raises LabError when that is impossible.
-    """
-    with atomic_write(page, encoding="utf-8") as out:
-        report_page.render(report, out, links, reader)
 
 
 def write_page_of_reports(reports: Sequence[str], page: str) -> Classroom:

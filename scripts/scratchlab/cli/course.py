@@ -24,9 +24,10 @@ from scratchlab.learn.place import find_access, find_student
 from scratchlab.learn.results import open_results
 from scratchlab.learn.store import now
 from scratchlab.render.html import sheets
-from scratchlab.report import Report, build
+from scratchlab.report import Report
 from scratchlab.report import read as read_report
 from scratchlab.report import write as write_report
+from scratchlab.report.build import build
 from scratchlab.report.sections import Head
 from scratchlab.text import visible
 

@@ -23,6 +23,7 @@ from scratchlab.model import Origin
 from scratchlab.progress import Progress
 from scratchlab.render.terminal import difference as terminal
 from scratchlab.report import Report
+from scratchlab.report.build import build
 from scratchlab.report.difference import (
     SCHEMA,
     Difference,
@@ -117,7 +118,7 @@ class Sides:
             self._connected(), name, vantage=self._vantage, progress=self._progress
         )
         with evidence:
-            built = report.build(evidence, judgement, ())
+            built = build(evidence, judgement, ())
         container = built.head["container"]
         title = f"container {container['name']} ({container['id'][:12]})"
         return Side(title, partial(items_of_report, built, name), built.head)

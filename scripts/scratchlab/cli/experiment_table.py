@@ -11,7 +11,7 @@ from scratchlab.experiments.table import EXPERIMENTS
 from scratchlab.model import Verdict
 from scratchlab.remedy import HERE, Reader
 from scratchlab.render.terminal import console, steps, text
-from scratchlab.render.terminal.report import VERDICT_LINE_STYLES, checks_table
+from scratchlab.render.terminal.checks import VERDICT_LINE_STYLES, checks_table
 from scratchlab.report import Report
 from scratchlab.report.verdict import ExitStatus
 

@@ -33,6 +33,7 @@ from scratchlab.labels import Names
 from scratchlab.ladder import shapes
 from scratchlab.ledger import Ledger
 from scratchlab.model import Check, Facts
+from scratchlab.report.build import build
 from scratchlab.report.reduce import MIB, reduced
 from scratchlab.report.sections import LadderSection, TimelapseSection
 
@@ -101,7 +102,7 @@ def experiments(
             typist=typist,
         )  # fmt: skip
     with examination.evidence:
-        built = report.build(
+        built = build(
             examination.evidence,
             examination.judgement,
             examination.checks,

@@ -12,14 +12,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from multiprocessing import get_context
 from typing import Any
 
-from scratchlab.cli.classroom import write_report_page
+from scratchlab.cli.report_page import write_report_page
 from scratchlab.errors import LabError
 from scratchlab.remedy import Reader
 from scratchlab.report import read
@@ -40,17 +37,30 @@ def make(order: Mapping[str, Any]) -> str:
     return ""
 
 
+def make_at_once(orders: Sequence[Mapping[str, Any]], processes: int) -> dict[str, str]:
+    """Make the pages in several processes. Returns why they were not made."""
+    # They take 20 ms to import, and a run for one machine needs neither.
+    from concurrent.futures.process import (  # noqa: PLC0415
+        BrokenProcessPool,
+        ProcessPoolExecutor,
+    )
+    from multiprocessing import get_context  # noqa: PLC0415
+
+    reasons = {}
+    with ProcessPoolExecutor(processes, mp_context=get_context("fork")) as pool:
+        futures = {order["page"]: pool.submit(make, order) for order in orders}
+        for page, future in futures.items():
+            with suppress(BrokenProcessPool):
+                reasons[page] = future.result()
+    return reasons
+
+
 def main() -> None:
     """Read the orders and carry them out."""
     orders = json.load(sys.stdin)
     processes = min(MOST, os.cpu_count() or 1, len(orders))
-    reasons = {}
     if processes > 1:
-        with ProcessPoolExecutor(processes, mp_context=get_context("fork")) as pool:
-            futures = {order["page"]: pool.submit(make, order) for order in orders}
-            for page, future in futures.items():
-                with suppress(BrokenProcessPool):
-                    reasons[page] = future.result()
+        reasons = make_at_once(orders, processes)
     else:
         reasons = {order["page"]: make(order) for order in orders}
     json.dump(reasons, sys.stdout)

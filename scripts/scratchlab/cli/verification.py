@@ -129,7 +129,8 @@ def verify(
             freeze=freeze,
             prepare=partial(_import_the_rest, form),
         )
-    from scratchlab.report import build, write
+    from scratchlab.report import write
+    from scratchlab.report.build import build
 
     with evidence:
         if save_evidence:
@@ -147,8 +148,9 @@ def verify(
 
 def _import_the_rest(form: str) -> None:
     """Import what is needed only once the image is read, which the engine packs for seconds."""
-    from scratchlab import render, report  # noqa: F401
+    from scratchlab import render
     from scratchlab.judge import prediction  # noqa: F401
+    from scratchlab.report import build  # noqa: F401
 
     if not sys.stderr.isatty():  # else the progress display imports from the same library
         render.renderer(render.REPORTS[form])
@@ -178,7 +180,7 @@ def replay(
 ) -> int:
     """Judge saved evidence again (see `verify --save-evidence`); needs no engine."""
     from scratchlab.lab import verification
-    from scratchlab.report import build
+    from scratchlab.report.build import build
 
     policy, rows = read_policy(expect), row_choice(form, all_rows, only)
     evidence, judgement = verification.replay(evidence_dir)
@@ -268,7 +270,8 @@ def _write_page(
     reports: tuple[str, ...], page: str, links: Mapping[str, str], reader: Reader
 ) -> int:
     # Jinja takes 0.1 s to import, and nothing else in this module needs it.
-    from scratchlab.cli.classroom import write_page_of_reports, write_report_page
+    from scratchlab.cli.classroom import write_page_of_reports
+    from scratchlab.cli.report_page import write_report_page
     from scratchlab.report import read
     from scratchlab.report.verdict import ExitStatus
 

@@ -18,6 +18,7 @@ from scratchlab.errors import LabError
 from scratchlab.lab.concurrency import call_within
 from scratchlab.lab.verification import verify
 from scratchlab.model import Json
+from scratchlab.report.build import build
 from scratchlab.report.sections import Head
 from scratchlab.report.verdict import ExitStatus
 
@@ -143,7 +144,7 @@ def _verified(
 ) -> Outcome:
     evidence, judgement = verify(client, subject.id, images=images, **options)
     with evidence:
-        built = report.build(evidence, judgement, judgement.checks, policy=policy)
+        built = build(evidence, judgement, judgement.checks, policy=policy)
         file = os.path.join(json_dir, f"{subject.name}.json") if json_dir else ""
         if file:
             report.write(built, file)

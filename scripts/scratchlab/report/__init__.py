@@ -1,6 +1,9 @@
-"""report.json: the findings of one verification, in the form that other programs read."""
+"""report.json: the findings of one verification, in the form that other programs read.
 
-from scratchlab.report.build import Report, build
+What makes a report is in ``report.build``: it needs the judge, and who reads a report does not.
+"""
+
+from scratchlab.report.document import Report
 from scratchlab.report.file import canonical, dump, read, write
 
-__all__ = ["Report", "build", "canonical", "dump", "read", "write"]
+__all__ = ["Report", "canonical", "dump", "read", "write"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from scratchlab import __version__
@@ -20,7 +19,8 @@ from scratchlab.report.convert import (
     mount_section,
     rules_cited,
 )
-from scratchlab.report.spool import EntrySpool
+from scratchlab.report.document import SCHEMA, Report
+from scratchlab.report.entry_spool import EntrySpool
 from scratchlab.report.user_data import covers, user_data_section
 from scratchlab.report.verdict import decide
 
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from scratchlab.report.sections import (
         ContainerSection,
         EngineSection,
-        EntrySection,
-        Head,
         HeadFields,
         HostSection,
         ImageSection,
@@ -40,8 +38,6 @@ if TYPE_CHECKING:
         SummarySection,
         TimelapseSection,
     )
-
-SCHEMA = "scratchlab-report-2"
 
 
 class _Judgement(Judged, Protocol):
@@ -51,19 +47,6 @@ class _Judgement(Judged, Protocol):
     def problems(self) -> tuple[str, ...]: ...
     @property
     def notes(self) -> tuple[str, ...]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """A report: ``head`` is all of it but the entries, which may be too many for memory."""
-
-    head: Head
-    _entries: Iterable[EntrySection]
-
-    @property
-    def entries(self) -> Iterator[EntrySection]:
-        """The entries in tree order, from the start at every call."""
-        return iter(self._entries)
 
 
 def build(

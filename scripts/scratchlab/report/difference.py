@@ -15,8 +15,8 @@ from typing import cast
 from scratchlab.errors import LabError
 from scratchlab.ledger import Ledger, sort_key
 from scratchlab.model import Json, Origin
-from scratchlab.report.build import Report
 from scratchlab.report.convert import image_entry_section
+from scratchlab.report.document import Report
 from scratchlab.report.sections import EntryFields
 from scratchlab.text import unescape, visible
 

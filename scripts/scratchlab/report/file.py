@@ -12,7 +12,7 @@ from typing import Any, TextIO, cast
 from scratchlab.atomic import atomic_write
 from scratchlab.errors import LabError
 from scratchlab.model import Json
-from scratchlab.report.build import SCHEMA, Report
+from scratchlab.report.document import SCHEMA, Report
 from scratchlab.report.sections import EntrySection, Head, HeadFields
 from scratchlab.report.spool import SectionSpool
 from scratchlab.report.stream import load_object
@@ -136,22 +136,19 @@ def _shared(value: Any, rule: Json, definitions: Json) -> Any:
 
 @cache
 def _validator(name: str) -> Callable[[Any], Any]:
-    """The compiled schema; compiled once for all the reports of a class."""
-    import fastjsonschema
+    """The validator of a report; made once for all the reports of a class."""
+    from scratchlab.report.validator import validator
 
-    validate: Callable[[Any], Any] = fastjsonschema.compile(schema(name), use_formats=False)
-    return validate
+    return validator(name, {key: value for key, value in schema(name).items() if key != "$id"})
 
 
 @cache
 def _entry_validator(name: str) -> Callable[[Any], Any]:
-    """The compiled schema of one entry."""
-    import fastjsonschema
+    """The validator of one entry."""
+    from scratchlab.report.validator import validator
 
     definitions = schema(name)["definitions"]
-    rule = {**definitions["entry"], "definitions": definitions}
-    validate: Callable[[Any], Any] = fastjsonschema.compile(rule, use_formats=False)
-    return validate
+    return validator(f"{name}-entry", {**definitions["entry"], "definitions": definitions})
 
 
 def _load(path: str, most: int) -> tuple[Any, SectionSpool]:

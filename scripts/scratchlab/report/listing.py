@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from scratchlab.judge.blame import maker
 from scratchlab.judge.weight import Weight
 from scratchlab.model import Kind, Origin, Status
-from scratchlab.report.build import Report
 from scratchlab.report.convert import layer_steps
+from scratchlab.report.document import Report
 from scratchlab.report.fold import folded
 from scratchlab.report.layer_sections import DriftSection
 from scratchlab.report.sections import (

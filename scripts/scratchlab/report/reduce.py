@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import cast
 
-from scratchlab.report.build import Report
+from scratchlab.report.document import Report
 from scratchlab.report.sections import EntrySection, Head, LeftOutCounts
 from scratchlab.report.verdict import trouble_of
 

@@ -1,21 +1,12 @@
-"""The entries of a report, made once from the findings or read from a file, and kept on disk.
-
-Making a finding costs ten times what reading it back does, and summary, file, table and exit
-status each iterate all of them.
-"""
+"""The entries of a report, kept on disk."""
 
 from __future__ import annotations
 
 import marshal
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 
-from scratchlab.judge.weight import Scale
-from scratchlab.ledger import HistoryReader
-from scratchlab.model import Finding, Origin, Status
-from scratchlab.report.convert import drift_section, entry_section
 from scratchlab.report.sections import EntrySection
-from scratchlab.report.verdict import DRIFT, trouble_of
 
 _BATCH = 64
 _CACHE_KIB = 2048
@@ -47,40 +38,3 @@ class SectionSpool:
         if len(self._batch) == _BATCH:
             self._db.execute("INSERT INTO e (v) VALUES (?)", (marshal.dumps(self._batch),))
             self._batch = []
-
-
-class EntrySpool(SectionSpool):
-    """The findings as sections, in their order, and what the summary counts of them."""
-
-    def __init__(
-        self,
-        findings: Iterable[Finding],
-        histories: HistoryReader,
-        scale: Scale,
-        mark: Callable[[Finding, EntrySection], None],
-    ) -> None:
-        """``histories`` are those of the image; ``scale`` weighs what changed since the start.
-        ``mark`` is called with each finding and its section before that is kept.
-        """
-        super().__init__()
-        self.explained = self.unexplained = self.missing = self.altered = 0
-        self.rules: set[str] = set()  # ids of the rules that the findings cite
-        for finding in findings:
-            self._count(finding)
-            section = entry_section(finding, histories.at(finding.path))
-            if (trouble := trouble_of(section)) in DRIFT:
-                mounted = trouble == "mounted"
-                weighed = scale.weigh(finding.path, finding.live, finding.image, mounted=mounted)
-                section["drift"] = drift_section(weighed)
-            mark(finding, section)
-            self.add(section)
-
-    def _count(self, finding: Finding) -> None:
-        self.missing += finding.status is Status.MISSING
-        self.altered += finding.status is Status.ALTERED
-        if finding.rule:
-            self.rules.add(finding.rule)
-        if finding.live is not None:
-            unknown = finding.origin is Origin.UNEXPLAINED
-            self.unexplained += unknown
-            self.explained += not unknown

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from scratchlab.evidence import problems_and_notes
+from scratchlab.earlier import problems_and_notes
 from scratchlab.model import Json
-from scratchlab.report.build import SCHEMA
+from scratchlab.report.document import SCHEMA
 
 _OLD, _NEW = "process-write", "written-later"
 _OLD_ACTORS = ("a process of the container", "a process in the container")

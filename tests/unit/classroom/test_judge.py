@@ -18,7 +18,7 @@ from scratchlab.classroom import read
 from scratchlab.classroom.comparison import compare_machines
 from scratchlab.classroom.read import differing_paths, read_reports
 from scratchlab.classroom.results import Classroom, MachineState
-from scratchlab.render.words import facet_sentence
+from scratchlab.render.room_words import facet_sentence
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from tests import rooms
 from tests.rooms import Reports, made
 
 from scratchlab import remedy
-from scratchlab.cli.classroom import build_classroom, write_report_page
+from scratchlab.cli.classroom import build_classroom
+from scratchlab.cli.report_page import write_report_page
 from scratchlab.experiments.table import EXPERIMENTS, check_of_outcome
 from scratchlab.experiments.table import ExperimentOutcome as Outcome
 from scratchlab.labels import Names

@@ -33,7 +33,7 @@ from scratchlab.model import (
     Verdict,
 )
 from scratchlab.remedy import advise
-from scratchlab.report import build
+from scratchlab.report.build import build
 
 from .conftest import OBSERVED
 

@@ -17,7 +17,7 @@ from scratchlab.evidence import EvidenceSet
 from scratchlab.judge import judge
 from scratchlab.judge.prediction import predict
 from scratchlab.model import Finding, Status
-from scratchlab.report import build
+from scratchlab.report.build import build
 
 Saved = Callable[[str], EvidenceSet]
 PREFIX = "docker-20.10.24-merged-usr-"

@@ -18,7 +18,8 @@ from scratchlab.judge.compare import NOT_COMPARED, compare, differences
 from scratchlab.judge.prediction import predict
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Kind, Status
-from scratchlab.report import build, canonical, read, write
+from scratchlab.report import canonical, read, write
+from scratchlab.report.build import build
 
 SECOND = 1_000_000_000
 NEW, OLD = 1_700_000_000 * SECOND, 1_500_000_000 * SECOND

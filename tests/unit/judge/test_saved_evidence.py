@@ -16,7 +16,7 @@ from scratchlab.judge.compare import Pair, compare
 from scratchlab.judge.prediction import predict
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry, Finding, Kind, Origin, Status
-from scratchlab.report import build
+from scratchlab.report.build import build
 
 Saved = Callable[[str], EvidenceSet]
 PLAIN = "docker-20.10.24-plain"

@@ -13,8 +13,8 @@ import pytest
 from tests.browser import reports
 
 from build_zipapp import members
-from scratchlab.cli import scratchlab
-from scratchlab.cli.classroom import write_report_page
+from scratchlab.cli.commands import scratchlab
+from scratchlab.cli.report_page import write_report_page
 from scratchlab.errors import LabError
 from scratchlab.model import Engine, Facts, Host, Origin, Runtime
 from scratchlab.render.html import templates

@@ -13,9 +13,9 @@ from tests.browser import reports
 from scratchlab import render
 from scratchlab.classroom.exercise import draw_exercise
 from scratchlab.classroom.grading import regrade
-from scratchlab.cli import scratchlab
+from scratchlab.cli.commands import scratchlab
 from scratchlab.course import grading_file
-from scratchlab.evidence import problems_and_notes
+from scratchlab.earlier import problems_and_notes
 from scratchlab.model import Json
 from scratchlab.report import Report, read, write
 from scratchlab.report.file import schema

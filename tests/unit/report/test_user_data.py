@@ -20,7 +20,8 @@ from scratchlab.reading import UserData, UserDataRead, UserMount
 from scratchlab.render import user_data as words
 from scratchlab.render.html import report_page
 from scratchlab.render.terminal import report as terminal
-from scratchlab.report import Report, build, read, write
+from scratchlab.report import Report, read, write
+from scratchlab.report.build import build
 from scratchlab.report.user_data import covered, require_same_coverage
 
 DATA, DISK = bound(20, "/data"), mount(21, "/data/di\x1bsk", "xfs", parent=20)

@@ -8,7 +8,7 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from scratchlab.classroom.results import Classroom, MachineResult, MachineState
 from scratchlab.remedy import sentence
-from scratchlab.render.words import STATES
+from scratchlab.render.room_words import STATES
 from scratchlab.report import Report
 from scratchlab.report.verdict import verification_results
 from scratchlab.text import printable

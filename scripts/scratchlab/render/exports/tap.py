@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TextIO
 
 from scratchlab.classroom.results import Classroom, MachineState
-from scratchlab.render.words import STATES
+from scratchlab.render.room_words import STATES
 from scratchlab.report import Report
 from scratchlab.report.verdict import verification_results
 from scratchlab.text import printable

@@ -11,14 +11,8 @@ from scratchlab.classroom.records import extended_history
 from scratchlab.classroom.results import Classroom, MachineResult
 from scratchlab.remedy import ShownStep, shown
 from scratchlab.render.html.templates import write_template
-from scratchlab.render.words import (
-    STATE_MEANS,
-    STATES,
-    agreement,
-    facet_sentence,
-    headline,
-    short_digest,
-)
+from scratchlab.render.room_words import STATE_MEANS, STATES, agreement, facet_sentence, headline
+from scratchlab.render.words import short_digest
 
 SIGNS = {"pass": "✔", "fail": "✘", "error": "✘", "skip": "-"}
 MOST_RUNS = 8  # of the trend, in a row of the table

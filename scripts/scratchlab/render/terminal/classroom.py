@@ -9,8 +9,8 @@ from rich.padding import Padding
 from rich.table import Table
 
 from scratchlab.classroom.results import Classroom, MachineState
+from scratchlab.render.room_words import STATES, facet_sentence, headline
 from scratchlab.render.terminal import VERDICT_STYLES, console, draws_unicode, remedy_text, text
-from scratchlab.render.words import STATES, facet_sentence, headline
 
 _TICKS = {"pass": "✔", "fail": "✘", "error": "✘", "skip": "-"}
 _ASCII_TICKS = {"pass": "ok", "fail": "NO", "error": "NO", "skip": "-"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TextIO
 
 from scratchlab.render.terminal import console, line
-from scratchlab.render.terminal.report import VERDICT_LINE_STYLES
+from scratchlab.render.terminal.checks import VERDICT_LINE_STYLES
 from scratchlab.report.verdict import ExitStatus
 
 

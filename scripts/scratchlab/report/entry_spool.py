@@ -1,0 +1,54 @@
+"""The entries of a report, made once from the findings.
+
+Making a finding costs ten times what reading it back does, and summary, file, table and exit
+status each iterate all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from scratchlab.judge.weight import Scale
+from scratchlab.ledger import HistoryReader
+from scratchlab.model import Finding, Origin, Status
+from scratchlab.report.convert import drift_section, entry_section
+from scratchlab.report.sections import EntrySection
+from scratchlab.report.spool import SectionSpool
+from scratchlab.report.verdict import DRIFT, trouble_of
+
+
+class EntrySpool(SectionSpool):
+    """The findings as sections, in their order, and what the summary counts of them."""
+
+    def __init__(
+        self,
+        findings: Iterable[Finding],
+        histories: HistoryReader,
+        scale: Scale,
+        mark: Callable[[Finding, EntrySection], None],
+    ) -> None:
+        """``histories`` are those of the image; ``scale`` weighs what changed since the start.
+        ``mark`` is called with each finding and its section before that is kept.
+        """
+        super().__init__()
+        self.explained = self.unexplained = self.missing = self.altered = 0
+        self.rules: set[str] = set()  # ids of the rules that the findings cite
+        for finding in findings:
+            self._count(finding)
+            section = entry_section(finding, histories.at(finding.path))
+            if (trouble := trouble_of(section)) in DRIFT:
+                mounted = trouble == "mounted"
+                weighed = scale.weigh(finding.path, finding.live, finding.image, mounted=mounted)
+                section["drift"] = drift_section(weighed)
+            mark(finding, section)
+            self.add(section)
+
+    def _count(self, finding: Finding) -> None:
+        self.missing += finding.status is Status.MISSING
+        self.altered += finding.status is Status.ALTERED
+        if finding.rule:
+            self.rules.add(finding.rule)
+        if finding.live is not None:
+            unknown = finding.origin is Origin.UNEXPLAINED
+            self.unexplained += unknown
+            self.explained += not unknown
