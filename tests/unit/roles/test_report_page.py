@@ -59,7 +59,7 @@ def stage(
                 "stdout": "unchanged"
             },  # a directory instead of the program
             "__remote_engine_report": str(fetched / "report.json"),
-            "__remote_engine_program": str(program),
+            "__remote_engine_python_path": str(program),
             "__remote_engine_run": {"stdout_lines": []},
         },
     )
