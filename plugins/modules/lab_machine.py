@@ -85,9 +85,9 @@ ansible_facts:
     C(installed) has, by path, C(kind), C(mode), C(uid), C(gid) and C(sha256) of what is there
     of O(installed). RV(ansible_facts.lab_before) is the receipt.
     RV(ansible_facts.lab_images) has, by name, each image of the lab that is as
-    M(scratchlab.lab.scratch_image) left it, with its context: C(id), and C(asked), a digest of what
-    that module was asked for. RV(ansible_facts.lab_containers) has the lab's containers by name:
-    C(image), an id, and C(running).
+    M(scratchlab.lab.scratch_image) left it, with its context; C(id), and C(asked), a digest of what
+    that module was asked for. RV(ansible_facts.lab_containers) has the lab's containers by name,
+    with C(image), an id, and C(running).
   type: dict
   returned: always
 """

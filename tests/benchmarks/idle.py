@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Tasks of a second run that send a module: facts, images, container, experiments, report.
-MODULES_AGAIN = 5
-# Of a first run also: packages, daemon.json, the engine, Go's fact, the program, its directory.
-MODULES_FIRST = MODULES_AGAIN + 6
+# Tasks of a second run that send a module: the facts. The experiments are a command.
+MODULES_AGAIN = 1
+# Of a first run also: packages, daemon.json, the engine, Go's fact, images, container, the program, its directory.
+MODULES_FIRST = MODULES_AGAIN + 8
 
 
 @dataclass(frozen=True)

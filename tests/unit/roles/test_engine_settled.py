@@ -19,7 +19,7 @@ ENGINE = {
     "installed": True,
     "package": "docker.io",
 }
-JSON_FILES = {"/etc/docker/daemon.json": {"sha256": {}, "recorded": None}}
+JSON_FILES: dict[str, Any] = {"/etc/docker/daemon.json": {"sha256": {}, "recorded": None}}
 MACHINE = {
     "engine": ENGINE,
     "mtu": 1500,
