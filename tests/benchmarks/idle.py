@@ -10,7 +10,7 @@ from typing import Any
 
 # Tasks of a second run that send a module: the facts. The experiments are a command.
 MODULES_AGAIN = 1
-# Of a first run also: packages, daemon.json, the engine, Go's fact, images, container, the program, its directory.
+# Of a first run also: packages, daemon.json, the engine, Go, images, container, program, directory.
 MODULES_FIRST = MODULES_AGAIN + 8
 
 
