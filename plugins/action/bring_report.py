@@ -47,8 +47,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or error
             return {"failed": True, "msg": f"cannot write {options['dest']}: {why}"}
-        checksum = hashlib.sha1(content, usedforsecurity=False).hexdigest()
-        return result | {"changed": False, "dest": options["dest"], "checksum": checksum}
+        return result | {"changed": False, "dest": options["dest"], "checksum": checksum(content)}
+
+
+def checksum(content: bytes) -> str:
+    """Return the SHA-1 of ``content``, as ansible.builtin.fetch does."""
+    return hashlib.sha1(content, usedforsecurity=False).hexdigest()
 
 
 def unpacked(packed: str, limit: int = LIMIT) -> bytes:

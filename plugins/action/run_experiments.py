@@ -6,11 +6,18 @@ import shlex
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.scratchlab.lab.plugins.action.bring_report import unpacked, write_report
+from ansible_collections.scratchlab.lab.plugins.action.bring_report import (
+    checksum,
+    unpacked,
+    write_report,
+)
 
 ANSWERED = (0, 1, 3)  # all passed; a check failed; the root filesystem has changed
-REPORT = "scratchlab-report "  # begins the last line (scripts/scratchlab/cli/experiments.py)
-NO_TERMINAL = b"\n"  # with input, ssh makes no terminal, on which both streams would be one
+# What begins the two lines around what is for people (scripts/scratchlab/cli/experiments.py). A
+# shell may print more before and after.
+BEGIN, REPORT = "scratchlab-begin", "scratchlab-report "
+# With input, ssh makes no terminal, on which both streams would be one.
+NO_TERMINAL = b"\n"
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
@@ -30,30 +37,41 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
             }
         )
         command = f"{self._compute_environment_string()} {shlex.join(options['argv'])}"
+        # Where modules are not piped either, sudo may want a terminal.
+        piped = self._is_pipelining_enabled("new")
         done = self._low_level_execute_command(
-            command.strip(), in_data=NO_TERMINAL if self._connection.has_pipelining else None
+            command.strip(), in_data=NO_TERMINAL if piped else None
         )
         said, packed = split(done["stdout"])
         # Without `failed`, Ansible would judge by the status.
         result = {"changed": False, "failed": False, "rc": done["rc"], "stdout_lines": said}
-        result["brought"] = False
-        if done["rc"] not in ANSWERED or not said:
+        if done["rc"] not in ANSWERED or not packed:
             host = (task_vars or {}).get("inventory_hostname")
-            reason = done["stderr"].strip() or f"the program ended with {done['rc']}"
+            words = [*done["stdout"].splitlines(), *done["stderr"].splitlines()]
+            last = next((word.strip() for word in reversed(words) if word.strip()), "")
+            reason = done["stderr"].strip() or last or f"the program ended with {done['rc']}"
             return result | {"failed": True, "msg": f"{reason} ({host})"}
-        if packed and options["dest"]:
+        if options["dest"]:
             try:
-                write_report(options["dest"], options["page"], unpacked(packed))
+                content = unpacked(packed)
+                write_report(options["dest"], options["page"], content)
             except (OSError, ValueError) as error:
                 why = getattr(error, "strerror", None) or error
                 return result | {"failed": True, "msg": f"cannot write {options['dest']}: {why}"}
-            result["brought"] = True
+            result["checksum"] = checksum(content)
         return result
 
 
 def split(output: str) -> tuple[list[str], str]:
-    """Return the lines that the program printed for people, and the packed report or nothing."""
+    """Return the lines that the program printed for people, and the packed report.
+
+    The report is empty where the program did not come to its end.
+    """
     lines = output.splitlines()
-    if lines and lines[-1].startswith(REPORT):
-        return lines[:-1], lines[-1].removeprefix(REPORT)
-    return lines, ""
+    end = next(
+        (number for number in reversed(range(len(lines))) if lines[number].startswith(REPORT)), 0
+    )
+    begin = next((number for number, line in enumerate(lines[:end]) if line == BEGIN), None)
+    if begin is None:
+        return [], ""
+    return lines[begin + 1 : end], lines[end].removeprefix(REPORT).strip()

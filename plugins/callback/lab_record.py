@@ -33,7 +33,7 @@ description:
 LAB = "lab.yml"
 CHECK = "playbooks/check.yml"
 COLLECT = "playbooks/collect.yml"
-FETCH = "scratchlab.lab.bring_report"
+FETCHES = ("scratchlab.lab.bring_report", "scratchlab.lab.run_experiments")
 ASK = "Run the experiments"  # the task after which the machine's report is new
 ADDRESS = ("ansible_host", "ansible_user", "ansible_port", "ansible_connection")
 LONGEST = 2000  # characters of a reason that are kept
@@ -156,7 +156,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
             record["hostname"] = _text(machine.get("hostname"))
         if result._task.get_name().rpartition(" : ")[2] == ASK:
             record["checked"] = _now()
-        if result._task.action == FETCH:
+        if result._task.action in FETCHES and "checksum" in data:
             record["report"] = _text(data.get("checksum"))
 
     def v2_runner_on_skipped(self, result: Any) -> None:

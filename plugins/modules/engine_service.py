@@ -53,6 +53,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scratchlab.lab.plugins.module_utils import lab_network, lab_removal
+from ansible_collections.scratchlab.lab.plugins.module_utils.known_facts import FORGOTTEN
 from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import (
     SEARCH,
     engine_version,
@@ -198,10 +199,10 @@ def main():
             changed = start(module, systemd, state == "restarted") or changed
     except ReceiptError as error:
         module.fail_json(msg=str(error))
-    # Another configuration may mean other images: what was known of them is known no more.
-    forgotten = {"lab_images": {}, "lab_containers": {}} if changed else {}
     module.exit_json(
-        changed=changed, version=engine_version().get("Version", ""), ansible_facts=forgotten
+        changed=changed,
+        version=engine_version().get("Version", ""),
+        ansible_facts=FORGOTTEN if changed else {},
     )
 
 

@@ -30,6 +30,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+ansible_facts:
+  description: RV(ansible_facts.lab_images) and RV(ansible_facts.lab_containers) are empty where
+    something was changed, because what was found before does not count any more.
+  type: dict
+  returned: success
 path:
   description: The go program.
   type: str
@@ -45,6 +50,7 @@ import os
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.scratchlab.lab.plugins.module_utils.known_facts import FORGOTTEN
 from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import go, go_at
 from ansible_collections.scratchlab.lab.plugins.module_utils.receipt_files import (
     STATE,
@@ -75,7 +81,13 @@ def main():
     minimum = module.params["minimum_version"]
     program = go_at(module.params["path"]) if module.params["path"] else go()
     if not program["path"] and module.check_mode:
-        module.exit_json(changed=True, path="", version="", msg="Go would be installed first")
+        module.exit_json(
+            changed=True,
+            path="",
+            version="",
+            msg="Go would be installed first",
+            ansible_facts=FORGOTTEN,
+        )
     if not program["path"]:
         module.fail_json(msg="no Go on this machine; run the role golang first")
     if numbers(program["version"]) < numbers(minimum):
@@ -100,6 +112,7 @@ def main():
         temporary.replace(FACT)
     module.exit_json(
         changed=text != before,
+        ansible_facts=FORGOTTEN if text != before else {},
         **program,
         diff={
             "before": before,

@@ -43,6 +43,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+ansible_facts:
+  description: RV(ansible_facts.lab_images) and RV(ansible_facts.lab_containers) are empty where
+    something was changed, because what was found before does not count any more.
+  type: dict
+  returned: success
 id:
   description: Id of the container.
   type: str
@@ -58,6 +63,7 @@ from ansible_collections.scratchlab.lab.plugins.module_utils import (
     engine_listing,
     engine_ownership,
 )
+from ansible_collections.scratchlab.lab.plugins.module_utils.known_facts import FORGOTTEN
 from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import (
     ask_engine,
     docker_environment,
@@ -163,9 +169,11 @@ def main():
         result = started(module) if starting else absent(module)
     except (OSError, engine_listing.Unanswered) as error:
         if module.check_mode or not starting:
-            module.exit_json(changed=starting, msg=f"no engine answers ({error})")
+            module.exit_json(
+                changed=starting, msg=f"no engine answers ({error})", ansible_facts=FORGOTTEN
+            )
         module.fail_json(msg=f"no engine answers ({error}); run the role docker_host first")
-    module.exit_json(**result)
+    module.exit_json(**result, ansible_facts=FORGOTTEN if result["changed"] else {})
 
 
 if __name__ == "__main__":

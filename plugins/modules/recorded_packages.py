@@ -48,6 +48,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+ansible_facts:
+  description: RV(ansible_facts.lab_images) and RV(ansible_facts.lab_containers) are empty where
+    something was changed, because what was found before does not count any more.
+  type: dict
+  returned: success
 packages:
   description: Packages that were added or removed, or would be in check mode.
   type: list
@@ -64,6 +69,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scratchlab.lab.plugins.module_utils.dpkg_database import PackageError
+from ansible_collections.scratchlab.lab.plugins.module_utils.known_facts import FORGOTTEN
 from ansible_collections.scratchlab.lab.plugins.module_utils.lab_packages import Packages
 
 
@@ -120,7 +126,7 @@ def main():
         module.fail_json(msg=str(error))
     for warning in packages.warnings:
         module.warn(f"the packages that the lab needs are installed, but {warning}")
-    module.exit_json(**result)
+    module.exit_json(**result, ansible_facts=FORGOTTEN if result["changed"] else {})
 
 
 if __name__ == "__main__":

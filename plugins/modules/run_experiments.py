@@ -8,16 +8,17 @@ description:
   - Runs the installed program on the machine as M(ansible.builtin.raw) runs a command, without a
     module, and takes the report from its output. That is one connection, where
     M(ansible.builtin.command) and M(scratchlab.lab.bring_report) need two modules.
-  - Fails if the program could not answer. A check that failed is an answer.
+  - Fails if the program could not answer, and so if it printed no report. A check that failed is
+    an answer.
   - Changes nothing on the machine, and is skipped in check mode.
 options:
   argv:
-    description: The program and its arguments. The report is brought with C(--packed).
+    description: The program and its arguments, with C(--packed).
     type: list
     elements: str
     required: true
   dest:
-    description: The file on the controller for the report.
+    description: The file on the controller for the report; empty for none.
     type: path
     default: ""
   page:
@@ -45,10 +46,10 @@ stdout_lines:
   type: list
   elements: str
   returned: always
-brought:
-  description: Whether O(dest) was written.
-  type: bool
-  returned: always
+checksum:
+  description: SHA-1 of the report, as M(scratchlab.lab.bring_report) returns it.
+  type: str
+  returned: when O(dest) was written
 """
 
 from ansible.module_utils.basic import AnsibleModule

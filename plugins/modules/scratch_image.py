@@ -89,6 +89,7 @@ from ansible_collections.scratchlab.lab.plugins.module_utils import (
     go_programs,
 )
 from ansible_collections.scratchlab.lab.plugins.module_utils.dpkg_database import PackageError
+from ansible_collections.scratchlab.lab.plugins.module_utils.known_facts import FORGOTTEN
 from ansible_collections.scratchlab.lab.plugins.module_utils.lab_probe import (
     ask_engine,
     docker_environment,
@@ -273,6 +274,7 @@ def absent(module, images):
         "images": {},
         "builder": "",
         "diff": {"before": "".join(f"{name}\n" for name in owned.images), "after": ""},
+        "ansible_facts": FORGOTTEN,
     }
 
 
@@ -310,6 +312,7 @@ def main():
                 builder="",
                 diff=diffs,
                 msg=f"no engine answers ({error}); it would be started first",
+                ansible_facts=FORGOTTEN,
             )
         module.fail_json(msg=f"no engine answers ({error}); run the role docker_host first")
     except json.JSONDecodeError as error:

@@ -40,7 +40,8 @@ from scratchlab.report.sections import LadderSection, TimelapseSection
 _FILE = "experiments.json"
 # The key of the observations in it: a file of another version has none that can be read.
 SCHEMA = "scratchlab-experiments-1"
-PACKED = "scratchlab-report "  # begins the line with the report (plugins/action/run_experiments.py)
+# The lines around what is for people (plugins/action/run_experiments.py).
+BEGIN, PACKED = "scratchlab-begin", "scratchlab-report "
 _LADDER = "E15"  # the report also holds what it observed: the ladder and the time-lapse
 
 
@@ -114,6 +115,8 @@ def experiments(
             built = reduced(built, most_mib * MIB, paths_drawn_from(built, seed_of(built)))
         if json_file:
             report.write(built, json_file)
+        if packed:
+            print(BEGIN)
         if form == "table":
             print_experiments(built, sys.stdout)
         else:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from ansible_collections.scratchlab.lab.plugins.action import run_experiments
 from tests import ansible_environment
 from tests.browser import reports
 
@@ -219,19 +220,31 @@ def examine(
     return play(tmp_path, "rootfs_verification", "experiments.yml", {**variables, **more})
 
 
-@pytest.mark.parametrize(("output", "status"), [("", 1), ("a table", 2), ("", 0), ("", 127)])
+def packed(content: bytes) -> str:
+    """What the program prints for the controller, after a greeting of the shell."""
+    line = base64.b64encode(zlib.compress(content)).decode()
+    return f"Welcome\nscratchlab-begin\na table\nscratchlab-report {line}\n"
+
+
+@pytest.mark.parametrize(
+    ("output", "status"),
+    [
+        ("", 1),
+        ("", 0),
+        ("", 127),
+        ("Welcome", 1),
+        ("scratchlab-begin\na table", 0),
+        ("a table\nscratchlab-report eJwDAAAAAAE=", 0),
+        (packed(b"{}"), 2),
+    ],
+)
 def test_program_that_could_not_answer_is_an_error(
     tmp_path: Path, output: str, status: int
 ) -> None:
     done = examine(tmp_path, output, status)
     assert failed_task(done.stdout) == "Run the experiments", done.stdout
     assert "trouble (here)" in done.stdout
-
-
-def packed(content: bytes) -> str:
-    """What the program prints for the controller."""
-    line = base64.b64encode(zlib.compress(content)).decode()
-    return f"a table\nscratchlab-report {line}\n"
+    assert not (tmp_path / "reports").exists()
 
 
 @pytest.mark.parametrize("status", [0, 1, 3])
@@ -248,6 +261,12 @@ def test_experiments_bring_their_report_and_remove_the_older_page(
     assert (reports_here / "report.json").stat().st_mode & 0o777 == 0o644
 
 
+def test_only_what_the_program_says_is_shown() -> None:
+    said, report = run_experiments.split(packed(b"{}") + "Bye\n")
+    assert said == ["a table"]
+    assert zlib.decompress(base64.b64decode(report)) == b"{}"
+
+
 def test_a_report_larger_than_the_limit_is_cut(tmp_path: Path) -> None:
     examine(tmp_path, packed(bytes(64 * 1024 * 1024 + 1)), 0)
     assert (tmp_path / "reports/report.json").stat().st_size == 64 * 1024 * 1024
@@ -255,14 +274,12 @@ def test_a_report_larger_than_the_limit_is_cut(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("sent", ["!", "AAAA", "eJwzNDI="])
 def test_what_is_not_a_report_is_not_written(tmp_path: Path, sent: str) -> None:
-    done = examine(tmp_path, f"a table\nscratchlab-report {sent}", 0)
+    done = examine(tmp_path, f"scratchlab-begin\na table\nscratchlab-report {sent}", 0)
     assert failed_task(done.stdout) == "Run the experiments", done.stdout
     assert not (tmp_path / "reports").exists()
 
 
-@pytest.mark.parametrize("brings", [True, False])
-def test_without_a_report_in_the_output_nothing_is_written(tmp_path: Path, brings: bool) -> None:
-    sent = "a table" if brings else packed(b"{}")
-    done = examine(tmp_path, sent, 0, __rootfs_verification_brings=brings)
+def test_a_report_that_is_not_wanted_is_not_written(tmp_path: Path) -> None:
+    done = examine(tmp_path, packed(b"{}"), 0, __rootfs_verification_brings=False)
     assert failed_task(done.stdout) == "", done.stdout
     assert not (tmp_path / "reports").exists()
