@@ -215,21 +215,30 @@ def test_engine_that_dies_is_an_error_of_what_runs_and_nothing_else_begins(make:
     assert events.seen == []
 
 
-def test_once_the_engine_has_died_no_command_is_typed(make: Make) -> None:
-    engine, events = Engine(), Events()
-    answered = make("T1", good)
+def test_once_the_engine_has_died_no_command_is_typed(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deadlines.Pace, "at_once", lambda _: 2)
+    events, asked = Events(), threading.Event()
+
+    class Dead(Engine):
+        def ping(self) -> bool:
+            asked.set()
+            raise ConnectionLost("gone")
 
     def lost(_: Any) -> Observation:
-        engine.alive = False
         raise ConnectionLost("gone")
 
-    deadlines.PACE.note_start(60.0)  # one at a time
-    table = [answered, make("T2", lost), make("T3", good)]
-    lab = Laboratory(cast(Any, engine))
-    assert verdicts(*table, lab=lab, type_command=events.type_command) == [
-        *["pass", "error", "skip"]
-    ]
-    assert events.seen == ["T1 is typed"]
+    table = (
+        make("T0", Events().probe("", lambda: asked.wait(SECONDS))),  # takes the other place
+        make("T1", good),
+        make("T2", lost, "T1"),  # begins before the command of T1: T3 waits for it
+        make("T3", good, "T2"),
+    )
+    lab = Laboratory(cast(Any, Dead()))
+    found = verdicts(*table, lab=lab, type_command=events.type_command)
+    assert found[1:] == ["pass", "error", "skip"]
+    assert "T1 is typed" not in events.seen
 
 
 @pytest.mark.parametrize("raised", [KeyboardInterrupt, ValueError])

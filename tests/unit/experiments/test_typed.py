@@ -101,6 +101,7 @@ def test_an_interrupted_run_ends_its_commands_and_begins_no_other(
         one.id: replace(one, command=f"echo $$$$ >{tmp_path}/{one.id}; sleep 600 & wait")
         for one in EXPERIMENTS
     }
+    table["E05"] = replace(table["E05"], command=f"echo >{tmp_path}/E05")
     monkeypatch.setattr(typed, "_BY_ID", table)
     threads = []
     with suppress(KeyboardInterrupt), typed.Typist(Names()) as typist:
