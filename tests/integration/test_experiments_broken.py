@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from docker.models.containers import Container
 
+from scratchlab import deadlines
 from scratchlab.collect.engines import EngineClient, connect
 from scratchlab.experiments.runner import run
 from scratchlab.experiments.table import EXPERIMENTS, Experiment
@@ -244,32 +245,60 @@ def _short(seconds: float) -> tuple[Experiment, ...]:
 @pytest.mark.usefixtures("lab_container")
 @pytest.mark.parametrize("victim", ["E02", "E05", "E06", "E07", "E10", "E11"])
 def test_engine_that_dies_is_one_error_and_the_rest_is_not_run(
-    victim: str, lab_images: Names, tmp_path: Path
+    victim: str, lab_images: Names, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    proxy = EngineProxy(tmp_path / "engine.sock")
-
-    def kill(experiment: Experiment, check: Check | None) -> None:
-        if check is None and experiment.id == victim:
-            proxy.die()
-
-    with connect("docker", proxy.url) as engine:
-        checks = run(Laboratory(engine, lab_images), progress=kill)
-    ids = [check.id for check in checks]
-    at = ids.index(victim)
-    before: list[Verdict] = []
-    after: list[Verdict] = []
-    beside = EXPERIMENTS[at].side_by_side  # those may have ended just before
-    for number, check in enumerate(checks):
-        if number != at and not (beside and EXPERIMENTS[number].side_by_side == beside):
-            (before if number < at else after).append(check.verdict)
-    assert set(before) == {Verdict.PASS}
+    monkeypatch.setattr(deadlines.Pace, "at_once", lambda _: 1)
+    checks, _ = _killed_at(victim, lab_images, tmp_path)
+    at = [check.id for check in checks].index(victim)
+    assert {check.verdict for check in checks[:at]} <= {Verdict.PASS}
     assert checks[at].verdict is Verdict.ERROR
     assert "\n" not in checks[at].observed
     assert checks[at].help
-    assert set(after) == {Verdict.SKIP}
+    assert {check.verdict for check in checks[at + 1 :]} == {Verdict.SKIP}
 
 
-def test_engine_that_hangs_is_given_up(lab_images: Names, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("lab_container")
+@pytest.mark.parametrize("victim", ["E05", "E10", "E13"])
+def test_engine_that_dies_is_an_error_of_all_that_needs_it_at_that_moment(
+    victim: str, lab_images: Names, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deadlines.Pace, "at_once", lambda _: 3)
+    checks, ended = _killed_at(victim, lab_images, tmp_path)
+    errors = [check for check in checks if check.verdict is Verdict.ERROR]
+    assert victim in [check.id for check in errors]
+    assert len(errors) <= 3
+    for check in checks:
+        assert "\n" not in check.observed or check.verdict is Verdict.PASS
+        if check.id in ended:
+            assert check.verdict is Verdict.PASS
+        elif check.id != "E04":  # which reads a file of this machine
+            assert check.verdict in (Verdict.ERROR, Verdict.SKIP)
+
+
+def _killed_at(
+    victim: str, names: Names, directory: Path
+) -> tuple[tuple[Check, ...], frozenset[str]]:
+    """The checks where the engine dies as ``victim`` begins, and what had ended by then."""
+    proxy = EngineProxy(directory / "engine.sock")
+    ended: set[str] = set()
+    before: set[str] = set()
+
+    def kill(experiment: Experiment, check: Check | None) -> None:
+        if check is not None:
+            ended.add(experiment.id)
+        elif experiment.id == victim:
+            before.update(ended)
+            proxy.die()
+
+    with connect("docker", proxy.url) as engine:
+        checks = run(Laboratory(engine, names), progress=kill)
+    return checks, frozenset(before)
+
+
+def test_engine_that_hangs_is_given_up(
+    lab_images: Names, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deadlines.Pace, "at_once", lambda _: 1)
     proxy = EngineProxy(tmp_path / "engine.sock")
 
     def hang(experiment: Experiment, check: Check | None) -> None:

@@ -162,7 +162,8 @@ def examine(
     with connect(engine, url) as client:
         lab = Laboratory(client, names, host_view=host_view)
         with StatusLine(sys.stderr) as status:
-            checks = run(lab, only, status.show, known=typist.begin if typist else None)
+            typing = typist.type if typist else None
+            checks = run(lab, only, status.show, type_command=typing)
         if typist:
             checks = typist.outputs(checks)
         verified = lab.verified()
@@ -248,9 +249,10 @@ class StatusLine:
         else:
             self._running.remove(experiment)
         if self._running:
-            ids = ", ".join(experiment.id for experiment in self._running)
-            number = EXPERIMENTS.index(self._running[0]) + 1
-            what = self._running[0].title if len(self._running) == 1 else "side by side"
+            shown = sorted(self._running, key=EXPERIMENTS.index)
+            ids = ", ".join(experiment.id for experiment in shown)
+            number = EXPERIMENTS.index(shown[0]) + 1
+            what = shown[0].title if len(shown) == 1 else "side by side"
             self._write(f"{ids} ({number}/{len(EXPERIMENTS)}) {what} ...")
 
     def _write(self, line: str) -> None:

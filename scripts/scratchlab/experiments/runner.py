@@ -1,11 +1,11 @@
-"""Run the experiments in order, some side by side, none after a prerequisite that failed."""
+"""Run the experiments, each as soon as it may, none after a prerequisite that failed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from importlib import import_module
-from itertools import groupby
+from queue import SimpleQueue
 from typing import Any, Protocol, cast
 
 from docker.errors import APIError, DockerException
@@ -14,6 +14,7 @@ from requests.exceptions import RequestException, Timeout
 from scratchlab import codec, deadlines
 from scratchlab.collect.engines.connection import ANSWER_SECONDS
 from scratchlab.errors import LabError
+from scratchlab.experiments.schedule import Act, next_act, plan
 from scratchlab.experiments.table import (
     EXPERIMENTS,
     Experiment,
@@ -21,7 +22,7 @@ from scratchlab.experiments.table import (
     check_of_outcome,
     check_of_verdict,
 )
-from scratchlab.lab.concurrency import call_side_by_side, call_within
+from scratchlab.lab.concurrency import call_beside, call_within
 from scratchlab.lab.session import Laboratory
 from scratchlab.labels import Names
 from scratchlab.model import Check, Json, Verdict
@@ -84,54 +85,106 @@ def run(
     only: Collection[str] = (),
     progress: Progress | None = None,
     table: Sequence[Experiment] = EXPERIMENTS,
-    known: Callable[[Check], None] | None = None,
+    type_command: Callable[[Check], None] | None = None,
 ) -> tuple[Check, ...]:
     """Run the experiments (see :func:`select`); return one check each, in the table's order.
 
-    ``progress`` is called before (with None) and after each one, in order; ``known`` with a check
-    as soon as there is one, in any thread, while those beside it still run. The observations stay
-    in ``lab.observations``. If the engine stops answering, the experiments that run at that moment
-    have the verdict ``error`` and the rest is not run. Raises LabError only for an unknown id.
+    Each one begins as soon as nothing keeps it waiting and a place is free (see ``schedule``).
+    ``progress`` is called before (with None) and after each one, in the caller's thread;
+    ``type_command``, in another thread, with each check that was answered: that takes a place too.
+    The observations stay in ``lab.observations``. If the engine stops answering, the experiments
+    that run at that moment have the verdict ``error``, and nothing else begins. Raises LabError
+    only for an unknown id.
     """
-    reasons: dict[str, str] = {}  # by id: why it, or what depends on it, is not run
-    checks: list[Check] = []
     chosen = select(only, table)
     lab.remove_leftovers()
     try:
-        for group in _groups(chosen):
-            acts = []
-            for experiment in group:
-                names = ("engine", *experiment.depends_on)
-                blocked = next((reasons[name] for name in names if name in reasons), None)
-                if blocked:
-                    reasons[experiment.id] = blocked
-                if progress:
-                    progress(experiment, None)
-                acts.append(partial(_run_and_tell, lab, experiment, blocked, known))
-            checked = call_side_by_side(acts, deadlines.PACE.at_once())
-            for experiment, done in zip(group, checked, strict=True):
-                if done.verdict in _STATES:
-                    why = f"not run: {experiment.id} {_STATES[done.verdict]}"
-                    reasons.setdefault(experiment.id, why)
-                broken = done.verdict is Verdict.ERROR and "engine" not in reasons
-                if broken and not _engine_answers(lab):
-                    reasons["engine"] = f"not run: the engine stopped answering in {experiment.id}"
-                if progress:
-                    progress(experiment, done)
-                checks.append(done)
+        return _Run(lab, chosen, progress, type_command).checks()
     finally:
         lab.close()
-    return tuple(checks)
 
 
-def _groups(chosen: Sequence[Experiment]) -> Iterator[list[Experiment]]:
-    """The experiments in order, grouped by what runs side by side: as far as the cores carry it."""
-    for together, neighbours in groupby(chosen, lambda experiment: experiment.side_by_side):
-        experiments = list(neighbours)
-        if together and deadlines.PACE.at_once() > 1:
-            yield experiments
+class _Run:
+    """One run, in one thread: what has ended, what runs, and why something is not run."""
+
+    def __init__(
+        self,
+        lab: Laboratory,
+        chosen: Sequence[Experiment],
+        progress: Progress | None,
+        type_command: Callable[[Check], None] | None,
+    ) -> None:
+        self._lab = lab
+        self._chosen = {experiment.id: experiment for experiment in chosen}
+        # Before any thread runs: two that import from one package can block each other (meanwhile).
+        self._parts = {experiment.id: load_module(experiment) for experiment in chosen}
+        self._progress = progress or (lambda _experiment, _check: None)
+        self._type_command = type_command
+        self._plan = plan(chosen, typed=type_command is not None)
+        self._running: set[Act] = set()
+        self._ended: set[Act] = set()
+        self._results: SimpleQueue[tuple[Act, Check | BaseException | None]] = SimpleQueue()
+        self._checks: dict[str, Check] = {}
+        self._reasons: dict[str, str] = {}  # by id: why it, or what depends on it, is not run
+
+    def checks(self) -> tuple[Check, ...]:
+        """Do everything that is planned."""
+        self._begin_all()
+        while self._running:
+            act, result = self._results.get()
+            if isinstance(result, BaseException):
+                raise result
+            self._end(act, result)
+            self._begin_all()
+        return tuple(self._checks[name] for name in self._chosen)
+
+    def _begin_all(self) -> None:
+        """Begin what may run now."""
+        while act := next_act(self._plan, self._ended, self._running, deadlines.PACE.at_once()):
+            self._running.add(act)
+            if act.typed:
+                self._begin_command(act)
+            else:
+                self._begin_experiment(act)
+
+    def _begin_experiment(self, act: Act) -> None:
+        experiment = self._chosen[act.id]
+        names = ("engine", *experiment.depends_on)
+        blocked = next((self._reasons[name] for name in names if name in self._reasons), None)
+        self._progress(experiment, None)
+        if blocked:
+            self._reasons[act.id] = blocked
+            skipped = check_of_verdict(experiment, Verdict.SKIP, self._lab.names, observed=blocked)
+            self._end(act, skipped)
         else:
-            yield from ([experiment] for experiment in experiments)
+            self._call(act, partial(_run_one, self._lab, experiment, self._parts[act.id]))
+
+    def _begin_command(self, act: Act) -> None:
+        # That of a check that was not run asks for what is not there.
+        check = self._checks[act.id]
+        unanswered = check.verdict in (Verdict.SKIP, Verdict.ERROR) or "engine" in self._reasons
+        if self._type_command is None or unanswered:
+            self._end(act, None)
+        else:
+            self._call(act, partial(self._type_command, check))
+
+    def _call(self, act: Act, function: Callable[[], Check | None]) -> None:
+        call_beside(function, lambda result: self._results.put((act, result)))
+
+    def _end(self, act: Act, check: Check | None) -> None:
+        """Note the end of ``act``, and what its check means for the others."""
+        self._running.remove(act)
+        self._ended.add(act)
+        if check is None:
+            return
+        self._checks[act.id] = check
+        if check.verdict in _STATES:
+            why = f"not run: {act.id} {_STATES[check.verdict]}"
+            self._reasons.setdefault(act.id, why)
+        broken = check.verdict is Verdict.ERROR and "engine" not in self._reasons
+        if broken and not _engine_answers(self._lab):
+            self._reasons["engine"] = f"not run: the engine stopped answering in {act.id}"
+        self._progress(self._chosen[act.id], check)
 
 
 def judge_again(observations: Mapping[str, Json], names: Names | None = None) -> tuple[Check, ...]:
@@ -149,23 +202,8 @@ def judge_again(observations: Mapping[str, Json], names: Names | None = None) ->
     return tuple(checks)
 
 
-def _run_and_tell(
-    lab: Laboratory,
-    experiment: Experiment,
-    blocked: str | None,
-    known: Callable[[Check], None] | None,
-) -> Check:
-    check = _run_one(lab, experiment, blocked)
-    if known:
-        known(check)
-    return check
-
-
-def _run_one(lab: Laboratory, experiment: Experiment, blocked: str | None) -> Check:
-    """Its check. ``blocked`` is the reason not to run it, if any. Raises nothing."""
-    if blocked:
-        return check_of_verdict(experiment, Verdict.SKIP, lab.names, observed=blocked)
-    part = load_module(experiment)
+def _run_one(lab: Laboratory, experiment: Experiment, part: ExperimentModule) -> Check:
+    """The check of ``experiment``, whose file is ``part``."""
     try:
         observation = call_within(lambda: part.probe(lab), experiment.timeout)
         lab.observations[experiment.id] = observation

@@ -29,9 +29,10 @@ class Experiment:
     ``module`` is the file of this package that probes and judges. ``command`` is what a person
     types, ``article`` what the article of 2017 saw. ``today``, ``fault`` and ``skip`` explain, by
     key, why a passing answer differs from the article's, why an answer fails, and why a machine
-    cannot give one. ``timeout`` bounds the probe, in seconds. ``side_by_side``: neighbours in
-    the table with the same number run at the same time, since none depends on or disturbs another;
-    0: alone. (E15 copies the host's mounts for a while, which E11 would find.)
+    cannot give one. ``timeout`` bounds the probe, in seconds. An experiment is run only once those
+    that it ``depends_on`` have passed. ``after`` and ``after_command`` give the reasons, by id, why
+    another one, or its command as it is typed, has to end before, whatever its outcome: the two
+    would disturb each other. Whatever is not named here may run at the same time.
     """
 
     id: str
@@ -42,8 +43,9 @@ class Experiment:
     article: str
     expected: str
     timeout: float
-    side_by_side: int = 0
     depends_on: tuple[str, ...] = ()
+    after: Mapping[str, str] = field(default_factory=dict)
+    after_command: Mapping[str, str] = field(default_factory=dict)
     today: Mapping[str, str] = field(default_factory=dict)
     fault: Mapping[str, Explanation] = field(default_factory=dict)
     skip: Mapping[str, Explanation] = field(default_factory=dict)

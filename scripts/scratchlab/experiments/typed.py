@@ -7,21 +7,19 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from threading import Lock
 
-from scratchlab import deadlines
 from scratchlab.experiments.table import EXPERIMENTS, Experiment, fill_template
 from scratchlab.labels import Names
-from scratchlab.model import Check, Verdict
+from scratchlab.model import Check
 from scratchlab.text import printable
 
 MOST_BYTES = 16 << 10  # of the output that is kept
 SECONDS = 120.0
-_AT_ONCE = 4
 _BY_ID = {experiment.id: experiment for experiment in EXPERIMENTS}
-_LAST = max(experiment.side_by_side for experiment in EXPERIMENTS)  # nothing runs after those
 _CUT = b"\n[... cut off]"
 
 
@@ -44,44 +42,39 @@ class Typed:
 
 
 class Typist:
-    """Types the commands of checks, each as soon as its check is known, while others run.
-
-    A command starts the same kinds of things as its experiment. So the command of one that runs
-    side by side with others has to end before the next ones run: E15 copies the host's mounts, and
-    E11's command would find them. At the end of the ``with`` block no command runs any more.
-    """
+    """Types the commands of checks. At the end of the ``with`` block no command runs any more."""
 
     def __init__(self, names: Names) -> None:
         self._names = names
-        self._pool = ThreadPoolExecutor(_AT_ONCE)
         self._outputs: dict[str, Future[str]] = {}  # by the id of the check
         self._shells: set[subprocess.Popen[bytes]] = set()
+        self._open = True
+        self._lock = Lock()  # several threads type, and another one may close meanwhile
 
     def __enter__(self) -> Typist:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        running = [output for output in self._outputs.values() if not output.cancelled()]
-        while wait(running, timeout=0.02).not_done:
+        with self._lock:
+            self._open = False
+        while wait(self._outputs.values(), timeout=0.02).not_done:
             for shell in tuple(self._shells):
                 _kill(shell)
 
-    def begin(self, check: Check) -> None:
-        """Type the command of ``check``; return once it may run beside what follows.
-
-        That of a check that was not run is not typed: it asks for what is not there.
-        """
-        if check.verdict in (Verdict.SKIP, Verdict.ERROR) or check.id not in _BY_ID:
-            return
-        experiment = _BY_ID[check.id]
-        self._outputs[check.id] = self._pool.submit(self._type, experiment)
-        if 0 < experiment.side_by_side < _LAST or deadlines.PACE.at_once() == 1:
-            wait([self._outputs[check.id]])
+    def type(self, check: Check) -> None:
+        """Type the command of ``check``; return once it has ended. After the block, do nothing."""
+        output: Future[str] = Future()
+        with self._lock:
+            if not self._open:
+                return
+            self._outputs[check.id] = output
+        try:
+            output.set_result(self._output(_BY_ID[check.id]))
+        except Exception as error:  # outputs() raises it
+            output.set_exception(error)
 
     def outputs(self, checks: Sequence[Check]) -> tuple[Check, ...]:
-        """Wait for the commands. Returns ``checks`` with what was printed."""
-        self._pool.shutdown()
+        """``checks`` with what was printed. Raises what prevented a command, such as OSError."""
         return tuple(
             replace(check, output=self._outputs[check.id].result())
             if check.id in self._outputs
@@ -89,7 +82,7 @@ class Typist:
             for check in checks
         )
 
-    def _type(self, experiment: Experiment) -> str:
+    def _output(self, experiment: Experiment) -> str:
         typed = type_command(experiment, self._names, shells=self._shells)
         end = "\n(it did not end)" if typed.status is None else ""
         return printable(typed.text).rstrip("\n") + end

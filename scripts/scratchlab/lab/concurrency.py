@@ -1,10 +1,10 @@
-"""Call functions with a time limit, or several of them at the same time."""
+"""Call a function with a time limit, or beside what else is done."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar, cast
+from collections.abc import Callable
+from typing import TypeVar
 
 from scratchlab.deadlines import Deadline
 
@@ -40,25 +40,18 @@ def call_within(function: Callable[[], T], seconds: float) -> T:
     return results[0]
 
 
-def call_side_by_side(functions: Sequence[Callable[[], T]], at_once: int) -> Iterator[T]:
-    """The results of ``functions`` (which must raise nothing), in order, each once it is ready.
+def call_beside(function: Callable[[], T], ended: Callable[[T | BaseException], None]) -> None:
+    """Call ``function`` in a thread of its own, then ``ended`` with its result or what it raised.
 
-    At most ``at_once`` of them run at the same time. A caller that stops iterating leaves the other
-    calls behind, like :func:`call_within`.
+    A program that ends leaves the call behind, like :func:`call_within`.
     """
-    results: list[T | None] = [None] * len(functions)
-    free = threading.Semaphore(at_once)
 
-    def call(number: int) -> None:
-        with free:
-            results[number] = functions[number]()
+    def target() -> None:
+        result: T | BaseException
+        try:
+            result = function()
+        except BaseException as error:  # for the thread that waits for the end
+            result = error
+        ended(result)
 
-    threads = [
-        threading.Thread(target=call, args=(number,), daemon=True)
-        for number in range(len(functions))
-    ]
-    for thread in threads:
-        thread.start()
-    for number, thread in enumerate(threads):
-        thread.join()
-        yield cast(T, results[number])
+    threading.Thread(target=target, daemon=True).start()

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import sys
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scratchlab import codec
+from scratchlab import codec, deadlines
 from scratchlab.experiments.runner import load_module
-from scratchlab.experiments.table import EXPERIMENTS
+from scratchlab.experiments.table import EXPERIMENTS, Experiment, ExperimentOutcome, Explanation
+from scratchlab.remedy import advise
+
+from .small import Make, Observation
 
 OBSERVED = Path(__file__).parent / "observed" / "docker-20.10.24.json"
 BY_ID = {experiment.id: experiment for experiment in EXPERIMENTS}
@@ -30,3 +35,35 @@ def observed() -> dict[str, Any]:
     return {
         key: codec.decode(load_module(BY_ID[key]).Observation, item) for key, item in data.items()
     }
+
+
+@pytest.fixture
+def make(monkeypatch: pytest.MonkeyPatch) -> Make:
+    """``make("T1", probe, "T0")``: an experiment with this probe that depends on T0."""
+
+    def experiment(name: str, probe: Callable[[Any], Observation], *needs: str) -> Experiment:
+        part = types.ModuleType(f"scratchlab.experiments.{name}")
+        part.Observation = Observation  # type: ignore[attr-defined]
+        part.probe = probe  # type: ignore[attr-defined]
+        part.judge = lambda found: ExperimentOutcome("seen", None if found.good else "bad")  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, part.__name__, part)
+        return Experiment(
+            id=name,
+            module=name,
+            title=name,
+            claim=name,
+            command=name,
+            article=name,
+            expected=name,
+            timeout=0.3,
+            depends_on=needs,
+            fault={"bad": Explanation("c.", advise("h"))},
+        )
+
+    return experiment
+
+
+@pytest.fixture
+def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine has one core."""
+    monkeypatch.setattr(deadlines.Pace, "at_once", lambda _: 1)

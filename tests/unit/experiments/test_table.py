@@ -22,10 +22,13 @@ def test_there_are_twelve_experiments_of_the_article_and_three_more() -> None:
     assert [e.id for e in EXPERIMENTS] == [f"E{number:02}" for number in range(1, 16)]
 
 
-def test_experiment_depends_only_on_earlier_ones() -> None:
+def test_experiment_waits_only_for_earlier_ones() -> None:
     earlier: set[str] = set()
     for experiment in EXPERIMENTS:
         assert set(experiment.depends_on) <= earlier
+        for reasons in (experiment.after, experiment.after_command):
+            assert set(reasons) <= earlier
+            assert all(reason.endswith(".") for reason in reasons.values())
         earlier.add(experiment.id)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -9,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from scratchlab import deadlines
 from scratchlab.experiments import typed
 from scratchlab.experiments.table import EXPERIMENTS, check_of_verdict, fill_template
 from scratchlab.labels import Names
@@ -65,7 +65,7 @@ def checked(name: str, verdict: Verdict) -> Check:
     return check_of_verdict(experiment, verdict, Names(), observed="-")
 
 
-def test_each_check_gets_its_own_output_and_one_that_was_not_run_none(
+def test_each_check_gets_its_own_output_and_one_that_was_not_typed_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     table = {one.id: replace(one, command=f"echo typed {one.id}") for one in EXPERIMENTS}
@@ -77,56 +77,60 @@ def test_each_check_gets_its_own_output_and_one_that_was_not_run_none(
         checked("E04", Verdict.ERROR),
     ]
     typist = typed.Typist(Names())
-    for check in reversed(checks):  # in whatever order they are known
-        typist.begin(check)
+    for check in (checks[1], checks[0]):  # in whatever order they are known
+        typist.type(check)
     outputs = [check.output for check in typist.outputs(checks)]
     assert outputs == ["typed E01", "typed E02", checks[2].output, checks[3].output]
 
 
-def test_a_command_beside_others_ends_before_the_next_experiments(
-    monkeypatch: pytest.MonkeyPatch,
+def test_the_command_has_ended_once_it_was_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command = "sleep 0.5; echo typed"
-    table = {one.id: replace(one, command=command) for one in EXPERIMENTS}
-    monkeypatch.setattr(typed, "_BY_ID", table)
-    typist = typed.Typist(Names())
-    times = []
-    for name in ("E01", "E11", "E15"):
-        start = time.monotonic()
-        typist.begin(checked(name, Verdict.PASS))
-        times.append(time.monotonic() - start > 0.4)
-    assert times == [False, True, False]
-    typist.outputs([])
-
-
-def test_on_one_core_a_command_ends_before_the_next_experiment(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(typed, "_BY_ID", {"E01": replace(EXPERIMENTS[0], command="sleep 0.3")})
-    monkeypatch.setattr(deadlines.PACE, "slowest_start", 60.0)
-    start = time.monotonic()
+    command = f"sleep 0.2; echo >{tmp_path}/ended"
+    monkeypatch.setattr(typed, "_BY_ID", {"E01": replace(EXPERIMENTS[0], command=command)})
     with typed.Typist(Names()) as typist:
-        typist.begin(checked("E01", Verdict.PASS))
-        assert time.monotonic() - start > 0.2
+        typist.type(checked("E01", Verdict.PASS))
+        assert (tmp_path / "ended").exists()
 
 
 def test_an_interrupted_run_ends_its_commands_and_begins_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command = f"echo $$$$ >>{tmp_path}/begun; sleep 60 & wait"
-    table = {one.id: replace(one, command=command, side_by_side=0) for one in EXPERIMENTS}
+    names = [one.id for one in EXPERIMENTS[:4]]
+    table = {
+        one.id: replace(one, command=f"echo $$$$ >{tmp_path}/{one.id}; sleep 600 & wait")
+        for one in EXPERIMENTS
+    }
+    table["E05"] = replace(table["E05"], command=f"echo >{tmp_path}/E05")
     monkeypatch.setattr(typed, "_BY_ID", table)
-    start = time.monotonic()
+    threads = []
     with suppress(KeyboardInterrupt), typed.Typist(Names()) as typist:
-        for name in table:
-            typist.begin(checked(name, Verdict.PASS))
-        while not (tmp_path / "begun").exists():
+        for name in names:
+            check = checked(name, Verdict.PASS)
+            threads.append(threading.Thread(target=typist.type, args=(check,)))
+            threads[-1].start()
+        while not all((tmp_path / name).exists() for name in names):
             time.sleep(0.01)
         raise KeyboardInterrupt
-    assert time.monotonic() - start < 20
-    begun = [int(line) for line in (tmp_path / "begun").read_text().split()]
-    assert len(begun) <= 4
-    assert [pid for pid in begun if Path(f"/proc/{pid}").exists()] == []
+    begun = [int((tmp_path / name).read_text() or 0) for name in names]
+    assert [pid for pid in begun if pid and Path(f"/proc/{pid}").exists()] == []
+    typist.type(checked("E05", Verdict.PASS))
+    assert not (tmp_path / "E05").exists()
+    for thread in threads:
+        thread.join()
+
+
+def test_what_prevents_a_command_is_raised_with_the_outputs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def no_shell(*_: object, **__: object) -> typed.Typed:
+        raise OSError(2, "no shell")
+
+    monkeypatch.setattr(typed, "type_command", no_shell)
+    typist = typed.Typist(Names())
+    typist.type(checked("E01", Verdict.PASS))
+    with pytest.raises(OSError, match="no shell"):
+        typist.outputs([checked("E01", Verdict.PASS)])
 
 
 def test_a_command_that_does_not_end_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,5 +139,5 @@ def test_a_command_that_does_not_end_says_so(monkeypatch: pytest.MonkeyPatch) ->
         typed, "type_command", lambda *_, **__: typed.Typed("echo a; cat", b"a\n", status=None)
     )
     typist = typed.Typist(Names())
-    typist.begin(checked("E01", Verdict.PASS))
+    typist.type(checked("E01", Verdict.PASS))
     assert typist.outputs([checked("E01", Verdict.PASS)])[0].output == "a\n(it did not end)"
