@@ -33,6 +33,7 @@ from scratchlab.ladder.judge import judge_ladder, judge_lifecycle
 from scratchlab.ladder.model import LadderRun, Lifecycle, Maker, RootView
 from scratchlab.ladder.rungs import all_rungs, containerd
 from scratchlab.ladder.rungs.bare_runtime import BareRuntime
+from scratchlab.ladder.rungs.rung import Rung
 from scratchlab.model import Origin
 
 from . import podman_service
@@ -137,26 +138,34 @@ def test_next_run_removes_leftovers_of_an_interrupted_run(
     assert not remains(docker_client)
 
 
+@pytest.mark.parametrize(
+    ("rung", "name"),
+    [
+        (BareRuntime("runc"), f"{workspace.NAME}-orphan"),
+        (containerd.Containerd(), f"{workspace.NAME}/orphan"),
+    ],
+    ids=["runc", "containerd"],
+)
 def test_orphan_of_an_interrupted_runtime_is_killed_by_its_control_group(
-    tmp_path: Path,
+    tmp_path: Path, rung: Rung, name: str
 ) -> None:
     tops = [Path("/sys/fs/cgroup"), *Path("/sys/fs/cgroup").iterdir()]
-    groups = [top / f"{workspace.NAME}-orphan" for top in tops if (top / "cgroup.procs").exists()]
+    groups = [top / name for top in tops if (top / "cgroup.procs").exists()]
     child = subprocess.Popen(["sleep", "60"])
     try:
         for group in groups:
-            group.mkdir()
+            group.mkdir(parents=True)
             with suppress(OSError):  # a cpuset accepts no process before it is set up
                 (group / "cgroup.procs").write_text(str(child.pid))
-        BareRuntime("runc").down(str(tmp_path))
+        rung.down(str(tmp_path))
         assert child.wait(5) == -signal.SIGKILL
-        assert not [group for group in groups if group.exists()]
+        assert not [top for top in tops if (top / Path(name).parts[0]).exists()]
     finally:
         child.kill()
         child.wait()
         for group in groups:
             with suppress(OSError):
-                group.rmdir()
+                os.removedirs(group)
 
 
 def remains(client: docker.DockerClient) -> list[str]:

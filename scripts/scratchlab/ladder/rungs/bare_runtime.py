@@ -75,7 +75,7 @@ class BareRuntime:
         if shutil.which(self.tool) is not None and os.path.isdir(self._state(directory)):
             for name in run_program([self.tool, *self._root(directory), "list", "--quiet"]).split():
                 self._command(directory, "delete", "--force", name)
-        _kill_orphans()
+        remove_cgroups(f"{NAME}-*")
 
     def _command(self, directory: str, *arguments: str) -> str:
         """Run the runtime; return a note if a cgroup mount had to be hidden from it, or ""."""
@@ -110,39 +110,31 @@ class Gvisor(BareRuntime):
         return Started(started.pid, started.command, hidden=True)
 
 
-def remove_empty_cgroups() -> None:
-    """Remove the empty control groups that engines left behind under the ladder's name."""
-    for hierarchy in _cgroup_hierarchies():
-        group = os.path.join(hierarchy, NAME)
-        for directory, _, _ in os.walk(group, topdown=False):
-            with suppress(OSError):  # a group in use stays
-                os.rmdir(directory)
-
-
-def _kill_orphans() -> None:
-    """Kill the processes that an interrupted runtime left in its control group.
+def remove_cgroups(pattern: str) -> None:
+    """Remove the control groups with a name of the ladder's, and kill what was left in them.
 
     runc moves its child into the group before it writes the state that ``runc list`` reads
-    (runc 1.1 libcontainer/process_linux.go). If runc is killed in between, only the group leads to
-    the child.
+    (runc 1.1 libcontainer/process_linux.go), and containerd knows a task only later still. If one
+    of them is killed in between, only the group leads to the child. A group is in use until its
+    last process is gone.
     """
     groups = [
-        group
+        directory
         for hierarchy in _cgroup_hierarchies()
-        for group in glob.glob(f"{glob.escape(hierarchy)}/{NAME}-*")
+        for group in glob.glob(f"{glob.escape(hierarchy)}/{pattern}")
+        for directory, _, _ in os.walk(group, topdown=False)
     ]
     deadline = Deadline(_ORPHAN_SECONDS)
-    while not deadline.passed():
+    while groups and not deadline.passed():
         for pid in {pid for group in groups for pid in _members(group)}:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         for group in groups:
-            with suppress(OSError):  # in use until its last process is gone
+            with suppress(OSError):  # still in use
                 os.rmdir(group)
         groups = [group for group in groups if os.path.isdir(group)]
-        if not groups:
-            return
-        time.sleep(0.02)
+        if groups:
+            time.sleep(0.02)
 
 
 def _members(group: str) -> list[int]:

@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 
 from scratchlab.deadlines import Deadline
-from scratchlab.ladder.rungs.bare_runtime import remove_empty_cgroups
+from scratchlab.ladder.rungs.bare_runtime import remove_cgroups
 from scratchlab.ladder.rungs.rung import Started
 from scratchlab.ladder.workspace import NAME, RefusedError, Workspace, run_program
 
@@ -57,9 +57,12 @@ class Containerd:
         return Started(pid, typed)
 
     def down(self, directory: str) -> None:  # noqa: ARG002 - a namespace has no directory
-        """Remove the containerd namespace and everything in it."""
-        if self.missing() or NAME not in self._ctr("namespace", "list", "--quiet").split():
-            return
+        """Remove the containerd namespace and everything in it, and the control group NAME."""
+        if not self.missing() and NAME in self._ctr("namespace", "list", "--quiet").split():
+            self._remove_namespace()
+        remove_cgroups(NAME)
+
+    def _remove_namespace(self) -> None:
         for name in self._ctr("task", "list", "--quiet").split():
             self._try("task", "delete", "--force", name)
         for name in self._ctr("container", "list", "--quiet").split():
@@ -74,7 +77,6 @@ class Containerd:
                 if deadline.passed():
                     raise
                 time.sleep(0.05)
-        remove_empty_cgroups()
 
     def _ctr(self, *arguments: str) -> str:
         socket = _find_socket() or SOCKETS[0]

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 
-from scratchlab.ladder.rungs.bare_runtime import remove_empty_cgroups
+from scratchlab.ladder.rungs.bare_runtime import remove_cgroups
 from scratchlab.ladder.rungs.rung import Started
 from scratchlab.ladder.workspace import NAME, RefusedError, Workspace, run_program
 
@@ -60,7 +60,7 @@ class Podman:
         storage = os.path.join(directory, self.id)
         if os.path.isdir(storage) and not self.missing():
             run_program([*_podman(storage), "rm", "--force", "--all", "--time", "0"])
-            remove_empty_cgroups()
+            remove_cgroups(NAME)
             if not self._had_locks and os.path.exists(_LOCKS):
                 os.unlink(_LOCKS)
 
