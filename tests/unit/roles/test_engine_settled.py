@@ -19,7 +19,8 @@ ENGINE = {
     "installed": True,
     "package": "docker.io",
 }
-JSON_FILES: dict[str, Any] = {"/etc/docker/daemon.json": {"sha256": {}, "recorded": None}}
+DAEMON = "/etc/docker/daemon.json"
+JSON_FILES: dict[str, Any] = {DAEMON: {"sha256": {}, "recorded": None}}
 MACHINE = {
     "engine": ENGINE,
     "mtu": 1500,
@@ -45,6 +46,21 @@ def adopted(**fields: object) -> dict[str, Any]:
 CASES: dict[str, tuple[dict[str, Any], dict[str, object], bool]] = {
     "as-the-lab-left-it": (MACHINE, {}, True),
     "adopted": (adopted(), {}, True),
+    "adopted-and-damaged-json": (
+        {**adopted(), "json_files": {DAEMON: {"sha256": None, "recorded": None}}},
+        {},
+        True,
+    ),
+    "damaged-json": (
+        {**MACHINE, "json_files": {DAEMON: {"sha256": None, "recorded": None}}},
+        {},
+        False,
+    ),
+    "older-options": (
+        {**MACHINE, "json_files": {DAEMON: {"sha256": {"mtu": "x"}, "recorded": ["mtu"]}}},
+        {},
+        False,
+    ),
     "adopted-with-options-of-its-own": (adopted(proxy=True), {}, True),
     "bare": (engine(receipt={}, running=False, dockerd="", installed=False), {}, False),
     "stopped": (engine(running=False), {}, False),
