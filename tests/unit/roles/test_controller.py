@@ -135,3 +135,16 @@ def test_lines_are_printed_as_they_are(tmp_path: Path) -> None:
         timeout=120,
     )
     assert "\n".join(lines) in done.stdout, done.stdout + done.stderr
+
+
+STAGES = ("provision", "build", "run", "verify", "report")
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_machine_whose_engine_is_elsewhere_is_left_out_with_any_tags(name: str) -> None:
+    """Roles have tasks that run whatever the tags are, so the play ends first, whatever they are."""
+    (play,) = yaml.safe_load((ROOT / "playbooks" / f"{name}.yml").read_text())
+    first = play["tasks"][0]
+    assert first["ansible.builtin.meta"] == "end_host"
+    assert first["when"] == "lab_engine_url is defined"
+    assert first["tags"] == ["always"]
