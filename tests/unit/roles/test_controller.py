@@ -142,7 +142,7 @@ STAGES = ("provision", "build", "run", "verify", "report")
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_machine_whose_engine_is_elsewhere_is_left_out_with_any_tags(name: str) -> None:
-    """Roles have tasks that run whatever the tags are, so the play ends first, whatever they are."""
+    """Roles have tasks that run whatever the tags are, so the play has to end before them."""
     (play,) = yaml.safe_load((ROOT / "playbooks" / f"{name}.yml").read_text())
     first = play["tasks"][0]
     assert first["ansible.builtin.meta"] == "end_host"
