@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 # A play that a test writes has no ansible.cfg and no collections beside it.
@@ -45,3 +48,26 @@ def run_playbook(directory: Path, *options: str) -> subprocess.CompletedProcess[
         text=True,
         check=False,
     )
+
+
+def show_of_each(
+    directory: Path,
+    hosts: Mapping[str, Mapping[str, Any]],
+    shown: str,
+    facts: Mapping[str, Any],
+    **play: Any,
+) -> str:
+    """Show for each host what the template ``shown`` comes to: a line ``HOST=VALUE`` each.
+
+    ``hosts`` has variables by host, ``facts`` are set for all, ``play`` are keywords of the play.
+    """
+    tasks: list[dict[str, Any]] = [
+        {"ansible.builtin.set_fact": {**facts, "cacheable": True}},
+        {"ansible.builtin.debug": {"msg": "{{ inventory_hostname }}=" + shown}},
+    ]
+    one = {"hosts": "all", "gather_facts": False, **play, "tasks": tasks}
+    (directory / "play.yml").write_text(json.dumps([one]))
+    (directory / "hosts.json").write_text(json.dumps({"all": {"hosts": hosts}}))
+    here = ("-e", "ansible_connection=local")
+    said = run_playbook(directory, "-i", "hosts.json", *here, "play.yml").stdout
+    return said.replace('"', "")

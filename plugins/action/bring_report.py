@@ -41,18 +41,23 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
                 "msg": f"no report: {options['src']} on {host}: {reason}; "
                 f"run the lab on it (-l {host})",
             }
-        try:
-            content = unpacked(packed, options["limit"])
-            write_report(options["dest"], options["page"], content)
-        except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or error
-            return {"failed": True, "msg": f"cannot write {options['dest']}: {why}"}
-        return result | {"changed": False, "dest": options["dest"], "checksum": checksum(content)}
+        taken = take(packed, options["dest"], options["page"], options["limit"])
+        return taken if "failed" in taken else result | {"changed": False} | taken
 
 
-def checksum(content: bytes) -> str:
-    """Return the SHA-1 of ``content``, as ansible.builtin.fetch does."""
-    return hashlib.sha1(content, usedforsecurity=False).hexdigest()
+def take(packed: str, dest: str, page: str, limit: int = LIMIT) -> dict[str, Any]:
+    """Remove ``page``, and write the report that a machine sent to ``dest``.
+
+    Returns what that adds to the result: ``dest`` and ``checksum`` (SHA-1, as ansible.builtin.fetch
+    has it), or ``failed`` and ``msg``.
+    """
+    try:
+        content = unpacked(packed, limit)
+        write_report(dest, page, content)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        return {"failed": True, "msg": f"cannot write {dest}: {why}"}
+    return {"dest": dest, "checksum": hashlib.sha1(content, usedforsecurity=False).hexdigest()}
 
 
 def unpacked(packed: str, limit: int = LIMIT) -> bytes:

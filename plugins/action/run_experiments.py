@@ -6,11 +6,7 @@ import shlex
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.scratchlab.lab.plugins.action.bring_report import (
-    checksum,
-    unpacked,
-    write_report,
-)
+from ansible_collections.scratchlab.lab.plugins.action.bring_report import take
 
 ANSWERED = (0, 1, 3)  # all passed; a check failed; the root filesystem has changed
 # What begins the two lines around what is for people (scripts/scratchlab/cli/experiments.py). A
@@ -51,15 +47,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
             last = next((word.strip() for word in reversed(words) if word.strip()), "")
             reason = done["stderr"].strip() or last or f"the program ended with {done['rc']}"
             return result | {"failed": True, "msg": f"{reason} ({host})"}
-        if options["dest"]:
-            try:
-                content = unpacked(packed)
-                write_report(options["dest"], options["page"], content)
-            except (OSError, ValueError) as error:
-                why = getattr(error, "strerror", None) or error
-                return result | {"failed": True, "msg": f"cannot write {options['dest']}: {why}"}
-            result["checksum"] = checksum(content)
-        return result
+        return result | (take(packed, options["dest"], options["page"]) if options["dest"] else {})
 
 
 def split(output: str) -> tuple[list[str], str]:

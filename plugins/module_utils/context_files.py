@@ -7,19 +7,31 @@ from pathlib import Path
 MODE = 0o644
 
 
-def state(context, *others):
-    """Return a SHA-256 of all that is in the directory ``context``, and of the texts ``others``.
+def digest(context, epoch):
+    """Return the SHA-256 of names, types, modes and contents of a context, and of the epoch."""
+    return _digest(context, epoch, lambda status: f"{status.st_mode:o}")
 
-    Of each entry: name, type and mode, owner, modification time, and content or target. Raises
-    OSError.
+
+def state(context, compiler):
+    """Return the same with owners and modification times, and the version of Go for the epoch."""
+    return _digest(
+        context,
+        compiler,
+        lambda status: (status.st_mode, status.st_uid, status.st_gid, status.st_mtime_ns),
+    )
+
+
+def _digest(context, first, fields):
+    """Return the SHA-256 of ``first``, and of what ``fields`` tells of each entry's status.
+
+    Raises OSError.
     """
-    total = hashlib.sha256("\0".join(others).encode())
-    for path in [Path(context), *sorted(Path(context).rglob("*"))]:
-        status = path.lstat()
-        fields = (status.st_mode, status.st_uid, status.st_gid, status.st_mtime_ns)
-        total.update(f"\n{path.relative_to(context)}\0{fields}\0".encode(errors="surrogateescape"))
+    total = hashlib.sha256(str(first).encode())
+    for path in sorted(Path(context).rglob("*")):
+        name, told = path.relative_to(context), fields(path.lstat())
+        total.update(f"\n{name}\0{told}\0".encode())
         if path.is_symlink():
-            total.update(os.readlink(path).encode(errors="surrogateescape"))
+            total.update(os.readlink(path).encode())
         elif path.is_file():
             total.update(hashlib.sha256(path.read_bytes()).digest())
     return total.hexdigest()

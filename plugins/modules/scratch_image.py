@@ -74,7 +74,6 @@ ansible_facts:
   returned: success
 """
 
-import hashlib
 import json
 import os
 import subprocess
@@ -107,19 +106,6 @@ from ansible_collections.scratchlab.lab.plugins.module_utils.receipt_files impor
 RECEIPT = STATE / "receipts" / "images.json"
 KEPT = 50  # ids of earlier builds
 FIRST_ENGINE_WITH_EPOCH = 23  # BuildKit 0.11: SOURCE_DATE_EPOCH (moby v23.0)
-
-
-def digest(context, epoch):
-    """Return the SHA-256 of names, types, modes and contents of a context, and of the epoch."""
-    total = hashlib.sha256(str(epoch).encode())
-    for path in sorted(context.rglob("*")):
-        status = path.lstat()
-        total.update(f"\n{path.relative_to(context)}\0{status.st_mode:o}\0".encode())
-        if path.is_symlink():
-            total.update(os.readlink(path).encode())
-        elif path.is_file():
-            total.update(hashlib.sha256(path.read_bytes()).digest())
-    return total.hexdigest()
 
 
 def image(name):
@@ -202,7 +188,7 @@ def present(module, images):
     label, changed, ids, chosen, diff = module.params["label"], False, {}, "", ["", ""]
     for name, directory in images.items():
         context = Path(directory)
-        content = digest(context, module.params["epoch"])
+        content = context_files.digest(context, module.params["epoch"])
         current, labels = image(name)
         mine = label in labels or name in receipt
         if current and not mine:

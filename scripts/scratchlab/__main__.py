@@ -26,9 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     _prepare()
     try:
-        from scratchlab.cli.commands import (
-            scratchlab,
-        )  # late: an error of the import is one line, too
+        # Late: an error of the import is one line, too.
+        from scratchlab.cli.commands import scratchlab
 
         instruction = os.environ.get(_COMPLETE)
         if instruction:

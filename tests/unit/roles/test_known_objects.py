@@ -136,27 +136,18 @@ CASES: dict[str, tuple[dict[str, Any], bool]] = {
 @pytest.fixture(scope="module")
 def output(tmp_path_factory: pytest.TempPathFactory) -> str:
     """What Ansible prints: for each case, a host that shows what the role's variable comes to."""
-    directory = tmp_path_factory.mktemp("known")
-    facts: dict[str, object] = {
-        name: f"{{{{ found.{name} }}}}" for name in ("lab_containers", "lab_images")
-    }
-    facts["cacheable"] = True
-    show = "{{ inventory_hostname }}={{ __sleep_container_runs }}"
-    tasks = [
-        {"ansible.builtin.set_fact": facts},
-        {"ansible.builtin.debug": {"msg": show}},
-    ]
-    roles = [f"{ROOT}/roles/sleep_container/{kind}/main.yml" for kind in ("defaults", "vars")]
-    play = {"hosts": "all", "gather_facts": False, "vars_files": roles, "tasks": tasks}
-    (directory / "play.yml").write_text(json.dumps([play]))
     hosts: dict[str, Any] = {name: {"found": found} for name, (found, _) in CASES.items()}
     hosts["second-use-in-one-run"]["__sleep_container_started"] = {"changed": False}
-    (directory / "hosts.json").write_text(json.dumps({"all": {"hosts": hosts}}))
-    return ansible_environment.run_playbook(
-        directory, "-i", "hosts.json", "-e", "ansible_connection=local", "play.yml"
-    ).stdout
+    role = ROOT / "roles" / "sleep_container"
+    return ansible_environment.show_of_each(
+        tmp_path_factory.mktemp("known"),
+        hosts,
+        "{{ __sleep_container_runs }}",
+        {name: f"{{{{ found.{name} }}}}" for name in ("lab_containers", "lab_images")},
+        vars_files=[f"{role}/{kind}/main.yml" for kind in ("defaults", "vars")],
+    )
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_container_is_left_alone_only_where_it_runs_as_wanted(case: str, output: str) -> None:
-    assert f"{case}={CASES[case][1]}\n" in output.replace('"', ""), output
+    assert f"{case}={CASES[case][1]}\n" in output, output
