@@ -168,7 +168,7 @@ def play(machine: Machine, directory: Path, playbook: str, *options: str) -> str
         cwd=directory, env=ansible_environment.environment(directory) | machine.environment,
         capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-1000:]
     return done.stdout.strip().splitlines()[-1]
 
 

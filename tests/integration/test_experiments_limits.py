@@ -63,10 +63,12 @@ def test_limit_that_a_busy_machine_cannot_reach_is_lowered(
 def test_program_that_ended_too_early_is_no_failure_of_the_limit(
     lab_images: Names, run_lab: RunLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def end(self: Any, _: Any) -> bool:
+    wait = e13_control_groups._TrialContainer._wait_until_throttled
+
+    def end(self: Any, *given: Any) -> Any:
         self._container.kill()
         self._container.wait()
-        return False
+        return wait(self, *given)
 
     monkeypatch.setattr(e13_control_groups._TrialContainer, "_wait_until_throttled", end)
     check = run_lab(lab_images, "E13")["E13"]

@@ -35,20 +35,21 @@ from scratchlab.text import visible
 _KILLED = 128 + 9  # the exit status that shells and engines report for SIGKILL
 _EAGAIN = 11  # <asm-generic/errno-base.h>
 _THROTTLED_PERIODS = 3  # to wait for, a tenth of a second each
-_THROTTLE_SECONDS = 8.0  # to wait for them
+_THROTTLE_SECONDS = 8.0  # to wait for them, and for the share of the CPUs that the limit allows
 _SHARE_SECONDS = 4.0  # to wait for them at the first limit; then the limit is lowered
 _LOWER = 10_000_000  # billionths of a CPU: the least that Docker sets (moby daemon/daemon_unix.go)
 _BUSY = "busy"  # the key of a reason to skip, not of a fault
-_SLACK = 2.0  # a measured interval begins and ends within a period
+_SLACK = 2.0  # of a share: an interval begins and ends within a period
 
 
 @dataclass(frozen=True)
 class LimitTrial:
     """One limit: the kernel's files as they were set, and what happened when it was exceeded.
 
-    ``before`` and ``after`` are the kernel's counters, ``seconds`` the wall-clock time between
-    them. ``oom_killed`` is the engine's report on the container, ``oom_kills`` the kernel's count
-    for the whole machine meanwhile (/proc/vmstat). ``said`` is the program's last line.
+    ``before`` and ``after`` are the kernel's counters, ``seconds`` the wall-clock time in which
+    both were read. ``oom_killed`` is the engine's report on the container, ``oom_kills`` the
+    kernel's count for the whole machine meanwhile (/proc/vmstat). ``said`` is the program's last
+    line.
     ``lowered``: the machine gave the program less CPU time than its limit, so the limit was lowered
     while it ran. The names ``folder`` (the group's directory) and ``said`` are keys of saved
     observations.
@@ -150,16 +151,17 @@ class _TrialContainer:
         before = self._count(groups)
         self._container.kill(signal="SIGUSR1")
         last_line, status, lowered = "", None, False
+        after: Files = ()
         if trial.controller == "memory":
             status = int(self._container.wait()["StatusCode"])
             last_line = next(lines, "")
         elif trial.controller == "pids":
             last_line = next(lines, "")
+            after = self._count(groups)
         else:
-            lowered = self._wait_until_throttled(groups)
+            after, lowered = self._wait_until_throttled(groups, before, begin)
         seconds = time.monotonic() - begin
-        after = self._count(groups) if status is None else ()
-        if any(not content for _, content in after):
+        if _gone(after):
             what = f"{self._limit.verb} ended, after a time limit of its own, and its limit was not"
             raise LateError(f"{what} reached", seconds)
         self._container.reload()
@@ -190,20 +192,27 @@ class _TrialContainer:
     def _count(self, groups: _Groups) -> Files:
         return groups.read(self._limit.counters[self._version])
 
-    def _wait_until_throttled(self, groups: _Groups) -> bool:
-        """Return whether the limit had to be lowered, since the machine is too busy to reach it."""
-        deadline, lowered, begin = Deadline(_THROTTLE_SECONDS), False, time.monotonic()
-        asked = False
-        start = read_number(self._count(groups), "cpu.stat", "nr_throttled")
-        while not deadline.passed():
+    def _wait_until_throttled(
+        self, groups: _Groups, before: Files, begin: float
+    ) -> tuple[Files, bool]:
+        """The counters once the program is throttled, and whether the limit had to be lowered.
+
+        The limit is lowered where the machine is too busy to reach it. At first a program uses more
+        than its share: what it had left, and what each CPU gave it until a timer interrupt took it
+        away (Linux kernel/sched/fair.c). So the share is waited for, too.
+        """
+        deadline, lowered, asked = Deadline(_THROTTLE_SECONDS), False, False
+        while True:
             time.sleep(0.1)
-            now = read_number(self._count(groups), "cpu.stat", "nr_throttled")
-            if now >= start + _THROTTLED_PERIODS:
-                break
-            if not asked and time.monotonic() > begin + _SHARE_SECONDS:
+            after = self._count(groups)
+            seconds = time.monotonic() - begin
+            throttled = _growth(before, after, "cpu.stat", "nr_throttled") >= _THROTTLED_PERIODS
+            enough = throttled and _within(_share(before, after, seconds))
+            if enough or _gone(after) or deadline.passed():
+                return after, lowered
+            if not asked and not throttled and seconds > _SHARE_SECONDS:
                 asked, lowered = True, self._lower()
                 deadline = Deadline(_THROTTLE_SECONDS)
-        return lowered
 
     def _lower(self) -> bool:
         """Lower the CPU limit; return True, or False if the engine cannot."""
@@ -286,21 +295,39 @@ def _judge_kill(trial: LimitTrial) -> tuple[str | None, str]:
 
 
 def _judge_throttling(trial: LimitTrial) -> tuple[str | None, str]:
-    def growth(name: str, key: str = "") -> int:
-        before, after = (read_number(files, name, key) for files in (trial.before, trial.after))
-        return after - before
-
-    throttled, periods = (growth("cpu.stat", key) for key in ("nr_throttled", "nr_periods"))
-    used = growth("cpuacct.usage") / 1e9 or growth("cpu.stat", "usage_usec") / 1e6  # seconds
-    share = used / trial.seconds if trial.seconds else 0.0
+    throttled, periods = (
+        _growth(trial.before, trial.after, "cpu.stat", key)
+        for key in ("nr_throttled", "nr_periods")
+    )
+    share = _share(trial.before, trial.after, trial.seconds)
     effect = f"throttled in {throttled} of {periods} periods, {share:.0%} of one CPU"
     if trial.lowered:
         effect += f" (with {_LOWER / 1e9:g} CPUs: the machine was too busy to reach {CPU_SHARE:g})"
-    if not 0 < share <= CPU_SHARE * _SLACK:
+    if not _within(share):
         return "not-throttled", effect
     if throttled < 1:
         return _BUSY if share < CPU_SHARE else "not-throttled", effect
     return None, effect
+
+
+def _gone(counters: Files) -> bool:
+    """Whether the group has been removed, since its last process ended."""
+    return any(not content for _, content in counters)
+
+
+def _growth(before: Files, after: Files, name: str, key: str = "") -> int:
+    return read_number(after, name, key) - read_number(before, name, key)
+
+
+def _share(before: Files, after: Files, seconds: float) -> float:
+    """The CPUs that the group used on average in ``seconds``, of one CPU."""
+    used = _growth(before, after, "cpuacct.usage") / 1e9  # nanoseconds
+    used = used or _growth(before, after, "cpu.stat", "usage_usec") / 1e6
+    return used / seconds if seconds else 0.0
+
+
+def _within(share: float) -> bool:
+    return 0 < share <= CPU_SHARE * _SLACK
 
 
 def _judge_refusal(trial: LimitTrial) -> tuple[str | None, str]:
