@@ -144,10 +144,12 @@ def base_system(place: Place, suite: str, extra: Sequence[str] = ()) -> Path:
     return file
 
 
-def make(release: Release, packages: Sequence[str], file: Path) -> None:
-    """Write the base system as a tar file. Raises MachineError."""
+def make(
+    release: Release, packages: Sequence[str], file: Path, setup: Sequence[str] = SETUP
+) -> None:
+    """Write a Debian with these packages as a tar file. Raises MachineError."""
     options = [f"--aptopt={line}" for line in apt_options()]
-    hooks = [f"--customize-hook={line}" for line in SETUP]
+    hooks = [f"--customize-hook={line}" for line in setup]
     # A user without root needs user namespaces and a range of ids (subuid(5)).
     mode = [] if os.geteuid() == 0 else ["--mode=unshare"]
     run(

@@ -10,8 +10,9 @@ from typing import Any
 
 # Tasks of a second run that send a module: the facts. The experiments are a command.
 MODULES_AGAIN = 1
-# Of a first run also: packages, daemon.json, the engine, Go, images, container, program, directory.
-MODULES_FIRST = MODULES_AGAIN + 8
+# Of a first run also, before the proof: packages, daemon.json, the engine, Go, images, container.
+MODULES_BEFORE = MODULES_AGAIN + 6
+MODULES_FIRST = MODULES_BEFORE + 2  # program, directory
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,17 @@ class Tasks:
         tasks += [{"name": "Skip", "when": False, **check}] * self.skipped
         play = {"hosts": "all", "become": True, "gather_facts": False, "tasks": tasks}
         return json.dumps([play])
+
+
+def tasks_before(log: Path, host: str, play: str) -> Tasks:
+    """Those of the run in ``log`` before the line that begins with ``play``. Raises ValueError
+    without it.
+    """
+    before, announced, _ = log.read_text().partition(f"\n{play}")
+    if not announced:
+        raise ValueError(f"no {play!r} in {log}")
+    done = re.findall(rf"^(?:ok: \[|changed: \[|included: .* for ){host}\b", before, re.M)
+    return Tasks(len(done), len(re.findall(rf"^skipping: \[{host}\]", before, re.M)))
 
 
 def tasks_of(log: Path, host: str) -> Tasks:

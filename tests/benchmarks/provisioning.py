@@ -25,13 +25,25 @@ from typing import NamedTuple
 
 from tests.benchmarks import keeping_bytecode
 from tests.benchmarks.comparison import Comparison
-from tests.benchmarks.idle import MODULES_AGAIN, MODULES_FIRST, tasks_of
+from tests.benchmarks.idle import (
+    MODULES_AGAIN,
+    MODULES_BEFORE,
+    MODULES_FIRST,
+    Tasks,
+    tasks_before,
+    tasks_of,
+)
 from tests.machines.fresh import Fresh
 from tests.scenarios import ROOT, environment
 
 PLAIN = Path(__file__).with_name("plain.sh")
 FILES = ROOT / "roles" / "scratch_images" / "files"
-PROOF = b"PLAY [Prove"  # where the part begins that the script does not have
+PROOF = "PLAY [Prove"  # where the part begins that the script does not have
+# As the lab runs them: the command of each one is typed, too.
+EXPERIMENTS = (
+    "sudo", "scratchlab", "experiments", "--outputs",
+    "--binary", "/var/lib/scratchlab/build/sleep/sleep",
+)  # fmt: skip
 SUITE = "bookworm"
 PINGS = 5
 MACHINES = Fresh("cost")
@@ -81,7 +93,7 @@ def timed(command: Sequence[str], log: Path, stdin: bytes = b"") -> Duration:
         process.stdin.close()
         for line in process.stdout:
             file.write(line)
-            if line.startswith(PROOF):
+            if line.startswith(PROOF.encode()):
                 before_proof = time.monotonic() - start
     whole = time.monotonic() - start
     if process.returncode:
@@ -108,13 +120,15 @@ def sources() -> bytes:
 
 class Lab(NamedTuple):
     """Durations of the lab on a bare machine and of a second run; seconds of the experiments alone,
-    started there, of idle tasks as many as the first and as the second run had, and of pings.
+    started there, of idle tasks, and of pings. The idle tasks are as many as the first run had, as
+    it had before the proof, and as the second run had.
     """
 
     first: Duration
     second: Duration
     proof: float
     idle_first: float
+    idle_before: float
     idle_again: float
     pings: list[float]
 
@@ -128,19 +142,24 @@ def lab(number: int) -> Lab:
         second = timed(run, inventory.with_name("second.txt"))
         ping = ["ansible", "all", "-i", str(inventory), "-m", "ansible.builtin.ping"]
         pings = [timed(ping, inventory.with_name("ping.txt")).whole for _ in range(PINGS)]
-        experiments = MACHINES.command(name, "sudo", "scratchlab", "experiments")
+        experiments = MACHINES.command(name, *EXPERIMENTS)
         proof = timed(experiments, inventory.with_name("proof.txt")).whole
-        idle = [
-            timed_idle(inventory, tasks_of(inventory.with_name(log), name).playbook(modules))
-            for log, modules in (("first.txt", MODULES_FIRST), ("second.txt", MODULES_AGAIN))
-        ]
-        return Lab(first, second, proof, idle[0], idle[1], pings)
+        log, again = inventory.with_name("first.txt"), inventory.with_name("second.txt")
+        return Lab(
+            first,
+            second,
+            proof,
+            idle_first=timed_idle(inventory, tasks_of(log, name), MODULES_FIRST),
+            idle_before=timed_idle(inventory, tasks_before(log, name, PROOF), MODULES_BEFORE),
+            idle_again=timed_idle(inventory, tasks_of(again, name), MODULES_AGAIN),
+            pings=pings,
+        )
 
 
-def timed_idle(inventory: Path, text: str) -> float:
-    """Seconds of the playbook ``text``."""
+def timed_idle(inventory: Path, tasks: Tasks, modules: int) -> float:
+    """Seconds of as many tasks, ``modules`` of which send a module, and none does anything."""
     playbook = inventory.with_name("idle.yml")
-    playbook.write_text(text)
+    playbook.write_text(tasks.playbook(modules))
     command = ["ansible-playbook", "-i", str(inventory), str(playbook)]
     return timed(command, inventory.with_name("idle.txt")).whole
 
@@ -161,15 +180,17 @@ def provisioning(runs: int) -> Iterator[Comparison]:
     yield _compared("./lab again", [one.whole for one in seconds], ping, pings, 8)
     yield _compared("the part before the proof", [one.before_proof for one in seconds], ping, pings)
     yield _compared("the experiments alone, by hand", proofs, ping, pings)
-    floors = [
-        script_ + one.idle_first + one.proof for script_, one in zip(scripts, labs, strict=True)
-    ]
+    floor = "the script, as many idle tasks"
+    floors = [hand + one.idle_before for hand, one in zip(scripts, labs, strict=True)]
+    yield _compared(floor, floors, script, scripts)
     floor = "the script, as many idle tasks, the experiments"
+    floors = [hand + one.idle_first + one.proof for hand, one in zip(scripts, labs, strict=True)]
+    yield _compared(floor, floors, script, scripts)
     yield _compared("./lab on a bare machine", [one.whole for one in firsts], floor, floors)
-    floors = [one.idle_again + one.proof for one in labs]
     floor = "as many idle tasks, the experiments"
-    yield _compared("./lab again", [one.whole for one in seconds], floor, floors)
+    floors = [one.idle_again + one.proof for one in labs]
     yield _compared(floor, floors, ping, pings)
+    yield _compared("./lab again", [one.whole for one in seconds], floor, floors)
 
 
 def _compared(

@@ -15,8 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from machines.debian import base_system
-from machines.place import Place
+from machines.debian import RELEASES, make
 
 LABEL = "scratchlab.benchmark"
 BUSYBOX = Path("/bin/busybox")
@@ -25,15 +24,17 @@ SMALL = 4096  # bytes: the largest of the small files
 
 @contextmanager
 def debian() -> Iterator[str]:
-    """A sleeping container of a Debian 12 with Perl and git; yields its name."""
-    file = base_system(Place(), "bookworm", ("git", "perl"))
+    """A sleeping container of a small Debian 12 with Python, Perl and git; yields its name."""
+    with tempfile.TemporaryDirectory(prefix="scratchlab-") as directory:
+        file = Path(directory, "debian.tar")
+        make(RELEASES["bookworm"], ("git", "perl", "python3"), file, setup=())
 
-    def pack(out: IO[bytes]) -> None:
-        with open(file, "rb") as tar:
-            shutil.copyfileobj(tar, out)
+        def pack(out: IO[bytes]) -> None:
+            with open(file, "rb") as tar:
+                shutil.copyfileobj(tar, out)
 
-    with imported("debian", pack) as image, sleeping(image, "/bin/sleep") as name:
-        yield name
+        with imported("debian", pack) as image, sleeping(image, "/bin/sleep") as name:
+            yield name
 
 
 @contextmanager

@@ -31,6 +31,9 @@ HASHED, HASHED_ROOT = "the same bytes hashed by bsdtar", "the root hashed by bsd
 # The floor of Python: a loop that reads the root as the lab does, keeps nothing, judges nothing.
 BARE = "the root read by a loop in Python"
 HASHED_BUT = "that, but the root by the loop in Python"
+# And what a verification takes that has next to nothing to read: its start and the facts.
+ONE_FILE = "verify, a container with one file"
+FLOOR = "that, and the root read by a loop in Python"
 _MTREE = "--format=mtree --options='mtree:!all,type,mode,uid,gid,link,size,sha256,time'"
 MEMORY = 100  # MiB: the bound for any verification
 _LARGE = 69_000  # bytes of the largest file: 98,600 of them are 3.4 GB
@@ -143,8 +146,12 @@ def zipapp() -> Iterator[str]:
 
 def debian(runs: int) -> Iterator[Comparison]:
     """A Debian with Perl and git, against what a person would type."""
-    with zipapp() as scratchlab, subjects.debian() as container:
-        times = measure(commands(scratchlab, container), runs)
+    with (
+        zipapp() as scratchlab, subjects.debian() as container, subjects.program() as one
+    ):  # fmt: skip
+        wanted = commands(scratchlab, container)
+        wanted[ONE_FILE] = commands(scratchlab, one)[KEPT]
+        times = measure(wanted, runs)
     yield _by_the_clock("Debian 12", times, FRESH, SHA256SUM, 1.15)
     yield _by_the_clock("Debian 12", times, FRESH, COMPARE, 1.25)
     yield _by_the_clock("Debian 12", times, KEPT, COMPARE, 0.5)
@@ -153,6 +160,10 @@ def debian(runs: int) -> Iterator[Comparison]:
     yield _by_the_clock("Debian 12", times, KEPT, HASHED_ROOT)
     yield _by_the_clock("Debian 12", times, KEPT, BARE)
     yield _by_the_clock("Debian 12", times, BARE, COMPARE)
+    floor = times[ONE_FILE].median + times[BARE].median
+    compare = times[COMPARE].median
+    yield Comparison(ONE_FILE, times[ONE_FILE].median, COMPARE, compare)
+    yield Comparison(FLOOR, floor, COMPARE, compare)
     yield _memory("Debian 12", times[FRESH], times[KEPT])
 
 

@@ -27,6 +27,7 @@ from scratchlab.experiments.e13_limit_files import (
     read_files,
     read_number,
 )
+from scratchlab.experiments.shared_network import shared_network
 from scratchlab.experiments.table import ExperimentOutcome
 from scratchlab.lab.kernel import Beside, cgroups, open_beside, open_machine
 from scratchlab.lab.session import Laboratory
@@ -126,7 +127,7 @@ class _TrialContainer:
             lab.names.limits,
             ["await", limit.verb],
             name=f"scratchlab-limit-{limit.controller}-{secrets.token_hex(4)}",
-            network_mode="none",
+            network_mode=shared_network(lab) or "none",
             log_config={"Type": "none"},  # instead of the engine's own log driver
             **limit.options,
         )

@@ -28,6 +28,7 @@ from scratchlab.experiments.e14_namespace_table import (
     options_to_try,
     remaps_users,
 )
+from scratchlab.experiments.shared_network import shared_network
 from scratchlab.experiments.table import ExperimentOutcome
 from scratchlab.lab.kernel import cgroups, open_processes
 from scratchlab.lab.session import Laboratory
@@ -70,11 +71,16 @@ class ProcessNamespaces:
 
 @dataclass(frozen=True)
 class OptionTrial:
-    """A container with one option of the table; ``refused`` is the error if it does not run."""
+    """A container with one option of the table; ``refused`` is the error if it does not run.
+
+    ``network`` is what followed ``--network`` where the container shared that of another one, since
+    the option has nothing to do with it. Then its network namespace is not compared.
+    """
 
     option: str
     refused: str = ""
     process: ProcessNamespaces | None = None
+    network: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,14 +123,16 @@ def _observe(lab: Laboratory, kernel: KernelFiles) -> Observation:
     unmapped: tuple[UnmappedEntry, ...] = ()
     trials = []
     for option in options_to_try(facts.name, facts.security_options):
+        network = shared_network(lab) if option.moves and "net" not in option.moves else ""
         try:
-            container, pid = _start(lab, option)
+            container, pid = _start(lab, option, network)
         except APIError as error:
             refusal = " ".join(str(error.explanation).split())
-            trials.append(OptionTrial(option.text, refused=refusal))
+            trials.append(OptionTrial(option.text, refused=refusal, network=network))
             continue
         parent, begin = _identity(kernel, pid)
-        trials.append(OptionTrial(option.text, process=_read_namespaces(kernel, pid)))
+        namespaces = _read_namespaces(kernel, pid)
+        trials.append(OptionTrial(option.text, process=namespaces, network=network))
         if starter is None:
             starter = _read_namespaces(kernel, parent)
             if remapped:
@@ -145,10 +153,14 @@ def _observe(lab: Laboratory, kernel: KernelFiles) -> Observation:
     )
 
 
-def _start(lab: Laboratory, option: Option) -> tuple[Container, int]:
-    """A new container with this option, and its PID. Raises APIError if the engine refuses it."""
+def _start(lab: Laboratory, option: Option, network: str) -> tuple[Container, int]:
+    """A new container with this option, and its PID. Raises APIError if the engine refuses it.
+
+    ``network`` is what follows ``--network``; empty: the engine's default, or the option's.
+    """
     name = f"scratchlab-probe-{secrets.token_hex(4)}"
-    container = lab.create(lab.names.image, name=name, **option.sdk)
+    options = {**option.sdk, "network_mode": network} if network else option.sdk
+    container = lab.create(lab.names.image, name=name, **options)
     lab.start(container)
     state = lab.api.inspect_container(container.id)["State"]
     if not state["Pid"]:
@@ -219,7 +231,7 @@ def judge(observation: Observation) -> ExperimentOutcome:
     default = _private_kinds(observation, observation.twins[0])
     for trial in observation.twins:
         option = next(option for option in OPTIONS if option.text == trial.option)
-        private, expected = _private_kinds(observation, trial), _expected(observation, option)
+        private, expected = _compared(observation, trial, option)
         command = f"docker run {option.text}".strip()
         before = default if option.text else {}
         refusal = f"refused: {visible(trial.refused)}"
@@ -237,6 +249,10 @@ def judge(observation: Observation) -> ExperimentOutcome:
             return _outcome(lines, expectations, values, fault=fault)
         if not option.text and trial.process:
             lines.append(f"uid_map {_uid_map_text(trial.process.uid_map)}")
+    if sharing := [trial for trial in observation.twins if trial.network]:
+        options = ", ".join(trial.option for trial in sharing)
+        network = visible(sharing[0].network)
+        lines.append(f"{options}: with --network {network}, and net is not compared")
     today = ["inherited", *(kind for kind in ("cgroup", "time") if default.get(kind))]
     first = observation.twins[0].process
     uid_map = first.uid_map if first else ()
@@ -267,6 +283,17 @@ def _outcome(
     return ExperimentOutcome(observed, fault, tuple(today), expected, values)
 
 
+def _compared(
+    observation: Observation, trial: OptionTrial, option: Option
+) -> tuple[dict[str, bool], dict[str, bool]]:
+    """:func:`_private_kinds` and :func:`_expected`, without a namespace that was shared."""
+    both = _private_kinds(observation, trial), _expected(observation, option)
+    if trial.network:
+        for kinds in both:
+            kinds.pop("net", None)
+    return both
+
+
 def _private_kinds(observation: Observation, trial: OptionTrial) -> dict[str, bool]:
     """For each kind whether the container has its own namespace; {} if it does not run."""
     if trial.process is None or observation.starter is None:
@@ -291,7 +318,7 @@ def _expected(observation: Observation, option: Option) -> dict[str, bool]:
 
 def _fault(observation: Observation, trial: OptionTrial, option: Option) -> str | None:
     starter = observation.starter
-    private, expected = _private_kinds(observation, trial), _expected(observation, option)
+    private, expected = _compared(observation, trial, option)
     if not expected or starter is None or trial.process is None:
         as_expected = not expected and option.refused and option.refused in trial.refused
         return None if as_expected else "refused" if trial.process is None else "not-refused"

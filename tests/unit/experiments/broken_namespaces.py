@@ -37,6 +37,14 @@ def shares(option: str, kind: str) -> Change:
     )
 
 
+def in_shared_network(option: str) -> Change:
+    """Let the process that ran with ``option`` share the network of a container, which is on the
+    host's.
+    """
+    given = named("twins", "option", option, network="container:sleep")
+    return lambda observation: given(shares(option, "net")(observation))
+
+
 def refuses(option: str, error: str) -> Change:
     """Make the engine refuse ``option``."""
     return named("twins", "option", option, refused=error, process=None)
@@ -81,6 +89,14 @@ BROKEN: list[tuple[str, str, Change]] = [
     ("E14", "not-private", shares("", "net")),
     ("E14", "not-private", shares("--network host", "ipc")),
     ("E14", "not-private", shares("--cgroupns private", "cgroup")),
+    ("E14", "not-private", shares("--pid host", "net")),
+    (
+        "E14",
+        "not-private",
+        lambda observation: in_shared_network("--pid host")(
+            shares("--pid host", "ipc")(observation)
+        ),
+    ),
     ("E14", "not-private", put(version="29.5.0")),
     ("E14", "not-private", remapped(shares("", "user"))),
     ("E14", "not-shared", trial("--network host", "net", "net:[7]")),
@@ -100,6 +116,7 @@ BROKEN: list[tuple[str, str, Change]] = [
 
 TODAY: list[tuple[str, str, Change]] = [
     ("E14", "inherited", put()),
+    ("E14", "inherited", in_shared_network("--pid host")),
     ("E14", "cgroup", observed_on("docker-28.5.2-cgroup2", "E14")),
     (
         "E14",
