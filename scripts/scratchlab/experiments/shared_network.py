@@ -1,7 +1,7 @@
 """The network namespace of the lab's container, shared with containers that need none.
 
 To make such a namespace and to remove it takes an engine and its kernel as long as the rest of a
-container does, and eight of the ten containers that E13 and E14 start need none.
+container does, and nine of the eleven containers that E10, E13 and E14 start need none.
 """
 
 from __future__ import annotations
