@@ -20,11 +20,11 @@ from scratchlab.labels import Names
 from scratchlab.model import Check, Verdict
 
 from . import podman_service
-from .conftest import Build, Run
+from .conftest import Build
 from .docker_service import serve
-from .experiments_lab import built, lab_container, lab_images, limits_program
+from .experiments_lab import built, lab_images, limits_program
 
-__all__ = ["built", "lab_container", "lab_images", "limits_program"]
+__all__ = ["built", "lab_images", "limits_program"]
 pytestmark = [pytest.mark.engine, pytest.mark.root]
 
 
@@ -90,6 +90,7 @@ def test_userns_remap_changes_root_and_the_owners_in_the_ledger(
     assert unmapped > {"/dev/null", "/dev/zero", "/etc/mtab", "/proc", "/sys"}
     assert "/sleep" not in unmapped
     assert lab.observations["E14"].owned > 10
+    assert "and net is not compared" not in check.observed
     assert not remapped.client.containers.list(all=True)
 
 
@@ -101,42 +102,6 @@ def test_volumes_of_probe_containers_are_removed_with_them(
     lab = Laboratory(engine, replace(lab_images, image=str(image.id)))
     assert all(trial.process for trial in e14_namespaces.probe(lab).twins)
     assert {volume.id for volume in docker_client.volumes.list()} == before
-
-
-class Recording(Laboratory):
-    """A laboratory that keeps what each container has for a network."""
-
-    def __init__(self, engine: EngineClient, names: Names) -> None:
-        super().__init__(engine, names)
-        self.networks: list[str | None] = []
-
-    def create(self, *args: Any, **options: Any) -> Container:
-        self.networks.append(options.get("network_mode"))
-        return super().create(*args, **options)
-
-
-def test_containers_that_need_no_network_share_that_of_the_labs_container(
-    lab_images: Names, lab_container: Container, engine: EngineClient
-) -> None:
-    assert lab_container.name == lab_images.container
-    lab = Recording(engine, lab_images)
-    limits, check = (check for check in run(lab, ["E13", "E14"]) if check.id in ("E13", "E14"))
-    assert limits.verdict is check.verdict is Verdict.PASS, (limits, check)
-    shared = f"container:{lab_images.container}"
-    options = "--pid host, --ipc host, --uts host, --cgroupns host, --cgroupns private"
-    assert f"{options}: with --network {shared}, and net is not compared" in check.observed
-    assert sorted(lab.networks, key=str) == [None, *[shared] * 8, "host"]
-    lab_container.reload()
-    assert lab_container.status == "running"
-
-
-def test_network_of_somebody_elses_container_is_not_shared(
-    lab_images: Names, run_container: Run, engine: EngineClient
-) -> None:
-    run_container(lab_images.image, name=lab_images.container)
-    lab = Recording(engine, lab_images)
-    assert check_e14(lab).verdict is Verdict.PASS
-    assert lab.networks == [None, "host", *[None] * 5]
 
 
 class OnPodman(Laboratory):
@@ -157,7 +122,6 @@ def test_podman_has_the_expected_namespaces_and_limits(
             engine.client.images.load(b"".join(archive))
         lab = OnPodman(engine, lab_images)
         try:
-            lab.start(lab.create(lab_images.image, name=lab_images.container))
             namespaces = e14_namespaces.probe(lab)
             limits = e13_control_groups.probe(lab)
         finally:
@@ -165,7 +129,8 @@ def test_podman_has_the_expected_namespaces_and_limits(
     outcome = e14_namespaces.judge(namespaces)
     assert outcome.fault is None, outcome
     assert "docker run --pid host: shared pid" in outcome.observed.splitlines()
-    assert f"with --network container:{lab_images.container}" in outcome.observed
+    options = "--pid host, --ipc host, --uts host"
+    assert f"{options}: run with --network host, and net is not compared" in outcome.observed
     assert [trial.option for trial in namespaces.twins if "cgroupns" in trial.option] == []
     outcome = e13_control_groups.judge(limits)
     assert (outcome.fault, outcome.skip) == (None, None), outcome

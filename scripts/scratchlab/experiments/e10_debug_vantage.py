@@ -21,7 +21,6 @@ from scratchlab import mountinfo
 from scratchlab.collect.live.limits import KERNEL_FILESYSTEMS
 from scratchlab.errors import LabError
 from scratchlab.experiments import e10_engine_archive
-from scratchlab.experiments.shared_network import shared_network
 from scratchlab.experiments.table import ExperimentOutcome
 from scratchlab.idmap import OVERFLOW, IdRanges, inside
 from scratchlab.lab import listing
@@ -189,7 +188,7 @@ def _run_script(lab: Laboratory, script: str) -> tuple[int, bytes, bytes]:
         lab.names.debug,
         ["sh", "-c", script],
         pid_mode=f"container:{lab.names.container}",
-        network_mode=shared_network(lab) or "none",
+        network_mode="none",
         # Engine logs replace bytes that are not UTF-8; the attached stream does not.
         log_config={"Type": "none"},
     )

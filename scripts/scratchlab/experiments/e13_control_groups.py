@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from scratchlab import deadlines
 from scratchlab.collect.kernel_files import KernelFiles, content
 from scratchlab.deadlines import Deadline, LateError
 from scratchlab.errors import LabError
@@ -27,8 +28,8 @@ from scratchlab.experiments.e13_limit_files import (
     read_files,
     read_number,
 )
-from scratchlab.experiments.shared_network import shared_network
 from scratchlab.experiments.table import ExperimentOutcome
+from scratchlab.lab.concurrency import call_all
 from scratchlab.lab.kernel import Beside, cgroups, open_beside, open_machine
 from scratchlab.lab.session import Laboratory
 from scratchlab.text import visible
@@ -48,12 +49,11 @@ class LimitTrial:
     """One limit: the kernel's files as they were set, and what happened when it was exceeded.
 
     ``before`` and ``after`` are the kernel's counters, ``seconds`` the wall-clock time in which
-    both were read. ``oom_killed`` is the engine's report on the container, ``oom_kills`` the
-    kernel's count for the whole machine meanwhile (/proc/vmstat). ``said`` is the program's last
-    line.
-    ``lowered``: the machine gave the program less CPU time than its limit, so the limit was lowered
-    while it ran. The names ``folder`` (the group's directory) and ``said`` are keys of saved
-    observations.
+    both were read. ``oom_killed`` is the engine's report on the container, ``oom_kills`` (where the
+    limit is one of memory) the kernel's count for the whole machine meanwhile (/proc/vmstat).
+    ``said`` is the program's last line. ``lowered``: the machine gave the program less CPU time
+    than its limit, so the limit was lowered while it ran. The names ``folder`` (the group's
+    directory) and ``said`` are keys of saved observations.
     """
 
     controller: str
@@ -90,12 +90,13 @@ def probe(lab: Laboratory) -> Observation:
         present = {name for names in controllers for name in names.split(",")}
         info = lab.engine.info()
         able = [one for one in LIMITS if one.controller in present and info.get(one.info_key)]
+        trials = [_TrialContainer(lab, machine, limit, version).run for limit in able]
         return Observation(
             found=True,
             version=version,
             controllers=controllers,
             lacking=tuple(limit.controller for limit in LIMITS if limit not in able),
-            trials=tuple(_TrialContainer(lab, machine, limit, version).run() for limit in able),
+            trials=call_all(trials, deadlines.PACE.at_once()),
         )
 
 
@@ -127,7 +128,7 @@ class _TrialContainer:
             lab.names.limits,
             ["await", limit.verb],
             name=f"scratchlab-limit-{limit.controller}-{secrets.token_hex(4)}",
-            network_mode=shared_network(lab) or "none",
+            network_mode="none",
             log_config={"Type": "none"},  # instead of the engine's own log driver
             **limit.options,
         )
@@ -148,12 +149,14 @@ class _TrialContainer:
         return trial
 
     def _exceed(self, trial: LimitTrial, groups: _Groups, lines: Iterator[str]) -> LimitTrial:
-        kills, begin = _oom_kills(self._machine), time.monotonic()
+        memory = trial.controller == "memory"
+        kills = _oom_kills(self._machine) if memory else 0  # only one thread asks the machine
+        begin = time.monotonic()
         before = self._count(groups)
         self._container.kill(signal="SIGUSR1")
         last_line, status, lowered = "", None, False
         after: Files = ()
-        if trial.controller == "memory":
+        if memory:
             status = int(self._container.wait()["StatusCode"])
             last_line = next(lines, "")
         elif trial.controller == "pids":
@@ -173,7 +176,7 @@ class _TrialContainer:
             seconds=round(seconds, 3),
             exit_status=status,
             oom_killed=bool(self._container.attrs["State"].get("OOMKilled")),
-            oom_kills=_oom_kills(self._machine) - kills,
+            oom_kills=_oom_kills(self._machine) - kills if memory else 0,
             said=last_line,
             lowered=lowered,
         )

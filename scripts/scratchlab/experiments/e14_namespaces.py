@@ -28,7 +28,6 @@ from scratchlab.experiments.e14_namespace_table import (
     options_to_try,
     remaps_users,
 )
-from scratchlab.experiments.shared_network import shared_network
 from scratchlab.experiments.table import ExperimentOutcome
 from scratchlab.lab.kernel import cgroups, open_processes
 from scratchlab.lab.session import Laboratory
@@ -73,8 +72,8 @@ class ProcessNamespaces:
 class OptionTrial:
     """A container with one option of the table; ``refused`` is the error if it does not run.
 
-    ``network`` is what followed ``--network`` where the container shared that of another one, since
-    the option has nothing to do with it. Then its network namespace is not compared.
+    ``network``: what followed ``--network`` where the option has nothing to do with it. Then its
+    network namespace is not compared.
     """
 
     option: str
@@ -123,7 +122,7 @@ def _observe(lab: Laboratory, kernel: KernelFiles) -> Observation:
     unmapped: tuple[UnmappedEntry, ...] = ()
     trials = []
     for option in options_to_try(facts.name, facts.security_options):
-        network = shared_network(lab) if option.moves and "net" not in option.moves else ""
+        network = "" if remapped else _other_network(option)
         try:
             container, pid = _start(lab, option, network)
         except APIError as error:
@@ -151,6 +150,15 @@ def _observe(lab: Laboratory, kernel: KernelFiles) -> Observation:
         owned=owned,
         unmapped=unmapped,
     )
+
+
+def _other_network(option: Option) -> str:
+    """What follows ``--network`` where the option has nothing to do with it; else empty.
+
+    A network namespace takes engine and kernel nearly as long as all else of a container. (That of
+    another container must not be used: Docker then writes its resolv.conf anew.)
+    """
+    return "host" if option.moves and "net" not in option.moves else ""
 
 
 def _start(lab: Laboratory, option: Option, network: str) -> tuple[Container, int]:
@@ -252,7 +260,7 @@ def judge(observation: Observation) -> ExperimentOutcome:
     if sharing := [trial for trial in observation.twins if trial.network]:
         options = ", ".join(trial.option for trial in sharing)
         network = visible(sharing[0].network)
-        lines.append(f"{options}: with --network {network}, and net is not compared")
+        lines.append(f"{options}: run with --network {network}, and net is not compared")
     today = ["inherited", *(kind for kind in ("cgroup", "time") if default.get(kind))]
     first = observation.twins[0].process
     uid_map = first.uid_map if first else ()
@@ -286,7 +294,7 @@ def _outcome(
 def _compared(
     observation: Observation, trial: OptionTrial, option: Option
 ) -> tuple[dict[str, bool], dict[str, bool]]:
-    """:func:`_private_kinds` and :func:`_expected`, without a namespace that was shared."""
+    """:func:`_private_kinds` and :func:`_expected`, without a network that is not the option's."""
     both = _private_kinds(observation, trial), _expected(observation, option)
     if trial.network:
         for kinds in both:

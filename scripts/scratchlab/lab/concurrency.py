@@ -1,9 +1,10 @@
-"""Call a function with a time limit, or beside what else is done."""
+"""Call a function with a time limit, or beside what else is done; or several side by side."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
 from typing import TypeVar
 
 from scratchlab.deadlines import Deadline
@@ -55,3 +56,28 @@ def call_beside(function: Callable[[], T], ended: Callable[[T | BaseException], 
         ended(result)
 
     threading.Thread(target=target, daemon=True).start()
+
+
+def call_all(functions: Sequence[Callable[[], T]], at_once: int) -> tuple[T, ...]:
+    """The results of ``functions`` in their order; at most ``at_once`` run at the same time.
+
+    Raises what one of them raises, and then leaves those behind that still run.
+    """
+    ended: SimpleQueue[tuple[int, T | BaseException]] = SimpleQueue()
+    waiting = list(enumerate(functions))
+    results: dict[int, T] = {}
+
+    def begin() -> None:
+        number, function = waiting.pop(0)
+        call_beside(function, lambda result: ended.put((number, result)))
+
+    for _ in functions[:at_once]:
+        begin()
+    while len(results) < len(functions):
+        number, result = ended.get()
+        if isinstance(result, BaseException):
+            raise result
+        results[number] = result
+        if waiting:
+            begin()
+    return tuple(results[number] for number in range(len(functions)))
