@@ -36,6 +36,7 @@ from scratchlab.text import visible
 
 _KILLED = 128 + 9  # the exit status that shells and engines report for SIGKILL
 _EAGAIN = 11  # <asm-generic/errno-base.h>
+_AT_ONCE = 2  # trials: the program that is throttled waits most of the time
 _THROTTLED_PERIODS = 3  # to wait for, a tenth of a second each
 _THROTTLE_SECONDS = 8.0  # to wait for them, and for the share of the CPUs that the limit allows
 _SHARE_SECONDS = 4.0  # to wait for them at the first limit; then the limit is lowered
@@ -96,7 +97,7 @@ def probe(lab: Laboratory) -> Observation:
             version=version,
             controllers=controllers,
             lacking=tuple(limit.controller for limit in LIMITS if limit not in able),
-            trials=call_all(trials, deadlines.PACE.at_once()),
+            trials=call_all(trials, min(_AT_ONCE, deadlines.PACE.at_once())),
         )
 
 
