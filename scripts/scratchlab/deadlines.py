@@ -23,16 +23,18 @@ _MOST = 15.0  # times longer than usual: a start that took minutes was not slow 
 class Pace:
     """What this machine has shown so far.
 
-    ``patience`` is how many times longer the user wants to wait, ``slowest_start`` the longest time
-    that a container took to start, in seconds.
+    ``patience`` is how many times longer the user wants to wait, ``slowest_start`` and
+    ``fastest_start`` the longest and the shortest time that a container took to start, in seconds.
     """
 
     def __init__(self, patience: int = 1) -> None:
         self.patience = patience
         self.slowest_start = 0.0
+        self.fastest_start = 0.0  # none was started yet
 
     def note_start(self, seconds: float) -> None:
         """Remember that a container took that many seconds to start."""
+        self.fastest_start = min(self.fastest_start, seconds) if self.slowest_start else seconds
         self.slowest_start = max(self.slowest_start, seconds)
 
     @property
@@ -48,10 +50,11 @@ class Pace:
         """How many experiments the cores carry at the same time.
 
         One more than there are cores, since each waits for the engine most of the time; one on one
-        core, and where starting a container takes twice as long as usual, whatever the reason.
+        core, and where starting a container takes twice as long as usual, whatever the reason. The
+        fastest start tells that: each may be slowed by what is done beside it.
         """
         cores = len(os.sched_getaffinity(0))
-        return 1 if cores == 1 or self.slowness >= 2 else cores + 1
+        return 1 if cores == 1 or self.fastest_start >= 2 * USUAL_START else cores + 1
 
 
 PACE = Pace()  # of this process, which works with one engine

@@ -38,8 +38,12 @@ def test_slow_machine_does_one_thing_at_a_time() -> None:
     pace.note_start(0.6)
     cores = len(os.sched_getaffinity(0))
     assert pace.at_once() == (cores + 1 if cores > 1 else 1)
-    pace.note_start(1.0)
-    assert pace.at_once() == 1
+    pace.note_start(7.0)  # beside others
+    assert pace.at_once() == (cores + 1 if cores > 1 else 1)
+    slow = Pace()
+    slow.note_start(7.0)
+    slow.note_start(1.0)
+    assert slow.at_once() == 1
 
 
 def test_one_core_does_one_thing_at_a_time() -> None:
