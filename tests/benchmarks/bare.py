@@ -17,6 +17,9 @@ from threading import BoundedSemaphore
 
 _WAITING = BoundedSemaphore(256)  # files that are open and not hashed yet
 _PATH = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOATIME | os.O_CLOEXEC
+_MOST = 1 << 20  # bytes that are read at once
+_OWN = os.open("/proc/self/fd", os.O_PATH | os.O_DIRECTORY)
 _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -39,7 +42,7 @@ def read(root: str) -> int:
                     pending.append(fd)
                 elif stat.S_ISREG(status.st_mode) and status.st_size:
                     _WAITING.acquire()
-                    pool.submit(_hash, fd)
+                    pool.submit(_hash, fd, status.st_size)
                 else:
                     os.close(fd)
             os.close(listing)
@@ -47,12 +50,16 @@ def read(root: str) -> int:
     return count
 
 
-def _hash(fd: int) -> str:
-    with open(f"/proc/self/fd/{fd}", "rb", buffering=0) as file:
-        os.close(fd)
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+def _hash(fd: int, size: int) -> str:
+    file = os.open(str(fd), _READ, dir_fd=_OWN)
+    os.close(fd)
+    digest = hashlib.sha256()
+    while size > 0 and (data := os.read(file, min(size, _MOST))):
+        digest.update(data)
+        size -= len(data)
+    os.close(file)
     _WAITING.release()
-    return digest
+    return digest.hexdigest()
 
 
 if __name__ == "__main__":
