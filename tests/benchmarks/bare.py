@@ -15,7 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from threading import BoundedSemaphore
 
-_WAITING = BoundedSemaphore(256)  # files that are open and not hashed yet
+_WAITING = BoundedSemaphore(8)  # batches that are not hashed yet
+_BATCH = 32  # files: one at a time would cost a switch between threads for each
 _PATH = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOATIME | os.O_CLOEXEC
 _MOST = 1 << 20  # bytes that are read at once
@@ -26,6 +27,7 @@ _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 def read(root: str) -> int:
     """Read all below ``root`` on its filesystem; returns the number of entries."""
     count = 0
+    batch: list[tuple[int, int]] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         pending = [os.open(root, _PATH | os.O_DIRECTORY)]
         device = os.fstat(pending[0]).st_dev
@@ -41,13 +43,24 @@ def read(root: str) -> int:
                 if stat.S_ISDIR(status.st_mode) and status.st_dev == device:
                     pending.append(fd)
                 elif stat.S_ISREG(status.st_mode) and status.st_size:
-                    _WAITING.acquire()
-                    pool.submit(_hash, fd, status.st_size)
+                    batch.append((fd, status.st_size))
                 else:
                     os.close(fd)
+                if len(batch) == _BATCH:
+                    _WAITING.acquire()
+                    pool.submit(_hash_all, batch)
+                    batch = []
             os.close(listing)
             os.close(directory)
+        _WAITING.acquire()
+        pool.submit(_hash_all, batch)
     return count
+
+
+def _hash_all(batch: list[tuple[int, int]]) -> None:
+    for fd, size in batch:
+        _hash(fd, size)
+    _WAITING.release()
 
 
 def _hash(fd: int, size: int) -> str:
@@ -58,7 +71,6 @@ def _hash(fd: int, size: int) -> str:
         digest.update(data)
         size -= len(data)
     os.close(file)
-    _WAITING.release()
     return digest.hexdigest()
 
 
