@@ -17,25 +17,30 @@ VARIABLE = "SCRATCHLAB_PATIENCE"
 # Seconds in which an engine starts a container; 0.2 to 0.5 were measured (Docker 20.10 and 26.1 on
 # two idle cores).
 USUAL_START = 0.5
+_SLOW_START = 1.0  # seconds: several times longer than usual, whatever network the container has
+_LAST_STARTS = 3
 _MOST = 15.0  # times longer than usual: a start that took minutes was not slow but stuck
 
 
 class Pace:
     """What this machine has shown so far.
 
-    ``patience`` is how many times longer the user wants to wait, ``slowest_start`` and
-    ``fastest_start`` the longest and the shortest time that a container took to start, in seconds.
+    ``patience`` is how many times longer the user wants to wait, ``slowest_start`` the longest time
+    that a container took to start, in seconds.
     """
 
     def __init__(self, patience: int = 1) -> None:
         self.patience = patience
-        self.slowest_start = 0.0
-        self.fastest_start = 0.0  # none was started yet
+        self._starts: list[float] = []  # seconds; several threads append
 
     def note_start(self, seconds: float) -> None:
         """Remember that a container took that many seconds to start."""
-        self.fastest_start = min(self.fastest_start, seconds) if self.slowest_start else seconds
-        self.slowest_start = max(self.slowest_start, seconds)
+        self._starts.append(seconds)
+
+    @property
+    def slowest_start(self) -> float:
+        """The longest time that a container took to start; 0 where none was started yet."""
+        return max(self._starts, default=0.0)
 
     @property
     def slowness(self) -> float:
@@ -50,11 +55,12 @@ class Pace:
         """How many experiments the cores carry at the same time.
 
         One more than there are cores, since each waits for the engine most of the time; one on one
-        core, and where starting a container takes twice as long as usual, whatever the reason. The
-        fastest start tells that: each may be slowed by what is done beside it.
+        core, and where the last containers all started slowly, whatever the reason. (One alone may
+        have been slowed by what is done beside it.)
         """
         cores = len(os.sched_getaffinity(0))
-        return 1 if cores == 1 or self.fastest_start >= 2 * USUAL_START else cores + 1
+        last = self._starts[-_LAST_STARTS:]
+        return 1 if cores == 1 or (last and min(last) >= _SLOW_START) else cores + 1
 
 
 PACE = Pace()  # of this process, which works with one engine

@@ -28,6 +28,7 @@ def read(root: str) -> int:
     """Read all below ``root`` on its filesystem; returns the number of entries."""
     count = 0
     batch: list[tuple[int, int]] = []
+    hashed = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         pending = [os.open(root, _PATH | os.O_DIRECTORY)]
         device = os.fstat(pending[0]).st_dev
@@ -48,19 +49,23 @@ def read(root: str) -> int:
                     os.close(fd)
                 if len(batch) == _BATCH:
                     _WAITING.acquire()
-                    pool.submit(_hash_all, batch)
+                    hashed.append(pool.submit(_hash_all, batch))
                     batch = []
             os.close(listing)
             os.close(directory)
         _WAITING.acquire()
-        pool.submit(_hash_all, batch)
+        hashed.append(pool.submit(_hash_all, batch))
+    for one in hashed:
+        one.result()
     return count
 
 
 def _hash_all(batch: list[tuple[int, int]]) -> None:
-    for fd, size in batch:
-        _hash(fd, size)
-    _WAITING.release()
+    try:
+        for fd, size in batch:
+            _hash(fd, size)
+    finally:
+        _WAITING.release()
 
 
 def _hash(fd: int, size: int) -> str:

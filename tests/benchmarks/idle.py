@@ -34,14 +34,19 @@ class Tasks:
 
 
 def tasks_before(log: Path, host: str, play: str) -> Tasks:
-    """Those of the run in ``log`` before the line that begins with ``play``. Raises ValueError
-    without it.
+    """Those of the run in ``log`` before the line that begins with ``play``, as the recap counts
+    them: neither the items of a loop nor the end of a play. Raises ValueError without that line.
     """
     before, announced, _ = log.read_text().partition(f"\n{play}")
     if not announced:
         raise ValueError(f"no {play!r} in {log}")
-    done = re.findall(rf"^(?:ok: \[|changed: \[|included: .* for ){host}\b", before, re.M)
-    return Tasks(len(done), len(re.findall(rf"^skipping: \[{host}\]", before, re.M)))
+    done = skipped = 0
+    runs = re.compile(rf"^(?:(?:ok|changed): \[{host}\]|included: .* {host})$", re.M)
+    for task in before.split("\nTASK [")[1:]:
+        done += bool(runs.search(task))
+        ends_play = task.startswith("Skip this machine")
+        skipped += not ends_play and bool(re.search(rf"^skipping: \[{host}\]$", task, re.M))
+    return Tasks(done, skipped)
 
 
 def tasks_of(log: Path, host: str) -> Tasks:

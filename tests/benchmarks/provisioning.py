@@ -2,9 +2,9 @@
 
 Each run starts two new system containers: plain.sh runs on one, the lab on the other, over the
 same kind of connection. Then the lab runs once more, ``ansible -m ping`` after it, on the machine
-the experiments alone, and playbooks of as many tasks as the two runs had, of which none does
-anything: those and the experiments are the floor of a run that proves. Each time is taken of the
-whole run, and of the part before the proof, which has no counterpart in the script.
+the experiments alone, and playbooks of tasks that do nothing: as many as both runs had, and as the
+first one had before its proof. With the script and the experiments these are the floor. Each time
+is taken of the whole run, and of the part before the proof, which has no counterpart in the script.
 Needs Molecule's environment, an engine and root.
 """
 
@@ -39,7 +39,7 @@ from tests.scenarios import ROOT, environment
 PLAIN = Path(__file__).with_name("plain.sh")
 FILES = ROOT / "roles" / "scratch_images" / "files"
 PROOF = "PLAY [Prove"  # where the part begins that the script does not have
-# As the lab runs them: the command of each one is typed, too.
+# As in the lab, the command of each one is typed, too.
 EXPERIMENTS = (
     "sudo", "scratchlab", "experiments", "--outputs",
     "--binary", "/var/lib/scratchlab/build/sleep/sleep",

@@ -145,7 +145,7 @@ def zipapp() -> Iterator[str]:
 
 
 def debian(runs: int) -> Iterator[Comparison]:
-    """A Debian with Perl and git, against what a person would type."""
+    """A Debian with Python, Perl and git, against what a person would type."""
     with (
         zipapp() as scratchlab, subjects.debian() as container, subjects.program() as one
     ):  # fmt: skip

@@ -90,7 +90,7 @@ def test_userns_remap_changes_root_and_the_owners_in_the_ledger(
     assert unmapped > {"/dev/null", "/dev/zero", "/etc/mtab", "/proc", "/sys"}
     assert "/sleep" not in unmapped
     assert lab.observations["E14"].owned > 10
-    assert "and net is not compared" not in check.observed
+    assert "net is not compared" not in check.observed
     assert not remapped.client.containers.list(all=True)
 
 
@@ -102,6 +102,30 @@ def test_volumes_of_probe_containers_are_removed_with_them(
     lab = Laboratory(engine, replace(lab_images, image=str(image.id)))
     assert all(trial.process for trial in e14_namespaces.probe(lab).twins)
     assert {volume.id for volume in docker_client.volumes.list()} == before
+
+
+def on_hosts_network(observation: e14_namespaces.Observation) -> set[str]:
+    """The options whose containers had the network namespace of the process that started them."""
+    assert observation.starter is not None
+    hosts = dict(observation.starter.namespaces)["net"]
+    return {
+        trial.option
+        for trial in observation.twins
+        if trial.process is not None and dict(trial.process.namespaces)["net"] == hosts
+    }
+
+
+def test_only_what_concerns_the_network_has_one_of_its_own(
+    lab_images: Names, engine: EngineClient
+) -> None:
+    lab = Laboratory(engine, lab_images)
+    check = check_e14(lab)
+    assert check.verdict is Verdict.PASS, check
+    observed = lab.observations["E14"]
+    assert {trial.option for trial in observed.twins} - on_hosts_network(observed) == {""}
+    lines = check.observed.splitlines()
+    assert "docker run --network host: shared net" in lines
+    assert "docker run --uts host --network host: shared uts (net is not compared)" in lines
 
 
 class OnPodman(Laboratory):
@@ -128,9 +152,14 @@ def test_podman_has_the_expected_namespaces_and_limits(
             lab.close()
     outcome = e14_namespaces.judge(namespaces)
     assert outcome.fault is None, outcome
-    assert "docker run --pid host: shared pid" in outcome.observed.splitlines()
-    options = "--pid host, --ipc host, --uts host"
-    assert f"{options}: run with --network host, and net is not compared" in outcome.observed
+    line = "docker run --pid host --network host: shared pid (net is not compared)"
+    assert line in outcome.observed.splitlines()
+    assert on_hosts_network(namespaces) == {
+        "--network host",
+        "--pid host",
+        "--ipc host",
+        "--uts host",
+    }
     assert [trial.option for trial in namespaces.twins if "cgroupns" in trial.option] == []
     outcome = e13_control_groups.judge(limits)
     assert (outcome.fault, outcome.skip) == (None, None), outcome

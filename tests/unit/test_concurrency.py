@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -27,7 +28,7 @@ def test_results_are_in_the_order_of_the_functions() -> None:
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 5])
-def test_no_more_run_at_the_same_time_than_are_allowed(at_once: int) -> None:
+def test_as_many_run_at_the_same_time_as_are_allowed_and_no_more(at_once: int) -> None:
     lock, running, most = threading.Lock(), 0, 0
     all_began = threading.Barrier(at_once)
 
@@ -38,6 +39,7 @@ def test_no_more_run_at_the_same_time_than_are_allowed(at_once: int) -> None:
             most = max(most, running)
         if number < at_once:
             all_began.wait(10)
+        time.sleep(0.02)  # a further one would begin meanwhile
         with lock:
             running -= 1
         return number
@@ -47,14 +49,19 @@ def test_no_more_run_at_the_same_time_than_are_allowed(at_once: int) -> None:
     assert most == at_once
 
 
-def test_error_is_raised_and_does_not_wait_for_the_others() -> None:
-    never = threading.Event()
+def test_error_is_raised_once_the_others_have_ended_and_no_other_begins() -> None:
+    failed = threading.Event()
+    seen: list[str] = []
 
-    def fails() -> bool:
+    def fails() -> None:
+        failed.set()
         raise ValueError("no answer")
 
-    try:
-        with pytest.raises(ValueError, match="no answer"):
-            call_all([never.wait, fails], 2)
-    finally:
-        never.set()
+    def ends_later() -> None:
+        assert failed.wait(10)
+        time.sleep(0.05)
+        seen.append("ended")
+
+    with pytest.raises(ValueError, match="no answer"):
+        call_all([ends_later, fails, lambda: seen.append("began")], 2)
+    assert seen == ["ended"]

@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from scratchlab import deadlines
 from scratchlab.collect.kernel_files import KernelFiles, content
@@ -49,12 +50,12 @@ _SLACK = 2.0  # of a share: an interval begins and ends within a period
 class LimitTrial:
     """One limit: the kernel's files as they were set, and what happened when it was exceeded.
 
-    ``before`` and ``after`` are the kernel's counters, ``seconds`` the wall-clock time in which
-    both were read. ``oom_killed`` is the engine's report on the container, ``oom_kills`` (where the
-    limit is one of memory) the kernel's count for the whole machine meanwhile (/proc/vmstat).
-    ``said`` is the program's last line. ``lowered``: the machine gave the program less CPU time
-    than its limit, so the limit was lowered while it ran. The names ``folder`` (the group's
-    directory) and ``said`` are keys of saved observations.
+    ``before`` and ``after`` are the kernel's counters, ``seconds`` the time from before the first
+    reading to after the second. ``oom_killed`` is the engine's report on the container,
+    ``oom_kills`` (where the limit is one of memory) the kernel's count for the whole machine
+    meanwhile (/proc/vmstat). ``said`` is the program's last line. ``lowered``: the machine gave the
+    program less CPU time than its limit, so the limit was lowered while it ran. The names
+    ``folder`` (the group's directory) and ``said`` are keys of saved observations.
     """
 
     controller: str
@@ -83,7 +84,10 @@ class Observation:
 
 
 def probe(lab: Laboratory) -> Observation:
-    """For each limit start a container, read its files, exceed the limit, read the counters."""
+    """For each limit start a container, read its files, exceed the limit, read the counters.
+
+    Two limits at a time, where the machine carries that.
+    """
     if lab.image(lab.names.limits) is None:
         return Observation(found=False)
     with open_machine(lab) as machine:
@@ -115,6 +119,14 @@ class _Groups:
         """See ``read_files``."""
         below = {name: f"{self.beside.root}{path}" for name, path in self.shown.items()}
         return read_files(self.beside.files, below, names)
+
+
+class _Reading(NamedTuple):
+    """The counters of a group, and when their reading began and ended (monotonic seconds)."""
+
+    counters: Files
+    begin: float
+    end: float
 
 
 class _TrialContainer:
@@ -152,27 +164,26 @@ class _TrialContainer:
     def _exceed(self, trial: LimitTrial, groups: _Groups, lines: Iterator[str]) -> LimitTrial:
         memory = trial.controller == "memory"
         kills = _oom_kills(self._machine) if memory else 0  # only one thread asks the machine
-        begin = time.monotonic()
-        before = self._count(groups)
+        first, last = self._count(groups), None
         self._container.kill(signal="SIGUSR1")
         last_line, status, lowered = "", None, False
-        after: Files = ()
         if memory:
             status = int(self._container.wait()["StatusCode"])
             last_line = next(lines, "")
         elif trial.controller == "pids":
             last_line = next(lines, "")
-            after = self._count(groups)
+            last = self._count(groups)
         else:
-            after, lowered = self._wait_until_throttled(groups, before, begin)
-        seconds = time.monotonic() - begin
+            first, last, lowered = self._wait_until_throttled(groups, first)
+        seconds = (last.end if last else time.monotonic()) - first.begin
+        after = last.counters if last else ()
         if _gone(after):
             what = f"{self._limit.verb} ended, after a time limit of its own, and its limit was not"
             raise LateError(f"{what} reached", seconds)
         self._container.reload()
         return replace(
             trial,
-            before=before,
+            before=first.counters,
             after=after,
             seconds=round(seconds, 3),
             exit_status=status,
@@ -194,28 +205,34 @@ class _TrialContainer:
         }
         return _Groups(beside, paths[self._limit.controller], shown)
 
-    def _count(self, groups: _Groups) -> Files:
-        return groups.read(self._limit.counters[self._version])
+    def _count(self, groups: _Groups) -> _Reading:
+        begin = time.monotonic()
+        counters = groups.read(self._limit.counters[self._version])
+        return _Reading(counters, begin, time.monotonic())
 
     def _wait_until_throttled(
-        self, groups: _Groups, before: Files, begin: float
-    ) -> tuple[Files, bool]:
-        """The counters once the program is throttled, and whether the limit had to be lowered.
+        self, groups: _Groups, first: _Reading
+    ) -> tuple[_Reading, _Reading, bool]:
+        """Two readings between which the program was throttled, and whether the limit had to be
+        lowered, since the machine is too busy to reach it.
 
-        The limit is lowered where the machine is too busy to reach it. At first a program uses more
-        than its share: what it had left, and what each CPU gave it until a timer interrupt took it
-        away (Linux kernel/sched/fair.c). So the share is waited for, too.
+        At first a program may use more than its share: what it had left, and what each CPU gave it
+        until a timer interrupt took it away (Linux kernel/sched/fair.c). Then the share is that
+        from the second reading on.
         """
         deadline, lowered, asked = Deadline(_THROTTLE_SECONDS), False, False
+        since = time.monotonic()
         while True:
             time.sleep(0.1)
-            after = self._count(groups)
-            seconds = time.monotonic() - begin
-            throttled = _growth(before, after, "cpu.stat", "nr_throttled") >= _THROTTLED_PERIODS
-            enough = throttled and _within(_share(before, after, seconds))
-            if enough or _gone(after) or deadline.passed():
-                return after, lowered
-            if not asked and not throttled and seconds > _SHARE_SECONDS:
+            last = self._count(groups)
+            growth = _growth(first.counters, last.counters, "cpu.stat", "nr_throttled")
+            throttled = growth >= _THROTTLED_PERIODS
+            within = _within(_share(first.counters, last.counters, last.end - first.begin))
+            if (throttled and within) or _gone(last.counters) or deadline.passed():
+                return first, last, lowered
+            if throttled:
+                first = last
+            elif not asked and time.monotonic() > since + _SHARE_SECONDS:
                 asked, lowered = True, self._lower()
                 deadline = Deadline(_THROTTLE_SECONDS)
 

@@ -72,14 +72,19 @@ class ProcessNamespaces:
 class OptionTrial:
     """A container with one option of the table; ``refused`` is the error if it does not run.
 
-    ``network``: what followed ``--network`` where the option has nothing to do with it. Then its
-    network namespace is not compared.
+    ``network``: what also followed ``--network``, where the option has nothing to do with it. Then
+    the network namespace is not compared.
     """
 
     option: str
     refused: str = ""
     process: ProcessNamespaces | None = None
     network: str = ""
+
+    @property
+    def options(self) -> str:
+        """All that followed ``docker run``."""
+        return f"{self.option} --network {self.network}" if self.network else self.option
 
 
 @dataclass(frozen=True)
@@ -173,7 +178,8 @@ def _start(lab: Laboratory, option: Option, network: str) -> tuple[Container, in
     state = lab.api.inspect_container(container.id)["State"]
     if not state["Pid"]:
         what = f"a container from {lab.names.image} ended at once (exit status {state['ExitCode']})"
-        raise LabError(what, f"try it: docker run --rm {option.text} {lab.names.image}")
+        given = OptionTrial(option.text, network=network).options
+        raise LabError(what, f"try it: docker run --rm {given} {lab.names.image}")
     return container, int(state["Pid"])
 
 
@@ -240,15 +246,17 @@ def judge(observation: Observation) -> ExperimentOutcome:
     for trial in observation.twins:
         option = next(option for option in OPTIONS if option.text == trial.option)
         private, expected = _compared(observation, trial, option)
-        command = f"docker run {option.text}".strip()
+        command = f"docker run {visible(trial.options)}".strip()
         before = default if option.text else {}
         refusal = f"refused: {visible(trial.refused)}"
-        lines.append(f"{command}: {_changes_text(private, before) if private else refusal}")
+        left_out = " (net is not compared)" if trial.network else ""
+        changes = f"{_changes_text(private, before)}{left_out}"
+        lines.append(f"{command}: {changes if private else refusal}")
         expectation = _changes_text(expected, before) if expected else "refused"
         expectations.append(f"{command}: {expectation}")
         if fault := _fault(observation, trial, option):
             values = {
-                "option": f" {option.text}" if option.text else "",
+                "option": f" {visible(trial.options)}" if trial.options else "",
                 "error": visible(trial.refused),
                 "refusal": option.refusal,
                 "kinds": " ".join(kind for kind in private if private[kind] != expected.get(kind)),
@@ -257,10 +265,6 @@ def judge(observation: Observation) -> ExperimentOutcome:
             return _outcome(lines, expectations, values, fault=fault)
         if not option.text and trial.process:
             lines.append(f"uid_map {_uid_map_text(trial.process.uid_map)}")
-    if sharing := [trial for trial in observation.twins if trial.network]:
-        options = ", ".join(trial.option for trial in sharing)
-        network = visible(sharing[0].network)
-        lines.append(f"{options}: run with --network {network}, and net is not compared")
     today = ["inherited", *(kind for kind in ("cgroup", "time") if default.get(kind))]
     first = observation.twins[0].process
     uid_map = first.uid_map if first else ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from queue import SimpleQueue
 from typing import TypeVar
 
@@ -61,23 +62,32 @@ def call_beside(function: Callable[[], T], ended: Callable[[T | BaseException], 
 def call_all(functions: Sequence[Callable[[], T]], at_once: int) -> tuple[T, ...]:
     """The results of ``functions`` in their order; at most ``at_once`` run at the same time.
 
-    Raises what one of them raises, and then leaves those behind that still run.
+    Raises the first error that one of them raised, once the others that run have ended; no other is
+    begun then.
     """
     ended: SimpleQueue[tuple[int, T | BaseException]] = SimpleQueue()
     waiting = list(enumerate(functions))
+    running = 0
     results: dict[int, T] = {}
-
-    def begin() -> None:
-        number, function = waiting.pop(0)
-        call_beside(function, lambda result: ended.put((number, result)))
-
-    for _ in functions[:at_once]:
-        begin()
-    while len(results) < len(functions):
+    error: BaseException | None = None
+    while running or (waiting and error is None):
+        if waiting and error is None and running < at_once:
+            number, function = waiting.pop(0)
+            call_beside(function, partial(_put, ended, number))
+            running += 1
+            continue
         number, result = ended.get()
-        if isinstance(result, BaseException):
-            raise result
-        results[number] = result
-        if waiting:
-            begin()
+        running -= 1
+        if not isinstance(result, BaseException):
+            results[number] = result
+        elif error is None:
+            error = result
+    if error is not None:
+        raise error
     return tuple(results[number] for number in range(len(functions)))
+
+
+def _put(
+    ended: SimpleQueue[tuple[int, T | BaseException]], number: int, result: T | BaseException
+) -> None:
+    ended.put((number, result))

@@ -116,6 +116,13 @@ def test_every_explanation_of_the_table_has_a_test() -> None:
     assert skip == {(name, key) for name, key, _ in SKIPPED}
 
 
+def test_fault_names_all_that_the_container_was_run_with(observed: dict[str, Any]) -> None:
+    change = broken_namespaces.on_hosts_network("--pid host")
+    done = checked("E14", broken_namespaces.shares("--pid host", "ipc")(change(observed["E14"])))
+    assert done.cause.startswith("docker run --pid host --network host shares ipc with")
+    assert "docker run --pid host --network host: shared ipc pid" in done.observed
+
+
 def test_containerd_store_explains_a_size_but_not_content(observed: dict[str, Any]) -> None:
     observation = replace(observed["E02"], containerd_store=True, size=4411, content=1)
     assert judged("E02", observation).fault == "content"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -32,64 +33,88 @@ class Clock:
         self.now += seconds
 
 
-def watched(clock: Clock, reading: float, readings: Any) -> tuple[Files, bool, list[str]]:
-    """What is found, with readings of so many seconds, and what the engine was asked."""
-    asked: list[str] = []
+class Watched(NamedTuple):
+    """What was found: the share of a CPU, how often it was throttled, whether the limit was
+    lowered, and how often that was asked for.
+    """
 
-    def count(_: Any) -> Files:
+    share: float
+    throttled: int
+    lowered: bool
+    asked: int
+
+
+def watched(
+    clock: Clock, reading: float, counters_at: Callable[[float], Files], before: float = 0.0
+) -> Watched:
+    """Watch counters that take ``reading`` seconds; the first reading began ``before`` ago."""
+    asked = 0
+
+    def count(_: Any) -> e13._Reading:
+        begin = clock.now
         clock.wait(reading)
-        return cast("Files", readings(clock.now))
+        return e13._Reading(counters_at(clock.now), begin, clock.now)
 
     def lower() -> bool:
-        asked.append("lower")
+        nonlocal asked
+        asked += 1
         return True
 
     container: Any = SimpleNamespace(_count=count, _lower=lower)
     groups: Any = None
-    found = e13._TrialContainer._wait_until_throttled(container, groups, NONE, 0.0)
-    return *found, asked
+    start = e13._Reading(NONE, clock.now - before, clock.now)
+    first, last, lowered = e13._TrialContainer._wait_until_throttled(container, groups, start)
+    counted = first.counters, last.counters
+    return Watched(
+        e13._share(*counted, last.end - first.begin),
+        e13._growth(*counted, "cpu.stat", "nr_throttled"),
+        lowered,
+        asked,
+    )
 
 
 def test_what_a_program_uses_at_first_is_not_taken_for_its_share(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = Clock(monkeypatch)
-    after, lowered, asked = watched(
-        clock, 0.01, lambda now: counters(int(now * 10), 0.06 + 0.1 * now)
-    )
-    assert (lowered, asked) == (False, [])
-    assert e13._share(NONE, after, clock.now) <= 0.2
-    assert 0.6 < clock.now < 0.8
+    found = watched(clock, 0.01, lambda now: counters(int(now * 10), 1.0 + 0.1 * now))
+    assert found.share == pytest.approx(0.1, abs=0.01)
+    assert found[1:] == (3, False, 0)
+    assert clock.now < 1
 
 
 def test_share_is_that_of_the_time_in_which_both_were_read(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
-    after, *_ = watched(clock, 3.0, lambda now: counters(int(now * 10), 0.1 * now))
+    found = watched(clock, 3.0, lambda now: counters(int(now * 10), 0.1 * now))
+    assert found.share == pytest.approx(0.1)
     assert clock.now == pytest.approx(3.1)
-    assert e13._share(NONE, after, clock.now) == pytest.approx(0.1)
 
 
 def test_program_without_a_limit_is_watched_for_a_limited_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = Clock(monkeypatch)
-    after, lowered, asked = watched(clock, 0.01, lambda now: counters(9, 2 * now))
-    assert (lowered, asked) == (False, [])
-    assert not e13._within(e13._share(NONE, after, clock.now))
-    assert 8 <= clock.now < 9
+    found = watched(clock, 0.01, lambda now: counters(9, 2 * now))
+    assert not e13._within(found.share)
+    assert 8 <= clock.now < 14
 
 
 def test_limit_is_lowered_once_where_it_is_not_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
-    after, lowered, asked = watched(
-        clock, 0.01, lambda now: counters(max(0, int(now * 10) - 60), 0.05 * now)
-    )
-    assert (lowered, asked) == (True, ["lower"])
-    assert dict(after)["cpu.stat"].endswith("nr_throttled 3")
+    found = watched(clock, 0.01, lambda now: counters(max(0, int(now * 10) - 60), 0.05 * now))
+    assert found[1:] == (3, True, 1)
+
+
+def test_first_reading_that_took_long_is_no_reason_to_lower_the_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock(monkeypatch)
+    found = watched(clock, 0.01, lambda now: counters(int(now * 10), 0.1 * now), before=9.0)
+    assert (found.lowered, found.asked) == (False, 0)
 
 
 def test_group_that_was_removed_ends_the_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
-    gone = (("cpu.stat", ""), ("cpuacct.usage", ""))
-    assert watched(clock, 0.01, lambda _: gone) == (gone, False, [])
+    found = watched(clock, 0.01, lambda _: (("cpu.stat", ""), ("cpuacct.usage", "")))
+    assert (found.lowered, found.asked) == (False, 0)
     assert clock.now < 1
