@@ -7,7 +7,10 @@ import hashlib
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
+
+import pytest
 
 from scratchlab.collect.live.file_status import status_of
 from scratchlab.collect.live.hashing import CHANGED, HashPool, UnhashedFile
@@ -88,6 +91,29 @@ sys.stdin.read()
         entry = finish(unhashed(tmp_path / "file"))
         child.stdin.close()
     assert (entry.sha256, entry.note) == (None, "unreadable: EAGAIN")
+
+
+def test_small_file_is_hashed_at_once_and_a_large_one_in_another_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = {}
+    read = HashPool._read
+
+    def noting(self: HashPool, file: UnhashedFile) -> Entry:
+        threads[file.path] = threading.current_thread()
+        return read(self, file)
+
+    monkeypatch.setattr(HashPool, "_read", noting)
+    for name, size in (("small", 65_536), ("large", 65_537)):
+        (tmp_path / name).write_bytes(b"x" * size)
+    with HashPool(1) as pool:
+        pool.put(unhashed(tmp_path / "large"))
+        pool.put(unhashed(tmp_path / "small"))
+        (small,) = pool.ready()
+        (large,) = pool.finish()
+    assert small.sha256 == hashlib.sha256(b"x" * 65_536).hexdigest()
+    assert large.sha256 == hashlib.sha256(b"x" * 65_537).hexdigest()
+    assert threads["/small"] is threading.current_thread() is not threads["/large"]
 
 
 def test_files_of_cancelled_batches_are_closed(tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""Hash the content of regular files in a few threads, with bounded queue and buffers."""
+"""Hash the content of regular files: small ones where they are found, the others in a few threads,
+with bounded queue and buffers.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +23,9 @@ CHANGED = "changed while read"
 EMPTY = hashlib.sha256(b"").hexdigest()
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _BUFFER = 256 * 1024
+# Bytes of a file that is hashed where it is found: to hand it to a thread takes longer than to hash
+# it, since both threads then wait for Python's lock at each call of the system.
+_SMALL = 64 * 1024
 _BATCH_FILES = 32
 _BATCH_BYTES = 4 << 20
 _BATCHES_PER_WORKER = 2
@@ -37,10 +42,10 @@ class UnhashedFile(NamedTuple):
 
 
 class HashPool:
-    """Hashes files in batches: ``put`` files, take entries that are ``ready``, then ``finish``.
+    """Hashes files: ``put`` them, take entries that are ``ready``, then ``finish``.
 
-    Batches keep the cost per small file low. The number of submitted batches bounds memory and
-    open descriptors (workers x 2 x 32), however many files there are.
+    The number of batches that are submitted to the threads bounds memory and open descriptors
+    (workers x 2 x 32), however many files there are.
     """
 
     def __init__(self, workers: int) -> None:
@@ -49,6 +54,7 @@ class HashPool:
         self._submitted: deque[tuple[Future[list[Entry]], list[UnhashedFile]]] = deque()
         self._batch: list[UnhashedFile] = []
         self._bytes = 0
+        self._small: list[Entry] = []
         self.beats = 0  # grows as long as the reading goes on
         self._stop = threading.Event()
         # Relative to this descriptor, the number of an O_PATH descriptor opens that same object:
@@ -71,7 +77,10 @@ class HashPool:
         os.close(self._own_fds)
 
     def put(self, file: UnhashedFile) -> None:
-        """Add a file; its descriptor now belongs to the pool."""
+        """Add a file; its descriptor now belongs to the pool. A small one is hashed here."""
+        if file.status.size <= _SMALL:
+            self._small.append(self._read(file))
+            return
         self._batch.append(file)
         self._bytes += file.status.size + sum(len(value) for _, value in file.xattrs)
         if len(self._batch) >= _BATCH_FILES or self._bytes >= _BATCH_BYTES:
@@ -79,6 +88,7 @@ class HashPool:
 
     def ready(self) -> Iterator[Entry]:
         """The entries that are ready. Waits for some when too many batches are submitted."""
+        yield from self._take_small()
         while len(self._submitted) > self._most_submitted or (
             self._submitted and self._submitted[0][0].done()
         ):
@@ -86,9 +96,14 @@ class HashPool:
 
     def finish(self) -> Iterator[Entry]:
         """The remaining entries, once they are ready."""
+        yield from self._take_small()
         self._submit()
         while self._submitted:
             yield from self._submitted.popleft()[0].result()
+
+    def _take_small(self) -> list[Entry]:
+        taken, self._small = self._small, []
+        return taken
 
     def _submit(self) -> None:
         if self._batch:
