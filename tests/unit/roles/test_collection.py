@@ -51,6 +51,14 @@ def test_link_points_to_this_repository(link: str, target: str) -> None:
     assert (ROOT / link).exists()
 
 
+def test_what_runs_leave_in_a_checkout_is_left_out_of_the_archive() -> None:
+    kept = [line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines() if line]
+    left_out = yaml.safe_load((ROOT / "galaxy.yml").read_text())["build_ignore"]
+    tops = {path.partition("/")[0] for path in kept if "*" not in path and "__" not in path}
+    assert {"build", "inventory", "reports", "results"} <= tops
+    assert {top for top in tops if not top.startswith(".")} <= set(left_out)
+
+
 @pytest.mark.parametrize("playbook", ["lab.yml", "playbooks/destroy.yml"])
 def test_playbook_resolves_from_another_directory(tmp_path: Path, playbook: str) -> None:
     inventory = ROOT / "inventory/localhost.yml"
