@@ -162,12 +162,11 @@ class _TrialContainer:
         return trial
 
     def _exceed(self, trial: LimitTrial, groups: _Groups, lines: Iterator[str]) -> LimitTrial:
-        memory = trial.controller == "memory"
-        kills = _oom_kills(self._machine) if memory else 0  # only one thread asks the machine
+        kills = self._oom_kills()
         first, last = self._count(groups), None
         self._container.kill(signal="SIGUSR1")
         last_line, status, lowered = "", None, False
-        if memory:
+        if trial.controller == "memory":
             status = int(self._container.wait()["StatusCode"])
             last_line = next(lines, "")
         elif trial.controller == "pids":
@@ -188,7 +187,7 @@ class _TrialContainer:
             seconds=round(seconds, 3),
             exit_status=status,
             oom_killed=bool(self._container.attrs["State"].get("OOMKilled")),
-            oom_kills=_oom_kills(self._machine) - kills if memory else 0,
+            oom_kills=self._oom_kills() - kills,
             said=last_line,
             lowered=lowered,
         )
@@ -204,6 +203,10 @@ class _TrialContainer:
             for name, path in paths.items()
         }
         return _Groups(beside, paths[self._limit.controller], shown)
+
+    def _oom_kills(self) -> int:
+        """Those of the machine, which only one trial asks: they may run at the same time."""
+        return _oom_kills(self._machine) if self._limit.controller == "memory" else 0
 
     def _count(self, groups: _Groups) -> _Reading:
         begin = time.monotonic()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from docker.errors import APIError
@@ -127,16 +127,15 @@ def _observe(lab: Laboratory, kernel: KernelFiles) -> Observation:
     unmapped: tuple[UnmappedEntry, ...] = ()
     trials = []
     for option in options_to_try(facts.name, facts.security_options):
-        network = "" if remapped else _other_network(option)
+        trial = OptionTrial(option.text, network="" if remapped else _other_network(option))
         try:
-            container, pid = _start(lab, option, network)
+            container, pid = _start(lab, option, trial)
         except APIError as error:
             refusal = " ".join(str(error.explanation).split())
-            trials.append(OptionTrial(option.text, refused=refusal, network=network))
+            trials.append(replace(trial, refused=refusal))
             continue
         parent, begin = _identity(kernel, pid)
-        namespaces = _read_namespaces(kernel, pid)
-        trials.append(OptionTrial(option.text, process=namespaces, network=network))
+        trials.append(replace(trial, process=_read_namespaces(kernel, pid)))
         if starter is None:
             starter = _read_namespaces(kernel, parent)
             if remapped:
@@ -166,20 +165,16 @@ def _other_network(option: Option) -> str:
     return "host" if option.moves and "net" not in option.moves else ""
 
 
-def _start(lab: Laboratory, option: Option, network: str) -> tuple[Container, int]:
-    """A new container with this option, and its PID. Raises APIError if the engine refuses it.
-
-    ``network`` is what follows ``--network``; empty: the engine's default, or the option's.
-    """
+def _start(lab: Laboratory, option: Option, trial: OptionTrial) -> tuple[Container, int]:
+    """A new container for this trial, and its PID. Raises APIError if the engine refuses it."""
     name = f"scratchlab-probe-{secrets.token_hex(4)}"
-    options = {**option.sdk, "network_mode": network} if network else option.sdk
+    options = {**option.sdk, "network_mode": trial.network} if trial.network else option.sdk
     container = lab.create(lab.names.image, name=name, **options)
     lab.start(container)
     state = lab.api.inspect_container(container.id)["State"]
     if not state["Pid"]:
         what = f"a container from {lab.names.image} ended at once (exit status {state['ExitCode']})"
-        given = OptionTrial(option.text, network=network).options
-        raise LabError(what, f"try it: docker run --rm {given} {lab.names.image}")
+        raise LabError(what, f"try it: docker run --rm {trial.options} {lab.names.image}")
     return container, int(state["Pid"])
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
-from functools import partial
 from queue import SimpleQueue
 from typing import TypeVar
 
@@ -66,28 +66,25 @@ def call_all(functions: Sequence[Callable[[], T]], at_once: int) -> tuple[T, ...
     begun then.
     """
     ended: SimpleQueue[tuple[int, T | BaseException]] = SimpleQueue()
-    waiting = list(enumerate(functions))
+    waiting = deque(enumerate(functions))
     running = 0
     results: dict[int, T] = {}
     error: BaseException | None = None
-    while running or (waiting and error is None):
-        if waiting and error is None and running < at_once:
-            number, function = waiting.pop(0)
-            call_beside(function, partial(_put, ended, number))
+
+    def begin(number: int, function: Callable[[], T]) -> None:
+        call_beside(function, lambda result: ended.put((number, result)))
+
+    while running or waiting:
+        while waiting and running < at_once:
+            begin(*waiting.popleft())
             running += 1
-            continue
         number, result = ended.get()
         running -= 1
-        if not isinstance(result, BaseException):
+        if isinstance(result, BaseException):
+            error = error or result
+            waiting.clear()
+        else:
             results[number] = result
-        elif error is None:
-            error = result
     if error is not None:
         raise error
     return tuple(results[number] for number in range(len(functions)))
-
-
-def _put(
-    ended: SimpleQueue[tuple[int, T | BaseException]], number: int, result: T | BaseException
-) -> None:
-    ended.put((number, result))

@@ -88,7 +88,8 @@ class HashPool:
 
     def ready(self) -> Iterator[Entry]:
         """The entries that are ready. Waits for some when too many batches are submitted."""
-        yield from self._take_small()
+        small, self._small = self._small, []
+        yield from small
         while len(self._submitted) > self._most_submitted or (
             self._submitted and self._submitted[0][0].done()
         ):
@@ -96,14 +97,10 @@ class HashPool:
 
     def finish(self) -> Iterator[Entry]:
         """The remaining entries, once they are ready."""
-        yield from self._take_small()
         self._submit()
+        yield from self.ready()
         while self._submitted:
             yield from self._submitted.popleft()[0].result()
-
-    def _take_small(self) -> list[Entry]:
-        taken, self._small = self._small, []
-        return taken
 
     def _submit(self) -> None:
         if self._batch:
