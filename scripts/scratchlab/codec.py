@@ -1,4 +1,6 @@
-"""Encode the lab's frozen dataclasses as JSON and decode them, strictly by their field types."""
+"""Encode the lab's frozen dataclasses and named tuples as JSON and decode them, strictly by their
+field types.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +22,21 @@ class MismatchError(ValueError):
 
 
 def encode(value: Any) -> Any:
-    """Encode ``value`` (a dataclass, or a value of one) as JSON values.
+    """Encode ``value`` (a dataclass or a named tuple, or a value of one) as JSON values.
 
     Fields with their default value are left out; sets are sorted; bytes become base64.
     """
     if is_dataclass(value) and not isinstance(value, type):
         pairs = ((field, getattr(value, field.name)) for field in fields(value))
         return {field.name: encode(item) for field, item in pairs if item != _default(field)}
+    if _is_named_tuple(type(value)):
+        named = zip(value._fields, value, strict=True)
+        defaults = value._field_defaults
+        return {
+            name: encode(item)
+            for name, item in named
+            if name not in defaults or item != defaults[name]
+        }
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, bytes):
@@ -41,7 +51,7 @@ def encode(value: Any) -> Any:
 
 
 def decode(kind: type[T], data: Any) -> T:
-    """Decode ``data`` as the dataclass ``kind``. Raises MismatchError."""
+    """Decode ``data`` as ``kind``, a dataclass or a named tuple. Raises MismatchError."""
     decoded: T = _decode(kind, data, kind.__name__)
     return decoded
 
@@ -49,8 +59,8 @@ def decode(kind: type[T], data: Any) -> T:
 def _decode(kind: Any, data: Any, where: str) -> Any:
     if kind is Any:
         return data
-    if is_dataclass(kind) and isinstance(kind, type):
-        return _dataclass(kind, data, where)
+    if isinstance(kind, type) and (is_dataclass(kind) or _is_named_tuple(kind)):
+        return _with_fields(kind, data, where)
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
         if data is None and type(None) in arguments:
@@ -73,7 +83,7 @@ def _decode(kind: Any, data: Any, where: str) -> Any:
     return data
 
 
-def _dataclass(kind: type, data: Any, where: str) -> Any:
+def _with_fields(kind: type, data: Any, where: str) -> Any:
     _expect(isinstance(data, dict), where, data)
     hints = _hints(kind)
     unknown = sorted(data.keys() - hints.keys())
@@ -84,6 +94,10 @@ def _dataclass(kind: type, data: Any, where: str) -> Any:
         return kind(**values)
     except TypeError as error:
         raise MismatchError(f"{where}: a field is missing") from error
+
+
+def _is_named_tuple(kind: type) -> bool:
+    return issubclass(kind, tuple) and hasattr(kind, "_fields")
 
 
 def _tuple(arguments: tuple[Any, ...], data: Any, where: str) -> tuple[Any, ...]:

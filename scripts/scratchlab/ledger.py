@@ -12,9 +12,8 @@ import marshal
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
-from operator import attrgetter
 from pathlib import Path
 from typing import Self
 
@@ -26,7 +25,6 @@ _COLUMNS = "k BLOB PRIMARY KEY, v BLOB NOT NULL"
 # Errors of SQLite when it cannot write a temporary database: ledgers and reports are kept in such.
 _FULL = ("SQLITE_FULL", "SQLITE_IOERR_WRITE")
 _KINDS = {str(kind): kind for kind in Kind}  # a look-up costs a third of Kind(...)
-_values = attrgetter(*(f.name for f in fields(Entry)))
 
 
 def sort_key(path: str) -> bytes:
@@ -293,7 +291,7 @@ def _range(path: str) -> tuple[bytes, bytes]:
 
 
 def _row(entry: Entry) -> tuple[bytes, bytes]:
-    path, kind, *rest = _values(entry)
+    path, kind, *rest = entry
     return sort_key(path), marshal.dumps((path, str(kind), *rest))
 
 

@@ -6,7 +6,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from scratchlab.accounts import Accounts
 from scratchlab.devices import CdiEdit, HostDevice
@@ -96,8 +96,7 @@ class Verdict(StrEnum):
     ERROR = "error"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One path of a ledger.
 
     ``path`` is absolute and normalized (``/``, ``/etc/hosts``); bytes that are not UTF-8 are kept
@@ -324,8 +323,7 @@ class Facts:
     problems: tuple[str, ...] = ()  # sentences: facts that could not be read, and why
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """An observed fact that supports a finding.
 
     ``kind`` names its source: ``mountinfo``, ``oci-config``, ``init-layer``, ``writable-layer``,
@@ -336,8 +334,7 @@ class Evidence:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """The judgement of one path: its status, its origin and the evidence for them."""
 
     path: str

@@ -220,7 +220,7 @@ def test_wrong_origin_fails_the_experiment(
     def wrong_origin(*arguments: Any, **options: Any) -> tuple[Any, Judgement]:
         evidence, judgement = verify(*arguments, **options)
         findings = tuple(
-            replace(finding, origin=Origin.RUNTIME_MOUNTPOINT)
+            finding._replace(origin=Origin.RUNTIME_MOUNTPOINT)
             if finding.path == "/.dockerenv"
             else finding
             for finding in judgement.findings

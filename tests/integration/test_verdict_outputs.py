@@ -136,7 +136,7 @@ def unknown_engine(found: EvidenceSet) -> EvidenceSet:
 def changed_while_read(found: EvidenceSet) -> EvidenceSet:
     entry = found.live.get("/lab/file")
     assert entry is not None
-    found.live.put(replace(entry, note="changed while read"))
+    found.live.put(entry._replace(note="changed while read"))
     return found
 
 

@@ -101,10 +101,10 @@ def plain(explanation: Explanation | LabError) -> Any:
     finding = explanation.finding
 
     def timeless(entry: Entry | None) -> Entry | None:
-        return None if entry is None else replace(entry, mtime=None)
+        return None if entry is None else entry._replace(mtime=None)
 
     if finding is not None:
-        finding = replace(finding, image=timeless(finding.image), live=timeless(finding.live))
+        finding = finding._replace(image=timeless(finding.image), live=timeless(finding.live))
     return replace(explanation, finding=finding)
 
 

@@ -1,6 +1,5 @@
 """A ledger is in tree order, and its digest ignores fields in which hosts differ."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from scratchlab.model import Entry, Kind
 
 
 def file(path: str, **fields: object) -> Entry:
-    return replace(Entry(path, Kind.FILE, 0o644, sha256="0" * 64), **fields)  # type: ignore[arg-type]
+    return Entry(path, Kind.FILE, 0o644, sha256="0" * 64)._replace(**fields)  # type: ignore[arg-type]
 
 
 def test_iteration_is_in_tree_order_whatever_bytes_names_have() -> None:

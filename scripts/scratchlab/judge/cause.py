@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from scratchlab.model import Evidence, Mount, Origin
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(NamedTuple):
     """Who put an entry or a mount there. ``rule`` is the id of a rule of judge/rules, None where
     no rule fits. ``doubt`` is a sentence where two pieces of evidence contradict each other.
     ``place`` is the origin of the mount at this path where that is another one: the engine's file

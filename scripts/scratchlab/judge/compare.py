@@ -8,8 +8,8 @@ pkg/archive/changes_unix.go does. NOT_COMPARED lists what is left out.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from operator import attrgetter
+from typing import NamedTuple
 
 from scratchlab.idmap import IdMap
 from scratchlab.ledger import Ledger, sort_key
@@ -35,8 +35,7 @@ NOT_COMPARED: tuple[tuple[str, str], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(NamedTuple):
     """One path in both ledgers. ``differences`` are names of Entry fields."""
 
     path: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from scratchlab.evidence import EvidenceSet
 from scratchlab.idmap import IdMap
@@ -146,7 +146,7 @@ class _Comparison:
                 ghosts.append(ghost)
             if finding is not None:
                 if hidden is not None and ghost is None:  # nothing is known to hide it
-                    finding = replace(finding, image=hidden, differences=pair.differences)
+                    finding = finding._replace(image=hidden, differences=pair.differences)
                 yield self._at_second_look(finding)
             elif ghost is None:
                 yield self._at_second_look(
@@ -169,10 +169,11 @@ class _Comparison:
             return finding
         words = "gone" if look.sight is Sight.GONE else "changed"
         proof = Evidence("stat", f"it was {words} when it was looked at again")
-        live = replace(finding.live, note=CHANGED_WHILE_READ) if finding.live is not None else None
+        live = finding.live
+        live = live and live._replace(note=CHANGED_WHILE_READ)
         status = Status.CHANGED if finding.status is Status.MISSING else finding.status
-        return replace(
-            finding, status=status, origin=Origin.WRITTEN_LATER, evidence=(proof,), live=live
+        return finding._replace(
+            status=status, origin=Origin.WRITTEN_LATER, evidence=(proof,), live=live
         )
 
     def _replaced(self, finding: Finding, since: str) -> Finding:
@@ -185,7 +186,7 @@ class _Comparison:
         if prediction is None or prediction.mount is not None:
             return finding
         proof = Evidence("stat", f"it {since}; {_was(prediction)}")
-        return replace(finding, evidence=(*finding.evidence, proof), prediction=agreement.NONE)
+        return finding._replace(evidence=(*finding.evidence, proof), prediction=agreement.NONE)
 
     def _in_one_directory(self, finding: Finding, since: str) -> Finding:
         """``finding`` as drift, where it is unexplained or the init layer's by elimination, in a
@@ -201,10 +202,9 @@ class _Comparison:
         prediction = self._predictions.by_path.get(finding.path)
         was = f"; {_was(prediction)}" if prediction is not None else ""
         proof = Evidence("stat", f"it {since}, in a root that is this container's alone{was}")
-        return replace(
-            finding, origin=Origin.WRITTEN_LATER, rule=None, evidence=(proof,),
-            prediction=agreement.NONE,
-        )  # fmt: skip
+        return finding._replace(
+            origin=Origin.WRITTEN_LATER, rule=None, evidence=(proof,), prediction=agreement.NONE
+        )
 
     def _judged(self, pair: Pair) -> tuple[Finding | None, Entry | None]:
         """The finding for the live entry of ``pair``, if it has one, and the entry of the image

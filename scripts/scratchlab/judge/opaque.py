@@ -5,8 +5,6 @@ Linux Documentation/filesystems/overlayfs.rst, "whiteouts and opaque directories
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from scratchlab.judge.compare import attributes
 from scratchlab.model import Entry
 
@@ -27,4 +25,4 @@ def without_marks(entry: Entry) -> tuple[tuple[str, bytes], ...]:
 
 def opaque(entry: Entry) -> Entry:
     """``entry``, a directory, as an upper layer has it that hides what lower layers have."""
-    return replace(entry, xattrs=((_NAMES[0], b"y"),))
+    return entry._replace(xattrs=((_NAMES[0], b"y"),))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -47,9 +46,9 @@ def test_one_that_was_not_predicted_is_named(
      "security.selinux"],
 )  # fmt: skip
 def test_a_copy_with_a_mark_of_the_overlays_is_equal(mark: str) -> None:
-    marked = replace(COPIED_UP, xattrs=((mark, b"1"), *COPIED_UP.xattrs))
+    marked = COPIED_UP._replace(xattrs=((mark, b"1"), *COPIED_UP.xattrs))
     found = finding(
-        judged(facts(), replace(COPIED_UP, mount=ON_ROOT), init=[COPIED_UP], writable=[marked]),
+        judged(facts(), COPIED_UP._replace(mount=ON_ROOT), init=[COPIED_UP], writable=[marked]),
         "/.dockerenv",
     )
     assert found.origin is Origin.ENGINE_INIT_LAYER

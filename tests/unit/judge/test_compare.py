@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -67,7 +66,7 @@ def test_some_paths_alone_are_compared_in_tree_order_too() -> None:
 )  # fmt: skip
 def test_each_field_is_compared(change: dict[str, Any], names: tuple[str, ...]) -> None:
     entry = file("/f", sha256="a", mtime=5 * SECOND)
-    assert differences(entry, replace(entry, **change), IdMap()) == names
+    assert differences(entry, entry._replace(**change), IdMap()) == names
 
 
 def test_owners_are_compared_as_the_container_sees_them() -> None:
@@ -157,5 +156,5 @@ def test_every_difference_has_to_be_explained() -> None:
     assert (found.origin, found.rule) == (Origin.IMAGE_LAYER, "engine-unpack-limits")
     assert len(found.evidence) == 2
     for other in ({"mtime": 7}, {"mode": 0}, {"xattrs": (USER,)}):
-        shown = finding(judged(facts(), replace(live, **other), image=[image], writable=[]), "/f")
+        shown = finding(judged(facts(), live._replace(**other), image=[image], writable=[]), "/f")
         assert shown.origin is Origin.UNEXPLAINED

@@ -262,7 +262,7 @@ def test_a_device_that_is_a_whiteout_is_one_by_its_number() -> None:
     assert Entry.whiteout("/x") == Entry("/x", Kind.CHAR, 0, device=(0, 0))
     assert Entry.whiteout("/x").is_whiteout
     assert not node("/x", (0, 1)).is_whiteout
-    assert not replace(node("/x", (0, 0)), kind=Kind.BLOCK).is_whiteout
+    assert not node("/x", (0, 0))._replace(kind=Kind.BLOCK).is_whiteout
 
 
 # What the list of changes does not say:

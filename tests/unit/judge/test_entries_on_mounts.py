@@ -135,8 +135,8 @@ def test_what_tmpfs_copies_up_is_the_images_while_it_is_equal() -> None:
     expected = (Origin.VOLUME_COPY, "runtime-tmpcopyup")
     equal = file("/run/f", 9, sha256="a", mtime=5_000_000_000)
     assert shown(in_new(equal, copy, options=up)) == expected
-    assert shown(in_new(replace(equal, links="/x"), copy, options=up)) == expected
-    assert shown(in_new(replace(equal, sha256="b"), copy, options=up)) == WRITTEN
+    assert shown(in_new(equal._replace(links="/x"), copy, options=up)) == expected
+    assert shown(in_new(equal._replace(sha256="b"), copy, options=up)) == WRITTEN
     assert shown(in_new(equal, copy)) == WRITTEN
     assert shown(in_new(equal, options=up)) == WRITTEN
 
@@ -155,7 +155,7 @@ def test_what_tmpfs_copies_up_is_the_images_while_it_is_equal() -> None:
         (link("/dev/console", "/elsewhere", 9), None),
         (link("/dev/terminal", "/dev/pts/0", 9), None),
         (file("/dev/null", 9), None),
-        (replace(node("/dev/null", (1, 3), 9), kind=Kind.BLOCK), None),
+        (node("/dev/null", (1, 3), 9)._replace(kind=Kind.BLOCK), None),
     ],
 )
 def test_devices_and_links_in_dev_are_the_runtimes(live: Entry, rule: str | None) -> None:

@@ -160,9 +160,9 @@ COPIED_UP = file(
 def test_a_copy_of_the_init_layers_entry_counts_as_the_init_layers_while_it_is_equal(
     change: dict[str, Any],
 ) -> None:
-    live = replace(COPIED_UP, mount=ON_ROOT, **change)
+    live = COPIED_UP._replace(mount=ON_ROOT, **change)
     found = finding(
-        judged(facts(), live, init=[COPIED_UP], writable=[replace(COPIED_UP, **change)]),
+        judged(facts(), live, init=[COPIED_UP], writable=[COPIED_UP._replace(**change)]),
         live.path,
     )
     assert found.origin is (Origin.WRITTEN_LATER if change else Origin.ENGINE_INIT_LAYER)
@@ -323,7 +323,7 @@ def test_terminals_are_the_kernels() -> None:
         assert (shown.origin, shown.rule) == expected
     for entry in (
         file("/dev/pts/n", 9),
-        replace(node("/dev/pts/n", (5, 2), 9), kind=file("/").kind),
+        node("/dev/pts/n", (5, 2), 9)._replace(kind=file("/").kind),
     ):
         assert finding(judged(found, entry), entry.path).origin is Origin.WRITTEN_LATER
 

@@ -96,7 +96,7 @@ def test_an_unknown_name_is_looked_up_where_links_lead() -> None:
 
 def test_two_dots_lead_up_from_where_a_link_led() -> None:
     image = [link("/l", "d/e"), *map(directory, ("/d", "/d/e")), file("/d/f"), file("/f")]
-    live = [replace(entry, mount=ON_ROOT) for entry in image]
+    live = [entry._replace(mount=ON_ROOT) for entry in image]
     found = looked_up("/l/../f", *live, image=image)
     assert (found.path, found.note) == ("/d/f", "/l/../f leads to /d/f by links")
 

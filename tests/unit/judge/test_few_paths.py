@@ -92,7 +92,7 @@ def test_a_link_says_where_it_leads_and_whose_that_is(saved: Saved) -> None:
     lost = Entry("/lost", Kind.FILE, 0o644)
     top = evidence.live.get("/")
     assert top is not None
-    mine = [replace(entry, mount=top.mount) for entry in links]
+    mine = [entry._replace(mount=top.mount) for entry in links]
     changed = replace(
         evidence,
         live=Ledger([*evidence.live, *mine]),
@@ -109,7 +109,7 @@ def test_a_link_says_where_it_leads_and_whose_that_is(saved: Saved) -> None:
 def test_a_link_to_what_nothing_proves_says_its_origin_alone(saved: Saved) -> None:
     evidence = saved(PLAIN)
     judgement = judge(evidence, predict(evidence.facts, evidence.image))
-    unproved = [replace(finding, evidence=()) for finding in judgement.findings]
+    unproved = [finding._replace(evidence=()) for finding in judgement.findings]
     top = evidence.live.get("/")
     assert top is not None
     way = Entry("/way", Kind.SYMLINK, 0o777, target="/etc/hosts", mount=top.mount)

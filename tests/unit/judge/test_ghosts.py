@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -189,8 +188,8 @@ def test_names_that_are_left_after_a_copy_up_are_still_the_images() -> None:
         ([COPIED, *LEFT], None),
         ([COPIED, file("/l/b", ON_ROOT)], [COPIED]),  # /l/c is gone, and no layer says so
         ([COPIED, *LEFT, file("/l/z", ON_ROOT, links="/l/b")], [COPIED]),  # a name more
-        ([COPIED, *(replace(entry, mode=0) for entry in LEFT)], [COPIED]),
-        ([COPIED, *(replace(entry, note="unreadable") for entry in LEFT)], [COPIED]),
+        ([COPIED, *(entry._replace(mode=0) for entry in LEFT)], [COPIED]),
+        ([COPIED, *(entry._replace(note="unreadable") for entry in LEFT)], [COPIED]),
     ],
 )
 def test_other_differences_of_names_are_unexplained(

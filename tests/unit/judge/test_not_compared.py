@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -38,7 +37,7 @@ LEFT_OUT: dict[str, tuple[Entry, dict[str, Any]]] = {
 
 @pytest.mark.parametrize(("image", "change"), LEFT_OUT.values(), ids=LEFT_OUT)
 def test_a_listed_attribute_is_not_compared(image: Entry, change: dict[str, Any]) -> None:
-    assert differences(image, dataclasses.replace(image, **change), IdMap()) == ()
+    assert differences(image, image._replace(**change), IdMap()) == ()
 
 
 @pytest.mark.parametrize(
@@ -53,7 +52,7 @@ def test_a_listed_attribute_is_not_compared(image: Entry, change: dict[str, Any]
     ],
 )
 def test_an_unlisted_attribute_is_compared(image: Entry, change: dict[str, Any]) -> None:
-    assert differences(image, dataclasses.replace(image, **change), IdMap()) == tuple(change)
+    assert differences(image, image._replace(**change), IdMap()) == tuple(change)
 
 
 def test_the_root_directory_is_not_compared() -> None:
@@ -66,12 +65,11 @@ def test_the_root_directory_is_not_compared() -> None:
 
 
 def test_link_counts_and_inode_numbers_are_not_in_a_ledger() -> None:
-    names = {field.name for field in dataclasses.fields(Entry)}
-    assert not names & {"nlink", "ino", "atime", "ctime"}
+    assert not set(Entry._fields) & {"nlink", "ino", "atime", "ctime"}
 
 
 def test_flags_of_the_filesystem_are_not_in_a_ledger() -> None:
-    assert not {field.name for field in dataclasses.fields(Entry)} & {"flags", "attributes"}
+    assert not set(Entry._fields) & {"flags", "attributes"}
 
 
 def test_every_report_lists_what_was_not_compared(

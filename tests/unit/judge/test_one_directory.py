@@ -76,7 +76,7 @@ def test_the_time_of_a_directory_proves_nothing() -> None:
 
 
 def test_what_lies_on_another_mount_is_not_in_that_root() -> None:
-    assert looked_at(replace(ALTERED, mount=8), image=SHIPPED).origin is Origin.UNEXPLAINED
+    assert looked_at(ALTERED._replace(mount=8), image=SHIPPED).origin is Origin.UNEXPLAINED
 
 
 def test_what_moved_while_it_was_read_is_told_as_that() -> None:

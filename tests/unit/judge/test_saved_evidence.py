@@ -140,7 +140,7 @@ def test_an_image_file_changed_below_every_layer_is_unexplained(saved: Saved) ->
     evidence = saved(PLAIN)
     entry = evidence.live.get("/bin/busybox")
     assert entry is not None
-    evidence.live.put(replace(entry, sha256="0" * 64))
+    evidence.live.put(entry._replace(sha256="0" * 64))
     finding = by_path(judged(evidence))["/bin/busybox"]
     assert (finding.origin, finding.status) == (Origin.UNEXPLAINED, Status.ALTERED)
     assert finding.differences == ("sha256",)
@@ -181,7 +181,7 @@ def test_a_contradicted_prediction_is_a_short_sentence(
         assert ledger is not None
         entry = ledger.get(path)
         if entry is not None:
-            ledger.put(replace(entry, **changes))
+            ledger.put(entry._replace(**changes))
     assert by_path(judged(evidence))[path].prediction == sentence
 
 
@@ -195,7 +195,7 @@ def test_a_contradicted_mount_is_a_short_sentence(saved: Saved) -> None:
     kept = next(mount.id for mount in mounts if mount.target == "/dev")
     mqueue = evidence.live.get("/dev/mqueue")
     assert mqueue is not None
-    evidence.live.put(replace(mqueue, mount=kept))
+    evidence.live.put(mqueue._replace(mount=kept))
     findings = by_path(judged(with_facts(evidence, mounts=mounts)))
     assert findings["/dev/pts"].prediction.endswith("predicted mount option noexec, but missing")
     assert findings["/dev/mqueue"].prediction.endswith("predicted a mount point, found none")
@@ -232,7 +232,7 @@ def test_an_unchanged_directory_that_was_copied_up_still_belongs_to_the_init_lay
     assert evidence.writable is not None
     below = evidence.init.get("/etc")
     assert below is not None
-    evidence.writable.put(replace(below, mode=mode))  # docker cp, from v23 on, copies /etc up
+    evidence.writable.put(below._replace(mode=mode))  # docker cp, from v23 on, copies /etc up
     assert by_path(judged(evidence))["/etc"].origin is origin
 
 
@@ -288,7 +288,7 @@ def test_a_privileged_container_has_the_hosts_nodes_with_their_owners(
     evidence = saved(PLAIN)
     tty = evidence.live.get("/dev/tty")
     assert tty is not None
-    evidence.live.put(replace(tty, mode=0o620, gid=5))
+    evidence.live.put(tty._replace(mode=0o620, gid=5))
     config = {**evidence.facts.container.inspect["HostConfig"], "Privileged": privileged}
     inspect = {**evidence.facts.container.inspect, "HostConfig": config}
     finding = by_path(judged(with_container(evidence, inspect=inspect)))["/dev/tty"]

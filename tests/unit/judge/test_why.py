@@ -81,7 +81,7 @@ HISTORY = [
 def layered(evidence: EvidenceSet, history: object = HISTORY) -> EvidenceSet:
     """``evidence`` of an image of two layers, whose second changed PROGRAM and removed /old."""
     facts = evidence.facts
-    ledger = Ledger(replace(entry, layer=1) for entry in evidence.image)
+    ledger = Ledger(entry._replace(layer=1) for entry in evidence.image)
     made = LayerStep(0, LayerChange.MADE)
     ledger.put_histories([
         ("/old", (made, LayerStep(1, LayerChange.REMOVED))),
@@ -116,7 +116,7 @@ def test_an_image_without_a_history_names_no_instruction(saved: Saved) -> None:
 
 def test_what_no_layer_has_has_no_maker(saved: Saved) -> None:
     evidence = saved(PLAIN)
-    above = replace(evidence, image=Ledger(replace(e, layer=None) for e in evidence.image))
+    above = replace(evidence, image=Ledger(e._replace(layer=None) for e in evidence.image))
     assert "made by" not in why(above, PROGRAM)
 
 

@@ -94,7 +94,7 @@ def test_nothing_without_a_rule_is_said_to_be_made_before_the_start(origin: Orig
 
 
 def test_user_mount_itself_is_made_at_the_start() -> None:
-    target = replace(FILE, path="/data")
+    target = FILE._replace(path="/data")
     finding = Finding("/data", Status.ONLY_LIVE, Origin.USER_MOUNT, live=target)
     rows = shown(Explanation("/data", finding, None, (), RULES["docker-user-mount"]))
     assert BEFORE_START in rows["when"]

@@ -58,19 +58,19 @@ def compared(*sides: Entry) -> list[Difference]:
     ],
 )  # fmt: skip
 def test_each_field(change: dict[str, Any], fields: tuple[str, ...]) -> None:
-    found = compared(FILE, replace(FILE, **change))
+    found = compared(FILE, FILE._replace(**change))
     assert [difference.fields for difference in found] == ([fields] if fields else [])
 
 
 def test_what_is_not_known_is_counted() -> None:
     tally = Tally()
-    found = differences(items(FILE), items(replace(FILE, sha256=None)), tally)
+    found = differences(items(FILE), items(FILE._replace(sha256=None)), tally)
     assert (list(found), tally.unknown) == ([], 1)
 
 
 def test_the_root_itself_is_not_compared() -> None:
     root = Entry("/", Kind.DIRECTORY, 0o755)
-    assert compared(root, replace(root, mode=0o700)) == []
+    assert compared(root, root._replace(mode=0o700)) == []
 
 
 NAMES = st.sampled_from(["a", "b", "a-b", "a.b", "\udcff", "é", "a b", "\n"])
@@ -114,9 +114,9 @@ def screen(one: list[Item], other: list[Item], *, times: bool = False) -> list[s
 
 
 def test_how_it_differs_and_whose_it_is_on_screen() -> None:
-    changed = replace(FILE, mode=0o4755, sha256="b" * 64, mtime=0)
+    changed = FILE._replace(mode=0o4755, sha256="b" * 64, mtime=0)
     ours = items(FILE)
-    theirs = items(changed, replace(FILE, path="/y"), origin="written-later")
+    theirs = items(changed, FILE._replace(path="/y"), origin="written-later")
     assert screen(ours, theirs) == [
         "--- A: one",
         "+++ B: other",
@@ -129,7 +129,7 @@ def test_how_it_differs_and_whose_it_is_on_screen() -> None:
 
 
 def test_times_alone_are_counted_and_listed_only_when_asked() -> None:
-    ours, theirs = items(FILE), items(replace(FILE, mtime=0))
+    ours, theirs = items(FILE), items(FILE._replace(mtime=0))
     assert screen(ours, theirs)[2:] == [
         "no difference; 1 more only in the time of modification (--times lists them)"
     ]
@@ -138,8 +138,8 @@ def test_times_alone_are_counted_and_listed_only_when_asked() -> None:
 
 def test_a_directory_tells_what_lies_in_it_but_for_what_stands_out() -> None:
     directory = Entry("/d", Kind.DIRECTORY, 0o755)
-    inside = [replace(FILE, path=f"/d/{name}") for name in "abc"]
-    shell = replace(FILE, path="/d/b/sh", mode=0o4755)
+    inside = [FILE._replace(path=f"/d/{name}") for name in "abc"]
+    shell = FILE._replace(path="/d/b/sh", mode=0o4755)
     device = Entry("/d/dev", Kind.CHAR, 0o666, device=(1, 3))
     theirs = items(directory, *inside, shell, device)
     assert screen([], theirs)[2:-2] == [

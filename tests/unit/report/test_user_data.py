@@ -29,7 +29,7 @@ LIVE = (
     Entry("/", Kind.DIRECTORY, 0o755, mount=ROOT.id),
     file("/data/plain", 20),
     file("/data/su", 20, mode=0o4755),
-    replace(file("/data/ping", 20), xattrs=(("security.capability", b"x"),)),
+    file("/data/ping", 20)._replace(xattrs=(("security.capability", b"x"),)),
     node("/data/null", (1, 3), 21),
     file("/data/sg", 21, mode=0o2755),
     Entry("/data/sticky", Kind.DIRECTORY, 0o2755, mount=20),

@@ -10,7 +10,6 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from scratchlab.collect.live.closed import ClosedMounts
@@ -142,7 +141,7 @@ class _Reader:
         self._dead_ends.add(path)
         if not isinstance(error, FileNotFoundError | NotADirectoryError) and above in self._entries:
             note = f"names in it unreadable: {error_name(error)}"
-            self._entries[above] = replace(self._entries[above], note=note)
+            self._entries[above] = self._entries[above]._replace(note=note)
 
     def _record(self, path: str, fd: int) -> bool:
         """Record what is behind ``fd``; False where that belongs to the pool now."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from scratchlab.collect.live.limits import ENTRY_COST, WalkLimits
 from scratchlab.ledger import Ledger
@@ -48,7 +47,7 @@ class EntryBuffer:
         self.flush()
         entry = self._ledger.get(path)
         if entry is not None:
-            self._ledger.put(replace(entry, note=note))
+            self._ledger.put(entry._replace(note=note))
 
     def flush(self) -> None:
         """Write what is waiting."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
 
@@ -63,7 +62,7 @@ class LinkSets:
                 if version not in read:
                     read[version] = self._content(ledger, file, version)
                 sha256, note = read[version]
-                ledger.put(replace(entry, links=first, sha256=sha256, note=entry.note or note))
+                ledger.put(entry._replace(links=first, sha256=sha256, note=entry.note or note))
 
     def _content(self, ledger: Ledger, file: str, version: str) -> tuple[str | None, str | None]:
         read: tuple[str | None, str | None] = (None, None)

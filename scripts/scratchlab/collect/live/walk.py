@@ -18,7 +18,6 @@ import os
 import stat
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import replace
 from functools import partial
 
 from scratchlab import mountinfo
@@ -197,7 +196,7 @@ class Walk:
     def _leave(self, note: str | None) -> None:
         directory = self._directories.pop()
         note = directory.note or note
-        self._keep([replace(directory.entry, note=note) if note else directory.entry])
+        self._keep([directory.entry._replace(note=note) if note else directory.entry])
         self._path = os.path.dirname(self._path)
 
     def _list(self, directory: OpenDirectory, fd: int) -> None:
@@ -313,7 +312,7 @@ class Walk:
         if not self._directories or entry.mount in (self._mounts or {}):
             return entry
         above = self._directories.last.status.mount
-        return replace(entry, mount=above) if self._users.holds(above) else entry
+        return entry._replace(mount=above) if self._users.holds(above) else entry
 
     def _record_leaf(self, path: str, fd: int, status: FileStatus) -> bool:
         """Record anything but a directory. Returns whether ``fd`` was kept open."""

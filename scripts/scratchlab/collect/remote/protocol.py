@@ -12,7 +12,6 @@ import socket
 import stat
 import struct
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple, Self
 
 from scratchlab import deadlines
@@ -271,7 +270,7 @@ class LedgerReader:
         if record.letter == b"U":
             directory = self._above.pop()
             note = _text(record.body)
-            self._keep(replace(directory, note=note) if note else directory)
+            self._keep(directory._replace(note=note) if note else directory)
         elif record.letter == b"D":
             self._above.append(self._entry(record.body))
         elif record.letter == b"E":
