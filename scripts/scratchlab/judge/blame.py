@@ -68,13 +68,14 @@ _NO_LINE = LayerLine(0)
 class LayerSum:
     """What one layer brought: entries, and the bytes of their files (once for several names); and
     how many of those later layers made invisible. A directory that a later layer has, too, is not
-    invisible.
+    invisible. ``left``: the entries of the image that are this layer's.
     """
 
     entries: int = 0
     bytes: int = 0
     hidden_entries: int = 0
     hidden_bytes: int = 0
+    left: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +168,12 @@ def told(history: Sequence[LayerStep]) -> str:
 
 def layer_sums(image: Ledger, layers: int) -> tuple[LayerSum, ...]:
     """What each of the ``layers`` (their number) brought, and what later ones hid of it."""
-    counts = [[0, 0, 0, 0] for _ in range(layers)]
+    counts = [[0, 0, 0, 0, 0] for _ in range(layers)]
     for entry in image:
         if entry.layer is not None and entry.layer < layers:
             size = entry.size if entry.links in (None, entry.path) else 0
             _add(counts[entry.layer], size, hidden=False)
+            counts[entry.layer][4] += 1
     for _, steps in image.histories():
         for step, following in pairwise(steps):
             if step.kind is not None and step.layer < layers:

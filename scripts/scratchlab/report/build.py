@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from scratchlab import __version__
+from scratchlab.judge.blame import LayerSum, layer_sums
 from scratchlab.judge.compare import NOT_COMPARED
 from scratchlab.judge.weight import Scale
 from scratchlab.ledger import HistoryReader
@@ -79,6 +80,7 @@ def build(
     for mount in judgement.mounts:
         mounts.append(mount_section(mount))
         allowances.mount(mount, mounts[-1])
+    layers = layer_sums(evidence.image, len(facts.image.diff_ids))
     rule_ids = entries.rules | {mount.rule for mount in judgement.mounts if mount.rule}
     head: HeadFields = {
         "schema": SCHEMA,
@@ -86,9 +88,9 @@ def build(
         "host": _host(evidence),
         "engine": _engine(evidence),
         "runtime": {"name": facts.runtime.name, "version": facts.runtime.version},
-        "image": _image(evidence),
+        "image": _image(evidence, layers),
         "container": _container(evidence),
-        "summary": _summary(evidence, judgement, entries, len(ghosts)),
+        "summary": _summary(evidence, judgement, entries, layers, len(ghosts)),
         "mounts": mounts,
         "ghosts": ghosts,
         "checks": list(map(check_section, checks)),
@@ -109,7 +111,8 @@ def build(
         head["timelapse"] = timelapse
     if quiz is not None:
         head["quiz"] = quiz
-    return Report({**head, "verdict": decide(head, entries)}, entries)
+    verdict = decide(head, entries.deciding())
+    return Report({**head, "verdict": verdict}, entries, entries.sorted)
 
 
 def _host(evidence: EvidenceSet) -> HostSection:
@@ -133,13 +136,13 @@ def _engine(evidence: EvidenceSet) -> EngineSection:
     }
 
 
-def _image(evidence: EvidenceSet) -> ImageSection:
+def _image(evidence: EvidenceSet, layers: Sequence[LayerSum]) -> ImageSection:
     image = evidence.facts.image
     return {
         "id": image.id,
         "tags": list(image.tags),
         "diff_ids": list(image.diff_ids),
-        "layers": layer_sections(image, evidence.image),
+        "layers": layer_sections(image, layers),
         "ledger_digest": evidence.image.digest(),
         "source": image.source,
     }
@@ -158,7 +161,11 @@ def _container(evidence: EvidenceSet) -> ContainerSection:
 
 
 def _summary(
-    evidence: EvidenceSet, judgement: _Judgement, entries: EntrySpool, ghosts: int
+    evidence: EvidenceSet,
+    judgement: _Judgement,
+    entries: EntrySpool,
+    layers: Iterable[LayerSum],
+    ghosts: int,
 ) -> SummarySection:
     # A mount that has an entry is counted as that entry.
     hidden = sum(
@@ -166,7 +173,7 @@ def _summary(
     )
     return {
         # Directories that no layer lists (the root directory among them) have no layer.
-        "image_entries": sum(1 for entry in evidence.image if entry.layer is not None),
+        "image_entries": sum(layer.left for layer in layers),
         "live_entries": len(evidence.live),
         "explained": entries.explained,
         "unexplained": entries.unexplained + hidden,

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 from scratchlab import remedy
-from scratchlab.judge.blame import layer_lines, layer_sums
+from scratchlab.judge.blame import LayerSum, layer_lines
 from scratchlab.judge.rules import RULES
 from scratchlab.judge.rules.permalink import permalink
 from scratchlab.judge.weight import Weighed
-from scratchlab.ledger import LayerChange, LayerStep, Ledger
+from scratchlab.ledger import LayerChange, LayerStep
 from scratchlab.model import (
     Check,
     Entry,
@@ -102,9 +102,8 @@ def layer_steps(sections: Iterable[LayerStepSection]) -> tuple[LayerStep, ...]:
     )
 
 
-def layer_sections(image: Image, ledger: Ledger) -> list[LayerSection]:
-    """The layers of ``image`` as ``image.layers``: what its history says, and the sums."""
-    layers = len(image.diff_ids)
+def layer_sections(image: Image, sums: Sequence[LayerSum]) -> list[LayerSection]:
+    """The layers of ``image`` as ``image.layers``: what its history says, and their ``sums``."""
     return [
         {
             "layer": line.layer,
@@ -117,9 +116,7 @@ def layer_sections(image: Image, ledger: Ledger) -> list[LayerSection]:
             "hidden_entries": total.hidden_entries,
             "hidden_bytes": total.hidden_bytes,
         }
-        for line, total in zip(
-            layer_lines(image.config, layers), layer_sums(ledger, layers), strict=True
-        )
+        for line, total in zip(layer_lines(image.config, len(sums)), sums, strict=True)
     ]
 
 

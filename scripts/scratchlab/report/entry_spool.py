@@ -6,15 +6,17 @@ status each iterate all of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 
 from scratchlab.judge.weight import Scale
 from scratchlab.ledger import HistoryReader
 from scratchlab.model import Finding, Origin, Status
 from scratchlab.report.convert import drift_section, entry_section
+from scratchlab.report.document import Sorted
 from scratchlab.report.sections import EntrySection
 from scratchlab.report.spool import SectionSpool
-from scratchlab.report.verdict import DRIFT, trouble_of
+from scratchlab.report.verdict import DRIFT, is_plain, trouble_of
 
 
 class EntrySpool(SectionSpool):
@@ -33,15 +35,34 @@ class EntrySpool(SectionSpool):
         super().__init__()
         self.explained = self.unexplained = self.missing = self.altered = 0
         self.rules: set[str] = set()  # ids of the rules that the findings cite
+        self._remarkable = SectionSpool()
+        self._plain: Counter[str] = Counter()
+        self._examples: dict[str, EntrySection] = {}  # of the plain ones, by prediction
         for finding in findings:
             self._count(finding)
             section = entry_section(finding, histories.at(finding.path))
+            if is_plain(section):
+                self._plain[section["origin"]] += 1
+                self._examples.setdefault(section["prediction"], section)
+                self.add(section)
+                continue
             if (trouble := trouble_of(section)) in DRIFT:
                 mounted = trouble == "mounted"
                 weighed = scale.weigh(finding.path, finding.live, finding.image, mounted=mounted)
                 section["drift"] = drift_section(weighed)
             mark(finding, section)
             self.add(section)
+            self._remarkable.add(section)
+
+    @property
+    def sorted(self) -> Sorted:
+        """The entries, sorted."""
+        return Sorted(self._remarkable, self._plain)
+
+    def deciding(self) -> Iterator[EntrySection]:
+        """The entries on which a verdict depends: without those that say the same as another."""
+        yield from self._examples.values()
+        yield from self._remarkable
 
     def _count(self, finding: Finding) -> None:
         self.missing += finding.status is Status.MISSING

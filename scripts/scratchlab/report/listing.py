@@ -185,7 +185,7 @@ def deciding(report: Report, *, whole: bool = False) -> list[Group]:
 
 def _rows(report: Report, packages: dict[str, str]) -> Iterator[tuple[str, Weight | None, Row]]:
     blame = Blamed(report)
-    for entry in report.entries:
+    for entry in report.remarkable:
         key = trouble_of(entry)
         if key is None:
             continue

@@ -181,6 +181,14 @@ def _trouble(section: EntrySection | MountSection) -> str | None:
     return "mounted" if origin in _MOUNTED_LATER else None
 
 
+def is_plain(entry: EntrySection) -> bool:
+    """Whether an entry is in order, and the image's own, unchanged, or the user's: then there is
+    nothing to say of it, and it is only counted.
+    """
+    known = entry["status"] == Status.SAME or entry["origin"] == Origin.USER_DATA
+    return known and _trouble(entry) is None
+
+
 def as_predicted(section: EntrySection | MountSection) -> bool:
     """Whether nothing contradicts the prediction for an entry or a mount."""
     return section["prediction"] in _AS_PREDICTED

@@ -242,8 +242,8 @@ def test_layers_are_summed_up() -> None:
         ("/d", (made(0, kind=DIRECTORY), LayerStep(2, LayerChange.REMOVED))),
     ])  # fmt: skip
     assert blame.layer_sums(image, 3) == (
-        LayerSum(4, 15, 2, 5),
-        LayerSum(4, 107, 1, 100),
-        LayerSum(1, 0, 0, 0),
+        LayerSum(4, 15, 2, 5, left=1),
+        LayerSum(4, 107, 1, 100, left=2),
+        LayerSum(1, 0, 0, 0, left=1),
     )
-    assert blame.layer_sums(image, 1) == (LayerSum(4, 15, 2, 5),)  # damaged evidence: no layer 1
+    assert blame.layer_sums(image, 1) == (LayerSum(4, 15, 2, 5, left=1),)  # damaged evidence: no layer 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TextIO
 
+from scratchlab.judge.blame import layer_sums
 from scratchlab.ledger import HistoryReader, LayerChange, Ledger
 from scratchlab.model import Image, Json
 from scratchlab.report import Report, dump
@@ -29,7 +30,8 @@ def render_image(image: Image, ledger: Ledger, out: TextIO) -> None:
         for path, steps in ledger.histories()
         if steps[-1].change is LayerChange.REMOVED
     ]
-    _render(ledger, {"layers": layer_sections(image, ledger), "removed": removed}, out)
+    layers = layer_sections(image, layer_sums(ledger, len(image.diff_ids)))
+    _render(ledger, {"layers": layers, "removed": removed}, out)
 
 
 def _render(ledger: Ledger, sections: Json, out: TextIO) -> None:

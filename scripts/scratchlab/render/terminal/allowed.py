@@ -36,7 +36,7 @@ def print_allowed(report: Report, screen: Console) -> None:
 
 def _allowed(report: Report) -> Iterator[tuple[str, str]]:
     """The rule and the path of each change that is allowed."""
-    for entry in report.entries:
+    for entry in report.remarkable:
         if "allowed" in entry:
             yield entry["allowed"], entry["path"]
     for ghost in report.head["ghosts"]:

@@ -20,7 +20,7 @@ from scratchlab.report import Report
 from scratchlab.report.fold import folded
 from scratchlab.report.listing import Blamed, Row, changes, deciding, entry_row, ghost_row
 from scratchlab.report.sections import EntrySection, GhostSection
-from scratchlab.report.verdict import as_predicted, trouble_of
+from scratchlab.report.verdict import as_predicted, is_plain, trouble_of
 
 _SMALL = 60  # a report of so many entries is shown whole, with the image's own entries
 _MOST_ALIKE = 3  # entries of one origin on one mount that are listed
@@ -123,19 +123,19 @@ def _print_all(report: Report, screen: Console, *, small: bool) -> None:
     shown = (
         entry
         for entry in report.entries
-        if "allowed" not in entry and (small or not unremarkable(entry))
+        if "allowed" not in entry and (small or not is_plain(entry))
     )
     _print_table(shown, screen, partial(_name, tree=small), report)
     if not small:
-        _print_unremarkable(report, screen)
+        _print_plain(report, screen)
 
 
 def _print_folded(report: Report, screen: Console) -> None:
     """What decides nothing: the mounts, and what lies on each by origin, folded where many do."""
     targets = {mount["id"]: mount["target"] for mount in report.head.get("mounts", ())}
     alike: dict[tuple[str, str], _Alike] = {}
-    for entry in report.entries:
-        if unremarkable(entry) or trouble_of(entry) is not None or "allowed" in entry:
+    for entry in report.remarkable:
+        if trouble_of(entry) is not None or "allowed" in entry:
             continue
         live = entry["live"]
         number = None if live is None else live.get("mount")
@@ -149,7 +149,7 @@ def _print_folded(report: Report, screen: Console) -> None:
             where = folded(group.directories)
             on = f"on the mount {group.target}" if group.target != "/" else where
             screen.print(line(f"{group.count:,} {group.origin} {on}", ORIGIN_STYLES[group.origin]))
-    _print_unremarkable(report, screen)
+    _print_plain(report, screen)
 
 
 @dataclass(slots=True)
@@ -195,9 +195,8 @@ def _print_table(
         screen.print(text("what proves it: scratchlab why, or a wider terminal", "dim"))
 
 
-def _print_unremarkable(report: Report, screen: Console) -> None:
-    counts = Counter(entry["origin"] for entry in report.entries if unremarkable(entry))
-    for origin, count in counts.most_common():
+def _print_plain(report: Report, screen: Console) -> None:
+    for origin, count in Counter(report.plain).most_common():
         how = "the image has them" if origin == "image-layer" else f"expected of {origin}"
         screen.print(text(f"and {count:,} entries as {how}", "dim"))
 
@@ -229,12 +228,6 @@ def _is_hidden(ghost: GhostSection) -> bool:
     return ghost["kind"] not in _GONE and "allowed" not in ghost
 
 
-def unremarkable(entry: EntrySection) -> bool:
-    """Whether an entry is the image's own, unchanged, or the user's."""
-    known = entry["status"] == "same" or entry["origin"] == "user-data"
-    return known and as_predicted(entry)
-
-
 def _name(entry: EntrySection, *, tree: bool) -> str:
     path = entry["path"]
     side = entry["live"] or entry["image"]
@@ -255,7 +248,7 @@ def _maker(entry: EntrySection) -> str:
 def _proof(entry: EntrySection, blame: Blamed) -> str:
     if not as_predicted(entry):
         return entry["prediction"]
-    if unremarkable(entry) and entry["origin"] == Origin.IMAGE_LAYER:
+    if is_plain(entry) and entry["origin"] == Origin.IMAGE_LAYER:
         return blame.of(entry["image"]) or "image-layer: a directory above an entry of the image"
     altered = changes(entry)
     changed = f"{altered}; " if altered else ""
