@@ -318,14 +318,12 @@ def _history(value: bytes) -> tuple[str, tuple[LayerStep, ...]]:
 
 
 def _normal(entry: Entry) -> bytes:
-    parts = [
-        os.fsencode(entry.path),
-        entry.kind.encode(),
-        f"{entry.mode:04o} {entry.uid} {entry.gid} {entry.size}".encode(),
-        (entry.sha256 or "").encode(),
-        os.fsencode(entry.target or ""),
-        b"" if entry.device is None else "{}:{}".format(*entry.device).encode(),
-        os.fsencode(entry.links or ""),
-    ]
-    parts += [os.fsencode(name) + b"=" + value.hex().encode() for name, value in entry.xattrs]
-    return b"\0".join(parts) + b"\n\0"
+    path, kind, mode, uid, gid, size, sha256, target, device, xattrs, _, links, *_ = entry
+    numbers = "" if device is None else f"{device[0]}:{device[1]}"
+    text = (
+        f"{path}\0{kind}\0{mode:04o} {uid} {gid} {size}\0{sha256 or ''}\0{target or ''}"
+        f"\0{numbers}\0{links or ''}"
+    )
+    for name, value in xattrs:
+        text += f"\0{name}={value.hex()}"
+    return os.fsencode(f"{text}\n\0")

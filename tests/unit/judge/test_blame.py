@@ -246,4 +246,5 @@ def test_layers_are_summed_up() -> None:
         LayerSum(4, 107, 1, 100, left=2),
         LayerSum(1, 0, 0, 0, left=1),
     )
-    assert blame.layer_sums(image, 1) == (LayerSum(4, 15, 2, 5, left=1),)  # damaged evidence: no layer 1
+    # damaged evidence: no layer 1
+    assert blame.layer_sums(image, 1) == (LayerSum(4, 15, 2, 5, left=1),)

@@ -177,6 +177,6 @@ class _Reader:
                 return False
             sha256 = EMPTY
         self._entries[file.path] = to_entry(
-            file.path, status, file.xattrs, sha256=sha256, note=why or file.note
+            file.path, status, file.xattrs or (), sha256=sha256, note=why or file.note
         )
         return True

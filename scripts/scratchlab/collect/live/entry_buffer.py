@@ -30,7 +30,7 @@ class EntryBuffer:
         """Add ``entries``. Raises LabError where the ledger would be larger than the limits."""
         for entry in entries:
             self._ready.append(entry)
-            xattr_bytes = sum(len(value) for _, value in entry.xattrs)
+            xattr_bytes = sum(len(value) for _, value in entry.xattrs) if entry.xattrs else 0
             self._bytes += xattr_bytes
             self.charge(len(entry.path) + xattr_bytes)
             if len(self._ready) >= _ENTRIES or self._bytes >= _BYTES:

@@ -26,7 +26,7 @@ _STATX = struct.Struct("=16x3IH2xQQ8x8x16x16xqI4xqI4x4I")
 _MASK = struct.Struct("=I")
 _MOUNT = struct.Struct("=Q")  # at byte 144
 _BIRTH = struct.Struct("=qI")  # at byte 80
-_SIZE = 256
+_Buffer = ctypes.c_char * 256
 _SECOND = 1_000_000_000
 
 
@@ -77,7 +77,7 @@ def mount_id_of(fd: int) -> int:
     A FUSE daemon may be the container's own and never answer.
     """
     if _statx is not None:
-        buffer = ctypes.create_string_buffer(_SIZE)
+        buffer = _Buffer()
         if _statx(fd, b"", _FLAGS, 0, buffer) == 0:
             (mask,), (mount,) = _MASK.unpack_from(buffer), _MOUNT.unpack_from(buffer, 144)
             if mask & _MNT_ID:
@@ -89,7 +89,7 @@ def birth_of(fd: int) -> int | None:
     """When the object behind ``fd`` was made, in nanoseconds since 1970; None where the filesystem
     does not record it, or the system does not tell.
     """
-    buffer = ctypes.create_string_buffer(_SIZE)
+    buffer = _Buffer()
     if _statx is None or _statx(fd, b"", _FLAGS, _BTIME, buffer) != 0:
         return None
     (mask,) = _MASK.unpack_from(buffer)
@@ -109,7 +109,7 @@ def status_of(
     if mount is None:
         mount = mount_id_of(fd)
     if _statx is not None:
-        buffer = ctypes.create_string_buffer(_SIZE)
+        buffer = _Buffer()
         flags = _ASKED if asked else _FLAGS
         if _statx(fd, b"", flags, 0 if cached else _BASIC_STATS, buffer) == 0:
             return _unpack(buffer, mount)

@@ -16,6 +16,7 @@ from typing import NamedTuple, Self
 
 from scratchlab.collect.live.file_status import FileStatus, to_entry
 from scratchlab.collect.live.limits import error_name
+from scratchlab.collect.live.xattrs import read_xattrs
 from scratchlab.errors import LabError
 from scratchlab.model import Entry
 
@@ -25,20 +26,22 @@ _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _BUFFER = 256 * 1024
 # Bytes of a file that is hashed where it is found: to hand it to a thread takes longer than to hash
 # it, since both threads then wait for Python's lock at each call of the system.
-_SMALL = 64 * 1024
+SMALL = 64 * 1024
 _BATCH_FILES = 32
 _BATCH_BYTES = 4 << 20
 _BATCHES_PER_WORKER = 2
 
 
 class UnhashedFile(NamedTuple):
-    """A regular file to be hashed. ``fd`` is O_PATH; the pool closes it."""
+    """A regular file to be hashed. ``fd`` is O_PATH; the pool closes it. ``xattrs`` None: they are
+    to be read with the content (of small files only: a batch of others would not be bounded).
+    """
 
     fd: int
     path: str
     status: FileStatus
-    xattrs: tuple[tuple[str, bytes], ...]
-    note: str | None
+    xattrs: tuple[tuple[str, bytes], ...] | None = None
+    note: str | None = None
 
 
 class HashPool:
@@ -78,11 +81,11 @@ class HashPool:
 
     def put(self, file: UnhashedFile) -> None:
         """Add a file; its descriptor now belongs to the pool. A small one is hashed here."""
-        if file.status.size <= _SMALL:
+        if file.status.size <= SMALL:
             self._small.append(self._read(file))
             return
         self._batch.append(file)
-        self._bytes += file.status.size + sum(len(value) for _, value in file.xattrs)
+        self._bytes += file.status.size + sum(len(value) for _, value in file.xattrs or ())
         if len(self._batch) >= _BATCH_FILES or self._bytes >= _BATCH_BYTES:
             self._submit()
 
@@ -117,23 +120,28 @@ class HashPool:
                 os.close(file.fd)
 
     def _read(self, file: UnhashedFile) -> Entry:
+        opened = sha256 = why = None
+        xattrs, note = file.xattrs, file.note
         try:
-            sha256, note = self._read_content(file.fd, file.status)
+            opened = self._open(file.fd)
+            if xattrs is None:
+                xattrs, note = read_xattrs(opened, is_opened=True)
+            sha256, why = self._read_content(opened, file.status)
         except OSError as error:
-            sha256, note = None, f"unreadable: {error_name(error)}"
+            why = f"unreadable: {error_name(error)}"
+            if xattrs is None:
+                xattrs, note = read_xattrs(file.fd)
         finally:
+            if opened is not None:
+                os.close(opened)
             os.close(file.fd)
-        return to_entry(file.path, file.status, file.xattrs, sha256=sha256, note=note or file.note)
+        return to_entry(file.path, file.status, xattrs, sha256=sha256, note=why or note)
 
-    def _read_content(self, path_fd: int, seen: FileStatus) -> tuple[str | None, str | None]:
-        fd = self._open(path_fd)
-        try:
-            if not _same_file(os.fstat(fd), seen):
-                return None, CHANGED
-            sha256 = self._hash(fd, seen.size)
-            after = os.fstat(fd)
-        finally:
-            os.close(fd)
+    def _read_content(self, fd: int, seen: FileStatus) -> tuple[str | None, str | None]:
+        if not _same_file(os.fstat(fd), seen):
+            return None, CHANGED
+        sha256 = self._hash(fd, seen.size)
+        after = os.fstat(fd)
         unchanged = (after.st_size, after.st_mtime_ns, after.st_ctime_ns)
         if sha256 is None or unchanged != (seen.size, seen.mtime, seen.ctime):
             return None, CHANGED

@@ -18,7 +18,6 @@ import os
 import stat
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
-from functools import partial
 
 from scratchlab import mountinfo
 from scratchlab.collect.live.closed import ClosedMounts
@@ -32,7 +31,7 @@ from scratchlab.collect.live.directories import (
 )
 from scratchlab.collect.live.entry_buffer import EntryBuffer
 from scratchlab.collect.live.file_status import FileStatus, mount_id_of, status_of, to_entry
-from scratchlab.collect.live.hashing import CHANGED, EMPTY, HashPool, UnhashedFile
+from scratchlab.collect.live.hashing import CHANGED, EMPTY, SMALL, HashPool, UnhashedFile
 from scratchlab.collect.live.limits import (
     KERNEL_FILESYSTEMS,
     UNHASHED_FILESYSTEMS,
@@ -282,9 +281,10 @@ class Walk:
                 self._other_mounts.append(path)
             else:
                 self._users.count(status.mount, path)
-                is_directory = stat.S_ISDIR(status.mode)
-                record = partial(self._enter, name) if is_directory else self._record_leaf
-                kept = record(path, fd, status)
+                if stat.S_ISDIR(status.mode):
+                    kept = self._enter(name, path, fd, status)
+                else:
+                    kept = self._record_leaf(path, fd, status)
         except OSError as error:
             return f"names in it unreadable: {error_name(error)}"
         finally:
@@ -321,31 +321,38 @@ class Walk:
             note = why or f"not read: {self._reach.fstype(status.mount)}"
             self._keep([self._placed(to_entry(path, status, (), note=note))])
             return False
-        xattrs, xattr_note = read_xattrs(fd)
         if stat.S_ISREG(status.mode):
-            return self._record_file(UnhashedFile(fd, path, status, xattrs, xattr_note))
+            return self._record_file(path, fd, status)
+        xattrs, xattr_note = read_xattrs(fd)
         if status.links != 1:
             self._links.add(status, path)
         target = os.readlink("", dir_fd=fd) if stat.S_ISLNK(status.mode) else None
         self._keep([to_entry(path, status, xattrs, note=xattr_note, target=target)])
         return False
 
-    def _record_file(self, file: UnhashedFile) -> bool:
-        status, sha256, why = file.status, None, self._not_hashed(file.status)
-        first = status.links == 1 or (why is None and self._links.add(status, file.path))
-        if why is None and first and self._is_content_read(file):
-            if status.size:
-                self._hashed[status.mount] += status.size
-                self._pool.put(file)
-                return True
-            sha256 = EMPTY
-        note = why or file.note
-        self._keep([to_entry(file.path, status, file.xattrs, sha256=sha256, note=note)])
+    def _record_file(self, path: str, fd: int, status: FileStatus) -> bool:
+        why = self._not_hashed(status)
+        first = status.links == 1 or (why is None and self._links.add(status, path))
+        hashed = why is None and first and self._is_content_read(path, status)
+        if hashed and 0 < status.size <= SMALL:
+            return self._hash(UnhashedFile(fd, path, status))
+        xattrs, note = read_xattrs(fd)
+        if hashed and status.size:
+            return self._hash(UnhashedFile(fd, path, status, xattrs, note))
+        sha256 = EMPTY if hashed else None
+        self._keep([to_entry(path, status, xattrs, sha256=sha256, note=why or note)])
         return False
 
-    def _is_content_read(self, file: UnhashedFile) -> bool:
-        mount, size = file.status.mount, file.status.size
-        return not self._users.is_bounded(mount) or self._users.is_compared(mount, file.path, size)
+    def _hash(self, file: UnhashedFile) -> bool:
+        self._hashed[file.status.mount] += file.status.size
+        self._pool.put(file)
+        return True
+
+    def _is_content_read(self, path: str, status: FileStatus) -> bool:
+        mount = status.mount
+        return not self._users.is_bounded(mount) or self._users.is_compared(
+            mount, path, status.size
+        )
 
     def _not_hashed(self, status: FileStatus) -> str | None:
         """The note of a file that is not hashed; None for one to hash."""

@@ -13,13 +13,16 @@ _GONE = (errno.ENODATA, errno.ERANGE)
 _MOST_BYTES = 256 * 1024
 
 
-def read_xattrs(fd: int) -> tuple[tuple[tuple[str, bytes], ...], str | None]:
+def read_xattrs(
+    fd: int, *, is_opened: bool = False
+) -> tuple[tuple[tuple[str, bytes], ...], str | None]:
     """The attributes (name, value) of the object behind ``fd``, sorted, and a note or None.
 
     The note is the reason why some could not be read. ``fd`` may be O_PATH, of a symlink too:
     ``/proc/self/fd/N`` is the object itself, so that no device is opened and no symlink followed.
+    ``is_opened``: it is not O_PATH, so that the kernel needs no path, which takes it longer.
     """
-    path = f"/proc/self/fd/{fd:d}"
+    path = fd if is_opened else f"/proc/self/fd/{fd:d}"
     try:
         names = os.listxattr(path)
     except OSError as error:

@@ -63,16 +63,24 @@ class LayerReader:
                     f"{display(header.name)} is of tar type '{flag}', which no engine unpacks"
                 )
 
-    def _inode(self, header: Header, kind: str) -> Inode:
+    def _inode(
+        self, header: Header, kind: str, sha256: str | None = None, note: str | None = None
+    ) -> Inode:
         if header.libarchive_only:
             self._notes.add(
                 "{} has an extended attribute in LIBARCHIVE's form only, which Docker and "
                 "containerd ignore",
                 header.name,
             )
-        check_xattrs(header.xattrs, header.name)
-        xattrs = tuple(sorted(header.xattrs.items())) if header.xattrs else ()
-        return Inode(kind, header.mode, header.uid, header.gid, xattrs=xattrs, mtime=header.mtime)
+        xattrs: tuple[tuple[bytes, bytes], ...] = ()
+        if header.xattrs:
+            check_xattrs(header.xattrs, header.name)
+            xattrs = tuple(sorted(header.xattrs.items()))
+        size = header.size if sha256 is not None or note is not None else 0
+        return Inode(
+            kind, header.mode, header.uid, header.gid, size, sha256, None, None, xattrs,
+            header.mtime, note,
+        )  # fmt: skip
 
     def _special(self, header: Header, kind: str) -> Inode:
         inode = self._inode(header, kind)
@@ -85,19 +93,17 @@ class LayerReader:
         return inode._replace(device=header.device)
 
     def _file(self, header: Header, tar: TarReader) -> Inode:
-        inode = self._inode(header, "file")
         if not header.size:
-            return inode._replace(sha256=_EMPTY)
+            return self._inode(header, "file", _EMPTY)
         if header.segments is not None:
-            sha256, note = self._sparse(header, header.segments, tar)
-            return inode._replace(size=header.size, sha256=sha256, note=note)
+            return self._inode(header, "file", *self._sparse(header, header.segments, tar))
         if header.size <= _SMALL:
             digest = hashlib.sha256(tar.read_all())
         else:
             digest = hashlib.sha256()
             for piece in tar.data():
                 digest.update(piece)
-        return inode._replace(size=header.size, sha256=digest.hexdigest())
+        return self._inode(header, "file", digest.hexdigest())
 
     def _sparse(
         self, header: Header, segments: list[tuple[int, int]], tar: TarReader

@@ -107,7 +107,7 @@ class LayerTree:
         self._db.execute(insert, (self._layer, directory, opaque))
 
     def _put(self, k: bytes, number: int, kind: NameType) -> None:
-        row = (self._layer, k, number, kind)
+        row = (self._layer, k, number, int(kind))  # sqlite3 asks an enum how to be kept
         try:
             self._db.execute(_INSERT, row)
         except sqlite3.IntegrityError:
