@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 IdRanges = tuple[tuple[int, int, int], ...]  # first id inside, first id outside, count
 OVERFLOW = 65534  # shown for an id without a mapping: /proc/sys/kernel/overflowuid
@@ -16,6 +17,7 @@ def parse(text: bytes) -> IdRanges:
     return tuple((int(inside), int(outside), int(count)) for inside, outside, count in rows)
 
 
+@lru_cache(4096)  # an image has few owners, and many entries
 def outside(number: int, ranges: IdRanges) -> int | None:
     """The id outside for ``number`` inside; None where it has no mapping."""
     for start, first, count in ranges:

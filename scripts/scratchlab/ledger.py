@@ -25,6 +25,7 @@ _COLUMNS = "k BLOB PRIMARY KEY, v BLOB NOT NULL"
 # Errors of SQLite when it cannot write a temporary database: ledgers and reports are kept in such.
 _FULL = ("SQLITE_FULL", "SQLITE_IOERR_WRITE")
 _KINDS = {str(kind): kind for kind in Kind}  # a look-up costs a third of Kind(...)
+_new = tuple.__new__  # half of Entry(...), which is a function in Python
 
 
 def sort_key(path: str) -> bytes:
@@ -298,7 +299,7 @@ def _row(entry: Entry) -> tuple[bytes, bytes]:
 def _entry(value: bytes) -> Entry:
     # marshal: only this program writes to these databases (private, or in a directory of root's).
     path, kind, *rest = marshal.loads(value)  # noqa: S302
-    return Entry(path, _KINDS[kind], *rest)
+    return _new(Entry, (path, _KINDS[kind], *rest))
 
 
 def _history_row(path: str, steps: tuple[LayerStep, ...]) -> bytes:

@@ -6,7 +6,6 @@ Needs root, a Docker engine and busybox-static. Times are medians of runs in tur
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -20,7 +19,7 @@ _FILES, _CONTAINERS, _IMAGES = 100_000, 18, 3
 def why(runs: int) -> Iterator[Comparison]:
     """The origin of one path, against a verification of the whole; the image's ledger is kept."""
     with zipapp() as program, subjects.files(_FILES) as container:
-        scratchlab = shlex.join([sys.executable, program])
+        scratchlab = shlex.quote(program)
         commands = {
             "why": f"{scratchlab} why {container} /bin/busybox",
             "verify": f"{scratchlab} verify {container} > /dev/null",
@@ -34,7 +33,7 @@ def why(runs: int) -> Iterator[Comparison]:
 def many(runs: int) -> Iterator[Comparison]:
     """One verification of many containers of a few images, against one for each."""
     with zipapp() as program, ExitStack() as stack:
-        scratchlab = shlex.join([sys.executable, program])
+        scratchlab = shlex.quote(program)
         names = []
         for number in range(_IMAGES):
             first = stack.enter_context(subjects.files(_FILES // 10 + number))

@@ -5,7 +5,6 @@ Needs root, Docker and busybox-static.
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -39,7 +38,7 @@ def user_data(runs: int) -> Iterator[Comparison]:
         commands = {}
         for number, (what, flags) in enumerate(binds.items()):
             name = stack.enter_context(subjects.program(flags, f"bind-{number}"))
-            commands[what] = f"{sys.executable} {program} verify {name} --vantage host"
+            commands[what] = f"{program} verify {name} --vantage host"
         times = measure(commands, runs)
     without = times.pop("no bind")
     for what, one in times.items():

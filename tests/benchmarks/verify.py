@@ -109,7 +109,7 @@ def commands(scratchlab: str, container: str) -> dict[str, str]:
         f" | bsdtar -cf - {_MTREE} @- | sort > $d/image"
     )
     # Through a small program: ru_maxrss includes the memory of the process before exec.
-    verify = [sys.executable, "-c", _PEAK, sys.executable, scratchlab, "verify", container]
+    verify = [sys.executable, "-c", _PEAK, scratchlab, "verify", container]
     return {
         FRESH: shlex.join([*verify, "--fresh"]),
         KEPT: shlex.join(verify),
@@ -124,7 +124,7 @@ def commands(scratchlab: str, container: str) -> dict[str, str]:
             " diff $d/image $d/live > $d/differences; rm -r $d"
         ),
         HASHED_ROOT: f"{root} > /dev/null",
-        BARE: shlex.join([sys.executable, str(_BARE), f"/proc/{pid}/root/"]),
+        BARE: shlex.join([interpreter(scratchlab), str(_BARE), f"/proc/{pid}/root/"]),
     }
 
 
@@ -134,9 +134,15 @@ def docker(*arguments: str) -> list[str]:
     return done.stdout.split()
 
 
+def interpreter(program: str) -> str:
+    """The Python that runs the zipapp ``program``: that of its first line, the system's."""
+    with open(program, "rb") as file:
+        return file.readline().removeprefix(b"#!").decode().strip()
+
+
 @contextmanager
 def zipapp() -> Iterator[str]:
-    """The scratchlab zipapp, as the lab installs it; yields its path."""
+    """The scratchlab zipapp, as the lab installs it and a user runs it; yields its path."""
     with tempfile.TemporaryDirectory(prefix="scratchlab-") as directory:
         path = f"{directory}/scratchlab"
         command = [sys.executable, str(ROOT / "scripts/build_zipapp.py"), path]

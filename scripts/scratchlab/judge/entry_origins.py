@@ -10,6 +10,8 @@ since. No name alone is a proof.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from scratchlab.evidence import EvidenceSet
 from scratchlab.judge import elimination, unpacking
 from scratchlab.judge.accounts import PodmanAccounts
@@ -68,7 +70,7 @@ class EntryOrigins:
             return self._mounts[mount], Status.ONLY_LIVE if pair.image is None else pair.status
         if pair.status is Status.SAME and pair.image is not None:
             later = self._made_again(live) or self._made_alike(live)
-            return later or _of_image(pair.image), Status.SAME
+            return later or _of_layer(pair.image.layer), Status.SAME
         return self._on_root(pair, live)
 
     def _made_again(self, live: Entry) -> Cause | None:
@@ -336,11 +338,12 @@ class EntryOrigins:
         return None
 
 
-def _of_image(entry: Entry) -> Cause:
-    if entry.layer is None:
+@lru_cache(1024)  # one cause for all entries of a layer
+def _of_layer(layer: int | None) -> Cause:
+    if layer is None:
         proof = Evidence("image-layer", "a directory above an entry of the image")
     else:
-        proof = Evidence("image-layer", f"layer {entry.layer} of the image has it")
+        proof = Evidence("image-layer", f"layer {layer} of the image has it")
     return Cause(Origin.IMAGE_LAYER, None, (proof,))
 
 

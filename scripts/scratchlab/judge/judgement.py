@@ -116,11 +116,10 @@ class _Comparison:
     def findings(self) -> Iterator[Finding]:
         """Every finding, in tree order."""
         ghosts: list[Ghost] = []
-        yield from heapq.merge(
-            self._compared(ghosts),
-            self._predicted_only(),
-            key=lambda finding: sort_key(finding.path),
-        )
+        found: Iterator[Finding] = self._compared(ghosts)
+        if lacking := tuple(self._predicted_only()):
+            found = heapq.merge(found, lacking, key=lambda finding: sort_key(finding.path))
+        yield from found
         self._ghosts = tuple(ghosts)
 
     def ghosts(self) -> tuple[Ghost, ...]:

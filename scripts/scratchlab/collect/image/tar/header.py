@@ -10,6 +10,7 @@ import struct
 import zlib
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
 
 from scratchlab.collect.image.problems import DamageError, display
 
@@ -78,9 +79,9 @@ def parse_header(block: bytes) -> Header:
     header = Header(
         name=_text(name),
         type=kind,
-        mode=parse_number(mode) & 0o7777,
-        uid=parse_number(uid),
-        gid=parse_number(gid),
+        mode=_repeated(mode) & 0o7777,
+        uid=_repeated(uid),
+        gid=_repeated(gid),
         mtime=parse_number(mtime) * NANO,
         size=parse_number(size),
         stored=0,
@@ -186,6 +187,9 @@ def parse_number(raw: bytes) -> int:
     if not digits.isdigit():
         raise DamageError("a number is missing in a header")
     return _octal(digits)
+
+
+_repeated = lru_cache(1024)(parse_number)  # modes and owners: an archive has few
 
 
 def _octal(digits: bytes) -> int:
