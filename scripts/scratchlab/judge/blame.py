@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from scratchlab.ledger import LayerChange, LayerStep, Ledger
 from scratchlab.model import Image, Kind
@@ -68,14 +68,20 @@ _NO_LINE = LayerLine(0)
 class LayerSum:
     """What one layer brought: entries, and the bytes of their files (once for several names); and
     how many of those later layers made invisible. A directory that a later layer has, too, is not
-    invisible. ``left``: the entries of the image that are this layer's.
+    invisible.
     """
 
     entries: int = 0
     bytes: int = 0
     hidden_entries: int = 0
     hidden_bytes: int = 0
-    left: int = 0
+
+
+class LayerSums(NamedTuple):
+    """The sums of all layers, and how many entries of the image a layer has."""
+
+    layers: tuple[LayerSum, ...]
+    entries: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,19 +172,22 @@ def told(history: Sequence[LayerStep]) -> str:
     return ", ".join(parts)
 
 
-def layer_sums(image: Ledger, layers: int) -> tuple[LayerSum, ...]:
+def layer_sums(image: Ledger, layers: int) -> LayerSums:
     """What each of the ``layers`` (their number) brought, and what later ones hid of it."""
-    counts = [[0, 0, 0, 0, 0] for _ in range(layers)]
+    entries = 0
+    counts = [[0, 0, 0, 0] for _ in range(layers)]
     for entry in image:
-        if entry.layer is not None and entry.layer < layers:
+        if entry.layer is None:  # no layer lists it: a directory above one that a layer has
+            continue
+        entries += 1
+        if entry.layer < layers:
             size = entry.size if entry.links in (None, entry.path) else 0
             _add(counts[entry.layer], size, hidden=False)
-            counts[entry.layer][4] += 1
     for _, steps in image.histories():
         for step, following in pairwise(steps):
             if step.kind is not None and step.layer < layers:
                 _add(counts[step.layer], step.size, hidden=_hides(following, step))
-    return tuple(LayerSum(*count) for count in counts)
+    return LayerSums(tuple(LayerSum(*count) for count in counts), entries)
 
 
 def _hides(following: LayerStep, step: LayerStep) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from scratchlab import __version__
-from scratchlab.judge.blame import LayerSum, layer_sums
+from scratchlab.judge.blame import LayerSums, layer_sums
 from scratchlab.judge.compare import NOT_COMPARED
 from scratchlab.judge.weight import Scale
 from scratchlab.ledger import HistoryReader
@@ -136,13 +136,13 @@ def _engine(evidence: EvidenceSet) -> EngineSection:
     }
 
 
-def _image(evidence: EvidenceSet, layers: Sequence[LayerSum]) -> ImageSection:
+def _image(evidence: EvidenceSet, layers: LayerSums) -> ImageSection:
     image = evidence.facts.image
     return {
         "id": image.id,
         "tags": list(image.tags),
         "diff_ids": list(image.diff_ids),
-        "layers": layer_sections(image, layers),
+        "layers": layer_sections(image, layers.layers),
         "ledger_digest": evidence.image.digest(),
         "source": image.source,
     }
@@ -164,7 +164,7 @@ def _summary(
     evidence: EvidenceSet,
     judgement: _Judgement,
     entries: EntrySpool,
-    layers: Iterable[LayerSum],
+    layers: LayerSums,
     ghosts: int,
 ) -> SummarySection:
     # A mount that has an entry is counted as that entry.
@@ -173,7 +173,7 @@ def _summary(
     )
     return {
         # Directories that no layer lists (the root directory among them) have no layer.
-        "image_entries": sum(layer.left for layer in layers),
+        "image_entries": layers.entries,
         "live_entries": len(evidence.live),
         "explained": entries.explained,
         "unexplained": entries.unexplained + hidden,

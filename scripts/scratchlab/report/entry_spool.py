@@ -1,7 +1,7 @@
 """The entries of a report, made once from the findings.
 
-Making a finding costs ten times what reading it back does, and summary, file, table and exit
-status each iterate all of them.
+Making a finding costs ten times what reading it back does, and file and page iterate all of them;
+summary, table and exit status need little more than those that are not plain.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class EntrySpool(SectionSpool):
         mark: Callable[[Finding, EntrySection], None],
     ) -> None:
         """``histories`` are those of the image; ``scale`` weighs what changed since the start.
-        ``mark`` is called with each finding and its section before that is kept.
+        ``mark`` is called with each finding that is not plain, and its section, before that is
+        kept.
         """
         super().__init__()
         self.explained = self.unexplained = self.missing = self.altered = 0

@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from scratchlab.collect.image.layers.paths import to_key, to_path
@@ -235,3 +235,10 @@ def test_layers_add_up_as_in_the_specification(seed: int) -> None:
     }
     assert actual == model(layers)
     found.ledger.close()
+
+
+@given(st.binary(min_size=header.BLOCK, max_size=header.BLOCK))
+@example(b"\xff" * header.BLOCK)
+@example(bytes(header.BLOCK))
+def test_a_checksum_is_the_sum_of_all_bytes(block: bytes) -> None:
+    assert header._sum(block) == sum(block)

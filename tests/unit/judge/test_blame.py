@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scratchlab.judge import blame
-from scratchlab.judge.blame import Blame, LayerLine, LayerSum
+from scratchlab.judge.blame import Blame, LayerLine, LayerSum, LayerSums
 from scratchlab.ledger import LayerChange, LayerStep, Ledger
 from scratchlab.model import Entry, Image, Kind
 
@@ -241,10 +241,8 @@ def test_layers_are_summed_up() -> None:
         ("/a/old", (made(1, 100), LayerStep(2, LayerChange.REMOVED))),
         ("/d", (made(0, kind=DIRECTORY), LayerStep(2, LayerChange.REMOVED))),
     ])  # fmt: skip
-    assert blame.layer_sums(image, 3) == (
-        LayerSum(4, 15, 2, 5, left=1),
-        LayerSum(4, 107, 1, 100, left=2),
-        LayerSum(1, 0, 0, 0, left=1),
+    assert blame.layer_sums(image, 3) == LayerSums(
+        (LayerSum(4, 15, 2, 5), LayerSum(4, 107, 1, 100), LayerSum(1, 0, 0, 0)), entries=4
     )
     # damaged evidence: no layer 1
-    assert blame.layer_sums(image, 1) == (LayerSum(4, 15, 2, 5, left=1),)
+    assert blame.layer_sums(image, 1) == LayerSums((LayerSum(4, 15, 2, 5),), entries=4)

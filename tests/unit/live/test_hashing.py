@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -14,6 +15,7 @@ import pytest
 
 from scratchlab.collect.live.file_status import status_of
 from scratchlab.collect.live.hashing import CHANGED, HashPool, UnhashedFile
+from scratchlab.errors import LabError
 from scratchlab.model import Entry
 
 
@@ -123,3 +125,74 @@ def test_files_of_cancelled_batches_are_closed(tmp_path: Path) -> None:
         for _ in range(100):
             pool.put(unhashed(tmp_path / "file"))
     assert os.listdir("/proc/self/fd") == before
+
+
+@pytest.mark.parametrize("size", [10, 100_000])
+def test_a_file_that_the_kernel_refuses_to_close_is_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    # close(2) may fail: a FUSE answers it (Linux fs/fuse/file.c fuse_flush()).
+    (tmp_path / "file").write_bytes(b"x" * size)
+    file, close = unhashed(tmp_path / "file")._replace(xattrs=None), os.close
+
+    def refusing(fd: int) -> None:
+        is_opened = not fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_PATH
+        is_ours = is_opened and os.fstat(fd).st_ino == file.status.inode
+        close(fd)
+        if is_ours:
+            raise OSError(errno.EIO, "refused")
+
+    monkeypatch.setattr(os, "close", refusing)
+    entry = finish(file)
+    assert (entry.sha256, entry.note) == (None, "unreadable: EIO")
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(file.fd)
+
+
+@pytest.mark.parametrize("size", [10, 100_000])
+def test_each_descriptor_is_closed_once_where_the_reader_has_no_more_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    (tmp_path / "file").write_bytes(b"x" * size)
+    file = unhashed(tmp_path / "file")
+
+    def exhausted(_: HashPool, fd: int) -> int:
+        raise OSError(errno.EMFILE, f"no more than {fd}")
+
+    monkeypatch.setattr(HashPool, "_open", exhausted)
+    kept: list[UnhashedFile] = []
+
+    def put() -> None:
+        with HashPool(1) as pool:
+            pool.put(file)
+            kept.append(file)
+            list(pool.finish())
+
+    with pytest.raises(LabError, match="out of resources"):
+        put()
+    if not kept:  # what put() refuses is its caller's
+        os.close(file.fd)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(file.fd)
+
+
+def test_attributes_of_a_small_file_are_read_with_its_content(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    os.setxattr(tmp_path / "file", "user.one", b"1")
+    entry = finish(unhashed(tmp_path / "file")._replace(xattrs=None))
+    assert entry.xattrs == (("user.one", b"1"),)
+    assert entry.sha256 == hashlib.sha256(b"x").hexdigest()
+
+
+def test_attributes_of_a_small_file_that_cannot_be_opened_are_read_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    os.setxattr(tmp_path / "file", "user.one", b"1")
+
+    def refused(_: HashPool, fd: int) -> int:
+        raise OSError(errno.EACCES, str(fd))
+
+    monkeypatch.setattr(HashPool, "_open", refused)
+    entry = finish(unhashed(tmp_path / "file")._replace(xattrs=None))
+    assert (entry.xattrs, entry.note) == ((("user.one", b"1"),), "unreadable: EACCES")

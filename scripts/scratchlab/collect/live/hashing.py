@@ -80,9 +80,12 @@ class HashPool:
         os.close(self._own_fds)
 
     def put(self, file: UnhashedFile) -> None:
-        """Add a file; its descriptor now belongs to the pool. A small one is hashed here."""
+        """Add a file. A small one is hashed here. Unless this raises, its descriptor belongs to the
+        pool.
+        """
         if file.status.size <= SMALL:
             self._small.append(self._read(file))
+            os.close(file.fd)
             return
         self._batch.append(file)
         self._bytes += file.status.size + sum(len(value) for _, value in file.xattrs or ())
@@ -114,27 +117,31 @@ class HashPool:
     def _read_batch(self, batch: list[UnhashedFile]) -> list[Entry]:
         remaining = iter(batch)
         try:
-            return [self._read(file) for file in remaining]
+            return [self._read_and_close(file) for file in remaining]
         finally:
             for file in remaining:  # some remain only if an exception of ours ended the loop
                 os.close(file.fd)
 
+    def _read_and_close(self, file: UnhashedFile) -> Entry:
+        try:
+            return self._read(file)
+        finally:
+            os.close(file.fd)
+
     def _read(self, file: UnhashedFile) -> Entry:
-        opened = sha256 = why = None
         xattrs, note = file.xattrs, file.note
         try:
             opened = self._open(file.fd)
-            if xattrs is None:
-                xattrs, note = read_xattrs(opened, is_opened=True)
-            sha256, why = self._read_content(opened, file.status)
+            try:
+                if xattrs is None:
+                    xattrs, note = read_xattrs(opened, is_opened=True)
+                sha256, why = self._read_content(opened, file.status)
+            finally:
+                os.close(opened)
         except OSError as error:
-            why = f"unreadable: {error_name(error)}"
+            sha256, why = None, f"unreadable: {error_name(error)}"
             if xattrs is None:
                 xattrs, note = read_xattrs(file.fd)
-        finally:
-            if opened is not None:
-                os.close(opened)
-            os.close(file.fd)
         return to_entry(file.path, file.status, xattrs, sha256=sha256, note=why or note)
 
     def _read_content(self, fd: int, seen: FileStatus) -> tuple[str | None, str | None]:

@@ -3,7 +3,8 @@
 The container is hostile until proved otherwise, and the reader is root. So:
 
 * Each name is opened once, with O_PATH and O_NOFOLLOW, relative to the open directory that listed
-  it. All fields of the entry are read from that descriptor: nothing can be swapped in between.
+  it. All fields of the entry are read from that descriptor, or from one that was opened through
+  it: nothing can be swapped in between.
 * Opening with O_PATH has no effect: no device is opened, no FIFO waited for, no automount
   triggered. Only regular files are opened for reading, through the same descriptor.
 * A filesystem that could keep the reader waiting is one entry, and nothing is asked of it

@@ -30,7 +30,7 @@ def render_image(image: Image, ledger: Ledger, out: TextIO) -> None:
         for path, steps in ledger.histories()
         if steps[-1].change is LayerChange.REMOVED
     ]
-    layers = layer_sections(image, layer_sums(ledger, len(image.diff_ids)))
+    layers = layer_sections(image, layer_sums(ledger, len(image.diff_ids)).layers)
     _render(ledger, {"layers": layers, "removed": removed}, out)
 
 

@@ -21,7 +21,7 @@ def render_image(image: Image, ledger: Ledger, out: TextIO) -> None:
     """The same, then one line a layer: what it brought, what later ones hid, who made it."""
     render(ledger, out)
     layers = len(image.diff_ids)
-    lines, sums = layer_lines(image.config, layers), layer_sums(ledger, layers)
+    lines, sums = layer_lines(image.config, layers), layer_sums(ledger, layers).layers
     if not layers:
         return
     out.write(

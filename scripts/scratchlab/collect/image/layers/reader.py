@@ -63,24 +63,21 @@ class LayerReader:
                     f"{display(header.name)} is of tar type '{flag}', which no engine unpacks"
                 )
 
-    def _inode(
-        self, header: Header, kind: str, sha256: str | None = None, note: str | None = None
-    ) -> Inode:
+    def _inode(self, header: Header, kind: str) -> Inode:
+        xattrs = self._xattrs(header)
+        return Inode(kind, header.mode, header.uid, header.gid, xattrs=xattrs, mtime=header.mtime)
+
+    def _xattrs(self, header: Header) -> tuple[tuple[bytes, bytes], ...]:
         if header.libarchive_only:
             self._notes.add(
                 "{} has an extended attribute in LIBARCHIVE's form only, which Docker and "
                 "containerd ignore",
                 header.name,
             )
-        xattrs: tuple[tuple[bytes, bytes], ...] = ()
-        if header.xattrs:
-            check_xattrs(header.xattrs, header.name)
-            xattrs = tuple(sorted(header.xattrs.items()))
-        size = header.size if sha256 is not None or note is not None else 0
-        return Inode(
-            kind, header.mode, header.uid, header.gid, size, sha256, None, None, xattrs,
-            header.mtime, note,
-        )  # fmt: skip
+        if not header.xattrs:
+            return ()
+        check_xattrs(header.xattrs, header.name)
+        return tuple(sorted(header.xattrs.items()))
 
     def _special(self, header: Header, kind: str) -> Inode:
         inode = self._inode(header, kind)
@@ -93,17 +90,25 @@ class LayerReader:
         return inode._replace(device=header.device)
 
     def _file(self, header: Header, tar: TarReader) -> Inode:
+        xattrs = self._xattrs(header)  # before its content is read: it may be refused
+        sha256, note = self._content(header, tar)
+        return Inode(
+            "file", header.mode, header.uid, header.gid, header.size, sha256, None, None, xattrs,
+            header.mtime, note,
+        )  # fmt: skip
+
+    def _content(self, header: Header, tar: TarReader) -> tuple[str | None, str | None]:
+        """The SHA-256 of the content, and a note where there is none."""
         if not header.size:
-            return self._inode(header, "file", _EMPTY)
+            return _EMPTY, None
         if header.segments is not None:
-            return self._inode(header, "file", *self._sparse(header, header.segments, tar))
+            return self._sparse(header, header.segments, tar)
         if header.size <= _SMALL:
-            digest = hashlib.sha256(tar.read_all())
-        else:
-            digest = hashlib.sha256()
-            for piece in tar.data():
-                digest.update(piece)
-        return self._inode(header, "file", digest.hexdigest())
+            return hashlib.sha256(tar.read_all()).hexdigest(), None
+        digest = hashlib.sha256()
+        for piece in tar.data():
+            digest.update(piece)
+        return digest.hexdigest(), None
 
     def _sparse(
         self, header: Header, segments: list[tuple[int, int]], tar: TarReader
