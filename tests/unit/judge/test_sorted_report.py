@@ -45,8 +45,7 @@ def test_a_report_that_is_made_and_one_that_is_read_sort_alike(
     assert made.plain["image-layer"]
     assert list(made.remarkable)
     write(made, str(tmp_path / "report.json"))
-    with read(str(tmp_path / "report.json")) as again:
-        check(again)
+    check(read(str(tmp_path / "report.json")))
 
 
 @pytest.mark.parametrize("prediction", [AGREES, NONE, "predicted 0755, found 0700"])

@@ -6,15 +6,19 @@ import errno
 import fcntl
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from scratchlab.collect.live.content import CHANGED, Content, ContentReader
 from scratchlab.collect.live.file_status import status_of
-from scratchlab.collect.live.hashing import CHANGED, HashPool, UnhashedFile
+from scratchlab.collect.live.hash_process import HashProcess
+from scratchlab.collect.live.hashing import HashPool, UnhashedFile
 from scratchlab.errors import LabError
 from scratchlab.model import Entry
 
@@ -156,10 +160,10 @@ def test_each_descriptor_is_closed_once_where_the_reader_has_no_more_of_them(
     (tmp_path / "file").write_bytes(b"x" * size)
     file = unhashed(tmp_path / "file")
 
-    def exhausted(_: HashPool, fd: int) -> int:
+    def exhausted(_: ContentReader, fd: int) -> int:
         raise OSError(errno.EMFILE, f"no more than {fd}")
 
-    monkeypatch.setattr(HashPool, "_open", exhausted)
+    monkeypatch.setattr(ContentReader, "_open", exhausted)
     kept: list[UnhashedFile] = []
 
     def put() -> None:
@@ -190,9 +194,112 @@ def test_attributes_of_a_small_file_that_cannot_be_opened_are_read_all_the_same(
     (tmp_path / "file").write_bytes(b"x")
     os.setxattr(tmp_path / "file", "user.one", b"1")
 
-    def refused(_: HashPool, fd: int) -> int:
+    def refused(_: ContentReader, fd: int) -> int:
         raise OSError(errno.EACCES, str(fd))
 
-    monkeypatch.setattr(HashPool, "_open", refused)
+    monkeypatch.setattr(ContentReader, "_open", refused)
     entry = finish(unhashed(tmp_path / "file")._replace(xattrs=None))
     assert (entry.xattrs, entry.note) == ((("user.one", b"1"),), "unreadable: EACCES")
+
+
+# -- the process that hashes small files -------------------------------------------------------
+
+
+@pytest.fixture
+def apart() -> Iterator[HashProcess]:
+    with HashProcess() as process:
+        yield process
+
+
+def small_files(directory: Path, count: int) -> list[UnhashedFile]:
+    found = []
+    for number in range(count):
+        path = directory / f"f{number}"
+        path.write_bytes(b"%d" % number)
+        os.setxattr(path, "user.number", b"%d" % number)
+        found.append(unhashed(path)._replace(xattrs=None))
+    return found
+
+
+@pytest.mark.parametrize("count", [1, 31, 32, 33, 500])
+def test_a_process_reads_small_files_of_one_mount(
+    tmp_path: Path, apart: HashProcess, count: int
+) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    files = small_files(tmp_path, count)
+    with HashPool(1, apart, files[0].status.mount) as pool:
+        found: list[Entry] = []
+        for file in files:
+            pool.put(file)
+            found += pool.ready()
+        found += pool.finish()
+    assert [entry.path for entry in found] == [file.path for file in files]
+    for number, entry in enumerate(found):
+        assert entry.sha256 == hashlib.sha256(b"%d" % number).hexdigest()
+        assert entry.xattrs == (("user.number", b"%d" % number),)
+        assert entry.note is None
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_files_of_another_mount_are_not_given_to_the_process(
+    tmp_path: Path, apart: HashProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(HashProcess, "send", None)
+    (file,) = small_files(tmp_path, 1)
+    with HashPool(1, apart, file.status.mount + 1) as pool:
+        pool.put(file)
+        (entry,) = pool.ready()
+    assert entry.sha256 == hashlib.sha256(b"0").hexdigest()
+
+
+def test_the_process_notes_what_changed_and_does_not_open_a_fifo(
+    tmp_path: Path, apart: HashProcess
+) -> None:
+    same, grown, replaced = small_files(tmp_path, 3)
+    (tmp_path / "f1").write_bytes(b"more than before")
+    os.mkfifo(tmp_path / "fifo")
+    os.rename(tmp_path / "fifo", tmp_path / "f2")
+    with HashPool(1, apart, same.status.mount) as pool:
+        for file in (same, grown, replaced):
+            pool.put(file)
+        notes = [entry.note for entry in pool.finish()]
+    assert notes == [None, CHANGED, CHANGED]
+
+
+def test_the_process_has_no_other_descriptors_and_ends_with_its_pool(tmp_path: Path) -> None:
+    with (tmp_path / "held").open("w"), HashProcess() as process:
+        assert list(small_contents(process, tmp_path))
+        links = [os.readlink(f"/proc/{process.pid}/fd/{fd}") for fd in opened(process)]
+    kinds = sorted(link.partition(":")[0] for link in links[3:])
+    assert kinds == [f"/proc/{process.pid}/fd", "pipe", "socket"]
+    assert not os.path.exists(f"/proc/{process.pid}")
+
+
+def test_a_process_that_ended_is_an_error_and_leaks_nothing(tmp_path: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    files = small_files(tmp_path, 40)
+
+    def read() -> None:
+        with HashProcess() as process, HashPool(1, process, files[0].status.mount) as pool:
+            for file in files[:32]:
+                pool.put(file)
+            os.kill(process.pid, signal.SIGKILL)
+            for file in files[32:]:
+                pool.put(file)
+            list(pool.finish())
+
+    with pytest.raises(LabError, match="hashes small files ended"):
+        read()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def small_contents(process: HashProcess, directory: Path) -> Iterator[Content]:
+    files = small_files(directory, 3)
+    process.send([(file.fd, file.status) for file in files])
+    for file in files:
+        os.close(file.fd)
+    return process.receive()
+
+
+def opened(process: HashProcess) -> list[str]:
+    return sorted(os.listdir(f"/proc/{process.pid}/fd"), key=int)

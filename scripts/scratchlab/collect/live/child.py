@@ -12,10 +12,13 @@ import shutil
 import socket
 import sqlite3
 import threading
+from contextlib import ExitStack
 from typing import Any, NoReturn
 
 from scratchlab import codec
 from scratchlab.collect.live import messages
+from scratchlab.collect.live.file_status import mount_id_of
+from scratchlab.collect.live.hash_process import HashProcess
 from scratchlab.collect.live.hashing import HashPool
 from scratchlab.collect.live.limits import WalkLimits
 from scratchlab.collect.live.user_data import UserDataPlan
@@ -61,9 +64,11 @@ def _read(
 
     mounts = {mount.id: mount for mount in (codec.decode(Mount, item) for item in task["mounts"])}
     devices = task["devices"]
-    ledger = Ledger(path=task["ledger"])
     counted = [0]
-    with HashPool(task["workers"]) as pool:
+    with ExitStack() as stack:
+        process = _hash_process(stack)  # before there are threads
+        ledger = Ledger(path=task["ledger"])
+        pool = stack.enter_context(HashPool(task["workers"], process, mount_id_of(root_fd)))
         beats = (connection, lock, pool, counted, os.path.dirname(task["ledger"]))
         threading.Thread(target=_beat, args=beats, daemon=True).start()
         walk = Walk(
@@ -80,6 +85,16 @@ def _read(
     digest = ledger.digest()  # here, while the caller waits for the engine
     ledger.close()
     return {"done": codec.encode(walk.user_data), "digest": digest}
+
+
+def _hash_process(stack: ExitStack) -> HashProcess | None:
+    """A process that hashes beside this one; None where it has no processor of its own."""
+    if len(os.sched_getaffinity(0)) == 1:
+        return None
+    try:
+        return stack.enter_context(HashProcess())
+    except OSError:
+        return None
 
 
 def _beat(

@@ -13,8 +13,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from scratchlab.collect.live.closed import ClosedMounts
+from scratchlab.collect.live.content import EMPTY
 from scratchlab.collect.live.file_status import FileStatus, mount_id_of, status_of, to_entry
-from scratchlab.collect.live.hashing import EMPTY, HashPool, UnhashedFile
+from scratchlab.collect.live.hashing import HashPool, UnhashedFile
 from scratchlab.collect.live.limits import (
     UNHASHED_FILESYSTEMS,
     error_name,

@@ -22,6 +22,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from scratchlab import mountinfo
 from scratchlab.collect.live.closed import ClosedMounts
+from scratchlab.collect.live.content import CHANGED, EMPTY
 from scratchlab.collect.live.directories import (
     DirectoryStack,
     MovedError,
@@ -32,7 +33,7 @@ from scratchlab.collect.live.directories import (
 )
 from scratchlab.collect.live.entry_buffer import EntryBuffer
 from scratchlab.collect.live.file_status import FileStatus, mount_id_of, status_of, to_entry
-from scratchlab.collect.live.hashing import CHANGED, EMPTY, SMALL, HashPool, UnhashedFile
+from scratchlab.collect.live.hashing import SMALL, HashPool, UnhashedFile
 from scratchlab.collect.live.limits import (
     KERNEL_FILESYSTEMS,
     UNHASHED_FILESYSTEMS,
