@@ -19,7 +19,8 @@ from scratchlab.model import Entry
 
 # Bytes of a file that no thread hashes: to hand it over takes longer than to hash it, since both
 # threads then wait for Python's lock at each call of the system.
-SMALL = 64 * 1024
+_SMALL = 64 * 1024
+_SMALL_APART = 1 << 20  # and of one that the process hashes
 _UNANSWERED = 4  # batches of small files
 _BATCH_FILES = 32
 _BATCH_BYTES = 4 << 20
@@ -41,8 +42,8 @@ class UnhashedFile(NamedTuple):
 class HashPool:
     """Hashes files: ``put`` them, take entries that are ``ready``, then ``finish``.
 
-    The number of batches that are submitted to the threads bounds memory and open descriptors
-    (workers x 2 x 32), however many files there are.
+    The number of batches that are submitted to the threads, and of those that the process has not
+    answered, bounds memory and open descriptors, however many files there are.
     """
 
     def __init__(self, workers: int, apart: HashProcess | None = None, mount: int = 0) -> None:
@@ -60,6 +61,7 @@ class HashPool:
         self._reader = ContentReader(self._goes_on)
         self._apart, self._mount = apart, mount
         self._waiting: list[UnhashedFile] = []  # small ones, for the process
+        self._waiting_bytes = 0
         self._unanswered: deque[list[UnhashedFile]] = deque()
 
     def __enter__(self) -> Self:
@@ -73,9 +75,13 @@ class HashPool:
             os.close(file.fd)
         self._reader.close()
 
+    def is_small(self, status: FileStatus) -> bool:
+        """Whether no thread hashes the file: then its attributes are best read with its content."""
+        return status.size <= (_SMALL_APART if self._is_apart(status) else _SMALL)
+
     def put(self, file: UnhashedFile) -> None:
         """Add a file. Unless this raises, its descriptor belongs to the pool."""
-        if file.status.size <= SMALL:
+        if self.is_small(file.status):
             self._put_small(file)
             return
         self._batch.append(file)
@@ -104,20 +110,26 @@ class HashPool:
             yield from self._submitted.popleft()[0].result()
 
     def _put_small(self, file: UnhashedFile) -> None:
-        if self._apart is None or file.status.mount != self._mount:
+        if self._apart is None or not self._is_apart(file.status):
             self._small.append(self._read(file))
             os.close(file.fd)
-        elif len(self._waiting) < MOST_FILES - 1:
+            return
+        size = self._waiting_bytes + file.status.size
+        if len(self._waiting) < MOST_FILES - 1 and size < _BATCH_BYTES:
             self._waiting.append(file)
+            self._waiting_bytes = size
         else:
             self._send(self._apart, [*self._waiting, file])
+
+    def _is_apart(self, status: FileStatus) -> bool:
+        return self._apart is not None and status.mount == self._mount
 
     def _send(self, apart: HashProcess, files: list[UnhashedFile]) -> None:
         if len(self._unanswered) == _UNANSWERED:
             self._receive(apart)
         apart.send([(file.fd, file.status) for file in files])
         self._unanswered.append(files)
-        self._waiting = []
+        self._waiting, self._waiting_bytes = [], 0
         for file in files:
             os.close(file.fd)
 

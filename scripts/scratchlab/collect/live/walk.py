@@ -33,7 +33,7 @@ from scratchlab.collect.live.directories import (
 )
 from scratchlab.collect.live.entry_buffer import EntryBuffer
 from scratchlab.collect.live.file_status import FileStatus, mount_id_of, status_of, to_entry
-from scratchlab.collect.live.hashing import SMALL, HashPool, UnhashedFile
+from scratchlab.collect.live.hashing import HashPool, UnhashedFile
 from scratchlab.collect.live.limits import (
     KERNEL_FILESYSTEMS,
     UNHASHED_FILESYSTEMS,
@@ -336,7 +336,7 @@ class Walk:
         why = self._not_hashed(status)
         first = status.links == 1 or (why is None and self._links.add(status, path))
         hashed = why is None and first and self._is_content_read(path, status)
-        if hashed and 0 < status.size <= SMALL:
+        if hashed and status.size and self._pool.is_small(status):
             return self._hash(UnhashedFile(fd, path, status))
         xattrs, note = read_xattrs(fd)
         if hashed and status.size:
