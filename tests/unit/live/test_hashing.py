@@ -10,15 +10,19 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from scratchlab.collect.live.content import CHANGED, Content, ContentReader
-from scratchlab.collect.live.file_status import status_of
+from scratchlab.collect.live.file_status import mount_id_of, status_of
 from scratchlab.collect.live.hash_process import HashProcess
 from scratchlab.collect.live.hashing import HashPool, UnhashedFile
+from scratchlab.collect.live.limits import WalkLimits
+from scratchlab.collect.live.user_data import UserDataPlan
+from scratchlab.collect.live.walk import Walk
 from scratchlab.errors import LabError
 from scratchlab.model import Entry
 
@@ -293,13 +297,59 @@ def test_a_process_that_ended_is_an_error_and_leaks_nothing(tmp_path: Path) -> N
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def small_contents(process: HashProcess, directory: Path) -> Iterator[Content]:
+def small_contents(process: HashProcess, directory: Path) -> list[Content]:
     files = small_files(directory, 3)
     process.send([(file.fd, file.status) for file in files])
     for file in files:
         os.close(file.fd)
-    return process.receive()
+    return [process.receive() for _ in files]
 
 
 def opened(process: HashProcess) -> list[str]:
     return sorted(os.listdir(f"/proc/{process.pid}/fd"), key=int)
+
+
+_WAITING = """
+import os, sys, time
+from scratchlab.collect.live.content import ContentReader
+from scratchlab.collect.live.file_status import mount_id_of, status_of
+from scratchlab.collect.live.hash_process import HashProcess
+ContentReader.read = lambda *_: time.sleep(600)  # as in a filesystem that does not answer
+process = HashProcess()
+fd = os.open(".", os.O_PATH)
+process.send([(fd, status_of(fd))])
+print(process.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_the_process_ends_with_its_parent_while_it_waits_for_a_file() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", _WAITING], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        env={"PYTHONPATH": "scripts"},
+    ) as parent:  # fmt: skip
+        assert parent.stdout
+        number = int(parent.stdout.readline())
+        assert os.path.exists(f"/proc/{number}")
+        parent.kill()
+    deadline = time.monotonic() + 20
+    while os.path.exists(f"/proc/{number}") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not os.path.exists(f"/proc/{number}")
+
+
+def test_no_file_of_the_root_waits_for_the_plan(tmp_path: Path, apart: HashProcess) -> None:
+    (tmp_path / "log").write_bytes(b"before")
+
+    def plan() -> UserDataPlan:
+        with (tmp_path / "log").open("ab") as log:
+            log.write(b", and after")
+        return UserDataPlan()
+
+    root = os.open(tmp_path, os.O_PATH | os.O_DIRECTORY)
+    with HashPool(1, apart, mount_id_of(root)) as pool:
+        ledger = Walk(None, WalkLimits(), pool, plan=plan).read(root)
+    os.close(root)
+    entry = ledger.get("/log")
+    assert entry is not None
+    assert (entry.sha256, entry.note) == (hashlib.sha256(b"before").hexdigest(), None)

@@ -248,3 +248,15 @@ def test_progress_counts_every_entry(tmp_path: Path) -> None:
     read(tmp_path, progress=counts.append)
     assert counts[-1] == 701
     assert counts == sorted(counts)
+
+
+def test_many_attributes_without_values_are_bounded_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    names = [f"user.{number}" for number in range(5000)]  # listxattr(2) returns 64 KiB of them
+    monkeypatch.setattr(os, "listxattr", lambda _: names)
+    monkeypatch.setattr(os, "getxattr", lambda _, __: b"")
+    found = entry(read(tmp_path), "/file")
+    assert len(found.xattrs) < 2000
+    assert found.note == "extended attributes not read: more than 262144 bytes"

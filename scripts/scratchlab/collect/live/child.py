@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import select
 import shutil
+import signal
 import socket
 import sqlite3
 import threading
@@ -32,6 +33,7 @@ BEAT = 1.0  # seconds between two messages that the reading goes on
 
 def main(connection_fd: int, root_fd: int) -> NoReturn:
     """Read the root ``root_fd`` as the messages on the socket ``connection_fd`` ask for."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a caller may ignore it; this one waits
     connection = socket.socket(fileno=connection_fd)
     task = messages.receive(connection)
     lock = threading.Lock()
@@ -89,9 +91,9 @@ def _read(
 
 def _hash_process(stack: ExitStack) -> HashProcess | None:
     """A process that hashes beside this one; None where it has no processor of its own."""
-    if len(os.sched_getaffinity(0)) == 1:
-        return None
     try:
+        if len(os.sched_getaffinity(0)) == 1:
+            return None
         return stack.enter_context(HashProcess())
     except OSError:
         return None

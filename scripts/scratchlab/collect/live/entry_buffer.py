@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from scratchlab.collect.live.limits import ENTRY_COST, WalkLimits
+from scratchlab.collect.live.xattrs import cost
 from scratchlab.ledger import Ledger
 from scratchlab.model import Entry
 
@@ -30,7 +31,7 @@ class EntryBuffer:
         """Add ``entries``. Raises LabError where the ledger would be larger than the limits."""
         for entry in entries:
             self._ready.append(entry)
-            xattr_bytes = sum(len(value) for _, value in entry.xattrs) if entry.xattrs else 0
+            xattr_bytes = cost(entry.xattrs) if entry.xattrs else 0
             self._bytes += xattr_bytes
             self.charge(len(entry.path) + xattr_bytes)
             if len(self._ready) >= _ENTRIES or self._bytes >= _BYTES:

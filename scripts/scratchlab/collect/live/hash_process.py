@@ -7,13 +7,15 @@ Descriptors (O_PATH) go to it, so that no name is resolved again, and contents c
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import marshal
 import os
 import signal
 import socket
 import struct
-from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO, NoReturn, Self
+import time
+from collections.abc import Sequence
+from typing import BinaryIO, NoReturn, Self
 
 from scratchlab.collect.live.content import Content, ContentReader
 from scratchlab.collect.live.file_status import FileStatus
@@ -22,6 +24,8 @@ from scratchlab.errors import LabError
 MOST_FILES = 32  # of one batch; the kernel takes 253 descriptors (SCM_MAX_FD)
 _MOST_BYTES = 1 << 16  # of a request
 _LENGTH = struct.Struct("<I")
+_BEAT = 0.2  # seconds between two answers that are sent while a batch goes on
+_PR_SET_PDEATHSIG = 1  # include/uapi/linux/prctl.h
 
 
 class HashProcess:
@@ -32,6 +36,7 @@ class HashProcess:
         # One request is one message, so that its descriptors stay with it.
         self._requests, requests = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         reading, writing = os.pipe()
+        parent = os.getpid()
         try:
             self.pid = os.fork()
         except OSError:
@@ -41,7 +46,7 @@ class HashProcess:
             os.close(writing)
             raise
         if not self.pid:
-            _serve(requests.detach(), writing)
+            _serve(requests.detach(), writing, parent)
         requests.close()
         os.close(writing)
         self._answers: BinaryIO = os.fdopen(reading, "rb")
@@ -66,14 +71,14 @@ class HashProcess:
         except OSError as error:
             raise _ended() from error
 
-    def receive(self) -> Iterator[Content]:
-        """The contents of the first batch that was not received yet. Raises LabError."""
+    def receive(self) -> Content:
+        """The content of the first file that was not received yet. Raises LabError."""
         (size,) = _LENGTH.unpack(self._exactly(_LENGTH.size))
         # marshal: the other side is a copy of this program.
-        error, found = marshal.loads(self._exactly(size))  # noqa: S302
+        error, content = marshal.loads(self._exactly(size))  # noqa: S302
         if error is not None:
             raise LabError(*error)
-        return (Content(*content) for content in found)
+        return Content(*content)
 
     def _exactly(self, size: int) -> bytes:
         data = self._answers.read(size)
@@ -89,10 +94,14 @@ def _ended() -> LabError:
     )
 
 
-def _serve(requests_fd: int, answers_fd: int) -> NoReturn:
+def _serve(requests_fd: int, answers_fd: int, parent: int) -> NoReturn:
     """Answer requests until the other side is gone."""
     status = 1
     try:
+        # What keeps it waiting for a file must not keep it longer than its parent.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(status)
         _close_all_but(requests_fd, answers_fd)
         with (
             socket.socket(fileno=requests_fd) as requests,
@@ -103,26 +112,26 @@ def _serve(requests_fd: int, answers_fd: int) -> NoReturn:
                 request, fds, *_ = socket.recv_fds(requests, _MOST_BYTES, MOST_FILES)
                 if not request:
                     break
-                answer = marshal.dumps(_answer(reader, request, fds))
-                answers.write(_LENGTH.pack(len(answer)) + answer)
-                answers.flush()
+                _answer(reader, request, fds, answers)
         status = 0
     finally:
         os._exit(status)  # whatever the copied program would do at its end
 
 
-def _answer(
-    reader: ContentReader, request: bytes, fds: Sequence[int]
-) -> tuple[tuple[str, str] | None, list[Any]]:
+def _answer(reader: ContentReader, request: bytes, fds: Sequence[int], answers: BinaryIO) -> None:
     seen = [FileStatus(*values) for values in marshal.loads(request)]  # noqa: S302 - as above
-    try:
-        found = [tuple(reader.read(fd, one, None)) for fd, one in zip(fds, seen, strict=True)]
-    except LabError as error:
-        return (error.what, error.remedy), []
-    finally:
-        for fd in fds:
-            os.close(fd)
-    return None, found
+    sent = time.monotonic()
+    for fd, status in zip(fds, seen, strict=True):
+        try:
+            answer = marshal.dumps((None, tuple(reader.read(fd, status, None))))
+        except LabError as error:
+            answer = marshal.dumps(((error.what, error.remedy), None))
+        os.close(fd)
+        answers.write(_LENGTH.pack(len(answer)) + answer)
+        if (now := time.monotonic()) > sent + _BEAT:
+            answers.flush()
+            sent = now
+    answers.flush()
 
 
 def _close_all_but(*kept: int) -> None:

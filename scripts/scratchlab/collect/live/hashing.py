@@ -15,6 +15,7 @@ from typing import NamedTuple, Self
 from scratchlab.collect.live.content import Content, ContentReader, Xattrs
 from scratchlab.collect.live.file_status import FileStatus, to_entry
 from scratchlab.collect.live.hash_process import MOST_FILES, HashProcess
+from scratchlab.collect.live.xattrs import cost
 from scratchlab.model import Entry
 
 # Bytes of a file that no thread hashes: to hand it over takes longer than to hash it, since both
@@ -85,7 +86,7 @@ class HashPool:
             self._put_small(file)
             return
         self._batch.append(file)
-        self._bytes += file.status.size + sum(len(value) for _, value in file.xattrs or ())
+        self._bytes += file.status.size + cost(file.xattrs or ())
         if len(self._batch) >= _BATCH_FILES or self._bytes >= _BATCH_BYTES:
             self._submit()
 
@@ -103,9 +104,10 @@ class HashPool:
         self._submit()
         if self._apart is not None and self._waiting:
             self._send(self._apart, self._waiting)
+        yield from self.ready()
         while self._apart is not None and self._unanswered:
             self._receive(self._apart)
-        yield from self.ready()
+            yield from self.ready()
         while self._submitted:
             yield from self._submitted.popleft()[0].result()
 
@@ -134,9 +136,9 @@ class HashPool:
             os.close(file.fd)
 
     def _receive(self, apart: HashProcess) -> None:
-        files = self._unanswered.popleft()
-        self._small += map(_entry, files, apart.receive())
-        self.beats += 1
+        for file in self._unanswered.popleft():
+            self._small.append(_entry(file, apart.receive()))
+            self.beats += 1
 
     def _submit(self) -> None:
         if self._batch:

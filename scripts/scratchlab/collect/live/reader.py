@@ -14,6 +14,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -30,6 +31,7 @@ from scratchlab.reading import UserDataRead
 
 SILENCE = 60.0  # seconds without progress after which the process is given up
 _GRACE = 3.0  # seconds for a killed process to end
+_POLL = 0.05  # seconds
 _WORKERS = 2  # threads that hash
 # Isolated (-I), without site-packages (-S): the reader needs only the standard library.
 _PROGRAM = (
@@ -152,11 +154,12 @@ class RootReader:
         what = f"the live root was silent for {self._silence:g} s"
         remedy = "see which filesystem does not answer: docker exec CONTAINER cat /proc/mounts"
         self._abandoned = not self._ended()
-        if not self._abandoned:
+        left = f"process {self.pid}" if self._abandoned else self._hashing_left()
+        if not left:
             return LabError(f"{what}, and the reading was given up", remedy)
         return LabError(
-            f"{what}: a filesystem of the container does not answer, and process {self.pid} ends"
-            " when the filesystem answers",
+            f"{what}: a filesystem of the container does not answer, and {left} ends when the"
+            " filesystem answers",
             remedy,
         )
 
@@ -166,6 +169,17 @@ class RootReader:
         except subprocess.TimeoutExpired:
             return False
         return True
+
+    def _hashing_left(self) -> str:
+        """The process that hashes for the one that ended, if it does not end with it; or empty."""
+        deadline = time.monotonic() + _GRACE
+        while time.monotonic() < deadline:
+            try:
+                os.killpg(self.pid, 0)  # its session, which has no other process
+            except OSError:
+                return ""
+            time.sleep(_POLL)
+        return f"a process of the group {self.pid}"
 
     def _open(self, digest: str) -> Ledger:
         try:

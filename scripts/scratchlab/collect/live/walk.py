@@ -121,6 +121,7 @@ class Walk:
 
     def _read_other_mounts(self, root_fd: int) -> None:
         waiting, self._other_mounts = self._other_mounts or [], None
+        self._keep(self._pool.finish())  # none of the root's files waits for the image
         self._users = BoundedMounts(self._plan(), self._closed.visible)
         for mountpoint in waiting:
             self._path, name = os.path.split(mountpoint)

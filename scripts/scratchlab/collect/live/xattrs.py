@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterable
 
 from scratchlab.collect.live.limits import error_name
 
@@ -11,6 +12,7 @@ _NONE = (errno.ENOTSUP, errno.ENOSYS)
 _GONE = (errno.ENODATA, errno.ERANGE)
 # On some filesystems one inode can hold thousands of values of 64 KiB.
 _MOST_BYTES = 256 * 1024
+_ATTRIBUTE = 128  # bytes that one takes in memory, beside its name and value
 
 
 def read_xattrs(
@@ -38,11 +40,16 @@ def read_xattrs(
             # Removed since it was listed (a change), or not readable.
             note = "changed while read" if error.errno in _GONE else _note(error)
             continue
-        left -= len(name) + len(value)
+        left -= len(name) + len(value) + _ATTRIBUTE
         if left < 0:
             return tuple(xattrs), f"extended attributes not read: more than {_MOST_BYTES} bytes"
         xattrs.append((name, value))
     return tuple(xattrs), note
+
+
+def cost(xattrs: Iterable[tuple[str, bytes]]) -> int:
+    """The bytes that ``xattrs`` take in memory, about."""
+    return sum(len(name) + len(value) + _ATTRIBUTE for name, value in xattrs)
 
 
 def _note(error: OSError) -> str:
