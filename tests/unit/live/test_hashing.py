@@ -275,7 +275,7 @@ def test_the_process_has_no_other_descriptors_and_ends_with_its_pool(tmp_path: P
         assert list(small_contents(process, tmp_path))
         links = [os.readlink(f"/proc/{process.pid}/fd/{fd}") for fd in opened(process)]
     kinds = sorted(link.partition(":")[0] for link in links[3:])
-    assert kinds == [f"/proc/{process.pid}/fd", "pipe", "socket"]
+    assert kinds == [f"/proc/{process.pid}/fd", "socket", "socket"]
     assert not os.path.exists(f"/proc/{process.pid}")
 
 

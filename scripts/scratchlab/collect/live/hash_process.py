@@ -35,21 +35,19 @@ class HashProcess:
         """Raises OSError where no process can be made."""
         # One request is one message, so that its descriptors stay with it.
         self._requests, requests = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        reading, writing = os.pipe()
+        answers, writing = socket.socketpair()
         parent = os.getpid()
         try:
             self.pid = os.fork()
         except OSError:
-            self._requests.close()
-            requests.close()
-            os.close(reading)
-            os.close(writing)
+            for connection in (self._requests, requests, answers, writing):
+                connection.close()
             raise
         if not self.pid:
-            _serve(requests.detach(), writing, parent)
+            _serve(requests.detach(), writing.detach(), parent)
         requests.close()
-        os.close(writing)
-        self._answers: BinaryIO = os.fdopen(reading, "rb")
+        writing.close()
+        self._answers: BinaryIO = os.fdopen(answers.detach(), "rb")
 
     def __enter__(self) -> Self:
         return self
