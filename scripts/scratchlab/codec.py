@@ -8,7 +8,7 @@ import base64
 import binascii
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import Enum
 from functools import cache
@@ -26,17 +26,8 @@ def encode(value: Any) -> Any:
 
     Fields with their default value are left out; sets are sorted; bytes become base64.
     """
-    if is_dataclass(value) and not isinstance(value, type):
-        pairs = ((field, getattr(value, field.name)) for field in fields(value))
-        return {field.name: encode(item) for field, item in pairs if item != _default(field)}
-    if _is_named_tuple(type(value)):
-        named = zip(value._fields, value, strict=True)
-        defaults = value._field_defaults
-        return {
-            name: encode(item)
-            for name, item in named
-            if name not in defaults or item != defaults[name]
-        }
+    if _has_fields(type(value)):
+        return {name: encode(item) for name, item, default in _fields(value) if item != default}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, bytes):
@@ -59,7 +50,7 @@ def decode(kind: type[T], data: Any) -> T:
 def _decode(kind: Any, data: Any, where: str) -> Any:
     if kind is Any:
         return data
-    if isinstance(kind, type) and (is_dataclass(kind) or _is_named_tuple(kind)):
+    if isinstance(kind, type) and _has_fields(kind):
         return _with_fields(kind, data, where)
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
@@ -96,8 +87,18 @@ def _with_fields(kind: type, data: Any, where: str) -> Any:
         raise MismatchError(f"{where}: a field is missing") from error
 
 
-def _is_named_tuple(kind: type) -> bool:
-    return issubclass(kind, tuple) and hasattr(kind, "_fields")
+def _has_fields(kind: type) -> bool:
+    return is_dataclass(kind) or (issubclass(kind, tuple) and hasattr(kind, "_fields"))
+
+
+def _fields(value: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Name, value and default (MISSING: none) of each field of a dataclass or a named tuple."""
+    if is_dataclass(value):
+        for field in fields(value):
+            yield field.name, getattr(value, field.name), _default(field)
+    else:
+        for name, item in zip(value._fields, value, strict=True):
+            yield name, item, value._field_defaults.get(name, MISSING)
 
 
 def _tuple(arguments: tuple[Any, ...], data: Any, where: str) -> tuple[Any, ...]:

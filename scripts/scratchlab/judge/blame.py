@@ -177,7 +177,7 @@ def layer_sums(image: Ledger, layers: int) -> LayerSums:
     entries = 0
     counts = [[0, 0, 0, 0] for _ in range(layers)]
     for entry in image:
-        if entry.layer is None:  # no layer lists it: a directory above one that a layer has
+        if entry.layer is None:  # a directory that no layer lists (the root directory among them)
             continue
         entries += 1
         if entry.layer < layers:

@@ -168,8 +168,7 @@ class _Comparison:
             return finding
         words = "gone" if look.sight is Sight.GONE else "changed"
         proof = Evidence("stat", f"it was {words} when it was looked at again")
-        live = finding.live
-        live = live and live._replace(note=CHANGED_WHILE_READ)
+        live = finding.live and finding.live._replace(note=CHANGED_WHILE_READ)
         status = Status.CHANGED if finding.status is Status.MISSING else finding.status
         return finding._replace(
             status=status, origin=Origin.WRITTEN_LATER, evidence=(proof,), live=live

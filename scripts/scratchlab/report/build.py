@@ -172,7 +172,6 @@ def _summary(
         mount.origin is Origin.UNEXPLAINED for mount in judgement.mounts if not mount.entry
     )
     return {
-        # Directories that no layer lists (the root directory among them) have no layer.
         "image_entries": layers.entries,
         "live_entries": len(evidence.live),
         "explained": entries.explained,

@@ -45,15 +45,11 @@ class EntrySpool(SectionSpool):
             if is_plain(section):
                 self._plain[section["origin"]] += 1
                 self._examples.setdefault(section["prediction"], section)
-                self.add(section)
-                continue
-            if (trouble := trouble_of(section)) in DRIFT:
-                mounted = trouble == "mounted"
-                weighed = scale.weigh(finding.path, finding.live, finding.image, mounted=mounted)
-                section["drift"] = drift_section(weighed)
-            mark(finding, section)
+            else:
+                _weigh(finding, section, scale)
+                mark(finding, section)
+                self._remarkable.add(section)
             self.add(section)
-            self._remarkable.add(section)
 
     @property
     def sorted(self) -> Sorted:
@@ -74,3 +70,11 @@ class EntrySpool(SectionSpool):
             unknown = finding.origin is Origin.UNEXPLAINED
             self.unexplained += unknown
             self.explained += not unknown
+
+
+def _weigh(finding: Finding, section: EntrySection, scale: Scale) -> None:
+    """Add the weight of ``finding`` to its ``section``, if it changed since the start."""
+    if (trouble := trouble_of(section)) in DRIFT:
+        mounted = trouble == "mounted"
+        weighed = scale.weigh(finding.path, finding.live, finding.image, mounted=mounted)
+        section["drift"] = drift_section(weighed)

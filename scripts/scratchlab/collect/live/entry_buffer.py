@@ -31,7 +31,7 @@ class EntryBuffer:
         """Add ``entries``. Raises LabError where the ledger would be larger than the limits."""
         for entry in entries:
             self._ready.append(entry)
-            xattr_bytes = cost(entry.xattrs) if entry.xattrs else 0
+            xattr_bytes = cost(entry.xattrs)
             self._bytes += xattr_bytes
             self.charge(len(entry.path) + xattr_bytes)
             if len(self._ready) >= _ENTRIES or self._bytes >= _BYTES:

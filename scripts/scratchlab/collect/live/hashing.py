@@ -49,7 +49,7 @@ class HashPool:
 
     def __init__(self, workers: int, apart: HashProcess | None = None, mount: int = 0) -> None:
         """``workers`` threads. ``apart``: it reads the small files of the mount with the id
-        ``mount``, on which nothing keeps it waiting.
+        ``mount``, which must be the root's: no process of the container answers for it.
         """
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="hash")
         self._most_submitted = workers * _BATCHES_PER_WORKER

@@ -40,7 +40,7 @@ def read_xattrs(
             # Removed since it was listed (a change), or not readable.
             note = "changed while read" if error.errno in _GONE else _note(error)
             continue
-        left -= len(name) + len(value) + _ATTRIBUTE
+        left -= cost([(name, value)])
         if left < 0:
             return tuple(xattrs), f"extended attributes not read: more than {_MOST_BYTES} bytes"
         xattrs.append((name, value))

@@ -93,9 +93,16 @@ class LayerReader:
         xattrs = self._xattrs(header)  # before its content is read: it may be refused
         sha256, note = self._content(header, tar)
         return Inode(
-            "file", header.mode, header.uid, header.gid, header.size, sha256, None, None, xattrs,
-            header.mtime, note,
-        )  # fmt: skip
+            "file",
+            header.mode,
+            header.uid,
+            header.gid,
+            header.size,
+            sha256,
+            xattrs=xattrs,
+            mtime=header.mtime,
+            note=note,
+        )
 
     def _content(self, header: Header, tar: TarReader) -> tuple[str | None, str | None]:
         """The SHA-256 of the content, and a note where there is none."""
