@@ -13,7 +13,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from scratchlab.commit import FILE, of_repository  # noqa: E402
+from scratchlab.commit import FILE, of_repository  # noqa: E402 - it is found by the path above
 
 
 class CommitHook(BuildHookInterface[Any]):

@@ -51,7 +51,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no types
             if name in variables:
                 try:
                     value = self._templar.template(variables[name])
-                except Exception as error:
+                except Exception as error:  # whatever a filter or a lookup of the user raises
                     wrong.append(f"{name} cannot be evaluated: {error}")
                     continue
                 wrong += problems(name, option, value)
