@@ -134,6 +134,17 @@ def test_disagreement_is_emphasized(show: Show, disk: Disk) -> None:
     expect(page.locator("#detail .loud")).to_contain_text("Not as predicted")
 
 
+def test_click_survives_a_redraw_between_press_and_release(show: Show, disk: Disk) -> None:
+    page = show(disk(reports.sleep()))
+    page.locator(row(page, "null")).hover()
+    page.mouse.down()
+    page.set_viewport_size({"width": 1400, "height": 890})
+    page.evaluate("document.dispatchEvent(new Event('resized'))")
+    page.evaluate("document.getElementById('tree').dispatchEvent(new Event('scroll'))")
+    page.mouse.up()
+    expect(page.locator("#detail h3")).to_have_text("/dev/null")
+
+
 def test_drift_is_neither_an_alarm_nor_as_expected(show: Show, disk: Disk) -> None:
     page = show(disk(reports.drifted()))
     verdict = page.locator(".verdict.drifted")
@@ -325,51 +336,6 @@ def test_ladder_quiz_and_mounts_need_no_sideways_scrolling(show: Show, disk: Dis
     page = show(disk(reports.climbed()), viewport={"width": 360, "height": 740})
     page.click("#mounts summary")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
-
-
-def test_print_holds_everything(show: Show, disk: Disk) -> None:
-    report = reports.huge(500)
-    page = show(disk(reports.report(report.entries, checks=[reports.check("E01")])))
-    page.click("#open-all")
-    drawn = page.locator("#rows .row")
-    total = page.locator("#tree").get_attribute("aria-rowcount")
-    assert total == str(500 + 1 + 1 + 5 + 26 + 1)  # files, their directories, Docker's, the heading
-    assert drawn.count() < 120
-    page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    assert drawn.count() == int(total) - 1
-    assert page.locator("details:not([open])").count() == 0
-    page.evaluate("dispatchEvent(new Event('afterprint'))")
-    assert (
-        page.locator("details:not([open])").count() == 3
-    )  # experiment; what is not compared; words
-    assert page.pdf().startswith(b"%PDF")
-
-
-def printed(page: Page) -> str:
-    """What the printed page names as left out."""
-    page.emulate_media(media="print")
-    page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    note = page.locator("#unprinted")
-    text = note.inner_text() if note.is_visible() else ""
-    page.evaluate("dispatchEvent(new Event('afterprint'))")
-    page.emulate_media(media="screen")
-    assert note.is_hidden()
-    return text
-
-
-def test_print_names_what_it_leaves_out(show: Show, disk: Disk) -> None:
-    page = show(disk(reports.huge(4000)))
-    total = 4000 + 1 + 1 + 40 + 26  # files, /usr, its directories, Docker's
-    page.click("#close-all")
-    closed = total - len(rows(page))
-    assert f"{closed:,} in closed directories" in printed(page)
-    page.click("#open-all")
-    assert f"{total - 3000:,} after the first 3,000" in printed(page)
-    page.fill("#search", "file0012")
-    assert f"{total - 104:,} that the filter hides" in printed(
-        page
-    )  # 100 files, 4 directories above
-    assert printed(show(disk(reports.sleep()))) == ""
 
 
 def test_page_names_what_was_not_compared(show: Show, disk: Disk) -> None:

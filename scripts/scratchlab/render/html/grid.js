@@ -56,9 +56,23 @@ class Grid {
     if (!atLeast && active !== undefined && (active < first || active >= first + wanted.length)) {
       wanted.push(this.row(this.active, active)); // aria-activedescendant must exist
     }
-    this.rows.replaceChildren(...wanted);
+    this.put(wanted);
     if (active === undefined) this.box.removeAttribute("aria-activedescendant");
     else this.box.setAttribute("aria-activedescendant", `row-${this.active.at}`);
+  }
+
+  // Leaves every row as it is that does not change. A browser drops a click when the element
+  // where it began is gone before it ends, and a scroll or a resize can come between the two.
+  put(wanted) {
+    const there = new Map([...this.rows.children].map((row) => [row.id, row]));
+    const rows = wanted.map((row) => (there.get(row.id)?.isEqualNode(row) ? there.get(row.id) : row));
+    const kept = new Set(rows);
+    for (const row of there.values()) if (!kept.has(row)) row.remove();
+    let next = this.rows.firstChild;
+    for (const row of rows) {
+      if (row === next) next = next.nextSibling;
+      else this.rows.insertBefore(row, next);
+    }
   }
 
   row(node, index) {
