@@ -119,9 +119,10 @@ def verify(
         )  # fmt: skip
     with Progress() as progress, connect_engine(engine, url) as client:
         _warn_of_paused(client)
-        evidence, judgement = verification.verify(
+        evidence, built = verification.report(
             client,
             containers[0],
+            policy,
             vantage=vantage,
             progress=progress,
             fresh=fresh,
@@ -130,12 +131,10 @@ def verify(
             prepare=partial(_import_the_rest, form),
         )
     from scratchlab.report import write
-    from scratchlab.report.build import build
 
     with evidence:
         if save_evidence:
             evidence.save(save_evidence)
-        built = build(evidence, judgement, judgement.checks, policy=policy)
         if since is None:
             return _written(built, json_file, form, rows)
         from scratchlab.cli.difference import show_since

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 from scratchlab import report
 from scratchlab.collect.image.from_engine import SharedImages
 from scratchlab.errors import LabError
+from scratchlab.lab import verification
 from scratchlab.lab.concurrency import call_within
-from scratchlab.lab.verification import verify
 from scratchlab.model import Json
-from scratchlab.report.build import build
 from scratchlab.report.sections import Head
 from scratchlab.report.verdict import ExitStatus
 
@@ -115,7 +114,7 @@ def verify_each(
     """Verify ``subjects``; an outcome for each, as soon as it is known.
 
     ``json_dir``: write each report to NAME.json there. ``options``: those of
-    :func:`scratchlab.lab.verification.verify`. What cannot be verified is an outcome, too: an
+    :func:`scratchlab.lab.verification.report`. What cannot be verified is an outcome, too: an
     engine that ended is asked once, and not for each container that is left.
     """
     gone = ""
@@ -142,9 +141,8 @@ def _verified(
     json_dir: str,
     **options: Any,
 ) -> Outcome:
-    evidence, judgement = verify(client, subject.id, images=images, **options)
+    evidence, built = verification.report(client, subject.id, policy, images=images, **options)
     with evidence:
-        built = build(evidence, judgement, judgement.checks, policy=policy)
         file = os.path.join(json_dir, f"{subject.name}.json") if json_dir else ""
         if file:
             report.write(built, file)

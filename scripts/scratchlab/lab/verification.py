@@ -5,52 +5,95 @@ The judge is imported late, so that a caller can let that happen while the image
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias, TypedDict
 
 from scratchlab import evidence
 from scratchlab.collect.freezing import frozen, left_paused
-from scratchlab.collect.image.from_engine import SharedImages
 from scratchlab.collect.live.user_data import UserDataPlan
 from scratchlab.collect.vantage import open_container
 from scratchlab.evidence import EvidenceSet
-from scratchlab.model import Kind, Origin, Status
-from scratchlab.progress import Progress
+from scratchlab.model import Finding, Kind, Origin, Status
 from scratchlab.reading import UserData
 
 if TYPE_CHECKING:
-    from scratchlab.collect.engines import EngineClient
-    from scratchlab.judge import Judgement
+    from typing import Unpack
 
-__all__ = ["left_paused", "replay", "verify"]
+    from scratchlab.collect.engines import EngineClient
+    from scratchlab.collect.image.from_engine import SharedImages
+    from scratchlab.judge import Judgement
+    from scratchlab.progress import Progress
+    from scratchlab.report import Report
+    from scratchlab.report.policy.file import Policy
+
+__all__ = ["left_paused", "replay", "report", "verify"]
 
 MOST_LOOKED_AT = 10_000  # paths of one second look, of each kind
 
 
+_Make: TypeAlias = "Callable[[EvidenceSet, Judgement], Report]"
+
+
+class Options(TypedDict, total=False):
+    """How a running container is verified."""
+
+    vantage: str
+    """As of :func:`~scratchlab.collect.vantage.open_container`, as are the next three."""
+    progress: Progress | None
+    fresh: bool
+    images: SharedImages | None
+    user_data: UserData
+    """How much to read of what lies on volumes and binds."""
+    freeze: bool
+    """Pause the container while it is read."""
+    prepare: Callable[[], object] | None
+    """Called while the image is read, in a thread of its own."""
+
+
 def verify(
+    client: EngineClient, container: str, **options: Unpack[Options]
+) -> tuple[EvidenceSet, Judgement]:
+    """Verify the running ``container``. Raises LabError when it cannot be examined.
+
+    The expected ledger is computed from the image and the facts alone.
+    """
+    collected, judgement, _ = _verify(client, container, None, options)
+    return collected, judgement
+
+
+def report(
     client: EngineClient,
     container: str,
-    *,
-    vantage: str = "auto",
-    progress: Progress | None = None,
-    fresh: bool = False,
-    images: SharedImages | None = None,
-    user_data: UserData = UserData.LIST,
-    freeze: bool = False,
-    prepare: Callable[[], object] | None = None,
-) -> tuple[EvidenceSet, Judgement]:
-    """Verify the running ``container``; the arguments are those of ``open_container``.
-
-    ``user_data`` says how much to read of what lies on volumes and binds; ``freeze``: pause the
-    container while it is read. ``prepare``: called while the image is read, in a thread of its own.
-    The expected ledger is computed from the image and the facts alone.
-    Raises LabError when the container cannot be examined.
+    policy: Policy | None = None,
+    **options: Unpack[Options],
+) -> tuple[EvidenceSet, Report]:
+    """As :func:`verify`, with the report instead of the judgement; ``policy`` says which changes
+    do not count.
     """
+
+    def make(collected: EvidenceSet, judgement: Judgement) -> Report:
+        from scratchlab.report.build import build
+
+        return build(collected, judgement, judgement.checks, policy=policy)
+
+    collected, judgement, made = _verify(client, container, make, options)
+    return collected, make(collected, judgement) if made is None else made
+
+
+def _verify(
+    client: EngineClient, container: str, make: _Make | None, options: Options
+) -> tuple[EvidenceSet, Judgement, Report | None]:
+    """The evidence, the judgement, and what ``make`` makes of them; None where it is still to be
+    called. ``make`` must not iterate the findings more than once.
+    """
+    freeze = options.get("freeze", False)
     with (
         open_container(
-            client, container, vantage=vantage, progress=progress, fresh=fresh, images=images,
-            early=not freeze, prepare=prepare,
+            client, container, vantage=options.get("vantage", "auto"),
+            progress=options.get("progress"), fresh=options.get("fresh", False),
+            images=options.get("images"), early=not freeze, prepare=options.get("prepare"),
         ) as opened,
         ExitStack() as paused,
     ):  # fmt: skip
@@ -63,16 +106,30 @@ def verify(
         if freeze:
             inspect = dict(opened.facts.container.inspect)
             paused.enter_context(frozen(client, inspect, opened.filesystem_server()))
+        user_data = options.get("user_data", UserData.LIST)
         collected = opened.collect(UserDataPlan(user_data, mounts))
         judgement = judge(collected, expected)
         # Within the block: the process is still held.
         seen = _Seen(judgement)
+        made = None
+        if make is not None and not freeze and not _is_changed(collected):
+            made = seen.made(make, collected)
+        seen.see_all()
         if seen.doubtful:
             collected = opened.look_again(collected, seen.doubtful)
             judgement = judge(collected, expected)
         if seen.changed:
             collected = opened.look_at_changes(collected, seen.written, seen.changed)
-    return collected, judgement
+    return collected, judgement, made
+
+
+def _is_changed(collected: EvidenceSet) -> bool:
+    """Whether the container has written: then most likely something is looked at once more."""
+    return any(entry.kind is not Kind.DIRECTORY for entry in collected.writable or ())
+
+
+class _LookAgainError(Exception):
+    """A finding is met whose path is to be looked at once more."""
 
 
 class _Seen:
@@ -89,16 +146,51 @@ class _Seen:
         self.doubtful: list[str] = []
         self.written: list[str] = []
         self.changed: list[str] = []
-        for finding in judgement.findings:
-            live = finding.live
-            if is_doubtful(finding):
-                _add(self.doubtful, finding.path)
-            if finding.origin is Origin.WRITTEN_LATER and live is not None:
-                if live.kind is Kind.FILE:
-                    _add(self.written, finding.path)
-                if live.kind is not Kind.DIRECTORY:
-                    _add(self.changed, finding.path)
-        for ghost in judgement.ghosts:
+        self._judgement = judgement
+        self._is_doubtful = is_doubtful
+        self._findings = iter(judgement.findings)  # those that were not seen yet
+        self._seen_all = False
+
+    def made(self, make: _Make, collected: EvidenceSet) -> Report | None:
+        """What ``make`` makes of this same iteration, which saves another one; None as soon as a
+        path is to be looked at once more.
+        """
+        try:
+            return make(collected, replace(self._judgement, findings=self))
+        except _LookAgainError:
+            return None
+
+    def __iter__(self) -> Iterator[Finding]:
+        for finding in self._findings:
+            self._see(finding)
+            if self.doubtful or self.changed:
+                raise _LookAgainError
+            yield finding
+        self._see_ghosts()
+        if self.changed:
+            raise _LookAgainError
+
+    def see_all(self) -> None:
+        """See the findings that are left."""
+        for finding in self._findings:
+            self._see(finding)
+        self._see_ghosts()
+
+    def _see(self, finding: Finding) -> None:
+        live = finding.live
+        if self._is_doubtful(finding):
+            _add(self.doubtful, finding.path)
+        if finding.origin is Origin.WRITTEN_LATER and live is not None:
+            if live.kind is Kind.FILE:
+                _add(self.written, finding.path)
+            if live.kind is not Kind.DIRECTORY:
+                _add(self.changed, finding.path)
+
+    def _see_ghosts(self) -> None:
+        if self._seen_all:
+            return
+        self._seen_all = True
+        for ghost in self._judgement.ghosts:
             gone = ghost.kind in (Status.DELETED, Status.CHANGED)
             if gone and ghost.image.kind is not Kind.DIRECTORY:
                 _add(self.changed, ghost.path)
