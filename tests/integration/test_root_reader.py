@@ -14,6 +14,7 @@ from docker.models.containers import Container
 from docker.models.images import Image
 
 from scratchlab.collect.live.reader import RootReader
+from scratchlab.collect.live.reader_process import ReaderProcess
 from scratchlab.collect.live.user_data import UserDataPlan
 from scratchlab.collect.process import hold_process
 from scratchlab.errors import LabError
@@ -45,6 +46,45 @@ def test_it_writes_the_ledger_that_this_process_would_read(container: Container)
     with ledger, live(container) as own:
         assert list(ledger) == list(own)
     assert left_behind(os.getpid()) == []
+
+
+def test_it_reads_with_a_process_that_was_started_before(container: Container) -> None:
+    with ReaderProcess() as started, hold_process(pid(container)) as process:
+        with RootReader(process.root_fd, process.mounts, None, process=started) as reader:
+            assert reader.pid == started.pid
+            ledger, _ = reader.read(UserDataPlan())
+        process.recheck()
+        assert started.ended()
+    with ledger, live(container) as own:
+        assert list(ledger) == list(own)
+
+
+def test_a_process_that_was_started_and_is_gone_is_named(container: Container) -> None:
+    with ReaderProcess() as started, hold_process(pid(container)) as process:
+        os.kill(started.pid, signal.SIGKILL)
+        assert started.ended()
+        with pytest.raises(LabError, match=r"ended before it was done \(signal 9\)"):
+            RootReader(process.root_fd, process.mounts, None, process=started)
+    assert left_behind(os.getpid()) == []
+
+
+def test_a_process_that_is_given_nothing_ends_with_its_caller() -> None:
+    command = [sys.executable, "-c", _IDLE]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={"PYTHONPATH": "scripts"}
+    ) as caller:
+        assert caller.stdout
+        number = int(caller.stdout.readline())
+        caller.kill()
+    assert comes_true(lambda: not os.path.exists(f"/proc/{number}"), 20)
+
+
+_IDLE = """
+import time
+from scratchlab.collect.live.reader_process import ReaderProcess
+print(ReaderProcess().pid, flush=True)
+time.sleep(600)
+"""
 
 
 def test_it_has_no_descriptor_and_no_session_of_ours(container: Container) -> None:

@@ -5,7 +5,9 @@ What ``verify`` needs only once the image is read is imported while the engine p
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -29,9 +31,10 @@ from scratchlab.remedy import Reader
 from scratchlab.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from scratchlab.collect.engines import EngineClient
+    from scratchlab.collect.live.reader_process import ReaderProcess
     from scratchlab.render.terminal.rows import RowChoice
     from scratchlab.report import Report
 
@@ -117,7 +120,11 @@ def verify(
             selection, engine, url, form, policy=policy, json_dir=json_dir,
             vantage=vantage, fresh=fresh, user_data=UserData(user_data),
         )  # fmt: skip
-    with Progress() as progress, connect_engine(engine, url) as client:
+    with (
+        Progress() as progress,
+        _reader(vantage) as reader,
+        connect_engine(engine, url) as client,
+    ):
         _warn_of_paused(client)
         evidence, built = verification.report(
             client,
@@ -128,6 +135,7 @@ def verify(
             fresh=fresh,
             user_data=UserData(user_data),
             freeze=freeze,
+            reader=reader,
             prepare=partial(_import_the_rest, form),
         )
     from scratchlab.report import write
@@ -143,6 +151,20 @@ def verify(
         if json_file:
             write(built, json_file)
         return status
+
+
+@contextmanager
+def _reader(vantage: str) -> Iterator[ReaderProcess | None]:
+    """A process that will read the root: it starts while the engine's library is imported. None
+    where it will not be read from this machine. Raises LabError where no process can be started.
+    """
+    if vantage == "debug" or not os.path.exists("/proc/self/ns"):
+        yield None
+        return
+    from scratchlab.collect.live.reader_process import ReaderProcess
+
+    with ReaderProcess() as process:
+        yield process
 
 
 def _import_the_rest(form: str) -> None:

@@ -42,6 +42,7 @@ from scratchlab.reading import SecondLook, UserDataRead
 
 if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient
+    from scratchlab.collect.live.reader_process import ReaderProcess
     from scratchlab.progress import Progress
 
 
@@ -49,24 +50,38 @@ class HostView:
     """A view of one container from the host; see ``collect.vantage.ContainerView``."""
 
     def __init__(
-        self, client: EngineClient, inspect: Json, process: Process, stack: ExitStack
+        self,
+        client: EngineClient,
+        inspect: Json,
+        process: Process,
+        stack: ExitStack,
+        reader: ReaderProcess | None,
     ) -> None:
         """``stack`` ends with the block in which the process is held."""
         self._client = client
         self._inspect = inspect
         self._process = process
         self._stack = stack
+        self._reader_process = reader
         self._reader: RootReader | None = None
 
     @classmethod
     @contextmanager
-    def open(cls, client: EngineClient, inspect: Json, *, strict: bool) -> Iterator[Self]:
+    def open(
+        cls,
+        client: EngineClient,
+        inspect: Json,
+        *,
+        strict: bool,
+        reader: ReaderProcess | None = None,
+    ) -> Iterator[Self]:
         """Hold the process of the container that ``inspect`` describes during the block.
 
+        ``reader``: see :func:`scratchlab.collect.vantage.open_container`.
         Raises LabError; see :func:`scratchlab.collect.holding.hold_container`.
         """
         with hold_container(client, inspect, strict=strict) as process, ExitStack() as stack:
-            yield cls(client, inspect, process, stack)
+            yield cls(client, inspect, process, stack, reader)
 
     @property
     def root_mount(self) -> int:
@@ -83,7 +98,10 @@ class HostView:
         """Start the process that reads the live root, if it is not started yet."""
         if self._reader is None:
             process = self._process
-            reader = RootReader(process.root_fd, process.mounts, self._engine_devices())
+            started, self._reader_process = self._reader_process, None
+            reader = RootReader(
+                process.root_fd, process.mounts, self._engine_devices(), process=started
+            )
             self._reader = self._stack.enter_context(reader)
 
     def _engine_devices(self) -> frozenset[tuple[int, int]] | None:

@@ -29,6 +29,7 @@ from scratchlab.reading import SecondLook
 
 if TYPE_CHECKING:
     from scratchlab.collect.engines import EngineClient
+    from scratchlab.collect.live.reader_process import ReaderProcess
     from scratchlab.collect.root_files import RootFiles
 
 
@@ -154,21 +155,22 @@ def open_container(
     fresh: bool = False,
     images: SharedImages | None = None,
     early: bool = True,
+    reader: ReaderProcess | None = None,
     prepare: Callable[[], object] | None = None,
 ) -> Iterator[OpenContainer]:
     """Open a view of the container ``ref`` (a name or an id), gather its facts, read its image.
 
     ``vantage``: see :func:`open_view`. ``fresh``: read the image even if its ledger is kept
     (:mod:`~scratchlab.collect.image.ledger_cache`). ``images``: those that were read for other
-    containers. ``early``: begin to read the live root beside the image. ``prepare``: called beside
-    the reading of the image, in a thread of its own. Raises LabError when there is no such
-    container, when it does not run, when neither vantage can see it, or when its image cannot be
-    read.
+    containers. ``early``: begin to read the live root beside the image. ``reader``: a process that
+    was started to read it; None: one is started. ``prepare``: called beside the reading of the
+    image, in a thread of its own. Raises LabError when there is no such container, when it does
+    not run, when neither vantage can see it, or when its image cannot be read.
     """
     progress = progress or Progress()
     engine = client.facts()
     inspect = client.inspect_container(ref)
-    with open_view(client, inspect, vantage) as view:
+    with open_view(client, inspect, vantage, reader) as view:
         if early:
             view.start_reading()
         cache = None if fresh else ledger_cache.installed_cache()
@@ -183,11 +185,14 @@ def open_container(
 
 
 @contextmanager
-def open_view(client: EngineClient, inspect: Json, vantage: str) -> Iterator[ContainerView]:
+def open_view(
+    client: EngineClient, inspect: Json, vantage: str, reader: ReaderProcess | None = None
+) -> Iterator[ContainerView]:
     """Open a view of the container that ``inspect`` describes.
 
     ``vantage`` is ``host``, ``debug`` or ``auto``: the host where the engine's PID is, as the
     kernel proves, the container's process on this machine; otherwise a debug container.
+    ``reader``: see :func:`open_container`.
     Raises LabError when the container does not run or cannot be seen.
     """
     running_pid(inspect, client.name)
@@ -196,7 +201,8 @@ def open_view(client: EngineClient, inspect: Json, vantage: str) -> Iterator[Con
             yield stack.enter_context(_open_debug_view(client, inspect))
             return
         try:
-            view = stack.enter_context(open_host_view(client, inspect, strict=vantage == "auto"))
+            host = open_host_view(client, inspect, strict=vantage == "auto", reader=reader)
+            view = stack.enter_context(host)
         except LabError as error:
             if vantage == "host":
                 raise
@@ -205,11 +211,12 @@ def open_view(client: EngineClient, inspect: Json, vantage: str) -> Iterator[Con
 
 
 def open_host_view(
-    client: EngineClient, inspect: Json, *, strict: bool
+    client: EngineClient, inspect: Json, *, strict: bool, reader: ReaderProcess | None = None
 ) -> AbstractContextManager[ContainerView]:
     """Open a view from this machine's /proc.
 
-    ``strict``: see :func:`scratchlab.collect.holding.hold_container`. Raises LabError.
+    ``strict``: see :func:`scratchlab.collect.holding.hold_container`. ``reader``: see
+    :func:`open_container`. Raises LabError.
     """
     if not os.path.exists("/proc/self/ns"):
         raise LabError(
@@ -219,7 +226,7 @@ def open_host_view(
     # Late: this module cannot be imported on systems other than Linux.
     from scratchlab.collect.host_view import HostView
 
-    return HostView.open(client, inspect, strict=strict)
+    return HostView.open(client, inspect, strict=strict, reader=reader)
 
 
 def _open_debug_view(client: EngineClient, inspect: Json) -> AbstractContextManager[ContainerView]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from scratchlab.collect.engines import EngineClient
     from scratchlab.collect.image.from_engine import SharedImages
+    from scratchlab.collect.live.reader_process import ReaderProcess
     from scratchlab.judge import Judgement
     from scratchlab.progress import Progress
     from scratchlab.report import Report
@@ -40,16 +41,16 @@ class Options(TypedDict, total=False):
     """How a running container is verified."""
 
     vantage: str
-    """As of :func:`~scratchlab.collect.vantage.open_container`, as are the next three."""
+    """As of :func:`~scratchlab.collect.vantage.open_container`, as are the next five."""
     progress: Progress | None
     fresh: bool
     images: SharedImages | None
+    reader: ReaderProcess | None
+    prepare: Callable[[], object] | None
     user_data: UserData
     """How much to read of what lies on volumes and binds."""
     freeze: bool
     """Pause the container while it is read."""
-    prepare: Callable[[], object] | None
-    """Called while the image is read, in a thread of its own."""
 
 
 def verify(
@@ -93,7 +94,8 @@ def _verify(
         open_container(
             client, container, vantage=options.get("vantage", "auto"),
             progress=options.get("progress"), fresh=options.get("fresh", False),
-            images=options.get("images"), early=not freeze, prepare=options.get("prepare"),
+            images=options.get("images"), early=not freeze, reader=options.get("reader"),
+            prepare=options.get("prepare"),
         ) as opened,
         ExitStack() as paused,
     ):  # fmt: skip

@@ -1,7 +1,7 @@
 """The process that reads one live root and writes its ledger.
 
-It has no descriptor of its caller's but the root and a connection, and a session of its own: if a
-filesystem never answers, nobody waits for it.
+It has no descriptor of its caller's but a connection, by which the root comes, and a session of its
+own: if a filesystem never answers, nobody waits for it.
 """
 
 from __future__ import annotations
@@ -31,11 +31,15 @@ from scratchlab.model import Mount
 BEAT = 1.0  # seconds between two messages that the reading goes on
 
 
-def main(connection_fd: int, root_fd: int) -> NoReturn:
-    """Read the root ``root_fd`` as the messages on the socket ``connection_fd`` ask for."""
+def main(connection_fd: int) -> NoReturn:
+    """Read the root that comes by the socket ``connection_fd``, as the messages there ask for."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a caller may ignore it; this one waits
     connection = socket.socket(fileno=connection_fd)
-    task = messages.receive(connection)
+    try:
+        _, (root_fd,), *_ = socket.recv_fds(connection, 1, 1, socket.MSG_CMSG_CLOEXEC)
+        task = messages.receive(connection)
+    except (EOFError, OSError, ValueError):  # the caller needs nothing read, or is gone
+        os._exit(1)
     lock = threading.Lock()
     status = 0
     try:

@@ -7,22 +7,17 @@ and a session of its own, writes the ledger itself, and starts while the image i
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import socket
 import sqlite3
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-import scratchlab
 from scratchlab import codec, temporary
 from scratchlab.collect.live import messages
 from scratchlab.collect.live.limits import WalkLimits
+from scratchlab.collect.live.reader_process import ReaderProcess
 from scratchlab.collect.live.user_data import UserDataPlan
 from scratchlab.errors import LabError
 from scratchlab.ledger import Ledger, temporary_directory
@@ -30,21 +25,15 @@ from scratchlab.model import Mount
 from scratchlab.reading import UserDataRead
 
 SILENCE = 60.0  # seconds without progress after which the process is given up
-_GRACE = 3.0  # seconds for a killed process to end
-_POLL = 0.05  # seconds
 _WORKERS = 2  # threads that hash
-# Isolated (-I), without site-packages (-S): the reader needs only the standard library.
-_PROGRAM = (
-    "import sys; sys.path.insert(0, sys.argv[1]);"
-    " from scratchlab.collect.live.child import main; main(int(sys.argv[2]), int(sys.argv[3]))"
-)
 
 
 class RootReader:
     """A process that reads the root ``root_fd``. Leaving the ``with`` block ends it.
 
     ``mounts`` and ``engine_devices``: as of :func:`scratchlab.collect.live.read_root`.
-    ``silence``: seconds without progress after which it is given up.
+    ``silence``: seconds without progress after which it is given up. ``process``: one that was
+    started before, and that this reader ends; None: one is started.
     """
 
     def __init__(
@@ -55,31 +44,46 @@ class RootReader:
         *,
         limits: WalkLimits | None = None,
         silence: float = SILENCE,
+        process: ReaderProcess | None = None,
     ) -> None:
         self._silence = silence
-        self._abandoned = False
+        self._left = ""  # of a process that was killed
         self._directory = temporary.make("reading", temporary_directory())
         self._ledger = os.path.join(self._directory, "live")
-        ours, theirs = socket.socketpair()
-        self._connection = ours
         try:
-            self._process = _start(theirs.fileno(), root_fd)
-            ours.settimeout(silence)
-            messages.send(
-                ours,
-                {
-                    "ledger": self._ledger,
-                    "workers": _WORKERS,
-                    "limits": codec.encode(limits or WalkLimits()),
-                    "mounts": [codec.encode(mount) for mount in mounts],
-                    "devices": None if engine_devices is None else sorted(engine_devices),
-                },
-            )
+            self._process = process or ReaderProcess()
         except BaseException:
-            self._discard()
+            shutil.rmtree(self._directory, ignore_errors=True)
             raise
-        finally:
-            theirs.close()
+        try:
+            self._give(root_fd, mounts, engine_devices, limits or WalkLimits())
+        except BaseException:
+            self.close()
+            raise
+
+    def _give(
+        self,
+        root_fd: int,
+        mounts: Sequence[Mount],
+        engine_devices: Collection[tuple[int, int]] | None,
+        limits: WalkLimits,
+    ) -> None:
+        connection = self._process.connection
+        connection.settimeout(self._silence)
+        task = {
+            "ledger": self._ledger,
+            "workers": _WORKERS,
+            "limits": codec.encode(limits),
+            "mounts": [codec.encode(mount) for mount in mounts],
+            "devices": None if engine_devices is None else sorted(engine_devices),
+        }
+        try:
+            self._process.give_root(root_fd)
+            messages.send(connection, task)
+        except TimeoutError:
+            raise self._silent() from None
+        except OSError as error:
+            raise self._broken() from error
 
     def __enter__(self) -> Self:
         return self
@@ -120,14 +124,12 @@ class RootReader:
 
     def close(self) -> None:
         """End the process, and remove what it wrote."""
-        self._process.kill()
-        if not self._abandoned:
-            self._ended()
-        self._discard()
+        self._process.close(wait=not self._left)
+        shutil.rmtree(self._directory, ignore_errors=True)
 
     def _send(self, plan: UserDataPlan, image: Ledger | None) -> None:
         try:
-            messages.send_plan(self._connection, plan, image)
+            messages.send_plan(self._process.connection, plan, image)
         except TimeoutError:
             raise self._silent() from None
         except OSError as error:
@@ -135,17 +137,16 @@ class RootReader:
 
     def _next(self) -> Any:
         try:
-            return messages.receive(self._connection)
+            return messages.receive(self._process.connection)
         except TimeoutError:
             raise self._silent() from None
         except (EOFError, OSError) as error:
             raise self._broken() from error
 
     def _broken(self) -> LabError:
-        self._ended()
+        self._process.ended()
         return LabError(
-            "the process that read the live root ended before it was done"
-            f" ({_how(self._process.returncode)})",
+            f"the process that read the live root ended before it was done ({self._process.how()})",
             "run it again; it may have run out of memory: see `dmesg`",
         )
 
@@ -153,66 +154,17 @@ class RootReader:
         self._process.kill()
         what = f"the live root was silent for {self._silence:g} s"
         remedy = "see which filesystem does not answer: docker exec CONTAINER cat /proc/mounts"
-        self._abandoned = not self._ended()
-        left = f"process {self.pid}" if self._abandoned else self._hashing_left()
-        if not left:
+        self._left = self._process.left()
+        if not self._left:
             return LabError(f"{what}, and the reading was given up", remedy)
         return LabError(
-            f"{what}: a filesystem of the container does not answer, and {left} ends when the"
+            f"{what}: a filesystem of the container does not answer, and {self._left} ends when the"
             " filesystem answers",
             remedy,
         )
-
-    def _ended(self) -> bool:
-        try:
-            self._process.wait(_GRACE)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
-
-    def _hashing_left(self) -> str:
-        """The process that hashes for the one that ended, if it does not end with it; or empty."""
-        deadline = time.monotonic() + _GRACE
-        while time.monotonic() < deadline:
-            try:
-                os.killpg(self.pid, 0)  # its session, which has no other process
-            except OSError:
-                return ""
-            time.sleep(_POLL)
-        return f"a process of the group {self.pid}"
 
     def _open(self, digest: str) -> Ledger:
         try:
             return Ledger.open_saved(Path(self._ledger), digest)
         except sqlite3.Error as error:
             raise LabError(f"what was read of the live root is damaged: {error}") from error
-
-    def _discard(self) -> None:
-        with contextlib.suppress(OSError):
-            self._connection.close()
-        shutil.rmtree(self._directory, ignore_errors=True)
-
-
-def _start(connection_fd: int, root_fd: int) -> subprocess.Popen[bytes]:
-    package = os.path.dirname(os.path.dirname(os.path.abspath(scratchlab.__file__)))
-    arguments = [package, str(connection_fd), str(root_fd)]
-    names = os.environ.keys() & {"TMPDIR", "SQLITE_TMPDIR"}
-    try:
-        return subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _PROGRAM, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            pass_fds=(connection_fd, root_fd),
-            cwd="/",
-            env={name: os.environ[name] for name in names},
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise LabError(f"{sys.executable} cannot be started: {error.strerror}") from error
-
-
-def _how(status: int | None) -> str:
-    if status is None:
-        return "it still runs"
-    return f"signal {-status}" if status < 0 else f"status {status}"
