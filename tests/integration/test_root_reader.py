@@ -48,6 +48,37 @@ def test_it_writes_the_ledger_that_this_process_would_read(container: Container)
     assert left_behind(os.getpid()) == []
 
 
+def test_the_digest_that_the_process_makes_is_the_ledgers(container: Container) -> None:
+    with hold_process(pid(container)) as process, live(container) as own:
+        with RootReader(process.root_fd, process.mounts, None) as reader:
+            late, _ = reader.read(UserDataPlan())
+        assert not os.path.exists(f"/proc/{reader.pid}")
+        with RootReader(process.root_fd, process.mounts, None) as reader:
+            early, _ = reader.read(UserDataPlan())
+            assert early.digest() == own.digest()
+        with RootReader(process.root_fd, process.mounts, None, silence=1) as reader:
+            alone, _ = reader.read(UserDataPlan())
+            os.kill(reader.pid, signal.SIGKILL)  # most likely it has made the digest by now
+            assert alone.digest() == own.digest()
+        with RootReader(process.root_fd, process.mounts, None) as reader:
+            closed, _ = reader.read(UserDataPlan())
+            closed.close()
+            assert not os.path.exists(f"/proc/{reader.pid}")
+        assert late.digest() == own.digest()
+    for ledger in (late, early, alone):
+        ledger.close()
+    assert left_behind(os.getpid()) == []
+
+
+def test_a_digest_that_the_process_cannot_make_is_made_here(container: Container) -> None:
+    with hold_process(pid(container)) as process, live(container) as own:
+        reader = RootReader(process.root_fd, process.mounts, None)
+        ledger, _ = reader.read(UserDataPlan())
+        reader.close()
+        with ledger:
+            assert ledger.digest() == own.digest()
+
+
 def test_it_reads_with_a_process_that_was_started_before(container: Container) -> None:
     with ReaderProcess() as started, hold_process(pid(container)) as process:
         with RootReader(process.root_fd, process.mounts, None, process=started) as reader:

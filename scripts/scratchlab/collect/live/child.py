@@ -13,6 +13,7 @@ import signal
 import socket
 import sqlite3
 import threading
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any, NoReturn
 
@@ -27,6 +28,7 @@ from scratchlab.collect.live.walk import Walk
 from scratchlab.errors import LabError
 from scratchlab.ledger import Ledger, is_full, no_space
 from scratchlab.model import Mount
+from scratchlab.reading import UserDataRead
 
 BEAT = 1.0  # seconds between two messages that the reading goes on
 
@@ -43,26 +45,36 @@ def main(connection_fd: int) -> NoReturn:
     lock = threading.Lock()
     status = 0
     try:
-        try:
-            answer = _read(connection, lock, root_fd, task)
-        except LabError as error:
-            answer = {"error": [error.what, error.remedy]}
-        except sqlite3.Error as error:
-            full = no_space() if is_full(error) else LabError(f"the live root: {error}")
-            answer = {"error": [full.what, full.remedy]}
-        except OSError as error:
-            answer = {"error": [f"the live root cannot be read: {error.strerror}", ""]}
-        with lock:
-            messages.send(connection, answer)
+        for answer in _answers(connection, lock, root_fd, task):
+            with lock:
+                messages.send(connection, answer)
     except (EOFError, OSError):  # the caller is gone
         shutil.rmtree(os.path.dirname(task["ledger"]), ignore_errors=True)
         status = 1
     os._exit(status)  # whatever the other threads wait for
 
 
+def _answers(
+    connection: socket.socket, lock: threading.Lock, root_fd: int, task: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """That the root is read, and the digest of its ledger; or why not."""
+    try:
+        ledger, user_data = _read(connection, lock, root_fd, task)
+        with ledger:
+            yield {"done": codec.encode(user_data)}
+            yield {"digest": ledger.digest()}  # here, while the caller judges
+    except LabError as error:
+        yield {"error": [error.what, error.remedy]}
+    except sqlite3.Error as error:
+        full = no_space() if is_full(error) else LabError(f"the live root: {error}")
+        yield {"error": [full.what, full.remedy]}
+    except OSError as error:
+        yield {"error": [f"the live root cannot be read: {error.strerror}", ""]}
+
+
 def _read(
     connection: socket.socket, lock: threading.Lock, root_fd: int, task: dict[str, Any]
-) -> dict[str, Any]:
+) -> tuple[Ledger, UserDataRead]:
     def plan() -> UserDataPlan:
         with lock:
             messages.send(connection, {"wanted": "plan"})
@@ -88,9 +100,7 @@ def _read(
         )
         walk.read(root_fd)
     ledger.finish()
-    digest = ledger.digest()  # here, while the caller waits for the engine
-    ledger.close()
-    return {"done": codec.encode(walk.user_data), "digest": digest}
+    return ledger, walk.user_data
 
 
 def _hash_process(stack: ExitStack) -> HashProcess | None:

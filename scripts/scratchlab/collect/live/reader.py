@@ -48,6 +48,7 @@ class RootReader:
     ) -> None:
         self._silence = silence
         self._left = ""  # of a process that was killed
+        self._made: _ReadLedger | None = None  # what was read, while the process makes its digest
         self._directory = temporary.make("reading", temporary_directory())
         self._ledger = os.path.join(self._directory, "live")
         try:
@@ -88,7 +89,9 @@ class RootReader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: object, *_: object) -> None:
+        if error is None and self._made is not None:
+            self._made.digest()  # the ledger is read when the process is gone, too
         self.close()
 
     @property
@@ -107,23 +110,21 @@ class RootReader:
         ``image`` is what files on volumes are compared with. ``progress`` is called with the number
         of entries so far. Raises LabError where the root cannot be read, or does not answer.
         """
-        try:
-            while True:
-                message = self._next()
-                if "wanted" in message:
-                    self._send(plan, image)
-                elif "done" in message:
-                    read = codec.decode(UserDataRead, message["done"])
-                    return self._open(str(message["digest"])), read
-                elif "error" in message:
-                    raise LabError(*message["error"])
-                elif progress is not None:
-                    progress(int(message["entries"]))
-        finally:
-            self.close()
+        while True:
+            message = self._next()
+            if "wanted" in message:
+                self._send(plan, image)
+            elif "done" in message:
+                self._made = self._open()
+                return self._made, codec.decode(UserDataRead, message["done"])
+            elif "error" in message:
+                raise LabError(*message["error"])
+            elif progress is not None:
+                progress(int(message["entries"]))
 
     def close(self) -> None:
         """End the process, and remove what it wrote."""
+        self._made = None
         self._process.close(wait=not self._left)
         shutil.rmtree(self._directory, ignore_errors=True)
 
@@ -163,8 +164,37 @@ class RootReader:
             remedy,
         )
 
-    def _open(self, digest: str) -> Ledger:
+    def digest(self) -> str:
+        """The digest of what was read, which the process makes last; empty where it cannot."""
         try:
-            return Ledger.open_saved(Path(self._ledger), digest)
+            while "digest" not in (message := self._next()):
+                if "error" in message:
+                    return ""
+        except LabError:
+            return ""
+        return str(message["digest"])
+
+    def _open(self) -> _ReadLedger:
+        try:
+            ledger = _ReadLedger.open_saved(Path(self._ledger))
         except sqlite3.Error as error:
             raise LabError(f"what was read of the live root is damaged: {error}") from error
+        ledger.reader = self
+        return ledger
+
+
+class _ReadLedger(Ledger):
+    """A ledger that ``reader`` wrote, and whose digest it still makes."""
+
+    reader: RootReader
+
+    def digest(self) -> str:
+        """See ``Ledger``, which makes it where nobody else could."""
+        if not self._digest:
+            self._digest = self.reader.digest()
+        return super().digest()
+
+    def close(self) -> None:
+        """See ``Ledger``; nobody needs the process any more."""
+        super().close()
+        self.reader.close()
