@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from scratchlab import evidence
 from scratchlab.collect.freezing import frozen, left_paused
 from scratchlab.collect.live.user_data import UserDataPlan
-from scratchlab.collect.vantage import open_container
+from scratchlab.collect.vantage import OpenContainer, open_container
 from scratchlab.evidence import EvidenceSet
 from scratchlab.model import Finding, Kind, Origin, Status
 from scratchlab.reading import UserData
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from scratchlab.collect.image.from_engine import SharedImages
     from scratchlab.collect.live.reader_process import ReaderProcess
     from scratchlab.judge import Judgement
+    from scratchlab.judge.blame import LayerSums
     from scratchlab.progress import Progress
     from scratchlab.report import Report
     from scratchlab.report.policy.file import Policy
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["left_paused", "replay", "report", "verify"]
 
 MOST_LOOKED_AT = 10_000  # paths of one second look, of each kind
-
-
-_Make: TypeAlias = "Callable[[EvidenceSet, Judgement], Report]"
 
 
 class Options(TypedDict, total=False):
@@ -73,21 +71,16 @@ def report(
     """As :func:`verify`, with the report instead of the judgement; ``policy`` says which changes
     do not count.
     """
-
-    def make(collected: EvidenceSet, judgement: Judgement) -> Report:
-        from scratchlab.report.build import build
-
-        return build(collected, judgement, judgement.checks, policy=policy)
-
-    collected, judgement, made = _verify(client, container, make, options)
-    return collected, make(collected, judgement) if made is None else made
+    maker = _Maker(policy)
+    collected, judgement, made = _verify(client, container, maker, options)
+    return collected, maker.make(collected, judgement) if made is None else made
 
 
 def _verify(
-    client: EngineClient, container: str, make: _Make | None, options: Options
+    client: EngineClient, container: str, maker: _Maker | None, options: Options
 ) -> tuple[EvidenceSet, Judgement, Report | None]:
-    """The evidence, the judgement, and what ``make`` makes of them; None where it is still to be
-    called. ``make`` must not iterate the findings more than once.
+    """The evidence, the judgement, and the report that ``maker`` makes of them; None where it is
+    still to be made.
     """
     freeze = options.get("freeze", False)
     with (
@@ -105,6 +98,8 @@ def _verify(
 
         expected = predict(opened.facts, opened.image)
         mounts = user_mounts(opened.facts, opened.image, opened.root_mount)
+        if maker is not None:
+            maker.prepare(opened)
         if freeze:
             inspect = dict(opened.facts.container.inspect)
             paused.enter_context(frozen(client, inspect, opened.filesystem_server()))
@@ -114,8 +109,8 @@ def _verify(
         # Within the block: the process is still held.
         seen = _Seen(judgement)
         made = None
-        if make is not None and not freeze and not _is_changed(collected):
-            made = seen.made(make, collected)
+        if maker is not None and not freeze and not _is_changed(collected):
+            made = seen.made(maker, collected)
         seen.see_all()
         if seen.doubtful:
             collected = opened.look_again(collected, seen.doubtful)
@@ -123,6 +118,28 @@ def _verify(
         if seen.changed:
             collected = opened.look_at_changes(collected, seen.written, seen.changed)
     return collected, judgement, made
+
+
+class _Maker:
+    """Makes a report; what is needed of the image alone, while the live root is still read."""
+
+    def __init__(self, policy: Policy | None) -> None:
+        self._policy = policy
+        self._layers: LayerSums | None = None
+
+    def prepare(self, opened: OpenContainer) -> None:
+        """Make what is needed of the image."""
+        from scratchlab.report.build import sums_of
+
+        self._layers = sums_of(opened.facts.image, opened.image)
+
+    def make(self, collected: EvidenceSet, judgement: Judgement) -> Report:
+        """The report. It iterates the findings once."""
+        from scratchlab.report.build import build
+
+        return build(
+            collected, judgement, judgement.checks, policy=self._policy, layers=self._layers
+        )
 
 
 def _is_changed(collected: EvidenceSet) -> bool:
@@ -153,12 +170,12 @@ class _Seen:
         self._findings = iter(judgement.findings)  # those that were not seen yet
         self._seen_all = False
 
-    def made(self, make: _Make, collected: EvidenceSet) -> Report | None:
-        """What ``make`` makes of this same iteration, which saves another one; None as soon as a
+    def made(self, maker: _Maker, collected: EvidenceSet) -> Report | None:
+        """What ``maker`` makes of this same iteration, which saves another one; None as soon as a
         path is to be looked at once more.
         """
         try:
-            return make(collected, replace(self._judgement, findings=self))
+            return maker.make(collected, replace(self._judgement, findings=self))
         except _LookAgainError:
             return None
 

@@ -37,8 +37,12 @@ def judged(findings: Once, *ghosts: Ghost) -> Judgement:
     return Judgement(findings, ghosts, (), ())
 
 
-def paths(_: EvidenceSet, judgement: Judgement) -> Any:
-    return [item.path for item in judgement.findings]
+class Paths(verification._Maker):
+    def __init__(self) -> None:
+        super().__init__(None)
+
+    def make(self, collected: EvidenceSet, judgement: Judgement) -> Any:
+        return collected, [item.path for item in judgement.findings]
 
 
 PLAIN = (found("/"), found("/a"), found("/d", Origin.WRITTEN_LATER, Kind.DIRECTORY))
@@ -47,7 +51,7 @@ PLAIN = (found("/"), found("/a"), found("/d", Origin.WRITTEN_LATER, Kind.DIRECTO
 def test_report_of_the_first_iteration_is_kept_where_nothing_is_looked_at_again() -> None:
     findings = Once(*PLAIN)
     seen = verification._Seen(judged(findings, ghost("/h", Status.SHADOWED)))
-    assert cast(Any, seen.made(paths, _NO_EVIDENCE)) == ["/", "/a", "/d"]
+    assert cast(Any, seen.made(Paths(), _NO_EVIDENCE)) == (None, ["/", "/a", "/d"])
     seen.see_all()
     assert (seen.doubtful, seen.written, seen.changed, findings.times) == ([], [], [], 1)
 
@@ -67,7 +71,7 @@ def test_a_path_to_look_at_again_ends_the_report_and_is_listed_once(
 ) -> None:
     findings = Once(*PLAIN, finding, found("/z"), found("/~", Origin.UNEXPLAINED))
     seen = verification._Seen(judged(findings))
-    assert seen.made(paths, _NO_EVIDENCE) is None
+    assert seen.made(Paths(), _NO_EVIDENCE) is None
     seen.see_all()
     assert (seen.doubtful, seen.written, seen.changed) == ([*doubtful, "/~"], written, changed)
     assert findings.times == 1
@@ -75,6 +79,6 @@ def test_a_path_to_look_at_again_ends_the_report_and_is_listed_once(
 
 def test_what_was_removed_ends_the_report_too() -> None:
     seen = verification._Seen(judged(Once(*PLAIN), ghost("/gone", Status.DELETED)))
-    assert seen.made(paths, _NO_EVIDENCE) is None
+    assert seen.made(Paths(), _NO_EVIDENCE) is None
     seen.see_all()
     assert (seen.doubtful, seen.changed) == ([], ["/gone"])
