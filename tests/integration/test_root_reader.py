@@ -13,11 +13,13 @@ import pytest
 from docker.models.containers import Container
 from docker.models.images import Image
 
+from scratchlab.collect.engines import EngineClient
 from scratchlab.collect.live.reader import RootReader
 from scratchlab.collect.live.reader_process import ReaderProcess
 from scratchlab.collect.live.user_data import UserDataPlan
 from scratchlab.collect.process import hold_process
 from scratchlab.errors import LabError
+from scratchlab.lab import verification
 from scratchlab.ledger import temporary_directory
 from tests.integration.conftest import Run
 from tests.integration.live_roots import attacker, comes_true, live, pid
@@ -51,23 +53,15 @@ def test_it_writes_the_ledger_that_this_process_would_read(container: Container)
 def test_the_digest_that_the_process_makes_is_the_ledgers(container: Container) -> None:
     with hold_process(pid(container)) as process, live(container) as own:
         with RootReader(process.root_fd, process.mounts, None) as reader:
-            late, _ = reader.read(UserDataPlan())
-        assert not os.path.exists(f"/proc/{reader.pid}")
-        with RootReader(process.root_fd, process.mounts, None) as reader:
-            early, _ = reader.read(UserDataPlan())
-            assert early.digest() == own.digest()
-        with RootReader(process.root_fd, process.mounts, None, silence=1) as reader:
-            alone, _ = reader.read(UserDataPlan())
-            os.kill(reader.pid, signal.SIGKILL)  # most likely it has made the digest by now
-            assert alone.digest() == own.digest()
-        with RootReader(process.root_fd, process.mounts, None) as reader:
-            closed, _ = reader.read(UserDataPlan())
-            closed.close()
-            assert not os.path.exists(f"/proc/{reader.pid}")
-        assert late.digest() == own.digest()
-    for ledger in (late, early, alone):
+            ledger, _ = reader.read(UserDataPlan())
+            assert left_behind(os.getpid()) == []
+            assert reader.digest() == own.digest()
         ledger.close()
-    assert left_behind(os.getpid()) == []
+        with RootReader(process.root_fd, process.mounts, None) as reader:
+            ledger, _ = reader.read(UserDataPlan())
+        assert not os.path.exists(f"/proc/{reader.pid}")
+        with ledger:
+            assert ledger._digest == own.digest(), "the end of the block waits for it"
 
 
 def test_a_digest_that_the_process_cannot_make_is_made_here(container: Container) -> None:
@@ -76,7 +70,32 @@ def test_a_digest_that_the_process_cannot_make_is_made_here(container: Container
         ledger, _ = reader.read(UserDataPlan())
         reader.close()
         with ledger:
+            assert reader.digest() == ""
             assert ledger.digest() == own.digest()
+
+
+def test_the_process_ends_with_the_ledger_or_with_an_error(container: Container) -> None:
+    with hold_process(pid(container)) as process:
+        with RootReader(process.root_fd, process.mounts, None) as reader:
+            ledger, _ = reader.read(UserDataPlan())
+            ledger.close()
+            assert not os.path.exists(f"/proc/{reader.pid}")
+        reader = RootReader(process.root_fd, process.mounts, None)
+        ledger, _ = reader.read(UserDataPlan())
+        reader.__exit__(RuntimeError, RuntimeError(), None)
+        assert not os.path.exists(f"/proc/{reader.pid}")
+        assert not ledger._digest, "nobody waited for it"
+        ledger.close()
+    assert left_behind(os.getpid()) == []
+
+
+def test_verify_reads_with_the_process_that_it_is_given(
+    engine: EngineClient, container: Container
+) -> None:
+    with ReaderProcess() as started:
+        evidence, _ = verification.verify(engine, str(container.id), reader=started)
+        evidence.close()
+        assert not os.path.exists(f"/proc/{started.pid}")
 
 
 def test_it_reads_with_a_process_that_was_started_before(container: Container) -> None:
@@ -129,8 +148,8 @@ def test_it_has_no_descriptor_and_no_session_of_ours(container: Container) -> No
             links = sorted(os.readlink(file) for file in directory.iterdir())
             assert os.getsid(reader.pid) == reader.pid
             assert os.readlink(f"/proc/{reader.pid}/cwd") == "/"
-        own = ("/dev/null", "socket:", "/", temporary_directory(), "/proc/", "anon_inode:[event")
-        assert [link for link in links if not link.startswith(own)] == []
+        own = ("/dev/null", "socket:", temporary_directory(), "/proc/", "anon_inode:[event")
+        assert [link for link in links if not link.startswith(own)] == ["/"], "the root"
         assert links.count("/dev/null") == 3
         assert not any("pipe:" in link for link in links)
     os.close(read)

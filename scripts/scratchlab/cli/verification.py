@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,13 +25,14 @@ from scratchlab.cli.options import (
     vantage_option,
 )
 from scratchlab.cli.selection import Selection
+from scratchlab.errors import LabError
 from scratchlab.progress import Progress
 from scratchlab.reading import UserData
 from scratchlab.remedy import Reader
 from scratchlab.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from scratchlab.collect.engines import EngineClient
     from scratchlab.collect.live.reader_process import ReaderProcess
@@ -130,6 +131,7 @@ def verify(
             client,
             containers[0],
             policy,
+            save_evidence,
             vantage=vantage,
             progress=progress,
             fresh=fresh,
@@ -141,8 +143,6 @@ def verify(
     from scratchlab.report import write
 
     with evidence:
-        if save_evidence:
-            evidence.save(save_evidence)
         if since is None:
             return _written(built, json_file, form, rows)
         from scratchlab.cli.difference import show_since
@@ -153,18 +153,18 @@ def verify(
         return status
 
 
-@contextmanager
-def _reader(vantage: str) -> Iterator[ReaderProcess | None]:
+def _reader(vantage: str) -> AbstractContextManager[ReaderProcess | None]:
     """A process that will read the root: it starts while the engine's library is imported. None
-    where it will not be read from this machine. Raises LabError where no process can be started.
+    where the root is not read from this machine.
     """
     if vantage == "debug" or not os.path.exists("/proc/self/ns"):
-        yield None
-        return
+        return nullcontext()
     from scratchlab.collect.live.reader_process import ReaderProcess
 
-    with ReaderProcess() as process:
-        yield process
+    try:
+        return ReaderProcess()
+    except LabError:  # raised again where one is needed
+        return nullcontext()
 
 
 def _import_the_rest(form: str) -> None:

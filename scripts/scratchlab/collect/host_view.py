@@ -95,7 +95,7 @@ class HostView:
         return filesystem_server(self._inspect["Id"], namespace if own else "")
 
     def start_reading(self) -> None:
-        """Start the process that reads the live root, if it is not started yet."""
+        """Let a process read the live root, if none does yet."""
         if self._reader is None:
             process = self._process
             started, self._reader_process = self._reader_process, None

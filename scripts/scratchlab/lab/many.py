@@ -10,7 +10,7 @@ import os
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from scratchlab import report
 from scratchlab.collect.image.from_engine import SharedImages
@@ -22,7 +22,10 @@ from scratchlab.report.sections import Head
 from scratchlab.report.verdict import ExitStatus
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from scratchlab.collect.engines import EngineClient
+    from scratchlab.lab.verification import Options
     from scratchlab.report.policy.file import Policy
 
 UNANSWERED = "unanswered"  # the word for what could not be verified
@@ -109,7 +112,7 @@ def verify_each(
     *,
     policy: Policy | None = None,
     json_dir: str = "",
-    **options: Any,
+    **options: Unpack[Options],
 ) -> Generator[Outcome, None, None]:
     """Verify ``subjects``; an outcome for each, as soon as it is known.
 
@@ -119,11 +122,12 @@ def verify_each(
     """
     gone = ""
     with SharedImages() as images:
+        given: Options = {**options, "images": images}
         for subject in subjects:
             problem = subject.problem or gone
             if not problem:
                 try:
-                    yield _verified(client, subject, images, policy, json_dir, **options)
+                    yield _verified(client, subject, policy, json_dir, given)
                     continue
                 except LabError as error:
                     problem = str(error)
@@ -136,12 +140,11 @@ def verify_each(
 def _verified(
     client: EngineClient,
     subject: Subject,
-    images: SharedImages,
     policy: Policy | None,
     json_dir: str,
-    **options: Any,
+    options: Options,
 ) -> Outcome:
-    evidence, built = verification.report(client, subject.id, policy, images=images, **options)
+    evidence, built = verification.report(client, subject.id, policy, **options)
     with evidence:
         file = os.path.join(json_dir, f"{subject.name}.json") if json_dir else ""
         if file:

@@ -1,12 +1,13 @@
-"""One verification: predict, collect, judge; of a running container or from saved evidence.
+"""One verification: predict, collect, judge, and if wanted report; of a running container or from
+saved evidence.
 
-The judge is imported late, so that a caller can let that happen while the image is read.
+Judge and report are imported late, so that a caller can let that happen while the image is read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypedDict
 
@@ -66,14 +67,20 @@ def report(
     client: EngineClient,
     container: str,
     policy: Policy | None = None,
+    save: str | None = None,
     **options: Unpack[Options],
 ) -> tuple[EvidenceSet, Report]:
-    """As :func:`verify`, with the report instead of the judgement; ``policy`` says which changes
-    do not count.
+    """As :func:`verify`, with the report instead of the judgement.
+
+    ``policy`` says which changes do not count. ``save``: the directory to save the evidence in,
+    before the report is made. Raises LabError.
     """
     maker = _Maker(policy)
-    collected, judgement, made = _verify(client, container, maker, options)
-    return collected, maker.make(collected, judgement) if made is None else made
+    collected, judgement, made = _verify(client, container, None if save else maker, options)
+    with _closed_on_error(collected):
+        if save:
+            collected.save(save)
+        return collected, maker.make(collected, judgement) if made is None else made
 
 
 def _verify(
@@ -105,23 +112,35 @@ def _verify(
             paused.enter_context(frozen(client, inspect, opened.filesystem_server()))
         user_data = options.get("user_data", UserData.LIST)
         collected = opened.collect(UserDataPlan(user_data, mounts))
-        judgement = judge(collected, expected)
-        # Within the block: the process is still held.
-        seen = _Seen(judgement)
-        made = None
-        if maker is not None and not freeze and not _is_changed(collected):
-            made = seen.made(maker, collected)
-        seen.see_all()
-        if seen.doubtful:
-            collected = opened.look_again(collected, seen.doubtful)
+        with _closed_on_error(collected):
             judgement = judge(collected, expected)
-        if seen.changed:
-            collected = opened.look_at_changes(collected, seen.written, seen.changed)
+            # Within the block: the process is still held.
+            seen = _Seen(judgement)
+            made = None
+            if maker is not None and not freeze and not _is_changed(collected):
+                made = seen.made(maker, collected)
+            seen.see_all()
+            if seen.doubtful:
+                collected = opened.look_again(collected, seen.doubtful)
+                judgement = judge(collected, expected)
+            if seen.changed:
+                collected = opened.look_at_changes(collected, seen.written, seen.changed)
     return collected, judgement, made
 
 
+@contextmanager
+def _closed_on_error(collected: EvidenceSet) -> Iterator[None]:
+    """Close the ledgers of ``collected`` where the block ends with an error."""
+    with ExitStack() as undo:
+        undo.enter_context(collected)
+        yield
+        undo.pop_all()
+
+
 class _Maker:
-    """Makes a report; what is needed of the image alone, while the live root is still read."""
+    """Makes a report. What is needed of the image alone can be made before: from the host, the live
+    root is read meanwhile.
+    """
 
     def __init__(self, policy: Policy | None) -> None:
         self._policy = policy
@@ -143,7 +162,9 @@ class _Maker:
 
 
 def _is_changed(collected: EvidenceSet) -> bool:
-    """Whether the container has written: then most likely something is looked at once more."""
+    """Whether the writable layer has more than directories: then most likely something is looked at
+    once more.
+    """
     return any(entry.kind is not Kind.DIRECTORY for entry in collected.writable or ())
 
 
@@ -168,11 +189,11 @@ class _Seen:
         self._judgement = judgement
         self._is_doubtful = is_doubtful
         self._findings = iter(judgement.findings)  # those that were not seen yet
-        self._seen_all = False
+        self._is_iterated = self._ghosts_seen = False
 
     def made(self, maker: _Maker, collected: EvidenceSet) -> Report | None:
         """What ``maker`` makes of this same iteration, which saves another one; None as soon as a
-        path is to be looked at once more.
+        path is to be looked at once more. Raises RuntimeError if it iterates the findings twice.
         """
         try:
             return maker.make(collected, replace(self._judgement, findings=self))
@@ -180,6 +201,9 @@ class _Seen:
             return None
 
     def __iter__(self) -> Iterator[Finding]:
+        if self._is_iterated:
+            raise RuntimeError("the findings can be iterated only once")
+        self._is_iterated = True
         for finding in self._findings:
             self._see(finding)
             if self.doubtful or self.changed:
@@ -206,9 +230,9 @@ class _Seen:
                 _add(self.changed, finding.path)
 
     def _see_ghosts(self) -> None:
-        if self._seen_all:
+        if self._ghosts_seen:
             return
-        self._seen_all = True
+        self._ghosts_seen = True
         for ghost in self._judgement.ghosts:
             gone = ghost.kind in (Status.DELETED, Status.CHANGED)
             if gone and ghost.image.kind is not Kind.DIRECTORY:

@@ -38,7 +38,7 @@ def main(connection_fd: int) -> NoReturn:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a caller may ignore it; this one waits
     connection = socket.socket(fileno=connection_fd)
     try:
-        _, (root_fd,), *_ = socket.recv_fds(connection, 1, 1, socket.MSG_CMSG_CLOEXEC)
+        _, (root_fd,), *_ = socket.recv_fds(connection, 1, 1)
         task = messages.receive(connection)
     except (EOFError, OSError, ValueError):  # the caller needs nothing read, or is gone
         os._exit(1)

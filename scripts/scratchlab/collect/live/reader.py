@@ -1,8 +1,9 @@
 """Read a live root in a process of its own, which can be abandoned.
 
 A filesystem that is not known to wait for somebody may do so all the same, and then no signal ends
-the process that asked it. So the process is another one: it has none of this program's descriptors
-and a session of its own, writes the ledger itself, and starts while the image is still read.
+the process that asked it. So the process is another one: of this program's descriptors it has none
+but the root, it has a session of its own, writes the ledger itself, and reads while the image is
+still read.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ _WORKERS = 2  # threads that hash
 
 
 class RootReader:
-    """A process that reads the root ``root_fd``. Leaving the ``with`` block ends it.
+    """A process that reads the root ``root_fd``. Leaving the ``with`` block ends it, and so does
+    closing the ledger that it wrote.
 
     ``mounts`` and ``engine_devices``: as of :func:`scratchlab.collect.live.read_root`.
     ``silence``: seconds without progress after which it is given up. ``process``: one that was
@@ -47,7 +49,6 @@ class RootReader:
         process: ReaderProcess | None = None,
     ) -> None:
         self._silence = silence
-        self._left = ""  # of a process that was killed
         self._made: _ReadLedger | None = None  # what was read, while the process makes its digest
         self._directory = temporary.make("reading", temporary_directory())
         self._ledger = os.path.join(self._directory, "live")
@@ -70,7 +71,6 @@ class RootReader:
         limits: WalkLimits,
     ) -> None:
         connection = self._process.connection
-        connection.settimeout(self._silence)
         task = {
             "ledger": self._ledger,
             "workers": _WORKERS,
@@ -79,6 +79,7 @@ class RootReader:
             "devices": None if engine_devices is None else sorted(engine_devices),
         }
         try:
+            connection.settimeout(self._silence)
             self._process.give_root(root_fd)
             messages.send(connection, task)
         except TimeoutError:
@@ -90,9 +91,11 @@ class RootReader:
         return self
 
     def __exit__(self, error: object, *_: object) -> None:
-        if error is None and self._made is not None:
-            self._made.digest()  # the ledger is read when the process is gone, too
-        self.close()
+        try:
+            if error is None and self._made is not None:
+                self._made.digest()  # the ledger is read when the process is gone, too
+        finally:
+            self.close()
 
     @property
     def pid(self) -> int:
@@ -105,7 +108,8 @@ class RootReader:
         image: Ledger | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> tuple[Ledger, UserDataRead]:
-        """The live ledger, and how much of the user's data it has.
+        """The live ledger, and how much of the user's data it has. The process goes on: it makes
+        the digest of the ledger.
 
         ``image`` is what files on volumes are compared with. ``progress`` is called with the number
         of entries so far. Raises LabError where the root cannot be read, or does not answer.
@@ -125,8 +129,10 @@ class RootReader:
     def close(self) -> None:
         """End the process, and remove what it wrote."""
         self._made = None
-        self._process.close(wait=not self._left)
-        shutil.rmtree(self._directory, ignore_errors=True)
+        try:
+            self._process.close()
+        finally:
+            shutil.rmtree(self._directory, ignore_errors=True)
 
     def _send(self, plan: UserDataPlan, image: Ledger | None) -> None:
         try:
@@ -155,11 +161,11 @@ class RootReader:
         self._process.kill()
         what = f"the live root was silent for {self._silence:g} s"
         remedy = "see which filesystem does not answer: docker exec CONTAINER cat /proc/mounts"
-        self._left = self._process.left()
-        if not self._left:
+        left = self._process.left()
+        if not left:
             return LabError(f"{what}, and the reading was given up", remedy)
         return LabError(
-            f"{what}: a filesystem of the container does not answer, and {self._left} ends when the"
+            f"{what}: a filesystem of the container does not answer, and {left} ends when the"
             " filesystem answers",
             remedy,
         )
@@ -179,6 +185,8 @@ class RootReader:
             ledger = _ReadLedger.open_saved(Path(self._ledger))
         except sqlite3.Error as error:
             raise LabError(f"what was read of the live root is damaged: {error}") from error
+        # Both sides have it open, and nobody writes any more: it ends with them, however they end.
+        shutil.rmtree(self._directory, ignore_errors=True)
         ledger.reader = self
         return ledger
 

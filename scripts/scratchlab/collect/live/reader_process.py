@@ -40,6 +40,7 @@ class ReaderProcess:
             raise
         finally:
             theirs.close()
+        self._left = ""
 
     def __enter__(self) -> Self:
         return self
@@ -76,7 +77,13 @@ class ReaderProcess:
         return f"signal {-status}" if status < 0 else f"status {status}"
 
     def left(self) -> str:
-        """What is left of it once it is killed, in words; empty where nothing is."""
+        """What is left of it once it is killed, in words; empty where nothing is. Nobody waits for
+        it again.
+        """
+        self._left = self._named_left()
+        return self._left
+
+    def _named_left(self) -> str:
         if not self.ended():
             return f"process {self.pid}"
         # The process that hashes for it, in its session, which has no other.
@@ -89,10 +96,10 @@ class ReaderProcess:
             time.sleep(_POLL)
         return f"a process of the group {self.pid}"
 
-    def close(self, *, wait: bool = True) -> None:
-        """Kill it; ``wait`` for its end."""
+    def close(self) -> None:
+        """Kill it, and wait for its end."""
         self.kill()
-        if wait:
+        if not self._left:
             self.ended()
         with contextlib.suppress(OSError):
             self.connection.close()
