@@ -1,4 +1,4 @@
-"""The report that is made while the findings pass for the first time is the one made afterwards."""
+"""The report that is made during the first iteration of the findings equals one made afterwards."""
 
 from __future__ import annotations
 
@@ -64,6 +64,7 @@ def test_both_reports_are_the_same(
     )
     evidence.close()
     assert (tmp_path / "evidence").is_dir()
+    assert kept == begun[vantage], "where evidence is saved, the report waits for that"
     assert (list(once.entries), once.head) == (list(saved.entries), saved.head)
 
 

@@ -127,6 +127,8 @@ def test_a_process_that_is_given_nothing_ends_with_its_caller() -> None:
     ) as caller:
         assert caller.stdout
         number = int(caller.stdout.readline())
+        stat = Path(f"/proc/{number}/stat")
+        assert comes_true(lambda: stat.read_text().rpartition(")")[2].split()[0] == "S", 20)
         caller.kill()
     assert comes_true(lambda: not os.path.exists(f"/proc/{number}"), 20)
 
@@ -134,7 +136,8 @@ def test_a_process_that_is_given_nothing_ends_with_its_caller() -> None:
 _IDLE = """
 import time
 from scratchlab.collect.live.reader_process import ReaderProcess
-print(ReaderProcess().pid, flush=True)
+process = ReaderProcess()
+print(process.pid, flush=True)
 time.sleep(600)
 """
 

@@ -155,7 +155,7 @@ def verify(
 
 def _reader(vantage: str) -> AbstractContextManager[ReaderProcess | None]:
     """A process that will read the root: it starts while the engine's library is imported. None
-    where the root is not read from this machine.
+    where the root is not read from this machine, or the process could not start.
     """
     if vantage == "debug" or not os.path.exists("/proc/self/ns"):
         return nullcontext()

@@ -117,8 +117,9 @@ def verify_each(
     """Verify ``subjects``; an outcome for each, as soon as it is known.
 
     ``json_dir``: write each report to NAME.json there. ``options``: those of
-    :func:`scratchlab.lab.verification.report`. What cannot be verified is an outcome, too: an
-    engine that ended is asked once, and not for each container that is left.
+    :func:`scratchlab.lab.verification.report`, without ``images`` and ``reader``. What cannot be
+    verified is an outcome, too: an engine that ended is asked once, and not for each container that
+    is left.
     """
     gone = ""
     with SharedImages() as images:

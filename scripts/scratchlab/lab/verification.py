@@ -7,7 +7,7 @@ Judge and report are imported late, so that a caller can let that happen while t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypedDict
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from scratchlab.collect.live.reader_process import ReaderProcess
     from scratchlab.judge import Judgement
     from scratchlab.judge.blame import LayerSums
+    from scratchlab.judge.prediction.predictions import Predictions
     from scratchlab.progress import Progress
     from scratchlab.report import Report
     from scratchlab.report.policy.file import Policy
@@ -40,7 +41,7 @@ class Options(TypedDict, total=False):
     """How a running container is verified."""
 
     vantage: str
-    """As of :func:`~scratchlab.collect.vantage.open_container`, as are the next five."""
+    """See :func:`~scratchlab.collect.vantage.open_container`, also for the next five."""
     progress: Progress | None
     fresh: bool
     images: SharedImages | None
@@ -59,7 +60,9 @@ def verify(
 
     The expected ledger is computed from the image and the facts alone.
     """
-    collected, judgement, _ = _verify(client, container, None, options)
+    with ExitStack() as undo:
+        collected, judgement, _ = _verify(undo, client, container, None, options)
+        undo.pop_all()
     return collected, judgement
 
 
@@ -76,18 +79,23 @@ def report(
     before the report is made. Raises LabError.
     """
     maker = _Maker(policy)
-    collected, judgement, made = _verify(client, container, None if save else maker, options)
-    with _closed_on_error(collected):
+    with ExitStack() as undo:
+        collected, judgement, made = _verify(
+            undo, client, container, None if save else maker, options
+        )
         if save:
             collected.save(save)
-        return collected, maker.make(collected, judgement) if made is None else made
+        if made is None:
+            made = maker.make(collected, judgement)
+        undo.pop_all()
+    return collected, made
 
 
 def _verify(
-    client: EngineClient, container: str, maker: _Maker | None, options: Options
+    undo: ExitStack, client: EngineClient, container: str, maker: _Maker | None, options: Options
 ) -> tuple[EvidenceSet, Judgement, Report | None]:
     """The evidence, the judgement, and the report that ``maker`` makes of them; None where it is
-    still to be made.
+    still to be made. ``undo`` closes the evidence.
     """
     freeze = options.get("freeze", False)
     with (
@@ -112,34 +120,25 @@ def _verify(
             paused.enter_context(frozen(client, inspect, opened.filesystem_server()))
         user_data = options.get("user_data", UserData.LIST)
         collected = opened.collect(UserDataPlan(user_data, mounts))
-        with _closed_on_error(collected):
+        undo.enter_context(collected)
+        judgement = judge(collected, expected)
+        # Within the block: the process is still held.
+        seen = _Seen(judgement)
+        made = None
+        if maker is not None and not freeze and not _is_changed(collected, expected):
+            made = seen.made(maker, collected)
+        seen.see_all()
+        if seen.doubtful:
+            collected = opened.look_again(collected, seen.doubtful)
             judgement = judge(collected, expected)
-            # Within the block: the process is still held.
-            seen = _Seen(judgement)
-            made = None
-            if maker is not None and not freeze and not _is_changed(collected):
-                made = seen.made(maker, collected)
-            seen.see_all()
-            if seen.doubtful:
-                collected = opened.look_again(collected, seen.doubtful)
-                judgement = judge(collected, expected)
-            if seen.changed:
-                collected = opened.look_at_changes(collected, seen.written, seen.changed)
+        if seen.changed:
+            collected = opened.look_at_changes(collected, seen.written, seen.changed)
     return collected, judgement, made
 
 
-@contextmanager
-def _closed_on_error(collected: EvidenceSet) -> Iterator[None]:
-    """Close the ledgers of ``collected`` where the block ends with an error."""
-    with ExitStack() as undo:
-        undo.enter_context(collected)
-        yield
-        undo.pop_all()
-
-
 class _Maker:
-    """Makes a report. What is needed of the image alone can be made before: from the host, the live
-    root is read meanwhile.
+    """Makes a report. What needs the image alone is prepared before the root is collected: from the
+    host vantage, the root is being read at that time, so this costs nothing.
     """
 
     def __init__(self, policy: Policy | None) -> None:
@@ -161,11 +160,14 @@ class _Maker:
         )
 
 
-def _is_changed(collected: EvidenceSet) -> bool:
-    """Whether the writable layer has more than directories: then most likely something is looked at
-    once more.
+def _is_changed(collected: EvidenceSet, expected: Predictions) -> bool:
+    """Whether the writable layer has anything but directories and what was predicted: then most
+    likely something is looked at once more.
     """
-    return any(entry.kind is not Kind.DIRECTORY for entry in collected.writable or ())
+    return any(
+        entry.kind is not Kind.DIRECTORY and entry.path not in expected.by_path
+        for entry in collected.writable or ()
+    )
 
 
 class _LookAgainError(Exception):
@@ -192,8 +194,9 @@ class _Seen:
         self._is_iterated = self._ghosts_seen = False
 
     def made(self, maker: _Maker, collected: EvidenceSet) -> Report | None:
-        """What ``maker`` makes of this same iteration, which saves another one; None as soon as a
-        path is to be looked at once more. Raises RuntimeError if it iterates the findings twice.
+        """What ``maker`` makes during this iteration, so that no second one is needed; None as soon
+        as a path is to be looked at once more. Raises RuntimeError where ``maker`` iterates the
+        findings twice.
         """
         try:
             return maker.make(collected, replace(self._judgement, findings=self))

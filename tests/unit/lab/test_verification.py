@@ -56,6 +56,13 @@ def test_report_of_the_first_iteration_is_kept_where_nothing_is_looked_at_again(
     assert (seen.doubtful, seen.written, seen.changed, findings.times) == ([], [], [], 1)
 
 
+def test_findings_that_are_iterated_twice_are_an_error_not_an_empty_report() -> None:
+    seen = verification._Seen(judged(Once(*PLAIN)))
+    assert len(list(seen)) == 3
+    with pytest.raises(RuntimeError, match="only once"):
+        list(seen)
+
+
 @pytest.mark.parametrize(
     ("finding", "doubtful", "written", "changed"),
     [

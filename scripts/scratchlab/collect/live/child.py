@@ -57,7 +57,7 @@ def main(connection_fd: int) -> NoReturn:
 def _answers(
     connection: socket.socket, lock: threading.Lock, root_fd: int, task: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
-    """That the root is read, and the digest of its ledger; or why not."""
+    """The messages: that the root is read, then the digest of its ledger; or the error."""
     try:
         ledger, user_data = _read(connection, lock, root_fd, task)
         with ledger:

@@ -93,7 +93,7 @@ class RootReader:
     def __exit__(self, error: object, *_: object) -> None:
         try:
             if error is None and self._made is not None:
-                self._made.digest()  # the ledger is read when the process is gone, too
+                self._made.digest()  # it may be asked for once the process is gone
         finally:
             self.close()
 
@@ -185,7 +185,8 @@ class RootReader:
             ledger = _ReadLedger.open_saved(Path(self._ledger))
         except sqlite3.Error as error:
             raise LabError(f"what was read of the live root is damaged: {error}") from error
-        # Both sides have it open, and nobody writes any more: it ends with them, however they end.
+        # Both processes have the file open, and neither writes: without its name, it is gone when
+        # both have ended, however they end.
         shutil.rmtree(self._directory, ignore_errors=True)
         ledger.reader = self
         return ledger

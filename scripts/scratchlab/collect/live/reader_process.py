@@ -26,13 +26,16 @@ _PROGRAM = (
 
 class ReaderProcess:
     """A process that waits for a root to read, and for a task, on ``connection``; leaving the
-    ``with`` block ends it. It takes a tenth of a second to start: who knows early that a root will
-    be read makes it before it is known which.
+    ``with`` block ends it. It takes a tenth of a second to start: start it early, before it is
+    known which root is to be read.
     """
 
     def __init__(self) -> None:
         """Raises LabError where it cannot be started."""
-        self.connection, theirs = socket.socketpair()
+        try:
+            self.connection, theirs = socket.socketpair()
+        except OSError as error:
+            raise LabError(f"no socket can be made: {error.strerror}") from error
         try:
             self._process = _start(theirs.fileno())
         except BaseException:
@@ -40,7 +43,7 @@ class ReaderProcess:
             raise
         finally:
             theirs.close()
-        self._left = ""
+        self._is_given_up = False
 
     def __enter__(self) -> Self:
         return self
@@ -62,10 +65,11 @@ class ReaderProcess:
         self._process.kill()
 
     def ended(self) -> bool:
-        """Whether it ends within GRACE."""
+        """Whether it ends within GRACE; whoever asks again need not wait again."""
         try:
-            self._process.wait(GRACE)
+            self._process.wait(0 if self._is_given_up else GRACE)
         except subprocess.TimeoutExpired:
+            self._is_given_up = True
             return False
         return True
 
@@ -77,13 +81,7 @@ class ReaderProcess:
         return f"signal {-status}" if status < 0 else f"status {status}"
 
     def left(self) -> str:
-        """What is left of it once it is killed, in words; empty where nothing is. Nobody waits for
-        it again.
-        """
-        self._left = self._named_left()
-        return self._left
-
-    def _named_left(self) -> str:
+        """What is left of it once it is killed, in words; empty where nothing is."""
         if not self.ended():
             return f"process {self.pid}"
         # The process that hashes for it, in its session, which has no other.
@@ -99,8 +97,7 @@ class ReaderProcess:
     def close(self) -> None:
         """Kill it, and wait for its end."""
         self.kill()
-        if not self._left:
-            self.ended()
+        self.ended()
         with contextlib.suppress(OSError):
             self.connection.close()
 
