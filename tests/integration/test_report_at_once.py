@@ -26,9 +26,9 @@ allow:
 # and whether it is kept: a debug container cannot see the writable layer.
 CASES = {
     "nothing": ("true", {"host": [True], "debug": [True]}),
-    "a directory": ("mkdir /made", {"host": [True], "debug": [True]}),
-    "a file": ("mkdir /tmp; echo x > /tmp/x", {"host": [], "debug": [False]}),
-    "a removal": ("rm /bin/sh", {"host": [], "debug": [False]}),
+    "a directory": ("$b mkdir /made", {"host": [True], "debug": [True]}),
+    "a file": ("$b mkdir /tmp; echo x > /tmp/x", {"host": [], "debug": [False]}),
+    "a removal": ("$b rm /bin/sh", {"host": [], "debug": [False]}),
 }
 
 
@@ -41,8 +41,8 @@ def test_both_reports_are_the_same(
     script, begun = CASES[case]
     container = run_container(shell_image)
     name = str(container.id)
-    shell = "PATH=; b=/bin/busybox; " + script.replace("mkdir", "$b mkdir").replace("rm ", "$b rm ")
-    assert container.exec_run(["/bin/busybox", "sh", "-c", shell]).exit_code == 0
+    shell = ["/bin/busybox", "sh", "-c", f"b=/bin/busybox; {script}"]
+    assert container.exec_run(shell).exit_code == 0
     (tmp_path / "policy.yml").write_text(POLICY)
     policy = read(str(tmp_path / "policy.yml"))
     kept = []

@@ -6,6 +6,7 @@ Judge and report are imported late, so that a caller can let that happen while t
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -37,16 +38,20 @@ __all__ = ["left_paused", "replay", "report", "verify"]
 MOST_LOOKED_AT = 10_000  # paths of one second look, of each kind
 
 
-class Options(TypedDict, total=False):
-    """How a running container is verified."""
+class Opening(TypedDict, total=False):
+    """See :func:`~scratchlab.collect.vantage.open_container`, which has the defaults, too."""
 
     vantage: str
-    """See :func:`~scratchlab.collect.vantage.open_container`, also for the next five."""
     progress: Progress | None
     fresh: bool
     images: SharedImages | None
     reader: ReaderProcess | None
     prepare: Callable[[], object] | None
+
+
+class Options(Opening, total=False):
+    """How a running container is verified."""
+
     user_data: UserData
     """How much to read of what lies on volumes and binds."""
     freeze: bool
@@ -61,7 +66,7 @@ def verify(
     The expected ledger is computed from the image and the facts alone.
     """
     with ExitStack() as undo:
-        collected, judgement, _ = _verify(undo, client, container, None, options)
+        collected, judgement, _ = _verify(undo, client, container, None, **options)
         undo.pop_all()
     return collected, judgement
 
@@ -81,7 +86,7 @@ def report(
     maker = _Maker(policy)
     with ExitStack() as undo:
         collected, judgement, made = _verify(
-            undo, client, container, None if save else maker, options
+            undo, client, container, None if save else maker, **options
         )
         if save:
             collected.save(save)
@@ -92,21 +97,22 @@ def report(
 
 
 def _verify(
-    undo: ExitStack, client: EngineClient, container: str, maker: _Maker | None, options: Options
+    undo: ExitStack,
+    client: EngineClient,
+    container: str,
+    maker: _Maker | None,
+    *,
+    user_data: UserData = UserData.LIST,
+    freeze: bool = False,
+    **opening: Unpack[Opening],
 ) -> tuple[EvidenceSet, Judgement, Report | None]:
     """The evidence, the judgement, and the report that ``maker`` makes of them; None where it is
     still to be made. ``undo`` closes the evidence.
     """
-    freeze = options.get("freeze", False)
     with (
-        open_container(
-            client, container, vantage=options.get("vantage", "auto"),
-            progress=options.get("progress"), fresh=options.get("fresh", False),
-            images=options.get("images"), early=not freeze, reader=options.get("reader"),
-            prepare=options.get("prepare"),
-        ) as opened,
+        open_container(client, container, early=not freeze, **opening) as opened,
         ExitStack() as paused,
-    ):  # fmt: skip
+    ):
         from scratchlab.judge import judge
         from scratchlab.judge.prediction import predict
         from scratchlab.judge.user_data import user_mounts
@@ -118,7 +124,6 @@ def _verify(
         if freeze:
             inspect = dict(opened.facts.container.inspect)
             paused.enter_context(frozen(client, inspect, opened.filesystem_server()))
-        user_data = options.get("user_data", UserData.LIST)
         collected = opened.collect(UserDataPlan(user_data, mounts))
         undo.enter_context(collected)
         judgement = judge(collected, expected)
@@ -147,9 +152,9 @@ class _Maker:
 
     def prepare(self, opened: OpenContainer) -> None:
         """Make what is needed of the image."""
-        from scratchlab.report.build import sums_of
+        from scratchlab.judge.blame import layer_sums
 
-        self._layers = sums_of(opened.facts.image, opened.image)
+        self._layers = layer_sums(opened.image, len(opened.facts.image.diff_ids))
 
     def make(self, collected: EvidenceSet, judgement: Judgement) -> Report:
         """The report. It iterates the findings once."""
@@ -190,8 +195,8 @@ class _Seen:
         self.changed: list[str] = []
         self._judgement = judgement
         self._is_doubtful = is_doubtful
-        self._findings = iter(judgement.findings)  # those that were not seen yet
-        self._is_iterated = self._ghosts_seen = False
+        self._unseen = self._seeing()
+        self._is_iterated = False
 
     def made(self, maker: _Maker, collected: EvidenceSet) -> Report | None:
         """What ``maker`` makes during this iteration, so that no second one is needed; None as soon
@@ -207,35 +212,29 @@ class _Seen:
         if self._is_iterated:
             raise RuntimeError("the findings can be iterated only once")
         self._is_iterated = True
-        for finding in self._findings:
-            self._see(finding)
+        for finding in self._unseen:
             if self.doubtful or self.changed:
                 raise _LookAgainError
             yield finding
-        self._see_ghosts()
         if self.changed:
             raise _LookAgainError
 
     def see_all(self) -> None:
         """See the findings that are left."""
-        for finding in self._findings:
-            self._see(finding)
-        self._see_ghosts()
+        deque(self._unseen, maxlen=0)
 
-    def _see(self, finding: Finding) -> None:
-        live = finding.live
-        if self._is_doubtful(finding):
-            _add(self.doubtful, finding.path)
-        if finding.origin is Origin.WRITTEN_LATER and live is not None:
-            if live.kind is Kind.FILE:
-                _add(self.written, finding.path)
-            if live.kind is not Kind.DIRECTORY:
-                _add(self.changed, finding.path)
-
-    def _see_ghosts(self) -> None:
-        if self._ghosts_seen:
-            return
-        self._ghosts_seen = True
+    def _seeing(self) -> Iterator[Finding]:
+        """Every finding once it is seen; at the end the ghosts are seen, too."""
+        for finding in self._judgement.findings:
+            live = finding.live
+            if self._is_doubtful(finding):
+                _add(self.doubtful, finding.path)
+            if finding.origin is Origin.WRITTEN_LATER and live is not None:
+                if live.kind is Kind.FILE:
+                    _add(self.written, finding.path)
+                if live.kind is not Kind.DIRECTORY:
+                    _add(self.changed, finding.path)
+            yield finding
         for ghost in self._judgement.ghosts:
             gone = ghost.kind in (Status.DELETED, Status.CHANGED)
             if gone and ghost.image.kind is not Kind.DIRECTORY:

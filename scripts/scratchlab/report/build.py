@@ -9,8 +9,8 @@ from scratchlab import __version__
 from scratchlab.judge.blame import LayerSums, layer_sums
 from scratchlab.judge.compare import NOT_COMPARED
 from scratchlab.judge.weight import Scale
-from scratchlab.ledger import HistoryReader, Ledger
-from scratchlab.model import Check, Image, Origin, Status
+from scratchlab.ledger import HistoryReader
+from scratchlab.model import Check, Origin, Status
 from scratchlab.report.allowances import Allowances, Changes, Judged
 from scratchlab.report.convert import (
     check_section,
@@ -64,7 +64,7 @@ def build(
     """The report of one verification. ``checks`` are the experiments and the rows of the
     specifications. ``ladder``, ``timelapse`` (from scratchlab.ladder.shapes) and ``quiz`` (from
     scratchlab.course.grading_file) are None where there are none. ``policy`` says which changes
-    do not count. ``layers``: :func:`sums_of` the image, where they are made already.
+    do not count. ``layers``: the sums of the image's layers, where they are made already.
     """
     facts = evidence.facts
     allowances = Allowances(policy, Changes(evidence, judgement.mounts))
@@ -81,7 +81,7 @@ def build(
     for mount in judgement.mounts:
         mounts.append(mount_section(mount))
         allowances.mount(mount, mounts[-1])
-    layers = layers or sums_of(facts.image, evidence.image)
+    layers = layers or layer_sums(evidence.image, len(facts.image.diff_ids))
     rule_ids = entries.rules | {mount.rule for mount in judgement.mounts if mount.rule}
     head: HeadFields = {
         "schema": SCHEMA,
@@ -114,11 +114,6 @@ def build(
         head["quiz"] = quiz
     verdict = decide(head, entries.deciding())
     return Report({**head, "verdict": verdict}, entries, entries.sorted)
-
-
-def sums_of(image: Image, ledger: Ledger) -> LayerSums:
-    """What each layer of ``image``, whose ledger is ``ledger``, brought and hides."""
-    return layer_sums(ledger, len(image.diff_ids))
 
 
 def _host(evidence: EvidenceSet) -> HostSection:
