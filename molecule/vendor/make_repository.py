@@ -70,7 +70,7 @@ def tree(work: Path, name: str, sources: tuple[str, ...]) -> Path:
         (deb,) = work.glob(f"{source}_*.deb")
         run("dpkg-deb", "--extract", str(deb), str(place))
     for directory in LEFT_OUT:
-        shutil.rmtree(place / directory, ignore_errors=True)
+        shutil.rmtree(place / directory, ignore_errors=True)  # a package has only some of them
     if name == "docker-ce":
         (place / "usr/bin").mkdir(exist_ok=True)
         for program in (place / "usr/sbin").iterdir():
@@ -83,7 +83,7 @@ def tree(work: Path, name: str, sources: tuple[str, ...]) -> Path:
 def build(place: Path, pool: Path, name: str, version: str, fields: str) -> None:
     """Make one package in the directory ``pool``."""
     control = place / "DEBIAN"
-    shutil.rmtree(control, ignore_errors=True)
+    shutil.rmtree(control, ignore_errors=True)  # that of the version before
     control.mkdir()
     depends = LIBRARIES
     if name == "docker-ce":
